@@ -1,0 +1,41 @@
+//! [`AlignedBuf`]: memory that `O_DIRECT` accepts.
+
+use std::io;
+use std::ops::{Deref, DerefMut};
+
+/// The alignment, in bytes, of memory, offsets and lengths that every device accepts.
+pub const ALIGNMENT: usize = 4096;
+
+/// A buffer of a fixed length that begins on a page boundary, filled with zeros at first.
+pub struct AlignedBuf {
+    map: memmap2::MmapMut,
+}
+
+impl AlignedBuf {
+    /// A buffer of `length` bytes; `length` must not be 0.
+    ///
+    /// # Errors
+    /// Where the system has no memory left for it.
+    pub fn new(length: usize) -> io::Result<Self> {
+        Ok(Self { map: memmap2::MmapMut::map_anon(length)? })
+    }
+}
+
+impl Deref for AlignedBuf {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.map
+    }
+}
+
+impl DerefMut for AlignedBuf {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.map
+    }
+}
+
+pub(crate) fn is_aligned(offset: u64, buf: &[u8]) -> bool {
+    offset.is_multiple_of(512)
+        && buf.len().is_multiple_of(512)
+        && buf.as_ptr().addr().is_multiple_of(ALIGNMENT)
+}

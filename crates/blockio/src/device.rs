@@ -1,0 +1,250 @@
+//! [`Device`]: a block device or a regular file, read and written at an offset.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Seek, SeekFrom};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use nix::fcntl::{FallocateFlags, OFlag, fallocate};
+
+use crate::aligned::is_aligned;
+use crate::read_at::past_end;
+use crate::{ALIGNMENT, AlignedBuf, ReadAt, ioctl};
+
+/// How [`Device::open`] opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenMode {
+    /// For reading only.
+    Read,
+    /// For reading and writing; a block device that is mounted or otherwise held is refused (EBUSY).
+    WriteExclusive,
+}
+
+/// A block device, opened with `O_DIRECT`, or a regular file, read and written through the page
+/// cache. Its size is that of the moment it was opened.
+pub struct Device {
+    file: File,
+    size: u64,
+    block: bool,
+    rdev: u64,
+}
+
+impl Device {
+    /// Opens the block device or regular file at `path`.
+    ///
+    /// # Errors
+    /// Where it cannot be opened, or is neither of the two.
+    pub fn open(path: &Path, mode: OpenMode) -> io::Result<Self> {
+        // Opening a FIFO would wait for its other end, so the kind is asked first.
+        let kind = std::fs::metadata(path)?.file_type();
+        let block = kind.is_block_device();
+        if !block && !kind.is_file() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "neither a block device nor a regular file",
+            ));
+        }
+        let mut flags = OFlag::O_CLOEXEC;
+        if block {
+            flags |= OFlag::O_DIRECT;
+            if mode == OpenMode::WriteExclusive {
+                flags |= OFlag::O_EXCL;
+            }
+        }
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(mode == OpenMode::WriteExclusive)
+            .custom_flags(flags.bits())
+            .open(path)?;
+        let opened = file.metadata()?;
+        if opened.file_type() != kind {
+            return Err(io::Error::other("it changed its kind while it was opened"));
+        }
+        let size = file.seek(SeekFrom::End(0))?;
+        Ok(Self { file, size, block, rdev: opened.rdev() })
+    }
+
+    /// The size in bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// True for a block device, false for a regular file.
+    pub fn is_block(&self) -> bool {
+        self.block
+    }
+
+    /// A block device's number, as `st_rdev` gives it.
+    pub fn rdev(&self) -> u64 {
+        self.rdev
+    }
+
+    /// The open file, for ways of reading it that are not here.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Writes `bytes` at `offset`.
+    ///
+    /// # Errors
+    /// Where the range lies past the end, or the device fails.
+    pub fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.check(offset, bytes.len() as u64)?;
+        if self.block && !is_aligned(offset, bytes) && !bytes.is_empty() {
+            let mut bounce = AlignedBuf::new(bytes.len())?;
+            bounce.copy_from_slice(bytes);
+            return self.file.write_all_at(&bounce, offset);
+        }
+        self.file.write_all_at(bytes, offset)
+    }
+
+    /// Asks the device to unmap a range, or makes a hole in a file. Ok proves nothing: what the
+    /// range reads as afterwards must be looked at.
+    ///
+    /// # Errors
+    /// Where the range lies past the end, or the device fails. A device or file system that
+    /// cannot do it at all is no error.
+    pub fn discard(&self, offset: u64, length: u64) -> io::Result<()> {
+        self.check(offset, length)?;
+        let done = if self.block {
+            ioctl::discard(&self.file, offset, length)
+        } else {
+            self.fallocate(
+                FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE,
+                offset,
+                length,
+            )
+        };
+        match done {
+            Err(error) if unsupported(&error) => {
+                log::debug!("discard is not supported here: {error}");
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    /// Makes a range read as zeros, which may allocate it.
+    ///
+    /// # Errors
+    /// Where the range lies past the end, or the device fails.
+    pub fn zero_out(&self, offset: u64, length: u64) -> io::Result<()> {
+        self.check(offset, length)?;
+        if self.block {
+            return ioctl::zero_out(&self.file, offset, length);
+        }
+        match self.fallocate(FallocateFlags::FALLOC_FL_ZERO_RANGE, offset, length) {
+            Err(error) if unsupported(&error) => self.write_zeros(offset, length),
+            done => done,
+        }
+    }
+
+    /// Waits until everything written is on stable storage. On a device opened for reading it
+    /// brings what others left in the page cache to the device.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    pub fn sync(&self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+
+    fn fallocate(&self, flags: FallocateFlags, offset: u64, length: u64) -> io::Result<()> {
+        let too_large = |_| io::Error::from(io::ErrorKind::InvalidInput);
+        let (offset, length) =
+            (offset.try_into().map_err(too_large)?, length.try_into().map_err(too_large)?);
+        Ok(fallocate(&self.file, flags, offset, length)?)
+    }
+
+    fn write_zeros(&self, offset: u64, length: u64) -> io::Result<()> {
+        let zeros = vec![0; 1 << 20];
+        let mut done = 0;
+        while done < length {
+            let piece = (length - done).min(zeros.len() as u64);
+            self.file.write_all_at(&zeros[..piece as usize], offset + done)?;
+            done += piece;
+        }
+        Ok(())
+    }
+
+    fn check(&self, offset: u64, length: u64) -> io::Result<()> {
+        match offset.checked_add(length) {
+            Some(end) if end <= self.size => Ok(()),
+            _ => Err(past_end(offset, length as usize, self.size)),
+        }
+    }
+}
+
+impl ReadAt for Device {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        self.check(offset, buf.len() as u64)?;
+        if !self.block || is_aligned(offset, buf) || buf.is_empty() {
+            return self.file.read_exact_at(buf, offset);
+        }
+        // O_DIRECT takes whole blocks into aligned memory: read the blocks around the range.
+        let alignment = ALIGNMENT as u64;
+        let begin = offset - offset % alignment;
+        let end = (offset + buf.len() as u64).next_multiple_of(alignment).min(self.size);
+        let mut bounce = AlignedBuf::new((end - begin) as usize)?;
+        self.file.read_exact_at(&mut bounce, begin)?;
+        let skip = (offset - begin) as usize;
+        buf.copy_from_slice(&bounce[skip..skip + buf.len()]);
+        Ok(())
+    }
+}
+
+fn unsupported(error: &io::Error) -> bool {
+    // A thin pool with `ignore_discard` and most file systems say EOPNOTSUPP; some say ENOSYS.
+    matches!(
+        error.raw_os_error().map(nix::errno::Errno::from_raw),
+        Some(nix::errno::Errno::EOPNOTSUPP | nix::errno::Errno::ENOSYS)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file_of(bytes: &[u8]) -> (tempfile::NamedTempFile, Device) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        let device = Device::open(file.path(), OpenMode::WriteExclusive).unwrap();
+        (file, device)
+    }
+
+    #[test]
+    fn a_file_is_read_written_zeroed_and_punched() {
+        let (file, device) = file_of(&[1; 8192]);
+        assert_eq!(device.size(), 8192);
+        device.write_at(10, b"hello").unwrap();
+        device.zero_out(100, 50).unwrap();
+        device.discard(4096, 4096).unwrap();
+        device.sync().unwrap();
+        let mut expected = vec![1; 8192];
+        expected[10..15].copy_from_slice(b"hello");
+        expected[100..150].fill(0);
+        expected[4096..].fill(0);
+        assert_eq!(std::fs::read(file.path()).unwrap(), expected);
+        let mut buf = [0; 7];
+        device.read_at(9, &mut buf).unwrap();
+        assert_eq!(&buf, b"\x01hello\x01");
+    }
+
+    #[test]
+    fn nothing_is_read_or_written_past_the_end() {
+        let (file, device) = file_of(&[1; 4096]);
+        assert!(device.write_at(4090, b"1234567").is_err());
+        assert!(device.zero_out(4090, 7).is_err());
+        assert!(device.discard(u64::MAX, 2).is_err());
+        assert!(device.read_at(4096, &mut [0]).is_err());
+        assert_eq!(std::fs::read(file.path()).unwrap(), [1; 4096]);
+    }
+
+    #[test]
+    fn what_is_neither_file_nor_device_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Device::open(folder.path(), OpenMode::Read).is_err());
+        let fifo = folder.path().join("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(Device::open(&fifo, OpenMode::Read).is_err());
+    }
+}

@@ -1,0 +1,30 @@
+//! Reads and writes at an offset, on block devices and on files.
+//!
+//! The principal type is [`Device`]: a block device, opened with `O_DIRECT`, or a regular file,
+//! behind the same calls. [`Image`] maps a regular file into memory. Whatever can be read at an
+//! offset is a [`ReadAt`]; its neighbours `thinmeta` (metadata), and the two programs (data), read
+//! through that trait alone.
+//!
+//! ```
+//! use blockio::ReadAt;
+//!
+//! let image: &[u8] = b"0123456789";
+//! let mut buf = [0; 3];
+//! image.read_at(4, &mut buf)?;
+//! assert_eq!(&buf, b"456");
+//! assert!(image.read_at(8, &mut buf).is_err()); // a read is whole, or an error
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+mod aligned;
+mod device;
+mod image;
+mod ioctl;
+mod read_at;
+mod zero;
+
+pub use aligned::{ALIGNMENT, AlignedBuf};
+pub use device::{Device, OpenMode};
+pub use image::Image;
+pub use read_at::ReadAt;
+pub use zero::is_zero;

@@ -1,0 +1,66 @@
+//! [`ReadAt`]: the one way in which bytes are read here.
+
+use std::io;
+
+/// Something whose bytes can be read at an offset, without a position of its own.
+pub trait ReadAt {
+    /// Fills `buf` with the bytes that begin at `offset` (both in bytes).
+    ///
+    /// # Errors
+    /// The read is whole or an error: [`io::ErrorKind::UnexpectedEof`] where the end comes first.
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()>;
+}
+
+impl<T: ReadAt + ?Sized> ReadAt for &T {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        (**self).read_at(offset, buf)
+    }
+}
+
+impl<T: ReadAt + ?Sized> ReadAt for Box<T> {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        (**self).read_at(offset, buf)
+    }
+}
+
+impl ReadAt for [u8] {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        let source = usize::try_from(offset)
+            .ok()
+            .and_then(|begin| Some(begin..begin.checked_add(buf.len())?))
+            .and_then(|range| self.get(range))
+            .ok_or_else(|| past_end(offset, buf.len(), self.len() as u64))?;
+        buf.copy_from_slice(source);
+        Ok(())
+    }
+}
+
+impl ReadAt for Vec<u8> {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        self.as_slice().read_at(offset, buf)
+    }
+}
+
+pub(crate) fn past_end(offset: u64, length: usize, size: u64) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::UnexpectedEof,
+        format!("{length} bytes at offset {offset} lie past the end, which is at {size}"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slice_refuses_what_lies_past_its_end() {
+        let source = vec![7; 10];
+        let mut buf = [0; 4];
+        source.read_at(6, &mut buf).unwrap();
+        assert_eq!(buf, [7; 4]);
+        for offset in [7, 10, u64::MAX] {
+            let error = source.read_at(offset, &mut buf).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof, "at {offset}");
+        }
+    }
+}

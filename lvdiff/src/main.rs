@@ -1,0 +1,2 @@
+//! lvdiff
+fn main() {}

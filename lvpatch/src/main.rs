@@ -1,0 +1,2 @@
+//! lvpatch
+fn main() {}
