@@ -1,0 +1,55 @@
+//! [`Blocks`]: the metadata device as whole blocks, in memory that `O_DIRECT` accepts.
+
+use blockio::ReadAt;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::{Error, MetaBlock, Result};
+
+/// One block, aligned to a page.
+#[derive(FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C, align(4096))]
+pub(crate) struct Page([u8; 4096]);
+const _: () = assert!(size_of::<Page>() as u64 == MetaBlock::SIZE);
+const _: () = assert!(align_of::<Page>() == blockio::ALIGNMENT);
+
+impl Page {
+    pub(crate) fn zeroed() -> Box<Self> {
+        Box::new(Self([0; 4096]))
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8; 4096] {
+        &self.0
+    }
+
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8; 4096] {
+        &mut self.0
+    }
+}
+
+/// The whole blocks of a device or image.
+pub(crate) struct Blocks<R> {
+    reader: R,
+    count: u64,
+}
+
+impl<R: ReadAt> Blocks<R> {
+    /// The whole blocks of `reader`, which has `size` bytes.
+    pub(crate) fn new(reader: R, size: u64) -> Self {
+        Self { reader, count: size / MetaBlock::SIZE }
+    }
+
+    /// Reads one block, of which nothing is verified but that it lies in the device.
+    pub(crate) fn read(&self, block: MetaBlock) -> Result<Box<Page>> {
+        let offset = match block.offset() {
+            Some(offset) if block.get() < self.count => offset,
+            _ => {
+                let count = self.count;
+                return Err(Error::corrupt(block, format!("it lies past the end, block {count}")));
+            }
+        };
+        let mut page = Page::zeroed();
+        self.reader.read_at(offset, &mut page.0).map_err(|source| Error::Io { block, source })?;
+        Ok(page)
+    }
+}
