@@ -1,1 +1,66 @@
-//! hyperlayer
+//! HYPERLAYER/2.0: the stream that carries the difference between two volumes.
+//!
+//! [`Encoder`] writes a stream in one pass, [`Decoder`] reads one in one pass; neither knows of
+//! devices or of LVM. A stream is a [`Header`], the [`BaseDigest`]s that tell the right base from a
+//! wrong one, [`Record`]s in ascending order, and a trailer. Every frame is verified before its
+//! content is handed out, and [`Decoder::finish`] succeeds only where all of the stream has
+//! arrived. `docs/stream-format.md` specifies the format byte by byte.
+//!
+//! ```
+//! use hyperlayer::{Decoder, Encoder, Header, Record, Records, Volume};
+//!
+//! let volume = |name: &str| Volume { name: name.into(), uuid: String::new(), size: 1 << 20 };
+//! let header = Header {
+//!     target: volume("vol0"),
+//!     base: Some(volume("sp0")),
+//!     chunk_size: 65536,
+//!     pairs: vec![("Author".into(), "Someone".into())],
+//!     detect_level: 0,
+//!     extents: 2,
+//!     changed_bytes: 65536,
+//!     unmapped_bytes: 65536,
+//!     tool: "doctest".into(),
+//!     created: 0,
+//! };
+//! let mut encoder = Encoder::new(Vec::new(), &header, &[])?;
+//! encoder.data(0, &[7; 65536])?;
+//! encoder.discard(131072, 65536)?;
+//! let (stream, totals) = encoder.finish()?;
+//! assert_eq!(totals.data_bytes, 65536);
+//!
+//! let mut decoder = Decoder::new(stream.as_slice())?;
+//! assert_eq!(decoder.header(), &header);
+//! assert_eq!(decoder.next_record()?, Some(Record::Data { offset: 0, bytes: &[7; 65536] }));
+//! assert_eq!(decoder.next_record()?, Some(Record::Discard { offset: 131072, length: 65536 }));
+//! assert_eq!(decoder.next_record()?, None);
+//! assert_eq!(decoder.finish()?, totals);
+//! # Ok::<(), hyperlayer::Error>(())
+//! ```
+#![warn(clippy::arithmetic_side_effects)]
+
+mod base_digest;
+mod decode;
+mod encode;
+mod error;
+mod frame;
+mod header;
+mod record;
+mod totals;
+
+pub use base_digest::BaseDigest;
+pub use decode::Decoder;
+pub use encode::Encoder;
+pub use error::Error;
+pub use frame::FRAME_BYTES;
+pub use header::{Header, Volume};
+pub use record::{Record, Records};
+pub use totals::Totals;
+
+/// The first line of every stream.
+pub const MAGIC: &[u8] = b"HYPERLAYER/2.0\n";
+
+/// The most bytes that one data record carries, and the most that any frame stores.
+pub const MAX_RECORD: usize = 1 << 20;
+
+/// The unit of every offset, length and size in a stream, in bytes.
+pub const SECTOR: u64 = 512;

@@ -1,0 +1,293 @@
+//! [`Decoder`]: reads a stream, and hands out nothing that it has not verified.
+
+use std::io::{self, Read};
+
+use zerocopy::FromBytes;
+
+use crate::encode::{check_announced, check_range};
+use crate::error::Result;
+use crate::frame::{self, FRAME_BYTES, Frame};
+use crate::totals::Trailer;
+use crate::{BaseDigest, Error, Header, MAGIC, MAX_RECORD, Record, Records, Totals, base_digest};
+
+/// Reads one stream, front to back. Memory: one record.
+pub struct Decoder<R: Read> {
+    input: Input<R>,
+    header: Header,
+    base_digests: Vec<BaseDigest>,
+    content: Vec<u8>,
+    /// Where the last record ended in the volume.
+    end: u64,
+    totals: Totals,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Records,
+    Complete,
+    Failed,
+}
+
+impl<R: Read> Decoder<R> {
+    /// Reads the header and the base digests.
+    ///
+    /// # Errors
+    /// [`Error::Cut`], [`Error::Damaged`], [`Error::Unsupported`] or [`Error::Io`].
+    pub fn new(input: R) -> Result<Self> {
+        let mut input = Input {
+            input,
+            at: 0,
+            digest: blake3::Hasher::new(),
+            before_frame: [0; 32],
+            sequence: 0,
+        };
+        input.magic()?;
+        let mut content = Vec::new();
+        let at = input.at;
+        let frame = input.known_frame(&mut content)?;
+        if frame.kind != frame::HEADER {
+            return Err(damaged(at, format!("expected the header, found {}", frame.kind_text())));
+        }
+        let header = Header::from_bytes(&content).map_err(|reason| damaged(at, reason))?;
+        let mut base_digests = Vec::new();
+        let at = input.at;
+        if header.detect_level > 0 {
+            let frame = input.known_frame(&mut content)?;
+            if frame.kind != frame::BASE {
+                let reason = format!("expected the base digests, found {}", frame.kind_text());
+                return Err(damaged(at, reason));
+            }
+            base_digests =
+                base_digest::from_bytes(&content).map_err(|reason| damaged(at, reason))?;
+        }
+        base_digest::validate(&header, &base_digests).map_err(|reason| damaged(at, reason))?;
+        let (end, totals, state) = (0, Totals::default(), State::Records);
+        Ok(Self { input, header, base_digests, content, end, totals, state })
+    }
+
+    /// Makes sure that the trailer has been read and that nothing follows it.
+    ///
+    /// # Errors
+    /// [`Error::Cut`] where the trailer has not been reached; [`Error::Damaged`] where the input
+    /// goes on behind it.
+    pub fn finish(mut self) -> Result<Totals> {
+        while self.next_record()?.is_some() {}
+        let mut byte = [0];
+        match self.input.fill(&mut byte)? {
+            0 => Ok(self.totals),
+            _ => Err(damaged(self.input.at, "bytes after the trailer".into())),
+        }
+    }
+
+    /// Reads and verifies the next frame; `None` for a right trailer.
+    fn advance(&mut self) -> Result<Option<Frame>> {
+        let at = self.input.at;
+        let damaged = |reason| damaged(at, reason);
+        let frame = self.input.known_frame(&mut self.content)?;
+        if frame.kind == frame::TRAILER {
+            self.check_trailer().map_err(damaged)?;
+            return Ok(None);
+        }
+        let record = record(&frame, &self.content).map_err(damaged)?;
+        self.end = check_range(&record, self.end, self.header.target.size).map_err(damaged)?;
+        self.totals.add(&record);
+        Ok(Some(frame))
+    }
+
+    fn check_trailer(&self) -> std::result::Result<(), String> {
+        let trailer = Trailer::ref_from_bytes(&self.content)
+            .map_err(|_| format!("a trailer of {} bytes: expected 80", self.content.len()))?;
+        if trailer.totals() != self.totals {
+            return Err(format!(
+                "the trailer counts {:?}, but {:?} came before it",
+                trailer.totals(),
+                self.totals
+            ));
+        }
+        check_announced(&self.totals, (self.header.changed_bytes, self.header.unmapped_bytes))?;
+        if trailer.stream_digest != self.input.before_frame {
+            return Err("the trailer's digest is not that of the stream".into());
+        }
+        Ok(())
+    }
+}
+
+impl<R: Read> Records for Decoder<R> {
+    fn header(&self) -> &Header {
+        &self.header
+    }
+
+    fn base_digests(&self) -> &[BaseDigest] {
+        &self.base_digests
+    }
+
+    fn next_record(&mut self) -> Result<Option<Record<'_>>> {
+        match self.state {
+            State::Complete => return Ok(None),
+            State::Failed => {
+                return Err(damaged(self.input.at, "it was refused before this record".into()));
+            }
+            State::Records => {}
+        }
+        // Set first, so that it holds on every way out by an error.
+        self.state = State::Failed;
+        let Some(frame) = self.advance()? else {
+            self.state = State::Complete;
+            return Ok(None);
+        };
+        self.state = State::Records;
+        record(&frame, &self.content).map(Some).map_err(|reason| damaged(self.input.at, reason))
+    }
+}
+
+/// The record that a frame and its content are.
+fn record<'a>(frame: &Frame, content: &'a [u8]) -> std::result::Result<Record<'a>, String> {
+    let (offset, length) = (frame.offset.get(), frame.length.get());
+    let record = match frame.kind {
+        frame::DATA => Record::Data { offset, bytes: content },
+        frame::ZERO => Record::Zero { offset, length },
+        frame::DISCARD => Record::Discard { offset, length },
+        _ => return Err(format!("a frame {} among the records", frame.kind_text())),
+    };
+    let expected = if frame.kind == frame::DATA { length } else { 0 };
+    if content.len() as u64 != expected {
+        return Err(format!(
+            "a frame {} with {} bytes of content: expected {expected}",
+            frame.kind_text(),
+            content.len()
+        ));
+    }
+    Ok(record)
+}
+
+/// The bytes of the stream, counted and hashed on their way in.
+struct Input<R: Read> {
+    input: R,
+    /// How many bytes have been read.
+    at: u64,
+    digest: blake3::Hasher,
+    /// BLAKE3 of everything before the frame read last, where that is a trailer.
+    before_frame: [u8; 32],
+    /// The next frame's number.
+    sequence: u64,
+}
+
+impl<R: Read> Input<R> {
+    fn magic(&mut self) -> Result<()> {
+        let mut line = [0; MAGIC.len()];
+        let length = self.fill(&mut line)?;
+        if length == 0 {
+            return Err(Error::Cut { at: 0, inside: "its first line: the input is empty" });
+        }
+        let line = &line[..length];
+        if line == MAGIC {
+            self.digest.update(line);
+            return Ok(());
+        }
+        if MAGIC.starts_with(line) {
+            return Err(Error::Cut { at: self.at, inside: "its first line" });
+        }
+        let what = format!(
+            "it begins with \"{}\", where a stream of this version begins with \"{}\"",
+            line.escape_ascii(),
+            MAGIC.escape_ascii()
+        );
+        if line.starts_with(b"HYPERLAYER/") {
+            return Err(Error::Unsupported { at: 0, what });
+        }
+        Err(damaged(0, what))
+    }
+
+    /// The next frame of a kind that is known here, with its content in `content`. Frames of
+    /// unknown kinds that are marked as optional are verified and passed over.
+    fn known_frame(&mut self, content: &mut Vec<u8>) -> Result<Frame> {
+        loop {
+            let at = self.at;
+            let frame = self.frame(content)?;
+            let known = [
+                frame::HEADER,
+                frame::BASE,
+                frame::DATA,
+                frame::ZERO,
+                frame::DISCARD,
+                frame::TRAILER,
+            ]
+            .contains(&frame.kind);
+            match (known, frame.flags.get()) {
+                (true, 0) => return Ok(frame),
+                (false, frame::OPTIONAL) => {}
+                (_, flags) => {
+                    let what =
+                        format!("a frame of kind {} with flags {flags:#x}", frame.kind_text());
+                    return Err(Error::Unsupported { at, what });
+                }
+            }
+        }
+    }
+
+    fn frame(&mut self, content: &mut Vec<u8>) -> Result<Frame> {
+        let at = self.at;
+        let mut bytes = [0; FRAME_BYTES];
+        self.fill_whole(&mut bytes, "a frame")?;
+        let frame = Frame::read_from_bytes(&bytes).expect("the array has a frame's size");
+        if !frame.is_sound() {
+            return Err(damaged(at, "a frame does not match its check".into()));
+        }
+        if frame.sequence.get() != self.sequence {
+            return Err(damaged(
+                at,
+                format!("frame {} where frame {} follows", frame.sequence, self.sequence),
+            ));
+        }
+        self.sequence = self.sequence.saturating_add(1);
+        let stored = frame.stored.get() as usize;
+        if stored > MAX_RECORD {
+            let reason = format!("a frame with {stored} bytes of content: {MAX_RECORD} at most");
+            return Err(damaged(at, reason));
+        }
+        if frame.kind == frame::TRAILER {
+            self.before_frame = *self.digest.finalize().as_bytes();
+        }
+        self.digest.update(&bytes);
+        content.resize(stored, 0);
+        self.fill_whole(content, "a frame's content")?;
+        self.digest.update(content);
+        if frame.codec.get() != frame::CODEC_NONE {
+            let what = format!("content stored with codec {}", frame.codec);
+            return Err(Error::Unsupported { at, what });
+        }
+        if blake3::hash(content) != frame.digest {
+            let reason = format!("the content of {} does not match its BLAKE3", frame.kind_text());
+            return Err(damaged(at, reason));
+        }
+        Ok(frame)
+    }
+
+    fn fill_whole(&mut self, buf: &mut [u8], inside: &'static str) -> Result<()> {
+        let length = buf.len();
+        match self.fill(buf)? {
+            filled if filled == length => Ok(()),
+            _ => Err(Error::Cut { at: self.at, inside }),
+        }
+    }
+
+    /// Reads until `buf` is full or the input ends; yields how much was read.
+    fn fill(&mut self, buf: &mut [u8]) -> Result<usize> {
+        let mut filled: usize = 0;
+        while let Some(rest) = buf.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match self.input.read(rest) {
+                Ok(0) => break,
+                Ok(length) => filled = filled.saturating_add(length),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.at = self.at.saturating_add(filled as u64);
+        Ok(filled)
+    }
+}
+
+fn damaged(at: u64, reason: String) -> Error {
+    Error::Damaged { at, reason }
+}

@@ -1,0 +1,158 @@
+//! [`Encoder`]: writes a stream.
+
+use std::io::Write;
+
+use zerocopy::IntoBytes;
+
+use crate::error::Result;
+use crate::frame::{self, Frame};
+use crate::totals::Trailer;
+use crate::{BaseDigest, Error, Header, MAGIC, MAX_RECORD, Record, SECTOR, Totals, base_digest};
+
+/// Writes one stream, front to back.
+///
+/// It holds its caller to what it promises its reader: ranges that ascend within the target, and
+/// the number of bytes that the header announced.
+pub struct Encoder<W: Write> {
+    output: W,
+    stream_digest: blake3::Hasher,
+    sequence: u64,
+    /// Where the last record ended.
+    end: u64,
+    totals: Totals,
+    target_size: u64,
+    announced: (u64, u64),
+}
+
+impl<W: Write> Encoder<W> {
+    /// Writes the header and the base digests.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where they do not fit the format, before anything is written;
+    /// [`Error::Io`] where `output` fails.
+    pub fn new(output: W, header: &Header, base_digests: &[BaseDigest]) -> Result<Self> {
+        let header_bytes = header.to_bytes()?;
+        base_digest::check_count(base_digests)?;
+        base_digest::validate(header, base_digests).map_err(Error::Invalid)?;
+        let mut encoder = Self {
+            output,
+            stream_digest: blake3::Hasher::new(),
+            sequence: 0,
+            end: 0,
+            totals: Totals::default(),
+            target_size: header.target.size,
+            announced: (header.changed_bytes, header.unmapped_bytes),
+        };
+        encoder.write(MAGIC)?;
+        encoder.frame(frame::HEADER, (0, 0), &header_bytes)?;
+        if header.detect_level > 0 {
+            encoder.frame(frame::BASE, (0, 0), &base_digest::to_bytes(base_digests))?;
+        }
+        Ok(encoder)
+    }
+
+    /// Writes a data record.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where it does not fit the format or the order; [`Error::Io`].
+    pub fn data(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
+        self.record(Record::Data { offset, bytes })
+    }
+
+    /// Writes a zero record.
+    ///
+    /// # Errors
+    /// As [`Encoder::data`].
+    pub fn zero(&mut self, offset: u64, length: u64) -> Result<()> {
+        self.record(Record::Zero { offset, length })
+    }
+
+    /// Writes a discard record.
+    ///
+    /// # Errors
+    /// As [`Encoder::data`].
+    pub fn discard(&mut self, offset: u64, length: u64) -> Result<()> {
+        self.record(Record::Discard { offset, length })
+    }
+
+    /// Writes any record.
+    ///
+    /// # Errors
+    /// As [`Encoder::data`].
+    pub fn record(&mut self, record: Record<'_>) -> Result<()> {
+        let (kind, content) = match record {
+            Record::Data { bytes, .. } => (frame::DATA, bytes),
+            Record::Zero { .. } => (frame::ZERO, &[][..]),
+            Record::Discard { .. } => (frame::DISCARD, &[][..]),
+        };
+        self.end = check_range(&record, self.end, self.target_size).map_err(Error::Invalid)?;
+        self.totals.add(&record);
+        self.frame(kind, (record.offset(), record.length()), content)
+    }
+
+    /// Writes the trailer, flushes, and gives the output back.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where the records are not what the header announced; [`Error::Io`].
+    pub fn finish(mut self) -> Result<(W, Totals)> {
+        check_announced(&self.totals, self.announced).map_err(Error::Invalid)?;
+        let trailer = Trailer::new(&self.totals, *self.stream_digest.finalize().as_bytes());
+        self.frame(frame::TRAILER, (0, 0), trailer.as_bytes())?;
+        self.output.flush()?;
+        Ok((self.output, self.totals))
+    }
+
+    fn frame(&mut self, kind: [u8; 4], range: (u64, u64), content: &[u8]) -> Result<()> {
+        let frame = Frame::new(kind, self.sequence, range, content);
+        self.sequence = self.sequence.saturating_add(1);
+        self.write(frame.as_bytes())?;
+        self.write(content)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.stream_digest.update(bytes);
+        Ok(self.output.write_all(bytes)?)
+    }
+}
+
+/// Both sides' rule for a record's range; yields where it ends.
+pub(crate) fn check_range(
+    record: &Record<'_>,
+    previous_end: u64,
+    target_size: u64,
+) -> std::result::Result<u64, String> {
+    let (offset, length) = (record.offset(), record.length());
+    if offset < previous_end {
+        return Err(format!(
+            "a record at offset {offset} after one that ends at {previous_end}: out of order"
+        ));
+    }
+    let whole = offset.is_multiple_of(SECTOR) && length.is_multiple_of(SECTOR) && length > 0;
+    let fits = match record {
+        Record::Data { .. } => length <= MAX_RECORD as u64,
+        Record::Zero { .. } | Record::Discard { .. } => true,
+    };
+    match offset.checked_add(length) {
+        Some(end) if whole && fits && end <= target_size => Ok(end),
+        _ => Err(format!(
+            "a record of {length} bytes at offset {offset}: expected multiples of {SECTOR} within \
+             the volume ({target_size} bytes), and at most {MAX_RECORD} bytes of data"
+        )),
+    }
+}
+
+/// Both sides' rule for what the header announced.
+pub(crate) fn check_announced(
+    totals: &Totals,
+    (changed_bytes, unmapped_bytes): (u64, u64),
+) -> std::result::Result<(), String> {
+    let changed = totals.data_bytes.saturating_add(totals.zero_bytes);
+    if (changed, totals.discard_bytes) != (changed_bytes, unmapped_bytes) {
+        return Err(format!(
+            "{changed} bytes changed and {} unmapped, where the header announced {changed_bytes} \
+             and {unmapped_bytes}",
+            totals.discard_bytes
+        ));
+    }
+    Ok(())
+}

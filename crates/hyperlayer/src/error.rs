@@ -1,0 +1,46 @@
+//! [`Error`]: what can be wrong with a stream, told apart by who must act.
+
+use std::io;
+
+/// Why a stream cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The pipe or file that carries the stream failed.
+    #[error("the stream could not be read or written")]
+    Io(#[from] io::Error),
+
+    /// The input ended before the stream did.
+    #[error("the stream is cut: it ends at byte {at}, inside {inside}")]
+    Cut {
+        /// How many bytes of the stream arrived.
+        at: u64,
+        /// What was being read there.
+        inside: &'static str,
+    },
+
+    /// A byte is not what it must be.
+    #[error("the stream is damaged at byte {at}: {reason}")]
+    Damaged {
+        /// Where the piece that is wrong begins, in bytes from the beginning of the stream.
+        at: u64,
+        /// What was expected, and what was found.
+        reason: String,
+    },
+
+    /// The stream is sound so far, but says something that this version does not know.
+    #[error("the stream is not understood at byte {at}: {what}")]
+    Unsupported {
+        /// Where, in bytes from the beginning of the stream.
+        at: u64,
+        /// What is not known.
+        what: String,
+    },
+
+    /// What was to be written is outside the format's limits.
+    #[error("this cannot be put into a stream: {0}")]
+    Invalid(String),
+}
+
+/// This crate's results.
+pub(crate) type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,78 @@
+//! [`Frame`]: the 80 bytes before every piece of a stream.
+
+use zerocopy::byteorder::little_endian::{U32, U64};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+/// The size of a frame, in bytes, without its content.
+pub const FRAME_BYTES: usize = 80;
+
+pub(crate) const HEADER: [u8; 4] = *b"HEAD";
+pub(crate) const BASE: [u8; 4] = *b"BASE";
+pub(crate) const DATA: [u8; 4] = *b"DATA";
+pub(crate) const ZERO: [u8; 4] = *b"ZERO";
+pub(crate) const DISCARD: [u8; 4] = *b"DISC";
+pub(crate) const TRAILER: [u8; 4] = *b"TAIL";
+
+/// Set where a reader that does not know the kind may pass the frame over.
+pub(crate) const OPTIONAL: u32 = 1;
+
+/// The content is stored as it is.
+pub(crate) const CODEC_NONE: u32 = 0;
+
+/// A frame, as it stands in the stream.
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub(crate) struct Frame {
+    pub(crate) kind: [u8; 4],
+    pub(crate) flags: U32,
+    /// 0 for the header's frame, one more for each after it.
+    pub(crate) sequence: U64,
+    /// Records: where the range begins in the volume.
+    pub(crate) offset: U64,
+    /// Records: how much of the volume it covers. Data: also the content's length.
+    pub(crate) length: U64,
+    /// How many bytes follow the frame.
+    pub(crate) stored: U32,
+    pub(crate) codec: U32,
+    /// BLAKE3 of the content.
+    pub(crate) digest: [u8; 32],
+    /// The first 8 bytes of the BLAKE3 of the 72 bytes before.
+    check: [u8; 8],
+}
+const _: () = assert!(size_of::<Frame>() == FRAME_BYTES);
+
+/// How much of a frame its check covers.
+const CHECKED_BYTES: usize = std::mem::offset_of!(Frame, check);
+
+impl Frame {
+    pub(crate) fn new(kind: [u8; 4], sequence: u64, range: (u64, u64), content: &[u8]) -> Self {
+        let stored = u32::try_from(content.len()).expect("no caller has more than MAX_RECORD");
+        let mut frame = Self {
+            kind,
+            flags: 0.into(),
+            sequence: sequence.into(),
+            offset: range.0.into(),
+            length: range.1.into(),
+            stored: stored.into(),
+            codec: CODEC_NONE.into(),
+            digest: *blake3::hash(content).as_bytes(),
+            check: [0; 8],
+        };
+        frame.check = frame.expected_check();
+        frame
+    }
+
+    pub(crate) fn is_sound(&self) -> bool {
+        self.check == self.expected_check()
+    }
+
+    fn expected_check(&self) -> [u8; 8] {
+        let hash = blake3::hash(&self.as_bytes()[..CHECKED_BYTES]);
+        *hash.as_bytes().first_chunk().expect("a BLAKE3 has 32 bytes")
+    }
+
+    /// The kind, for messages: a stream can put anything there.
+    pub(crate) fn kind_text(&self) -> String {
+        self.kind.escape_ascii().to_string()
+    }
+}

@@ -1,0 +1,65 @@
+//! [`Record`]: one change to a volume, and [`Records`]: whatever yields them in order.
+
+use crate::{BaseDigest, Error, Header};
+
+/// One change to a volume. Offsets and lengths are in bytes, multiples of [`crate::SECTOR`], and
+/// lie within the target's size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Record<'a> {
+    /// The volume holds `bytes` at `offset`; 1 byte to [`crate::MAX_RECORD`].
+    Data {
+        /// Where they begin.
+        offset: u64,
+        /// The bytes.
+        bytes: &'a [u8],
+    },
+    /// The range is mapped in the target, and reads as zeros.
+    Zero {
+        /// Where it begins.
+        offset: u64,
+        /// How long it is.
+        length: u64,
+    },
+    /// The range is mapped in the base, and no longer in the target: it reads as zeros, and takes
+    /// no space.
+    Discard {
+        /// Where it begins.
+        offset: u64,
+        /// How long it is.
+        length: u64,
+    },
+}
+
+impl Record<'_> {
+    /// Where the record's range begins.
+    pub fn offset(&self) -> u64 {
+        match *self {
+            Self::Data { offset, .. }
+            | Self::Zero { offset, .. }
+            | Self::Discard { offset, .. } => offset,
+        }
+    }
+
+    /// How many bytes of the volume it covers.
+    pub fn length(&self) -> u64 {
+        match *self {
+            Self::Data { bytes, .. } => bytes.len() as u64,
+            Self::Zero { length, .. } | Self::Discard { length, .. } => length,
+        }
+    }
+}
+
+/// A source of verified records: what a decoder of any format is to the one who applies them.
+pub trait Records {
+    /// The stream's header.
+    fn header(&self) -> &Header;
+
+    /// What the base must hold, in ascending order; empty at detect level 0.
+    fn base_digests(&self) -> &[BaseDigest];
+
+    /// The next record, verified; `None` once the trailer has been read and found right.
+    ///
+    /// # Errors
+    /// Where the stream is cut, damaged, or cannot be read. After an error there is nothing more.
+    fn next_record(&mut self) -> Result<Option<Record<'_>>, Error>;
+}

@@ -1,0 +1,272 @@
+//! Whatever happens to a stream on its way is noticed, and never after its effect.
+
+mod common;
+
+use common::{RawFrame, encode, example, header_frame, stream_of};
+use hyperlayer::{Decoder, Error, FRAME_BYTES, Header, Record, Records};
+use proptest::prelude::*;
+
+/// Reads a whole stream; yields its records as they were applied, and how it ended.
+fn read(stream: &[u8]) -> (Vec<(u64, u64)>, Result<(), Error>) {
+    let mut applied = Vec::new();
+    let mut decode = || {
+        let mut decoder = Decoder::new(stream)?;
+        while let Some(record) = decoder.next_record()? {
+            applied.push((record.offset(), record.length()));
+        }
+        decoder.finish().map(|_| ())
+    };
+    let ended = decode();
+    (applied, ended)
+}
+
+fn example_stream() -> Vec<u8> {
+    let (header, digests, records) = example();
+    encode(&header, &digests, &records).unwrap().0
+}
+
+fn plain_header(changed_bytes: u64, unmapped_bytes: u64) -> Header {
+    Header { detect_level: 0, changed_bytes, unmapped_bytes, ..example().0 }
+}
+
+fn data(offset: u64, byte: u8) -> RawFrame {
+    RawFrame::new(b"DATA", offset, 512, &[byte; 512])
+}
+
+/// A stream of these frames behind a header that announces what they cover.
+fn with_header(frames: &[RawFrame]) -> Vec<u8> {
+    let sum = |kinds: &[&[u8; 4]]| {
+        let of_kind = frames.iter().filter(|frame| kinds.contains(&&frame.kind));
+        of_kind.map(|frame| frame.length).fold(0, u64::wrapping_add).min(1 << 19)
+    };
+    let header = plain_header(sum(&[b"DATA", b"ZERO"]), sum(&[b"DISC"]));
+    let mut all = vec![header_frame(&header)];
+    all.extend_from_slice(frames);
+    stream_of(&all)
+}
+
+fn assert_damaged(stream: &[u8], word: &str) {
+    match read(stream).1 {
+        Err(Error::Damaged { reason, .. }) => assert!(reason.contains(word), "{reason}"),
+        other => panic!("expected damage ({word}), found {other:?}"),
+    }
+}
+
+#[test]
+fn a_sound_stream_is_read() {
+    let (applied, ended) = read(&example_stream());
+    ended.unwrap();
+    assert_eq!(applied, [(0, 512), (65536, 65536), (262_144, 131_072)]);
+    read(&with_header(&[data(0, 1), data(512, 2)])).1.unwrap();
+}
+
+#[test]
+fn every_cut_is_noticed() {
+    let stream = example_stream();
+    for length in 0..stream.len() {
+        let ended = read(&stream[..length]).1;
+        assert!(matches!(ended, Err(Error::Cut { at, .. }) if at == length as u64), "at {length}");
+    }
+}
+
+#[test]
+fn every_flipped_bit_is_noticed_before_its_record_is_handed_out() {
+    let stream = example_stream();
+    let whole = read(&stream).0;
+    for bit in 0..stream.len() * 8 {
+        let mut flipped = stream.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        let (applied, ended) = read(&flipped);
+        assert!(ended.is_err(), "bit {bit}");
+        assert!(whole.starts_with(&applied), "bit {bit}");
+    }
+}
+
+#[test]
+fn swapped_doubled_and_lost_records_are_noticed() {
+    let stream = example_stream();
+    // Where the frames begin, found by their kinds.
+    let begin = |kind: &[u8]| {
+        stream.windows(4).position(|window| window == kind).expect("each occurs once")
+    };
+    let [first, second, third, tail] =
+        [b"DATA", b"ZERO", b"DISC", b"TAIL"].map(|kind| begin(kind.as_slice()));
+    let (head, data, zero) = (&stream[..first], &stream[first..second], &stream[second..third]);
+    let (discard, tail) = (&stream[third..tail], &stream[tail..]);
+    for pieces in [
+        vec![head, zero, data, discard, tail],
+        vec![head, data, discard, zero, tail],
+        vec![head, data, data, zero, discard, tail],
+        vec![head, data, zero, zero, discard, tail],
+        vec![head, zero, discard, tail],
+        vec![head, data, zero, tail],
+        vec![head, data, zero, discard, tail, tail],
+        vec![head, data, zero, discard, tail, head, data, zero, discard, tail],
+        vec![head, head, data, zero, discard, tail],
+    ] {
+        let (applied, ended) = read(&pieces.concat());
+        assert!(matches!(ended, Err(Error::Damaged { .. })), "{ended:?}");
+        assert!(applied.len() <= 3);
+    }
+}
+
+#[test]
+fn a_record_of_another_stream_is_noticed() {
+    let ours = with_header(&[data(0, 1), data(512, 2), data(1024, 3)]);
+    let theirs = with_header(&[data(0, 1), data(512, 9), data(1024, 3)]);
+    let frame = FRAME_BYTES + 512;
+    let begin = ours.windows(4).position(|window| window == b"DATA").unwrap() + frame;
+    let mut spliced = ours.clone();
+    spliced[begin..begin + frame].copy_from_slice(&theirs[begin..begin + frame]);
+    assert_damaged(&spliced, "digest");
+}
+
+#[test]
+fn unknown_frames_are_refused_unless_they_are_optional() {
+    let unknown = |flags| RawFrame { flags, ..RawFrame::new(b"NEW!", 7, 7, b"whatever") };
+    read(&with_header(&[data(0, 1), unknown(1), data(512, 2)])).1.unwrap();
+    for flags in [0, 2, 3, u32::MAX] {
+        let ended = read(&with_header(&[data(0, 1), unknown(flags)])).1;
+        assert!(matches!(ended, Err(Error::Unsupported { .. })), "{flags}: {ended:?}");
+    }
+    let flagged = RawFrame { flags: 1, ..data(0, 1) };
+    assert!(matches!(read(&with_header(&[flagged])).1, Err(Error::Unsupported { .. })));
+    let packed = RawFrame { codec: 1, ..data(0, 1) };
+    assert!(matches!(read(&with_header(&[packed])).1, Err(Error::Unsupported { .. })));
+}
+
+#[test]
+fn other_versions_and_other_files_are_told_apart() {
+    let ended = read(b"HYPERLAYER/1.0\nName: vol0\n").1;
+    assert!(matches!(ended, Err(Error::Unsupported { at: 0, .. })), "{ended:?}");
+    assert_damaged(b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0", "begins with");
+    assert_damaged(b"text", "begins with");
+}
+
+#[test]
+fn ranges_outside_the_volume_or_the_order_are_refused() {
+    let zero = |offset, length| RawFrame::new(b"ZERO", offset, length, &[]);
+    assert_damaged(&with_header(&[data(512, 1), data(0, 2)]), "out of order");
+    assert_damaged(&with_header(&[zero(0, 1024), data(512, 2)]), "out of order");
+    for (offset, length) in [
+        (0, 0),
+        (0, 100),
+        (100, 512),
+        (0, (1 << 20) + 512),
+        (1 << 20, 512),
+        (1 << 63, 1 << 63),
+        (u64::MAX - 511, 512),
+        (512, u64::MAX - 511),
+    ] {
+        assert_damaged(&with_header(&[zero(offset, length)]), "expected multiples");
+    }
+}
+
+#[test]
+fn contents_that_are_not_a_kinds_own_are_refused() {
+    assert_damaged(&with_header(&[RawFrame::new(b"DATA", 0, 1024, &[1; 512])]), "expected 1024");
+    assert_damaged(&with_header(&[RawFrame::new(b"ZERO", 0, 512, &[0; 512])]), "expected 0");
+    assert_damaged(&with_header(&[RawFrame::new(b"DATA", 0, 512, &[])]), "expected 512");
+    assert_damaged(&with_header(&[RawFrame::new(b"BASE", 0, 0, &[])]), "among the records");
+    let late_header = header_frame(&plain_header(0, 0));
+    assert_damaged(&with_header(&[late_header]), "among the records");
+    assert_damaged(&stream_of(&[data(0, 1)]), "expected the header");
+    assert_damaged(&stream_of(&[header_frame(&example().0), data(0, 1)]), "base digests");
+}
+
+#[test]
+fn a_content_of_4_gib_takes_no_memory() {
+    let mut frame = data(0, 1).to_bytes(1);
+    frame[32..36].copy_from_slice(&u32::MAX.to_le_bytes());
+    let check = blake3::hash(&frame[..72]);
+    frame[72..80].copy_from_slice(&check.as_bytes()[..8]);
+    let mut stream = with_header(&[]);
+    stream.truncate(stream.len() - FRAME_BYTES - 80);
+    stream.extend(frame);
+    assert_damaged(&stream, "at most");
+}
+
+#[test]
+fn a_header_that_announces_something_else_is_noticed() {
+    let stream = stream_of(&[header_frame(&plain_header(1024, 0)), data(0, 1)]);
+    assert_damaged(&stream, "announced");
+}
+
+#[test]
+fn a_trailer_that_counts_something_else_is_noticed() {
+    let honest = with_header(&[data(0, 1)]);
+    let begin = honest.len() - 80;
+    let mut content = honest[begin..].to_vec();
+    content[0] += 1;
+    let mut stream = honest[..begin - FRAME_BYTES].to_vec();
+    stream.extend(RawFrame::new(b"TAIL", 0, 0, &content).to_bytes(2));
+    assert_damaged(&stream, "counts");
+}
+
+#[test]
+fn base_digests_outside_the_base_are_refused() {
+    let (header, digests, _) = example();
+    for (offset, length) in [(1 << 20, 512), (0, 0), (0, 1 << 20), (u64::MAX, 2)] {
+        let mut content = offset.to_le_bytes().to_vec();
+        content.extend(u64::to_le_bytes(length));
+        content.extend([0; 32]);
+        let stream = stream_of(&[header_frame(&header), RawFrame::new(b"BASE", 0, 0, &content)]);
+        assert_damaged(&stream, "base digest");
+    }
+    let ragged = stream_of(&[header_frame(&header), RawFrame::new(b"BASE", 0, 0, &[0; 47])]);
+    assert_damaged(&ragged, "48 bytes");
+    let doubled = [digests[0], digests[0]];
+    assert!(encode(&header, &doubled, &[]).is_err());
+}
+
+#[test]
+fn an_encoder_holds_its_caller_to_the_rules() {
+    let (header, digests, records) = example();
+    let encoded = |records: &[Record<'_>]| encode(&header, &digests, records).map(|_| ());
+    encoded(&records).unwrap();
+    assert!(matches!(encoded(&records[..2]), Err(Error::Invalid(_))));
+    assert!(matches!(encoded(&[records[1], records[0]]), Err(Error::Invalid(_))));
+    let long = vec![0; (1 << 20) + 512];
+    assert!(matches!(encoded(&[Record::Data { offset: 0, bytes: &long }]), Err(Error::Invalid(_))));
+}
+
+proptest! {
+    #[test]
+    fn what_goes_in_comes_out(
+        steps in prop::collection::vec((0_u64..4, 1_u64..9, 0_u8..3, any::<u8>()), 0..40)
+    ) {
+        let mut place = 0;
+        let mut contents = Vec::new();
+        for (gap, length, kind, byte) in steps {
+            place += gap * 512;
+            contents.push((place, length * 512, kind, vec![byte; length as usize * 512]));
+            place += length * 512;
+        }
+        let records: Vec<_> = contents.iter().map(|(offset, length, kind, bytes)| match kind {
+            0 => Record::Data { offset: *offset, bytes },
+            1 => Record::Zero { offset: *offset, length: *length },
+            _ => Record::Discard { offset: *offset, length: *length },
+        }).collect();
+        let sum = |discards: bool| contents.iter().filter(|content| (content.2 == 2) == discards)
+            .map(|content| content.1).sum();
+        let header = plain_header(sum(false), sum(true));
+        let (stream, totals) = encode(&header, &[], &records).unwrap();
+        let mut decoder = Decoder::new(stream.as_slice()).unwrap();
+        for record in records {
+            prop_assert_eq!(decoder.next_record().unwrap(), Some(record));
+        }
+        prop_assert_eq!(decoder.next_record().unwrap(), None);
+        prop_assert_eq!(decoder.finish().unwrap(), totals);
+    }
+
+    #[test]
+    fn no_input_makes_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        let _ = read(&bytes);
+        let mut behind_the_magic = b"HYPERLAYER/2.0\n".to_vec();
+        behind_the_magic.extend(&bytes);
+        prop_assert!(read(&behind_the_magic).1.is_err());
+        // As the content of a header whose frame is sound.
+        let stream = stream_of(&[RawFrame::new(b"HEAD", 0, 0, &bytes)]);
+        prop_assert!(read(&stream).1.is_err());
+    }
+}

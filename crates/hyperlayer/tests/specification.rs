@@ -1,0 +1,97 @@
+//! docs/stream-format.md: its golden bytes are what the encoder writes, and a writer that follows
+//! its text alone agrees with both.
+
+mod common;
+
+use common::{RawFrame, encode, example, header_frame, stream_of};
+use hyperlayer::{Decoder, Record, Records};
+
+#[test]
+fn the_golden_bytes_are_what_the_encoder_writes() {
+    let (header, digests, records) = example();
+    let (stream, _) = encode(&header, &digests, &records).unwrap();
+    let text = include_str!("../../../docs/stream-format.md");
+    let golden = golden_bytes(text);
+    if golden != stream {
+        panic!("the document should have:\n{}", dump(&stream));
+    }
+}
+
+#[test]
+fn the_golden_bytes_decode_to_the_example() {
+    let (header, digests, records) = example();
+    let golden = golden_bytes(include_str!("../../../docs/stream-format.md"));
+    let mut decoder = Decoder::new(golden.as_slice()).unwrap();
+    assert_eq!(decoder.header(), &header);
+    assert_eq!(decoder.base_digests(), digests);
+    for record in records {
+        assert_eq!(decoder.next_record().unwrap(), Some(record));
+    }
+    decoder.finish().unwrap();
+}
+
+#[test]
+fn a_writer_that_follows_the_text_writes_the_same() {
+    let (header, digests, records) = example();
+    let mut base = Vec::new();
+    for digest in &digests {
+        base.extend(digest.offset.to_le_bytes());
+        base.extend(digest.length.to_le_bytes());
+        base.extend(digest.digest);
+    }
+    let mut frames = vec![header_frame(&header), RawFrame::new(b"BASE", 0, 0, &base)];
+    for record in &records {
+        let (kind, content) = match record {
+            Record::Data { bytes, .. } => (b"DATA", *bytes),
+            Record::Zero { .. } => (b"ZERO", &[][..]),
+            Record::Discard { .. } => (b"DISC", &[][..]),
+        };
+        frames.push(RawFrame::new(kind, record.offset(), record.length(), content));
+    }
+    let (stream, _) = encode(&header, &digests, &records).unwrap();
+    assert!(stream_of(&frames) == stream);
+}
+
+/// Reads the dump behind the document's mark: lines of an offset and up to 16 bytes in hexadecimal
+/// digits, a `*` for lines that repeat the one before, and the end's offset alone on the last line.
+fn golden_bytes(document: &str) -> Vec<u8> {
+    let dump = document.split("<!-- golden bytes -->").nth(1).expect("the mark is there");
+    let dump = dump.split("```").nth(1).expect("a block follows the mark");
+    let mut bytes: Vec<u8> = Vec::new();
+    let mut repeated = false;
+    for line in dump.lines().filter(|line| !line.trim().is_empty()) {
+        if line == "*" {
+            repeated = true;
+            continue;
+        }
+        let mut words = line.split('|').next().unwrap().split_whitespace();
+        let offset = usize::from_str_radix(words.next().unwrap(), 16).unwrap();
+        while repeated && bytes.len() < offset {
+            bytes.extend_from_within(bytes.len() - 16..);
+        }
+        repeated = false;
+        assert_eq!(bytes.len(), offset, "at {line:?}");
+        bytes.extend(words.map(|word| u8::from_str_radix(word, 16).unwrap()));
+    }
+    bytes
+}
+
+fn dump(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    let mut last: &[u8] = &[];
+    let mut starred = false;
+    for (number, line) in bytes.chunks(16).enumerate() {
+        if line == last {
+            text += if starred { "" } else { "*\n" };
+            starred = true;
+            continue;
+        }
+        (last, starred) = (line, false);
+        let hex: Vec<_> = line.iter().map(|byte| format!("{byte:02x}")).collect();
+        let shown = |&byte: &u8| if byte.is_ascii_graphic() || byte == b' ' { byte } else { b'.' };
+        let ascii: Vec<u8> = line.iter().map(shown).collect();
+        let ascii = String::from_utf8(ascii).unwrap();
+        text += &format!("{:08x}  {:<47}  |{ascii}|\n", number * 16, hex.join(" "));
+    }
+    text + &format!("{:08x}\n", bytes.len())
+}
