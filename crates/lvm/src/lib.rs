@@ -1,1 +1,42 @@
-//! lvm
+//! LVM2 and device-mapper, as far as two thin volumes and their pool need them.
+//!
+//! The way through it: [`LogicalVolume::list`] asks LVM what there is, [`VolumeName`] finds one of
+//! them by whatever name the user gave, [`ThinDevice::find`] follows the device-mapper tables from
+//! the volume to its pool and the pool's metadata device without guessing a name. Whatever state
+//! is changed for the time of a run is a guard: [`MetadataSnapshot`], [`Activation`],
+//! [`TemporarySnapshot`]; each is undone explicitly on success, and by `Drop` otherwise. After a
+//! run that was killed, the next one knows what that left behind by its lock files.
+//!
+//! ```
+//! use lvm::VolumeName;
+//!
+//! let name = VolumeName::parse("/dev/mapper/vg--a-vm--100--disk--0")?;
+//! assert_eq!((name.group(), name.volume()), (Some("vg-a"), "vm-100-disk-0"));
+//! # Ok::<(), lvm::Error>(())
+//! ```
+
+mod activation;
+mod command;
+mod device_number;
+mod dm;
+mod error;
+mod ioctl;
+mod lock;
+mod metadata_snapshot;
+mod name;
+mod report;
+mod table;
+mod temporary_snapshot;
+mod thin_device;
+
+pub use activation::Activation;
+pub use device_number::DeviceNumber;
+pub use dm::{DeviceMapper, DeviceStatus};
+pub use error::Error;
+pub use lock::KeepWaiting;
+pub use metadata_snapshot::{MetadataSnapshot, Reserve};
+pub use name::{Scope, VolumeName, check_new_name};
+pub use report::LogicalVolume;
+pub use table::{PoolMode, PoolStatus, PoolTable, ThinTable};
+pub use temporary_snapshot::TemporarySnapshot;
+pub use thin_device::{PoolDevice, ThinDevice};

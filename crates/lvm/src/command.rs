@@ -1,0 +1,43 @@
+//! Running LVM's own commands.
+
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use crate::Error;
+use crate::error::Result;
+
+/// Runs `program` with `arguments`; yields its standard output.
+///
+/// The arguments go to the program as they are, through no shell. It gets no input, a process
+/// group of its own (Ctrl-C at the terminal must not end it half-way), and messages in English.
+pub(crate) fn run(program: &str, arguments: &[&str]) -> Result<Vec<u8>> {
+    log::debug!("{program} {}", arguments.join(" "));
+    let output = Command::new(program)
+        .args(arguments)
+        .env("PATH", search_path())
+        .env("LC_ALL", "C")
+        .env("LVM_SUPPRESS_FD_WARNINGS", "1")
+        .stdin(Stdio::null())
+        .process_group(0)
+        .output()
+        .map_err(|error| Error::NotStarted(program.into(), error))?;
+    let message = String::from_utf8_lossy(&output.stderr);
+    for line in message.lines() {
+        log::debug!("{program}: {}", line.trim());
+    }
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    if !nix::unistd::geteuid().is_root() {
+        return Err(Error::NeedsRoot(format!("`{program}`")));
+    }
+    let message = message.lines().map(str::trim).collect::<Vec<_>>().join("; ");
+    let message = if message.is_empty() { output.status.to_string() } else { message };
+    Err(Error::Command { command: format!("{program} {}", arguments.join(" ")), message })
+}
+
+/// LVM's commands lie in sbin, which is not on everybody's path.
+fn search_path() -> String {
+    let path = std::env::var("PATH").unwrap_or_default();
+    format!("{path}:/usr/local/sbin:/usr/sbin:/sbin")
+}

@@ -1,0 +1,96 @@
+//! [`DeviceNumber`]: a block device, as the kernel numbers it.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use crate::Error;
+use crate::error::Result;
+
+/// A block device's major and minor number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceNumber {
+    /// The driver.
+    pub major: u32,
+    /// The device of that driver.
+    pub minor: u32,
+}
+
+impl DeviceNumber {
+    /// From `st_rdev`.
+    pub fn from_rdev(rdev: u64) -> Self {
+        let truncated = |number: u64| number as u32; // both are 32 bits wide in the kernel
+        Self {
+            major: truncated(nix::sys::stat::major(rdev)),
+            minor: truncated(nix::sys::stat::minor(rdev)),
+        }
+    }
+
+    /// As device-mapper's ioctls carry it (linux/kdev_t.h, huge_encode_dev).
+    pub(crate) fn encoded(self) -> u64 {
+        let (major, minor) = (u64::from(self.major), u64::from(self.minor));
+        (minor & 0xff) | (major << 8) | ((minor & !0xff) << 12)
+    }
+
+    pub(crate) fn decoded(dev: u64) -> Self {
+        let truncated = |number: u64| number as u32;
+        Self {
+            major: truncated((dev & 0xfff00) >> 8),
+            minor: truncated((dev & 0xff) | ((dev >> 12) & 0xfff00)),
+        }
+    }
+
+    /// Its node under /dev, as the kernel (not udev, not LVM) names it.
+    ///
+    /// # Errors
+    /// Where sysfs has no such device.
+    pub fn node(self) -> Result<PathBuf> {
+        let path = format!("/sys/dev/block/{self}/uevent");
+        let uevent = std::fs::read_to_string(&path)
+            .map_err(|error| Error::Io(format!("there is no block device {self}"), error))?;
+        uevent
+            .lines()
+            .find_map(|line| line.strip_prefix("DEVNAME="))
+            .map(|name| PathBuf::from("/dev").join(name))
+            .ok_or(Error::Parse { what: "a device's uevent file", found: uevent })
+    }
+
+    /// Device-mapper's name of it; none where it is not a device-mapper device.
+    pub(crate) fn dm_name(self) -> Option<String> {
+        let name = std::fs::read_to_string(format!("/sys/dev/block/{self}/dm/name")).ok()?;
+        Some(name.trim_end().into())
+    }
+}
+
+impl fmt::Display for DeviceNumber {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.major, self.minor)
+    }
+}
+
+impl FromStr for DeviceNumber {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        let parse = || {
+            let (major, minor) = text.split_once(':')?;
+            Some(Self { major: major.parse().ok()?, minor: minor.parse().ok()? })
+        };
+        parse().ok_or_else(|| Error::Parse { what: "a device number", found: text.into() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_encoding_both_ways() {
+        for (major, minor, encoded) in [(254, 3, 0xfe03), (253, 0x12345, 0x1230_fd45)] {
+            let number = DeviceNumber { major, minor };
+            assert_eq!(number.encoded(), encoded);
+            assert_eq!(DeviceNumber::decoded(encoded), number);
+        }
+        assert_eq!("254:3".parse::<DeviceNumber>().unwrap().to_string(), "254:3");
+        assert!("254".parse::<DeviceNumber>().is_err());
+    }
+}

@@ -1,0 +1,272 @@
+//! [`DeviceMapper`]: tables, status and messages of devices.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+
+use nix::errno::Errno;
+use zerocopy::{FromBytes, IntoBytes};
+
+use crate::error::Result;
+use crate::ioctl::{self, DmIoctl, HEADER_BYTES, Request};
+use crate::{DeviceNumber, Error};
+
+const CONTROL: &str = "/dev/mapper/control";
+
+/// The kernel's device-mapper, through its control device.
+pub struct DeviceMapper {
+    control: File,
+}
+
+/// What device-mapper says of a device as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceStatus {
+    /// Its name.
+    pub name: String,
+    /// Its number.
+    pub number: DeviceNumber,
+    /// How often it is open now, mounts and devices above it included.
+    pub open_count: i32,
+    /// True where it cannot be written.
+    pub read_only: bool,
+}
+
+/// One line of a table or of a status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) kind: String,
+    pub(crate) text: String,
+}
+
+// Flags of struct dm_ioctl.
+const READ_ONLY: u32 = 1 << 0;
+const STATUS_TABLE: u32 = 1 << 4;
+const BUFFER_FULL: u32 = 1 << 8;
+
+impl DeviceMapper {
+    /// Opens the control device.
+    ///
+    /// # Errors
+    /// Where this is not root, or the kernel has no device-mapper.
+    pub fn open() -> Result<Self> {
+        match OpenOptions::new().read(true).write(true).open(CONTROL) {
+            Ok(control) => Ok(Self { control }),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Err(Error::NeedsRoot("device-mapper".into()))
+            }
+            Err(error) => {
+                Err(Error::Io(format!("{CONTROL} cannot be opened (module dm-mod loaded?)"), error))
+            }
+        }
+    }
+
+    /// The device of that name; `None` where there is none: an inactive volume has no device.
+    ///
+    /// # Errors
+    /// [`Error::Dm`].
+    pub fn device(&self, name: &str) -> Result<Option<DeviceStatus>> {
+        let answer = self.call(Request::DevStatus, "find", Address::Name(name), 0, &[]);
+        match answer {
+            Ok(answer) => device_status(&answer).map(Some),
+            Err(Error::Dm { source, .. }) if is(&source, Errno::ENXIO) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The device of that number.
+    ///
+    /// # Errors
+    /// [`Error::Dm`], also where there is none.
+    pub fn device_by_number(&self, number: DeviceNumber) -> Result<DeviceStatus> {
+        let answer = self.call(Request::DevStatus, "find", Address::Number(number), 0, &[])?;
+        device_status(&answer)
+    }
+
+    /// The only line of the device's table, which must be of the target type `kind`.
+    pub(crate) fn table(&self, name: &str, kind: &'static str) -> Result<String> {
+        self.only_target(name, kind, "read the table of", STATUS_TABLE)
+    }
+
+    /// The only line of the device's status, which must be of the target type `kind`.
+    pub(crate) fn status(&self, name: &str, kind: &'static str) -> Result<String> {
+        self.only_target(name, kind, "read the status of", 0)
+    }
+
+    /// Sends a message to the device's target.
+    pub(crate) fn message(&self, name: &str, message: &str) -> Result<()> {
+        // struct dm_target_msg: the sector it goes to, then the text and its NUL.
+        let mut data = 0_u64.to_le_bytes().to_vec();
+        data.extend_from_slice(message.as_bytes());
+        data.push(0);
+        self.call(Request::TargetMsg, "send a message to", Address::Name(name), 0, &data)?;
+        Ok(())
+    }
+
+    fn only_target(
+        &self,
+        name: &str,
+        kind: &'static str,
+        action: &'static str,
+        flags: u32,
+    ) -> Result<String> {
+        let answer = self.call(Request::TableStatus, action, Address::Name(name), flags, &[])?;
+        let targets = targets(&answer)?;
+        match targets.as_slice() {
+            [target] if target.kind == kind => Ok(target.text.clone()),
+            _ => {
+                let kinds: Vec<_> = targets.iter().map(|target| target.kind.as_str()).collect();
+                Err(Error::State(format!(
+                    "device {name} has the targets [{}], expected one of type {kind}",
+                    kinds.join(", ")
+                )))
+            }
+        }
+    }
+
+    /// One ioctl, with a buffer that grows until the answer fits.
+    fn call(
+        &self,
+        request: Request,
+        action: &'static str,
+        address: Address<'_>,
+        flags: u32,
+        data: &[u8],
+    ) -> Result<Vec<u64>> {
+        let mut words = (HEADER_BYTES + data.len()).next_multiple_of(4096) / size_of::<u64>();
+        loop {
+            let mut buffer = vec![0_u64; words];
+            let size = size_of_val(buffer.as_slice());
+            let bytes = buffer.as_mut_bytes();
+            let mut header =
+                DmIoctl::read_from_bytes(&[0; HEADER_BYTES]).expect("the size is right");
+            header.version = [4, 0, 0];
+            header.data_size = u32::try_from(size).expect("the buffer stays below 16 MiB");
+            header.data_start = HEADER_BYTES as u32;
+            header.flags = flags;
+            match address {
+                // One byte stays 0, as the end.
+                Address::Name(name) if name.len() < header.name.len() => {
+                    header.name[..name.len()].copy_from_slice(name.as_bytes());
+                }
+                Address::Name(name) => {
+                    return Err(Error::Name(format!("{name} is too long for a device's name")));
+                }
+                Address::Number(number) => header.dev = number.encoded(),
+            }
+            bytes[..HEADER_BYTES].copy_from_slice(header.as_bytes());
+            bytes[HEADER_BYTES..HEADER_BYTES + data.len()].copy_from_slice(data);
+            ioctl::call(&self.control, request, &mut buffer).map_err(|source| Error::Dm {
+                action,
+                device: address.to_string(),
+                source,
+            })?;
+            if header_of(&buffer).flags & BUFFER_FULL == 0 {
+                return Ok(buffer);
+            }
+            words *= 4;
+            if words > 1 << 20 {
+                let found = format!("more than {size} bytes");
+                return Err(Error::Parse { what: "device-mapper's answer", found });
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Address<'a> {
+    Name(&'a str),
+    Number(DeviceNumber),
+}
+
+impl std::fmt::Display for Address<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Name(name) => formatter.write_str(name),
+            Self::Number(number) => write!(formatter, "device {number}"),
+        }
+    }
+}
+
+fn header_of(answer: &[u64]) -> DmIoctl {
+    DmIoctl::read_from_prefix(answer.as_bytes()).expect("every buffer begins with a header").0
+}
+
+fn device_status(answer: &[u64]) -> Result<DeviceStatus> {
+    let header = header_of(answer);
+    Ok(DeviceStatus {
+        name: text(&header.name)?,
+        number: DeviceNumber::decoded(header.dev),
+        open_count: header.open_count,
+        read_only: header.flags & READ_ONLY != 0,
+    })
+}
+
+/// The lines of an answer: struct dm_target_spec (40 bytes: u64 start, u64 length, i32 status,
+/// u32 next, char type[16]) and a text each; `next` counts from the beginning of the data.
+fn targets(answer: &[u64]) -> Result<Vec<Target>> {
+    let header = header_of(answer);
+    let not_understood =
+        || Error::Parse { what: "device-mapper's answer", found: "a target outside of it".into() };
+    let data = answer.as_bytes().get(header.data_start as usize..).ok_or_else(not_understood)?;
+    let mut targets = Vec::new();
+    let mut begin = 0;
+    for _ in 0..header.target_count {
+        let spec = data.get(begin..begin + 40).ok_or_else(not_understood)?;
+        let rest = &data[begin + 40..];
+        targets.push(Target { kind: text(&spec[24..40])?, text: text(rest)? });
+        let next = spec[20..24].first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
+        begin = next.ok_or_else(not_understood)? as usize;
+    }
+    Ok(targets)
+}
+
+fn text(bytes: &[u8]) -> Result<String> {
+    let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
+    String::from_utf8(bytes[..end].to_vec()).map_err(|_| Error::Parse {
+        what: "a text of device-mapper's",
+        found: bytes[..end].escape_ascii().to_string(),
+    })
+}
+
+pub(crate) fn is(error: &io::Error, errno: Errno) -> bool {
+    error.raw_os_error() == Some(errno as i32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(specs: &[(&str, &str)]) -> Vec<u64> {
+        let mut bytes = vec![0; HEADER_BYTES];
+        let mut data = Vec::new();
+        for (kind, line) in specs {
+            let mut spec = [0; 40];
+            spec[24..24 + kind.len()].copy_from_slice(kind.as_bytes());
+            let next = (data.len() + 40 + line.len() + 1).next_multiple_of(8);
+            spec[20..24].copy_from_slice(&(next as u32).to_le_bytes());
+            data.extend_from_slice(&spec);
+            data.extend_from_slice(line.as_bytes());
+            data.resize(next, 0);
+        }
+        bytes[16..20].copy_from_slice(&(HEADER_BYTES as u32).to_le_bytes());
+        bytes[20..24].copy_from_slice(&(specs.len() as u32).to_le_bytes());
+        bytes.extend(data);
+        bytes.resize(bytes.len().next_multiple_of(8), 0);
+        bytes.chunks(8).map(|word| u64::from_ne_bytes(word.try_into().unwrap())).collect()
+    }
+
+    #[test]
+    fn every_line_of_a_table_is_read() {
+        let answer = answer(&[("thin", "254:2 1"), ("linear", "8:0 2048")]);
+        let lines: Vec<_> = targets(&answer).unwrap();
+        assert_eq!(lines[0], Target { kind: "thin".into(), text: "254:2 1".into() });
+        assert_eq!(lines[1], Target { kind: "linear".into(), text: "8:0 2048".into() });
+    }
+
+    #[test]
+    fn a_target_outside_the_answer_is_an_error() {
+        let mut answer = answer(&[("thin", "254:2 1"), ("thin", "254:2 2")]);
+        let first_spec = &mut answer.as_mut_bytes()[HEADER_BYTES..];
+        first_spec[20..24].copy_from_slice(&u32::MAX.to_le_bytes());
+        assert!(targets(&answer).is_err());
+    }
+}

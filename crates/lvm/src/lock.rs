@@ -1,0 +1,240 @@
+//! [`LockFile`]: how runs of ours keep out of each other's way, and know what a killed one left.
+//!
+//! A lock is a flock(2) on a file below /run/lock. The file's text is a record of what its holder
+//! changed; a file that exists while nobody holds its lock was left by a run that was killed. A
+//! holder that is done removes the file, so a lock counts only while its path still leads to it.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::fcntl::OFlag;
+
+use crate::Error;
+use crate::error::Result;
+
+const FOLDER: &str = "/run/lock";
+
+/// Asked again and again while another run is waited for; false gives up.
+pub type KeepWaiting<'a> = &'a dyn Fn() -> bool;
+
+/// A lock, held alone or shared with others until it is dropped.
+pub(crate) struct LockFile {
+    file: File,
+    path: PathBuf,
+}
+
+/// What [`LockFile::join`] came to.
+pub(crate) enum Joined {
+    /// The lock is held alone.
+    Alone(LockFile),
+    /// It is shared with other runs.
+    Shared(LockFile),
+    /// Another run holds it alone at the moment.
+    Busy,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Exclusive,
+    Shared,
+}
+
+impl LockFile {
+    /// Waits for the lock on `object` (a device's name, say), and holds it alone.
+    pub(crate) fn wait(object: &str, keep_waiting: KeepWaiting<'_>) -> Result<Self> {
+        let path = path_of(object);
+        let mut said = false;
+        loop {
+            if let Some(lock) = Self::try_at(&path)? {
+                return Ok(lock);
+            }
+            if !said {
+                log::warn!("waiting for another run, which holds {}", path.display());
+                said = true;
+            }
+            pause(&path, keep_waiting)?;
+        }
+    }
+
+    /// Takes the lock on `object` alone; `None` where another run has it.
+    pub(crate) fn try_now(object: &str) -> Result<Option<Self>> {
+        Self::try_at(&path_of(object))
+    }
+
+    /// Takes the lock on `object` alone if nobody has it, else shares it if the others do.
+    pub(crate) fn join(object: &str) -> Result<Joined> {
+        let path = path_of(object);
+        if let Some(lock) = Self::try_at(&path)? {
+            return Ok(Joined::Alone(lock));
+        }
+        let lock = Self { file: open(&path)?, path };
+        let shared = lock.try_mode(Mode::Shared)? && lock.is_current();
+        Ok(if shared { Joined::Shared(lock) } else { Joined::Busy })
+    }
+
+    fn try_at(path: &Path) -> Result<Option<Self>> {
+        loop {
+            let lock = Self { file: open(path)?, path: path.into() };
+            if !lock.try_mode(Mode::Exclusive)? {
+                return Ok(None);
+            }
+            // Its last holder may have removed the file between the opening and the locking.
+            if lock.is_current() {
+                return Ok(Some(lock));
+            }
+        }
+    }
+
+    /// Shares the lock with others from now on; false where another run holds it alone by now,
+    /// because it is free for an instant in between.
+    pub(crate) fn share(&self) -> Result<bool> {
+        self.try_mode(Mode::Shared)
+    }
+
+    /// Holds a shared lock alone. Where somebody else shares it, it is given up instead.
+    pub(crate) fn try_exclusive(&self) -> Result<bool> {
+        self.try_mode(Mode::Exclusive)
+    }
+
+    /// True while the path still leads to the file that is locked.
+    pub(crate) fn is_current(&self) -> bool {
+        match (self.file.metadata(), std::fs::symlink_metadata(&self.path)) {
+            (Ok(held), Ok(there)) => (held.dev(), held.ino()) == (there.dev(), there.ino()),
+            _ => false,
+        }
+    }
+
+    /// The record that is in the file: the holder's own, or that of a run that was killed.
+    pub(crate) fn record(&self) -> Result<String> {
+        let read = || {
+            let mut text = String::new();
+            let mut file = &self.file;
+            file.seek(SeekFrom::Start(0))?;
+            file.take(4096).read_to_string(&mut text)?;
+            Ok(text)
+        };
+        read().map_err(|error| self.error(error))
+    }
+
+    /// Puts a record into the file in place of what was there.
+    pub(crate) fn set_record(&self, record: &str) -> Result<()> {
+        let write = || {
+            let mut file = &self.file;
+            file.set_len(0)?;
+            file.seek(SeekFrom::Start(0))?;
+            file.write_all(record.as_bytes())
+        };
+        write().map_err(|error| self.error(error))
+    }
+
+    /// Removes the file and gives the lock up: nothing is left to know. Only for one who holds it
+    /// alone.
+    pub(crate) fn remove(self) {
+        if let Err(error) = std::fs::remove_file(&self.path) {
+            log::warn!("{} could not be removed: {error}", self.path.display());
+        }
+    }
+
+    fn try_mode(&self, mode: Mode) -> Result<bool> {
+        let locked = match mode {
+            Mode::Exclusive => self.file.try_lock(),
+            Mode::Shared => self.file.try_lock_shared(),
+        };
+        match locked {
+            Ok(()) => Ok(true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(error)) => Err(self.error(error)),
+        }
+    }
+
+    fn error(&self, error: io::Error) -> Error {
+        Error::Io(format!("lock file {}", self.path.display()), error)
+    }
+}
+
+pub(crate) fn pause(path: &Path, keep_waiting: KeepWaiting<'_>) -> Result<()> {
+    if !keep_waiting() {
+        return Err(Error::WaitGivenUp(path.into()));
+    }
+    std::thread::sleep(Duration::from_millis(50));
+    Ok(())
+}
+
+fn path_of(object: &str) -> PathBuf {
+    Path::new(FOLDER).join(format!("lvdiff.{object}.lock"))
+}
+
+/// Opens a lock file, which may be new. The folder can be anybody's to write: a link, or a file
+/// that is not ours alone, is refused.
+fn open(path: &Path) -> Result<File> {
+    let error = |error| Error::Io(format!("lock file {}", path.display()), error);
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(OFlag::O_NOFOLLOW.bits())
+        .open(path)
+        .map_err(error)?;
+    let metadata = file.metadata().map_err(error)?;
+    let ours = metadata.is_file() && metadata.uid() == nix::unistd::geteuid().as_raw();
+    if !ours || metadata.nlink() > 1 {
+        return Err(Error::State(format!(
+            "{} is not a file that a run of ours made; look who made it, and remove it",
+            path.display()
+        )));
+    }
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_holder_at_a_time_and_no_file_afterwards() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let first = LockFile::try_at(&path).unwrap().unwrap();
+        assert!(LockFile::try_at(&path).unwrap().is_none());
+        first.set_record("a longer record").unwrap();
+        first.set_record("held 7").unwrap();
+        drop(first);
+        let second = LockFile::try_at(&path).unwrap().unwrap();
+        assert_eq!(second.record().unwrap(), "held 7");
+        second.remove();
+        assert!(!path.exists());
+        let third = LockFile::try_at(&path).unwrap().unwrap();
+        assert_eq!(third.record().unwrap(), "");
+    }
+
+    #[test]
+    fn the_last_of_several_sharers_can_hold_it_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let first = LockFile::try_at(&path).unwrap().unwrap();
+        assert!(first.share().unwrap());
+        let second = LockFile { file: open(&path).unwrap(), path: path.clone() };
+        assert!(second.share().unwrap());
+        assert!(!first.try_exclusive().unwrap());
+        // The first gave its share up by trying.
+        assert!(second.try_exclusive().unwrap());
+    }
+
+    #[test]
+    fn links_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (target, link, hard) =
+            (folder.path().join("target"), folder.path().join("link"), folder.path().join("hard"));
+        std::fs::write(&target, "precious").unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        std::fs::hard_link(&target, &hard).unwrap();
+        assert!(LockFile::try_at(&link).is_err());
+        assert!(LockFile::try_at(&hard).is_err());
+        assert_eq!(std::fs::read(&target).unwrap(), b"precious");
+    }
+}

@@ -1,0 +1,299 @@
+//! [`VolumeName`]: the ways in which a user names a volume, and how it is found.
+
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+
+use crate::error::Result;
+use crate::{DeviceNumber, Error, LogicalVolume};
+
+/// A volume's name, as a user gives it: `lv`, `vg/lv`, `/dev/vg/lv`, `/dev/mapper/vg-lv`, or any
+/// other path of its device node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VolumeName {
+    group: Option<String>,
+    volume: String,
+}
+
+/// Where a name is looked up.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Scope<'a> {
+    /// In this volume group only.
+    pub group: Option<&'a str>,
+    /// In this thin pool only.
+    pub pool: Option<&'a str>,
+}
+
+impl VolumeName {
+    /// Reads a name. Only a path that is none of LVM's makes it look at the file system.
+    ///
+    /// # Errors
+    /// [`Error::Name`] where it cannot be a volume's name.
+    pub fn parse(text: &str) -> Result<Self> {
+        let name = match text.strip_prefix('/') {
+            None => Self::from_relative(text),
+            // LVM's own paths say the names; any other path must be a device node's.
+            Some(path) => match path.strip_prefix("dev/") {
+                Some(path) if path.starts_with("mapper/") => Self::from_dm_name(&path[7..]),
+                Some(path) if path.contains('/') && Self::from_relative(path).is_some() => {
+                    Self::from_relative(path)
+                }
+                _ => Self::from_node(text)?,
+            },
+        };
+        name.ok_or_else(|| Error::Name(format!("{text:?} is not the name of a logical volume")))
+    }
+
+    /// The volume group, where the name says it.
+    pub fn group(&self) -> Option<&str> {
+        self.group.as_deref()
+    }
+
+    /// The volume's name within its group.
+    pub fn volume(&self) -> &str {
+        &self.volume
+    }
+
+    /// Finds the one volume that has this name.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], with what was found, where there is none or more than one;
+    /// [`Error::Name`] where the name contradicts the scope.
+    pub fn find<'a>(
+        &self,
+        volumes: &'a [LogicalVolume],
+        scope: Scope<'_>,
+    ) -> Result<&'a LogicalVolume> {
+        if let (Some(named), Some(given)) = (self.group(), scope.group)
+            && named != given
+        {
+            return Err(Error::Name(format!(
+                "{named}/{} is not in volume group {given}, which -g names",
+                self.volume
+            )));
+        }
+        let group = self.group().or(scope.group);
+        let in_scope = |volume: &&LogicalVolume| {
+            group.is_none_or(|group| volume.group == group)
+                && scope.pool.is_none_or(|pool| volume.pool.as_deref() == Some(pool))
+        };
+        let there: Vec<_> = volumes.iter().filter(in_scope).collect();
+        let found: Vec<_> =
+            there.iter().filter(|volume| volume.name == self.volume).copied().collect();
+        match found.as_slice() {
+            [one] => Ok(one),
+            [] => Err(Error::NotFound(format!(
+                "there is no volume {} in {}; there {}",
+                self.volume,
+                describe(group, scope.pool),
+                list("is", there.iter().filter(|volume| volume.thin_id.is_some()).copied())
+            ))),
+            several => Err(Error::NotFound(format!(
+                "the name {} is ambiguous: there {}; name the volume group with -g",
+                self.volume,
+                list("is", several.iter().copied())
+            ))),
+        }
+    }
+
+    /// `lv` or `vg/lv`.
+    fn from_relative(text: &str) -> Option<Self> {
+        let (group, volume) = match text.split_once('/') {
+            Some((group, volume)) => (Some(group), volume),
+            None => (None, text),
+        };
+        let sound = group.is_none_or(has_lvm_characters) && has_lvm_characters(volume);
+        sound.then(|| Self { group: group.map(Into::into), volume: volume.into() })
+    }
+
+    /// Device-mapper's form: every hyphen inside a name is doubled, one hyphen parts the two.
+    fn from_dm_name(name: &str) -> Option<Self> {
+        let bytes = name.as_bytes();
+        let mut place = 0;
+        while place < bytes.len() {
+            match (bytes[place], bytes.get(place + 1)) {
+                (b'-', Some(b'-')) => place += 2,
+                (b'-', _) => break,
+                _ => place += 1,
+            }
+        }
+        let volume = name.get(place + 1..)?;
+        if volume.replace("--", "").contains('-') {
+            return None; // one of LVM's own, such as vg-pool-tpool
+        }
+        let (group, volume) = (name[..place].replace("--", "-"), volume.replace("--", "-"));
+        let sound = has_lvm_characters(&group) && has_lvm_characters(&volume);
+        sound.then_some(Self { group: Some(group), volume })
+    }
+
+    /// Any other path of a volume's device node.
+    fn from_node(path: &str) -> Result<Option<Self>> {
+        let metadata = std::fs::metadata(path).map_err(|error| Error::Io(path.into(), error))?;
+        if !metadata.file_type().is_block_device() {
+            return Ok(None);
+        }
+        let name = DeviceNumber::from_rdev(metadata.rdev()).dm_name();
+        Ok(name.as_deref().and_then(Self::from_dm_name))
+    }
+}
+
+/// Says why `name` cannot be the name of a new volume in a group whose volumes are `volumes`.
+///
+/// # Errors
+/// [`Error::Name`] where LVM's rules forbid it (lvm(8), VALID NAMES), or where it is taken.
+pub fn check_new_name(name: &str, group: &str, volumes: &[LogicalVolume]) -> Result<()> {
+    const RESERVED_BEGINNINGS: [&str; 2] = ["snapshot", "pvmove"];
+    const RESERVED_PARTS: [&str; 14] = [
+        "_cdata", "_cmeta", "_corig", "_cpool", "_cvol", "_imeta", "_iorig", "_mimage", "_mlog",
+        "_pmspare", "_rimage", "_rmeta", "_tdata", "_tmeta",
+    ];
+    const RESERVED_VDO: [&str; 3] = ["_vdata", "_vorigin", "_wcorig"];
+    let refused =
+        |why: String| Err(Error::Name(format!("{name:?} cannot be a volume's name: {why}")));
+    if !has_lvm_characters(name) {
+        return refused("letters, digits and + _ . - make a name, and no hyphen begins it".into());
+    }
+    let doubled = name.matches('-').count() + group.matches('-').count();
+    if name.len() + group.len() + doubled + 1 > 127 {
+        return refused("it is too long".into());
+    }
+    if let Some(word) = RESERVED_BEGINNINGS.iter().find(|word| name.starts_with(**word)) {
+        return refused(format!("LVM reserves names that begin with {word}"));
+    }
+    if let Some(word) =
+        RESERVED_PARTS.iter().chain(&RESERVED_VDO).find(|word| name.contains(**word))
+    {
+        return refused(format!("LVM reserves names with {word} in them"));
+    }
+    if volumes.iter().any(|volume| volume.group == group && volume.name == name) {
+        return Err(Error::Name(format!(
+            "{group}/{name} exists already; name the new volume differently, or remove that one"
+        )));
+    }
+    Ok(())
+}
+
+fn has_lvm_characters(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+_.-".contains(&byte);
+    !name.is_empty()
+        && name.len() <= 127
+        && !name.starts_with('-')
+        && !matches!(name, "." | "..")
+        && name.bytes().all(allowed)
+}
+
+fn describe(group: Option<&str>, pool: Option<&str>) -> String {
+    let group = group.map_or("any volume group".into(), |group| format!("volume group {group}"));
+    match pool {
+        Some(pool) => format!("pool {pool} of {group}"),
+        None => group,
+    }
+}
+
+fn list<'a>(verb: &str, volumes: impl Iterator<Item = &'a LogicalVolume>) -> String {
+    const MOST: usize = 20;
+    let names: Vec<_> = volumes.map(LogicalVolume::full_name).collect();
+    match names.len() {
+        0 => "are no thin volumes".into(),
+        1 => format!("{verb} {}", names[0]),
+        count if count <= MOST => format!("are {}", names.join(", ")),
+        count => format!("are {} and {} more", names[..MOST].join(", "), count - MOST),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn volume(group: &str, name: &str, pool: &str) -> LogicalVolume {
+        LogicalVolume {
+            group: group.into(),
+            name: name.into(),
+            uuid: format!("{group}-{name}"),
+            size: 0,
+            segment_type: "thin".into(),
+            pool: Some(pool.into()),
+            thin_id: Some(1),
+            chunk_size: 0,
+            dm_name: String::new(),
+            tags: vec![],
+        }
+    }
+
+    #[test]
+    fn every_form_of_a_name() {
+        for (text, group, name) in [
+            ("vol0", None, "vol0"),
+            ("vm-100-disk-0", None, "vm-100-disk-0"),
+            ("vg-a/vm-100-disk-0", Some("vg-a"), "vm-100-disk-0"),
+            ("/dev/vg-a/vm-100-disk-0", Some("vg-a"), "vm-100-disk-0"),
+            ("/dev/mapper/vg--a-vm--100--disk--0", Some("vg-a"), "vm-100-disk-0"),
+            ("/dev/mapper/vg0-vol0", Some("vg0"), "vol0"),
+        ] {
+            let parsed = VolumeName::parse(text).unwrap();
+            assert_eq!((parsed.group(), parsed.volume()), (group, name), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused() {
+        for text in [
+            "",
+            "--foo",
+            "-l",
+            "a/b/c",
+            "vg/",
+            "/lv",
+            "../x",
+            ".",
+            "a b",
+            "vg0/--foo",
+            "/dev/mapper/vg0",
+            "/dev/mapper/vg0-pool0-tpool",
+            "/dev/null",
+            "/tmp",
+            "vol\n",
+        ] {
+            assert!(VolumeName::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_found_in_its_scope() {
+        let volumes =
+            [volume("vg0", "a", "p0"), volume("vg1", "a", "p0"), volume("vg1", "b", "p1")];
+        let find = |name: &str, scope: Scope<'_>| {
+            VolumeName::parse(name).unwrap().find(&volumes, scope).map(LogicalVolume::full_name)
+        };
+        let in_group = |group| Scope { group: Some(group), pool: None };
+        assert_eq!(find("b", Scope::default()).unwrap(), "vg1/b");
+        assert_eq!(find("a", in_group("vg0")).unwrap(), "vg0/a");
+        assert_eq!(find("vg1/a", Scope::default()).unwrap(), "vg1/a");
+        let error = find("a", Scope::default()).unwrap_err().to_string();
+        assert!(error.contains("ambiguous") && error.contains("vg0/a, vg1/a"), "{error}");
+        let error = find("c", in_group("vg1")).unwrap_err().to_string();
+        assert!(error.contains("no volume c") && error.contains("vg1/a, vg1/b"), "{error}");
+        assert!(find("b", Scope { group: None, pool: Some("p0") }).is_err());
+        assert!(find("vg1/b", in_group("vg0")).is_err());
+    }
+
+    #[test]
+    fn new_names_follow_lvms_rules() {
+        let volumes = [volume("vg0", "taken", "p")];
+        assert!(check_new_name("vol0.2026-11-21+x_y", "vg0", &volumes).is_ok());
+        assert!(check_new_name("taken", "vg1", &volumes).is_ok());
+        let long = "x".repeat(200);
+        for name in [
+            "taken",
+            "",
+            "--foo",
+            "../x",
+            "a/b",
+            "a b",
+            "pool_tdata",
+            "pvmove0",
+            "snapshot1",
+            &long,
+        ] {
+            assert!(check_new_name(name, "vg0", &volumes).is_err(), "{name}");
+        }
+    }
+}

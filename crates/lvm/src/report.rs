@@ -1,0 +1,163 @@
+//! [`LogicalVolume`]: what `lvs` says of one.
+
+use serde::Deserialize;
+
+use crate::error::Result;
+use crate::{Error, command};
+
+/// A logical volume.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogicalVolume {
+    /// The volume group's name.
+    pub group: String,
+    /// Its name.
+    pub name: String,
+    /// Its UUID, as LVM prints it.
+    pub uuid: String,
+    /// Its size, in bytes.
+    pub size: u64,
+    /// Its segment type: `thin`, `thin-pool`, `linear`, `snapshot` …
+    pub segment_type: String,
+    /// The name of its thin pool, where it is a thin volume.
+    pub pool: Option<String>,
+    /// Its thin id, where it is a thin volume.
+    pub thin_id: Option<u32>,
+    /// The chunk size in bytes, where it is a thin pool; 0 elsewhere.
+    pub chunk_size: u64,
+    /// Device-mapper's name of it.
+    pub dm_name: String,
+    /// Its tags.
+    pub tags: Vec<String>,
+}
+
+const FIELDS: &str = "vg_name,lv_name,lv_uuid,lv_size,segtype,pool_lv,thin_id,chunk_size,\
+                      lv_dm_path,lv_tags";
+
+/// One row of the report, all text.
+#[derive(Deserialize)]
+struct Row {
+    vg_name: String,
+    lv_name: String,
+    lv_uuid: String,
+    lv_size: String,
+    segtype: String,
+    pool_lv: String,
+    thin_id: String,
+    chunk_size: String,
+    lv_dm_path: String,
+    lv_tags: String,
+}
+
+#[derive(Deserialize)]
+struct Report {
+    lv: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    report: Vec<Report>,
+}
+
+impl LogicalVolume {
+    /// All logical volumes that are not LVM's own internal ones.
+    ///
+    /// # Errors
+    /// Where this is not root, LVM is not installed, or `lvs` fails.
+    pub fn list() -> Result<Vec<Self>> {
+        Self::from_json(&command::run(
+            "lvs",
+            &["--reportformat", "json", "--units", "b", "--nosuffix", "-o", FIELDS],
+        )?)
+    }
+
+    /// Parses the report; a volume of several segments has several rows, of which the first counts.
+    pub(crate) fn from_json(json: &[u8]) -> Result<Vec<Self>> {
+        let answer: Answer = serde_json::from_slice(json).map_err(|error| Error::Parse {
+            what: "what `lvs` reports",
+            found: format!("{error}"),
+        })?;
+        let rows = answer.report.into_iter().flat_map(|report| report.lv);
+        let mut volumes: Vec<Self> = Vec::new();
+        for row in rows {
+            let volume = Self::from_row(row)?;
+            if !volumes.iter().any(|known| known.uuid == volume.uuid) {
+                volumes.push(volume);
+            }
+        }
+        Ok(volumes)
+    }
+
+    fn from_row(row: Row) -> Result<Self> {
+        let number = |text: &str| {
+            let text = if text.is_empty() { "0" } else { text };
+            text.parse::<u64>()
+                .map_err(|_| Error::Parse { what: "a number of `lvs`", found: text.into() })
+        };
+        let thin_id = match row.thin_id.as_str() {
+            "" => None,
+            id => Some(
+                id.parse()
+                    .map_err(|_| Error::Parse { what: "a thin id of `lvs`", found: id.into() })?,
+            ),
+        };
+        let dm_name = row.lv_dm_path.strip_prefix("/dev/mapper/").unwrap_or(&row.lv_dm_path);
+        Ok(Self {
+            size: number(&row.lv_size)?,
+            chunk_size: number(&row.chunk_size)?,
+            pool: Some(row.pool_lv).filter(|pool| !pool.is_empty()),
+            thin_id,
+            dm_name: dm_name.into(),
+            tags: row.lv_tags.split(',').filter(|tag| !tag.is_empty()).map(Into::into).collect(),
+            group: row.vg_name,
+            name: row.lv_name,
+            uuid: row.lv_uuid,
+            segment_type: row.segtype,
+        })
+    }
+
+    /// `vg/lv`, as LVM's commands take it.
+    pub fn full_name(&self) -> String {
+        format!("{}/{}", self.group, self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JSON: &[u8] = br#"
+  {
+      "report": [
+          {
+              "lv": [
+                  {"vg_name":"vg-a", "lv_name":"pool0", "lv_uuid":"AAA", "lv_size":"419430400", "segtype":"thin-pool", "pool_lv":"", "thin_id":"", "chunk_size":"65536", "lv_dm_path":"/dev/mapper/vg--a-pool0", "lv_tags":""},
+                  {"vg_name":"vg-a", "lv_name":"vm-1", "lv_uuid":"BBB", "lv_size":"67108864", "segtype":"thin", "pool_lv":"pool0", "thin_id":"7", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-vm--1", "lv_tags":"a,b"},
+                  {"vg_name":"vg-a", "lv_name":"two", "lv_uuid":"CCC", "lv_size":"8388608", "segtype":"linear", "pool_lv":"", "thin_id":"", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-two", "lv_tags":""},
+                  {"vg_name":"vg-a", "lv_name":"two", "lv_uuid":"CCC", "lv_size":"8388608", "segtype":"linear", "pool_lv":"", "thin_id":"", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-two", "lv_tags":""}
+              ]
+          }
+      ]
+  }"#;
+
+    #[test]
+    fn a_report_is_read_and_segments_are_one_volume() {
+        let volumes = LogicalVolume::from_json(JSON).unwrap();
+        let names: Vec<_> = volumes.iter().map(|volume| volume.name.as_str()).collect();
+        assert_eq!(names, ["pool0", "vm-1", "two"]);
+        assert_eq!(volumes[0].chunk_size, 65536);
+        let thin = &volumes[1];
+        assert_eq!((thin.pool.as_deref(), thin.thin_id), (Some("pool0"), Some(7)));
+        assert_eq!((thin.dm_name.as_str(), thin.size), ("vg--a-vm--1", 67_108_864));
+        assert_eq!(thin.tags, ["a", "b"]);
+        assert_eq!(thin.full_name(), "vg-a/vm-1");
+    }
+
+    #[test]
+    fn what_is_no_report_is_an_error() {
+        for text in ["", "{}", r#"{"report":[{"lv":[{}]}]}"#] {
+            assert!(LogicalVolume::from_json(text.as_bytes()).is_err(), "{text}");
+        }
+        let negative = String::from_utf8_lossy(JSON).replace("\"419430400\"", "\"-1\"");
+        assert!(LogicalVolume::from_json(negative.as_bytes()).is_err());
+    }
+}

@@ -1,0 +1,176 @@
+//! What device-mapper's tables and status lines of thin volumes and thin pools say
+//! (kernel: Documentation/admin-guide/device-mapper/thin-provisioning.rst).
+
+use std::str::FromStr;
+
+use crate::error::Result;
+use crate::{DeviceNumber, Error};
+
+/// A thin volume's table: `POOL_DEV DEV_ID [EXTERNAL_ORIGIN_DEV]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ThinTable {
+    /// The device of the pool.
+    pub pool: DeviceNumber,
+    /// The thin id.
+    pub id: u32,
+    /// The device that is read where the volume is unmapped.
+    pub external_origin: Option<DeviceNumber>,
+}
+
+impl FromStr for ThinTable {
+    type Err = Error;
+    fn from_str(line: &str) -> Result<Self> {
+        let parse = || {
+            let mut fields = line.split_whitespace();
+            let pool = fields.next()?.parse().ok()?;
+            let id = fields.next()?.parse().ok()?;
+            let external_origin = match fields.next() {
+                None | Some("-") => None,
+                Some(number) => Some(number.parse().ok()?),
+            };
+            fields.next().is_none().then_some(Self { pool, id, external_origin })
+        };
+        parse().ok_or_else(|| Error::Parse { what: "a thin volume's table", found: line.into() })
+    }
+}
+
+/// A thin pool's table: `METADATA_DEV DATA_DEV BLOCK_SECTORS LOW_WATER [COUNT FEATURE…]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolTable {
+    /// The device that holds the metadata.
+    pub metadata: DeviceNumber,
+    /// The device that holds the data.
+    pub data: DeviceNumber,
+    /// The chunk size, in bytes.
+    pub chunk_size: u64,
+    /// True where the kernel zeroes the rest of a fresh chunk around a write that does not fill it.
+    pub zeroes: bool,
+}
+
+impl FromStr for PoolTable {
+    type Err = Error;
+    fn from_str(line: &str) -> Result<Self> {
+        let parse = || {
+            let mut fields = line.split_whitespace();
+            let metadata = fields.next()?.parse().ok()?;
+            let data = fields.next()?.parse().ok()?;
+            let chunk_size = fields.next()?.parse::<u64>().ok()?.checked_mul(512)?;
+            let zeroes = !fields.any(|field| field == "skip_block_zeroing");
+            Some(Self { metadata, data, chunk_size, zeroes })
+        };
+        parse().ok_or_else(|| Error::Parse { what: "a thin pool's table", found: line.into() })
+    }
+}
+
+/// What a pool allows at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PoolMode {
+    /// All of it.
+    ReadWrite,
+    /// Nothing that changes the metadata.
+    ReadOnly,
+    /// Nothing that allocates a chunk.
+    OutOfDataSpace,
+}
+
+/// A thin pool's status line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolStatus {
+    /// Metadata blocks in use, and all of them.
+    pub metadata_blocks: (u64, u64),
+    /// Chunks in use, and all of them.
+    pub chunks: (u64, u64),
+    /// The metadata snapshot's block, where one is held.
+    pub held_root: Option<u64>,
+    /// What the pool allows.
+    pub mode: PoolMode,
+    /// True where the kernel wants the metadata checked (thin_check) first.
+    pub needs_check: bool,
+}
+
+impl FromStr for PoolStatus {
+    type Err = Error;
+    fn from_str(line: &str) -> Result<Self> {
+        // Transaction, used/all metadata blocks, used/all chunks, held root, mode, discards,
+        // what happens without space, needs_check, low-water mark.
+        let fields: Vec<_> = line.split_whitespace().collect();
+        if let [state @ ("Fail" | "Error")] = fields.as_slice() {
+            return Err(Error::State(format!("the thin pool has failed (its status is {state})")));
+        }
+        let parse = || {
+            let share = |field: &str| {
+                let (used, all) = field.split_once('/')?;
+                Some((used.parse().ok()?, all.parse().ok()?))
+            };
+            let mode = match *fields.get(4)? {
+                "rw" => PoolMode::ReadWrite,
+                "ro" => PoolMode::ReadOnly,
+                "out_of_data_space" => PoolMode::OutOfDataSpace,
+                _ => return None,
+            };
+            let held_root = match *fields.get(3)? {
+                "-" => None,
+                root => Some(root.parse().ok()?),
+            };
+            Some(Self {
+                metadata_blocks: share(fields.get(1)?)?,
+                chunks: share(fields.get(2)?)?,
+                held_root,
+                mode,
+                needs_check: fields.contains(&"needs_check"),
+            })
+        };
+        parse().ok_or_else(|| Error::Parse { what: "a thin pool's status", found: line.into() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::any;
+    use proptest::proptest;
+
+    use super::*;
+
+    #[test]
+    fn tables_as_the_kernel_writes_them() {
+        let thin: ThinTable = "254:2 7".parse().unwrap();
+        assert_eq!((thin.pool.minor, thin.id, thin.external_origin), (2, 7, None));
+        let external: ThinTable = "254:2 7 254:9".parse().unwrap();
+        assert_eq!(external.external_origin.unwrap().minor, 9);
+        let pool: PoolTable = "254:0 254:1 384 0 1 skip_block_zeroing ".parse().unwrap();
+        assert_eq!((pool.metadata.minor, pool.data.minor), (0, 1));
+        assert_eq!((pool.chunk_size, pool.zeroes), (196_608, false));
+        assert!("254:0 254:1 128 0 0 ".parse::<PoolTable>().unwrap().zeroes);
+    }
+
+    #[test]
+    fn status_as_the_kernel_writes_it() {
+        let line = "3 12/1024 21/4096 - rw discard_passdown queue_if_no_space - 1024 ";
+        let status: PoolStatus = line.parse().unwrap();
+        assert_eq!(status.metadata_blocks, (12, 1024));
+        assert_eq!(status.chunks, (21, 4096));
+        assert_eq!((status.held_root, status.mode), (None, PoolMode::ReadWrite));
+        assert!(!status.needs_check);
+        let held = line.replace(" - rw", " 71 out_of_data_space");
+        let held: PoolStatus = held.replace(" - 1024", " needs_check 1024").parse().unwrap();
+        assert_eq!((held.held_root, held.mode), (Some(71), PoolMode::OutOfDataSpace));
+        assert!(held.needs_check);
+    }
+
+    #[test]
+    fn a_failed_pool_is_named() {
+        let error = "Fail".parse::<PoolStatus>().unwrap_err();
+        assert!(error.to_string().contains("failed"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_makes_it_panic(line in any::<String>(), fields in "[-0-9:/ rwo]{0,40}") {
+            for line in [line, fields] {
+                let _ = line.parse::<ThinTable>();
+                let _ = line.parse::<PoolTable>();
+                let _ = line.parse::<PoolStatus>();
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! [`ThinDevice`] and [`PoolDevice`]: an active thin volume and its pool, as the kernel has them.
+
+use std::path::PathBuf;
+
+use crate::error::Result;
+use crate::{
+    DeviceMapper, DeviceNumber, DeviceStatus, Error, LogicalVolume, PoolStatus, PoolTable,
+    ThinTable,
+};
+
+/// An active thin volume.
+#[derive(Clone, Debug)]
+pub struct ThinDevice {
+    /// The volume's own device.
+    pub device: DeviceStatus,
+    /// Its table.
+    pub table: ThinTable,
+}
+
+/// A pool's device: the one that takes messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolDevice {
+    /// Device-mapper's name of it.
+    pub name: String,
+    /// Its number.
+    pub number: DeviceNumber,
+    /// Its table.
+    pub table: PoolTable,
+}
+
+impl ThinDevice {
+    /// Finds the device of an active volume, and holds what the kernel says against what LVM says.
+    ///
+    /// # Errors
+    /// [`Error::State`] where the volume is inactive, no thin volume, or another than LVM means.
+    pub fn find(dm: &DeviceMapper, volume: &LogicalVolume) -> Result<Self> {
+        let name = volume.full_name();
+        let Some(device) = dm.device(&volume.dm_name)? else {
+            return Err(Error::State(format!("{name} is not active")));
+        };
+        let table: ThinTable = dm.table(&device.name, "thin")?.parse()?;
+        if Some(table.id) != volume.thin_id {
+            return Err(Error::State(format!(
+                "{name} has thin id {} in the kernel, but {:?} in LVM's metadata",
+                table.id, volume.thin_id
+            )));
+        }
+        Ok(Self { device, table })
+    }
+
+    /// The pool that the volume is in.
+    ///
+    /// # Errors
+    /// [`Error::Dm`], or where the kernel's answer is not understood.
+    pub fn pool(&self, dm: &DeviceMapper) -> Result<PoolDevice> {
+        let device = dm.device_by_number(self.table.pool)?;
+        let table = dm.table(&device.name, "thin-pool")?.parse()?;
+        Ok(PoolDevice { name: device.name, number: device.number, table })
+    }
+
+    /// The volume's device node.
+    ///
+    /// # Errors
+    /// Where sysfs does not know it.
+    pub fn node(&self) -> Result<PathBuf> {
+        self.device.number.node()
+    }
+
+    /// True where somebody holds the device open and may write to it: it is open, and not only by
+    /// read-only mounts.
+    pub fn may_be_written(&self) -> bool {
+        if self.device.read_only || self.device.open_count <= 0 {
+            return false;
+        }
+        let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        !only_read_only_mounts(&mounts, self.device.number)
+    }
+}
+
+/// Whether the device is mounted, and by all its mounts' super block options read-only
+/// (proc_pid_mountinfo(5): field 3 is the device, the last field has the super block's options).
+fn only_read_only_mounts(mountinfo: &str, number: DeviceNumber) -> bool {
+    let number = number.to_string();
+    let mut options = mountinfo
+        .lines()
+        .filter(|line| line.split(' ').nth(2) == Some(number.as_str()))
+        .filter_map(|line| line.rsplit(' ').next())
+        .peekable();
+    options.peek().is_some() && options.all(|options| options.split(',').any(|one| one == "ro"))
+}
+
+impl PoolDevice {
+    /// The pool's status now.
+    ///
+    /// # Errors
+    /// [`Error::State`] where the pool has failed; [`Error::Dm`].
+    pub fn status(&self, dm: &DeviceMapper) -> Result<PoolStatus> {
+        dm.status(&self.name, "thin-pool")?.parse()
+    }
+
+    /// The node of the device that holds the pool's metadata.
+    ///
+    /// # Errors
+    /// Where sysfs does not know it.
+    pub fn metadata_node(&self) -> Result<PathBuf> {
+        self.table.metadata.node()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mount_counts_by_its_super_block() {
+        let number = DeviceNumber { major: 254, minor: 5 };
+        let line = |device: &str, options: &str| {
+            format!("36 35 {device} / /mnt rw,noatime master:1 - ext4 /dev/x {options}\n")
+        };
+        assert!(only_read_only_mounts(&line("254:5", "ro,errors=x"), number));
+        assert!(!only_read_only_mounts(&line("254:5", "rw"), number));
+        assert!(!only_read_only_mounts(&line("254:50", "ro"), number));
+        let both = line("254:5", "ro") + &line("254:5", "rw");
+        assert!(!only_read_only_mounts(&both, number));
+    }
+}
