@@ -1,1 +1,28 @@
-//! cli
+//! What the two programs share where they meet the user, the shell and the pipe.
+//!
+//! [`run`] is the frame of both: logging, signals, one line for an error, and the exit code that
+//! [`exit_code`] finds for it. [`Input`] and [`Output`] are the stream's two ends, which a signal
+//! interrupts however long the other side of the pipe keeps them waiting.
+//!
+//! ```
+//! let error = anyhow::Error::new(cli::Refusal::NoSpace("pool0 is full".into()));
+//! assert_eq!(cli::exit_code(&error), 7);
+//! ```
+
+mod exit;
+mod input;
+mod interrupt;
+mod logging;
+mod output;
+mod progress;
+mod run;
+mod units;
+
+pub use exit::{EXIT_CODES_HELP, Refusal, exit_code};
+pub use input::Input;
+pub use interrupt::{Interrupt, Interruptible};
+pub use logging::Verbosity;
+pub use output::{Output, Written};
+pub use progress::Progress;
+pub use run::run;
+pub use units::human;

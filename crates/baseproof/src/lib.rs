@@ -1,0 +1,38 @@
+//! Proves that a base is the one that a diff was made from.
+//!
+//! When the diff is made, [`positions`] chooses what to look at and [`digest_ranges`] or
+//! [`digest_whole`] look; the stream carries what they saw; when it is applied, [`verify`] looks
+//! at the same places of the base that is there. Both sides run the same code over the logical
+//! content of a volume, so a hole is as good as zeros.
+//!
+//! ```
+//! use baseproof::{digest_ranges, positions, verify};
+//!
+//! let base = vec![7; 10 * 4096];
+//! let ranges = positions(2, base.len() as u64, 4096, |_| Ok::<_, std::io::Error>(None))?;
+//! let digests = digest_ranges(&base, &ranges)?;
+//! assert!(verify(&base, &digests, None).is_ok());
+//!
+//! let mut other = base.clone();
+//! other[5 * 4096] = 8; // ten chunks are fewer than a sample has: each is looked at
+//! let error = verify(&other, &digests, None).unwrap_err();
+//! assert!(error.to_string().contains("offset 20480"), "{error}");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod digest;
+mod sample;
+mod verify;
+
+pub use digest::{digest_ranges, digest_whole};
+pub use sample::{SAMPLE_CHUNKS, positions};
+pub use verify::{Error, verify};
+
+/// A range of a volume, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// Where it begins.
+    pub offset: u64,
+    /// How long it is.
+    pub length: u64,
+}

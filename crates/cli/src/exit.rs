@@ -1,0 +1,98 @@
+//! Exit codes, and what leads to each.
+
+use std::io;
+
+use nix::errno::Errno;
+
+/// A refusal that no library makes, because only a program knows that it is one.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The command line asks for what cannot be (exit code 2).
+    #[error("{0}")]
+    Usage(String),
+    /// The base is not the one that the diff was made from (exit code 3).
+    #[error("{0}")]
+    BaseMismatch(String),
+    /// There is not enough space (exit code 7).
+    #[error("{0}")]
+    NoSpace(String),
+}
+
+/// The table of both programs' exit codes, for their help.
+pub const EXIT_CODES_HELP: &str = "\
+Exit codes:
+  0  done
+  1  it failed
+  2  wrong usage
+  3  the base does not match
+  4  the stream is damaged or cut
+  5  the metadata is damaged
+  6  the metadata snapshot is held by somebody else
+  7  not enough space";
+
+/// The exit code for an error: that of the first cause that has one of its own, else 1.
+pub fn exit_code(error: &anyhow::Error) -> u8 {
+    error.chain().find_map(code_of).unwrap_or(1)
+}
+
+fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
+    if let Some(refusal) = cause.downcast_ref::<Refusal>() {
+        return Some(match refusal {
+            Refusal::Usage(_) => 2,
+            Refusal::BaseMismatch(_) => 3,
+            Refusal::NoSpace(_) => 7,
+        });
+    }
+    if let Some(error) = cause.downcast_ref::<hyperlayer::Error>() {
+        return match error {
+            hyperlayer::Error::Cut { .. }
+            | hyperlayer::Error::Damaged { .. }
+            | hyperlayer::Error::Unsupported { .. } => Some(4),
+            _ => None,
+        };
+    }
+    if let Some(error) = cause.downcast_ref::<thinmeta::Error>() {
+        return match error {
+            thinmeta::Error::Corrupt { .. } => Some(5),
+            thinmeta::Error::NotFound { .. } => Some(2),
+            _ => None,
+        };
+    }
+    if let Some(error) = cause.downcast_ref::<lvm::Error>() {
+        return match error {
+            lvm::Error::Name(_) | lvm::Error::NotFound(_) => Some(2),
+            lvm::Error::MetadataSnapshotHeld { .. } => Some(6),
+            _ => None,
+        };
+    }
+    let error = cause.downcast_ref::<io::Error>()?;
+    // An error that travels inside one of the system's is not in the chain of sources.
+    if let Some(code) = error.get_ref().and_then(|inner| code_of(inner)) {
+        return Some(code);
+    }
+    let errno = Errno::from_raw(error.raw_os_error()?);
+    matches!(errno, Errno::ENOSPC | Errno::EDQUOT).then_some(7)
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn the_cause_decides_however_deep_it_lies() {
+        let code = |error: anyhow::Error| exit_code(&error.context("while doing something"));
+        assert_eq!(code(anyhow::anyhow!("anything")), 1);
+        assert_eq!(code(Refusal::Usage("x".into()).into()), 2);
+        assert_eq!(code(lvm::Error::NotFound("x".into()).into()), 2);
+        assert_eq!(code(Refusal::BaseMismatch("x".into()).into()), 3);
+        assert_eq!(code(hyperlayer::Error::Cut { at: 1, inside: "x" }.into()), 4);
+        let held = lvm::Error::MetadataSnapshotHeld { pool: "x".into(), root: 1 };
+        assert_eq!(code(held.into()), 6);
+        let full = || io::Error::from_raw_os_error(Errno::ENOSPC as i32);
+        assert_eq!(code(full().into()), 7);
+        assert_eq!(code(hyperlayer::Error::Io(full()).into()), 7);
+        assert_eq!(code(Err::<(), _>(full()).context("deeper").unwrap_err()), 7);
+    }
+}

@@ -1,0 +1,70 @@
+//! [`Interrupt`]: whether a signal asked this program to end.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use blockio::ReadAt;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+/// Says whether SIGINT, SIGTERM or SIGHUP has come. The signal itself does nothing more: whoever
+/// is at work asks here, and leaves by an error, so that every guard on the way is undone.
+#[derive(Clone, Debug, Default)]
+pub struct Interrupt {
+    signal: Arc<AtomicUsize>,
+}
+
+/// The error with which interrupted work ends.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted by {0}")]
+struct Interrupted(&'static str);
+
+impl Interrupt {
+    /// Catches the signals from now on.
+    ///
+    /// # Errors
+    /// Where the system refuses to.
+    pub fn catch_signals() -> io::Result<Self> {
+        let interrupt = Self::default();
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            let number = signal.unsigned_abs() as usize;
+            signal_hook::flag::register_usize(signal, Arc::clone(&interrupt.signal), number)?;
+        }
+        Ok(interrupt)
+    }
+
+    /// True until a signal has come.
+    pub fn is_absent(&self) -> bool {
+        self.signal.load(Ordering::Relaxed) == 0
+    }
+
+    /// An error once a signal has come.
+    ///
+    /// # Errors
+    /// That one.
+    pub fn check(&self) -> io::Result<()> {
+        let signal = self.signal.load(Ordering::Relaxed);
+        let name = match i32::try_from(signal) {
+            Ok(0) => return Ok(()),
+            Ok(SIGINT) => "SIGINT",
+            Ok(SIGTERM) => "SIGTERM",
+            _ => "SIGHUP",
+        };
+        Err(io::Error::other(Interrupted(name)))
+    }
+}
+
+/// A source of bytes whose reads fail once a signal has come.
+pub struct Interruptible<'a, R> {
+    /// The source.
+    pub source: R,
+    /// Who knows of the signal.
+    pub interrupt: &'a Interrupt,
+}
+
+impl<R: ReadAt> ReadAt for Interruptible<'_, R> {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        self.interrupt.check()?;
+        self.source.read_at(offset, buf)
+    }
+}

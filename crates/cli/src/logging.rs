@@ -1,0 +1,35 @@
+//! Warnings and notes on stderr.
+
+use std::io::Write;
+
+use log::LevelFilter;
+
+/// How much is said on stderr.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Verbosity {
+    /// Nothing but warnings and errors.
+    pub quiet: bool,
+    /// How often `-v` was given.
+    pub verbose: u8,
+}
+
+/// Begins to log in the name of `program`.
+pub(crate) fn init(program: &'static str, verbosity: Verbosity) {
+    let level = match verbosity.verbose {
+        0 => LevelFilter::Warn,
+        1 => LevelFilter::Info,
+        2 => LevelFilter::Debug,
+        _ => LevelFilter::Trace,
+    };
+    env_logger::Builder::new()
+        .filter_level(level)
+        .format(move |stderr, record| {
+            let kind = match record.level() {
+                log::Level::Error => "error: ",
+                log::Level::Warn => "warning: ",
+                _ => "",
+            };
+            writeln!(stderr, "{program}: {kind}{}", record.args())
+        })
+        .init();
+}
