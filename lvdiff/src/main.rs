@@ -1,2 +1,20 @@
-//! lvdiff
-fn main() {}
+//! `lvdiff`: says what changed between two thin-provisioned LVM2 volumes, as a stream for lvpatch.
+
+mod changes;
+mod cli;
+mod diff;
+mod list;
+mod offline;
+mod plan;
+mod sink;
+mod stream;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let args = cli::Args::parse();
+    let verbosity = ::cli::Verbosity { quiet: args.quiet, verbose: args.verbose };
+    ::cli::run("lvdiff", verbosity, |interrupt| diff::run(plan::look_up(args)?, interrupt))
+}

@@ -1,2 +1,19 @@
-//! lvpatch
-fn main() {}
+//! `lvpatch`: applies what lvdiff found to the same base, as a new thin-provisioned LVM2 volume.
+
+mod apply;
+mod cli;
+mod info;
+mod patch;
+mod plan;
+mod prove;
+mod space;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let args = cli::Args::parse();
+    let verbosity = ::cli::Verbosity { quiet: args.quiet, verbose: args.verbose };
+    ::cli::run("lvpatch", verbosity, |interrupt| patch::run(&args, interrupt))
+}

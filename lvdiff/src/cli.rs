@@ -1,0 +1,142 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::builder::TypedValueParser as _;
+use clap::{ArgAction, Parser};
+
+/// Says what changed between two thin-provisioned LVM2 volumes, as a stream for lvpatch.
+///
+/// The order is that of diff(1): the old volume, then the new one. Applied to a volume that is
+/// identical with BASE, the stream makes a volume that is identical with VOLUME. What changed is
+/// read from the thin pool's metadata, so the cost follows the changes and not the volumes' size.
+#[derive(Debug, Parser)]
+#[command(name = "lvdiff", version, max_term_width = 100)]
+#[command(override_usage = "lvdiff [OPTIONS] BASE VOLUME > DIFF\n       \
+    lvdiff --metadata FILE --data FILE [OPTIONS] BASE_ID VOLUME_ID > DIFF")]
+#[command(after_help = "\
+Examples:
+  lvdiff -g vg0 sp0 vol0 > test.diff       what changed from snapshot sp0 to vol0
+  lvdiff vg0/mon vg0/tue | ssh root@b lvpatch -g vg1 -l mon
+  lvdiff --list -g vg0 sp0 vol0            only where, without reading any data")]
+pub(crate) struct Args {
+    /// The old volume: `lv`, `vg/lv`, `/dev/vg/lv` or `/dev/mapper/vg-lv`; a thin id with --metadata
+    pub(crate) base: String,
+
+    /// The new volume, named likewise
+    pub(crate) volume: String,
+
+    /// Look the names up in this volume group (default: in all of them)
+    #[arg(short = 'g', long, value_name = "VG")]
+    pub(crate) lvgroup: Option<String>,
+
+    /// Look the names up in this thin pool only
+    #[arg(short, long)]
+    pub(crate) pool: Option<String>,
+
+    /// How lvpatch will prove its base: 0 not at all, 1 by the first chunk, 2 by a random sample of
+    /// 64 chunks, 3 by all of it (reads all that is mapped)
+    #[arg(short, long, value_name = "0..3", default_value = "2", hide_possible_values = true)]
+    #[arg(value_parser = clap::value_parser!(u8).range(0..=3))]
+    pub(crate) detect_level: u8,
+
+    /// Put a key and a value into the stream's header, for lvpatch --info (repeatable)
+    #[arg(long = "pair", visible_alias = "meta", value_name = "KEY:VALUE", value_parser = pair)]
+    pub(crate) pairs: Vec<(String, String)>,
+
+    /// Write the stream to FILE: aside, and renamed once it is complete (readable by its owner only)
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Take a temporary snapshot of VOLUME and diff that: for a volume in use
+    #[arg(long, conflicts_with = "metadata")]
+    pub(crate) snapshot: bool,
+
+    /// Print the extents that differ instead of a stream; no data is read
+    #[arg(long)]
+    pub(crate) list: bool,
+
+    /// With --list: as JSON
+    #[arg(long, requires = "list")]
+    pub(crate) json: bool,
+
+    /// Release the pool's metadata snapshot if somebody else holds it: breaks what they read
+    #[arg(long, conflicts_with = "metadata")]
+    pub(crate) force_release: bool,
+
+    /// Offline: read the pool's metadata from this file; BASE and VOLUME are thin ids
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["lvgroup", "pool"])]
+    pub(crate) metadata: Option<PathBuf>,
+
+    /// Offline: read the pool's data from this file (not needed with --list)
+    #[arg(long, value_name = "FILE", requires = "metadata")]
+    pub(crate) data: Option<PathBuf>,
+
+    /// Offline: the volumes' size, which the metadata does not say, in bytes or with a suffix KMGT
+    /// [default: up to the last mapped chunk]
+    #[arg(long, value_name = "SIZE", requires = "metadata")]
+    #[arg(value_parser = clap::builder::StringValueParser::new().try_map(|text| size(&text)))]
+    pub(crate) size: Option<u64>,
+
+    /// Say nothing but warnings and errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+
+    /// Say more (twice: even more)
+    #[arg(short, long, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// The most bytes that all pairs may take: the header has a limit, and what else is in it is small.
+pub(crate) const MAX_PAIR_BYTES: usize = 512 << 10;
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once(':').ok_or("there is no colon in it")?;
+    let (key, value) = (key.trim(), value.trim());
+    if key.is_empty() {
+        return Err("there is no key before the colon".into());
+    }
+    Ok((key.into(), value.into()))
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    let (digits, power) = match text.find(|character: char| !character.is_ascii_digit()) {
+        None => (text, 0),
+        Some(end) => {
+            let suffix = text[end..].to_ascii_uppercase();
+            let suffixes = ["K", "M", "G", "T"];
+            let power = suffixes.iter().position(|known| *known == suffix);
+            (&text[..end], power.ok_or("expected bytes, or a number with one of K, M, G, T")? + 1)
+        }
+    };
+    let number: u64 = digits.parse().map_err(|_| "it is not a number")?;
+    let size = number.checked_mul(1 << (10 * power)).ok_or("it is too large")?;
+    if size == 0 || size % 512 != 0 {
+        return Err("a volume's size is a multiple of 512 bytes".into());
+    }
+    Ok(size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_are_parted_at_the_first_colon_and_trimmed() {
+        assert_eq!(pair("Author:Someone").unwrap(), ("Author".into(), "Someone".into()));
+        assert_eq!(pair(" At : 12:30 ").unwrap(), ("At".into(), "12:30".into()));
+        assert_eq!(pair("Empty:").unwrap(), ("Empty".into(), String::new()));
+        assert!(pair("none").is_err());
+        assert!(pair(" : x").is_err());
+    }
+
+    #[test]
+    fn sizes_have_suffixes() {
+        assert_eq!(size("512"), Ok(512));
+        assert_eq!(size("64M"), Ok(64 << 20));
+        assert_eq!(size("1t"), Ok(1 << 40));
+        for text in ["", "M", "0", "513", "1.5G", "99999999T", "1 M", "-1"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Args → [`Plan`]: what there is to do, from look-ups that change nothing.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use lvm::{LogicalVolume, Scope, VolumeName};
+use thinmeta::ThinId;
+
+use crate::cli::{Args, MAX_PAIR_BYTES};
+use cli::Refusal;
+
+/// What there is to do.
+pub(crate) struct Plan {
+    pub(crate) source: Source,
+    pub(crate) result: Outcome,
+    pub(crate) detect_level: u8,
+    pub(crate) quiet: bool,
+}
+
+/// Where the two volumes are.
+pub(crate) enum Source {
+    /// In a pool of this machine.
+    Pool(Box<PoolSource>),
+    /// In two files.
+    Files(FilesSource),
+}
+
+/// Two volumes in one thin pool.
+pub(crate) struct PoolSource {
+    pub(crate) base: LogicalVolume,
+    pub(crate) target: LogicalVolume,
+    /// Diff a temporary snapshot of the target.
+    pub(crate) snapshot: bool,
+    pub(crate) force_release: bool,
+}
+
+/// Two thin devices in a pool whose metadata and data are files.
+pub(crate) struct FilesSource {
+    pub(crate) metadata: PathBuf,
+    /// Not needed for a list.
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) base: ThinId,
+    pub(crate) target: ThinId,
+    pub(crate) size: Option<u64>,
+}
+
+/// What is made of the changes.
+pub(crate) enum Outcome {
+    List { json: bool },
+    Stream { output: Option<PathBuf>, pairs: Vec<(String, String)> },
+}
+
+/// Looks up what the arguments name.
+pub(crate) fn look_up(args: Args) -> anyhow::Result<Plan> {
+    let result = match args.list {
+        true => Outcome::List { json: args.json },
+        false => {
+            if args.output.is_none() && std::io::stdout().is_terminal() {
+                return Err(usage(
+                    "the stream is binary, and does not go to a terminal: redirect it \
+                     (lvdiff … > FILE), pipe it (lvdiff … | ssh HOST lvpatch …), or use -o FILE",
+                ));
+            }
+            let bytes: usize =
+                args.pairs.iter().map(|(key, value)| key.len() + value.len() + 16).sum();
+            if bytes > MAX_PAIR_BYTES {
+                return Err(usage(format!(
+                    "the pairs take {bytes} bytes in the header: {MAX_PAIR_BYTES} at most"
+                )));
+            }
+            Outcome::Stream { output: args.output, pairs: args.pairs }
+        }
+    };
+    let source = match args.metadata {
+        Some(metadata) => {
+            if args.data.is_none() && !args.list {
+                return Err(usage("a stream needs the pool's data: add --data FILE, or --list"));
+            }
+            let id = |text: &str| {
+                text.parse::<ThinId>().map_err(|error| {
+                    usage(format!("with --metadata a volume is a thin id, not {text:?}: {error}"))
+                })
+            };
+            let (base, target) = (id(&args.base)?, id(&args.volume)?);
+            Source::Files(FilesSource { metadata, data: args.data, base, target, size: args.size })
+        }
+        None => {
+            let scope = Scope { group: args.lvgroup.as_deref(), pool: args.pool.as_deref() };
+            let names = (VolumeName::parse(&args.base)?, VolumeName::parse(&args.volume)?);
+            let volumes = LogicalVolume::list().context("the logical volumes cannot be listed")?;
+            let (base, target) = (names.0.find(&volumes, scope)?, names.1.find(&volumes, scope)?);
+            check_pair(base, target)?;
+            Source::Pool(Box::new(PoolSource {
+                base: base.clone(),
+                target: target.clone(),
+                snapshot: args.snapshot,
+                force_release: args.force_release,
+            }))
+        }
+    };
+    Ok(Plan { source, result, detect_level: args.detect_level, quiet: args.quiet })
+}
+
+fn check_pair(base: &LogicalVolume, target: &LogicalVolume) -> anyhow::Result<()> {
+    for volume in [base, target] {
+        if volume.thin_id.is_none() {
+            return Err(usage(format!(
+                "{} is not a thin volume: its segment type is {}",
+                volume.full_name(),
+                volume.segment_type
+            )));
+        }
+    }
+    if base.uuid == target.uuid {
+        return Err(usage(format!("{} is compared with itself", base.full_name())));
+    }
+    if (&base.group, &base.pool) != (&target.group, &target.pool) {
+        let place = |volume: &LogicalVolume| {
+            format!("{} is in pool {}", volume.full_name(), volume.pool.as_deref().unwrap_or("-"))
+        };
+        return Err(usage(format!(
+            "{}, {}: what changed is known only for two volumes of one pool",
+            place(base),
+            place(target)
+        )));
+    }
+    Ok(())
+}
+
+pub(crate) fn usage(why: impl Into<String>) -> anyhow::Error {
+    Refusal::Usage(why.into()).into()
+}

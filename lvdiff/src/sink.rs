@@ -1,0 +1,75 @@
+//! [`Sink`]: where the stream goes.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use tempfile::NamedTempFile;
+
+/// Standard output, or a file.
+pub(crate) enum Sink {
+    /// Standard output, or something that is no regular file and can only be written to as it is.
+    Open(File),
+    /// A file of its own beside `path`, which takes its place in the end.
+    Aside { file: NamedTempFile, path: PathBuf },
+}
+
+impl Sink {
+    /// Standard output without a path; else a file beside it, gone again unless it is kept.
+    pub(crate) fn open(path: Option<&Path>) -> anyhow::Result<Self> {
+        let Some(path) = path else {
+            let stdout = io::stdout().as_fd().try_clone_to_owned();
+            return Ok(Self::Open(File::from(stdout.context("standard output")?)));
+        };
+        let name = || path.display().to_string();
+        // A link stays a link: the file that it leads to is replaced.
+        let path = match path.symlink_metadata() {
+            Ok(_) => path.canonicalize().with_context(name)?,
+            Err(_) => path.to_path_buf(),
+        };
+        if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+            let file = File::options().write(true).open(&path).with_context(name)?;
+            return Ok(Self::Open(file));
+        }
+        let folder = folder(&path);
+        let file = tempfile::Builder::new()
+            .prefix(".lvdiff-")
+            .tempfile_in(folder)
+            .with_context(|| format!("a file beside {} cannot be made", path.display()))?;
+        Ok(Self::Aside { file, path })
+    }
+
+    /// Makes what was written last, under its own name.
+    pub(crate) fn keep(self) -> anyhow::Result<()> {
+        let Self::Aside { file, path } = self else { return Ok(()) };
+        let name = || path.display().to_string();
+        file.as_file().sync_all().with_context(name)?;
+        file.persist(&path).map_err(|error| error.error).with_context(name)?;
+        File::open(folder(&path)).and_then(|folder| folder.sync_all()).with_context(name)
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Open(file) => file.write(buf),
+            Self::Aside { file, .. } => file.write(buf),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Open(file) => file.flush(),
+            Self::Aside { file, .. } => file.flush(),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What a stream says of itself, for people and scripts.
+
+use std::fmt::Write as _;
+use std::time::{Duration, SystemTime};
+
+use hyperlayer::{BaseDigest, Header, Volume};
+use serde_json::{Value, json};
+
+/// The header and the digests as text. Whatever a stream can put into it is escaped: it may be
+/// printed to a terminal.
+pub(crate) fn text(header: &Header, digests: &[BaseDigest]) -> String {
+    let mut text = String::new();
+    let mut line = |key: &str, value: String| {
+        writeln!(text, "{key:<14}{value}").expect("a string takes everything");
+    };
+    line("Volume:", volume_text(&header.target));
+    line("Base:", header.base.as_ref().map_or("none".into(), volume_text));
+    line("Chunk size:", format!("{} bytes", header.chunk_size));
+    line("Extents:", header.extents.to_string());
+    line("Changed:", format!("{} bytes", header.changed_bytes));
+    line("Unmapped:", format!("{} bytes", header.unmapped_bytes));
+    line("Detect level:", header.detect_level.to_string());
+    line("Made by:", escaped(&header.tool));
+    line("Made at:", time_text(header.created));
+    for (key, value) in &header.pairs {
+        line("Pair:", format!("{}: {}", escaped(key), escaped(value)));
+    }
+    for digest in digests {
+        line("Base digest:", format!("{} {} {}", digest.offset, digest.length, hex(digest)));
+    }
+    text
+}
+
+/// The same as JSON.
+pub(crate) fn json(header: &Header, digests: &[BaseDigest]) -> Value {
+    let volume =
+        |volume: &Volume| json!({ "name": volume.name, "uuid": volume.uuid, "size": volume.size });
+    let pair = |(key, value): &(String, String)| json!({ "key": key, "value": value });
+    let digest = |digest: &BaseDigest| json!({ "offset": digest.offset, "length": digest.length, "blake3": hex(digest) });
+    json!({
+        "format": "HYPERLAYER/2.0",
+        "volume": volume(&header.target),
+        "base": header.base.as_ref().map(volume),
+        "chunk_size": header.chunk_size,
+        "extents": header.extents,
+        "changed_bytes": header.changed_bytes,
+        "unmapped_bytes": header.unmapped_bytes,
+        "detect_level": header.detect_level,
+        "tool": header.tool,
+        "created": header.created,
+        "pairs": header.pairs.iter().map(pair).collect::<Vec<_>>(),
+        "base_digests": digests.iter().map(digest).collect::<Vec<_>>(),
+    })
+}
+
+fn volume_text(volume: &Volume) -> String {
+    let uuid = if volume.uuid.is_empty() { "no UUID" } else { &volume.uuid };
+    format!("{} ({uuid}), {} bytes", escaped(&volume.name), volume.size)
+}
+
+fn time_text(seconds: u64) -> String {
+    // humantime knows the years up to 9999.
+    const END: u64 = 253_402_300_800;
+    match SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)) {
+        Some(time) if seconds < END => humantime::format_rfc3339_seconds(time).to_string(),
+        _ => format!("{seconds} s after 1970"),
+    }
+}
+
+fn escaped(text: &str) -> String {
+    let escape = |character: char| match character {
+        character if character.is_control() => character.escape_default().to_string(),
+        // Marks that turn the direction of what follows.
+        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            character.escape_unicode().to_string()
+        }
+        character => character.to_string(),
+    };
+    text.chars().map(escape).collect()
+}
+
+fn hex(digest: &BaseDigest) -> String {
+    blake3::Hash::from_bytes(digest.digest).to_hex().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_reaches_the_terminal_unescaped() {
+        assert_eq!(escaped("plain äß 文"), "plain äß 文");
+        assert_eq!(escaped("\x1b[2J\n\u{9b}"), "\\u{1b}[2J\\n\\u{9b}");
+        assert_eq!(escaped("a\u{202e}b"), "a\\u{202e}b");
+    }
+
+    #[test]
+    fn every_time_can_be_printed() {
+        assert_eq!(time_text(0), "1970-01-01T00:00:00Z");
+        assert_eq!(time_text(1_795_219_200), "2026-11-21T00:00:00Z");
+        assert_eq!(time_text(u64::MAX), "18446744073709551615 s after 1970");
+        assert_eq!(time_text(253_402_300_799), "9999-12-31T23:59:59Z");
+        assert_eq!(time_text(253_402_300_800), "253402300800 s after 1970");
+    }
+}

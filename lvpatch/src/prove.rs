@@ -1,0 +1,78 @@
+//! The base is proved, read-only, before anything else happens.
+
+use anyhow::Context;
+use baseproof::Range;
+use blockio::{Device, OpenMode, ReadAt};
+use cli::{Interrupt, Interruptible, Refusal};
+use hyperlayer::BaseDigest;
+use lvm::{DeviceMapper, MetadataSnapshot, Reserve, ThinDevice};
+use thinmeta::{MetaBlock, Metadata, ThinId, View};
+
+/// Holds the base against the digests.
+///
+/// # Errors
+/// [`Refusal::BaseMismatch`] where it differs.
+pub(crate) fn prove(
+    name: &str,
+    base: &impl ReadAt,
+    digests: &[BaseDigest],
+    mapped: Option<&[Range]>,
+    interrupt: &Interrupt,
+) -> anyhow::Result<()> {
+    let base = Interruptible { source: base, interrupt };
+    match baseproof::verify(&base, digests, mapped) {
+        Ok(()) => Ok(()),
+        Err(error @ baseproof::Error::Differs { .. }) => Err(Refusal::BaseMismatch(format!(
+            "{name} is not the base that the diff was made from: {error}"
+        ))
+        .into()),
+        Err(error) => Err(anyhow::Error::new(error).context(name.to_owned())),
+    }
+}
+
+/// What is mapped in a thin volume, so that its holes need not be read; `None` where that cannot
+/// be told: then all of it is read.
+pub(crate) fn mapped_ranges(
+    dm: &DeviceMapper,
+    thin: &ThinDevice,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Option<Vec<Range>>> {
+    if thin.table.external_origin.is_some() {
+        return Ok(None);
+    }
+    let pool = thin.pool(dm)?;
+    let keep_waiting = || interrupt.is_absent();
+    let held = match MetadataSnapshot::reserve(dm, &pool, Reserve::IfFree, &keep_waiting) {
+        Ok(held) => held,
+        Err(error @ (lvm::Error::MetadataSnapshotHeld { .. } | lvm::Error::State(_))) => {
+            log::info!("the base's holes are read like the rest: {error}");
+            return Ok(None);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let ranges = read_ranges(&pool, held.root(), thin, interrupt);
+    let released = held.release();
+    let ranges = ranges.with_context(|| format!("metadata of pool {}", pool.name))?;
+    released.context("the metadata snapshot was released while it was read")?;
+    Ok(Some(ranges))
+}
+
+fn read_ranges(
+    pool: &lvm::PoolDevice,
+    held_root: u64,
+    thin: &ThinDevice,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Vec<Range>> {
+    let device = Device::open(&pool.metadata_node()?, OpenMode::Read)?;
+    let size = device.size();
+    let view = View::HeldAt(MetaBlock::new(held_root));
+    let metadata = Metadata::open(Interruptible { source: device, interrupt }, size, view)?;
+    let id = ThinId::try_from(u64::from(thin.table.id))?;
+    let chunk_size = metadata.superblock().data_block_size();
+    let range = |run: thinmeta::Run| Range {
+        offset: run.begin.saturating_mul(chunk_size),
+        length: run.length.saturating_mul(chunk_size),
+    };
+    let runs = metadata.mappings(id)?;
+    Ok(runs.runs().map(|run| run.map(range)).collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,104 @@
+//! Whether a pool has room for what a stream will allocate.
+
+use cli::{Refusal, human};
+use hyperlayer::Header;
+use lvm::{PoolDevice, PoolMode, PoolStatus};
+
+/// A leaf of a mapping tree holds at least this many mappings after a split.
+const LEAF_MAPPINGS: u64 = 126;
+
+/// Metadata blocks for what is not a leaf: inner nodes, the tree of devices, the space maps.
+const METADATA_MARGIN: u64 = 32;
+
+/// Compares what the stream will allocate at the most with what is free. Every chunk that is
+/// written is a new one, because the new volume begins as a snapshot.
+///
+/// # Errors
+/// [`Refusal::NoSpace`] where it is too little, or an error where the pool takes no writes at all.
+pub(crate) fn check(header: &Header, pool: &PoolDevice, status: &PoolStatus) -> anyhow::Result<()> {
+    let name = &pool.name;
+    if status.needs_check || status.mode == PoolMode::ReadOnly {
+        let why = if status.needs_check { "needs a check" } else { "is read-only" };
+        anyhow::bail!("pool {name} {why}: see `dmsetup status {name}` and lvmthin(7)");
+    }
+    let chunks = header.changed_bytes.div_ceil(pool.table.chunk_size);
+    let free = status.chunks.1.saturating_sub(status.chunks.0);
+    if chunks > free || (chunks > 0 && status.mode == PoolMode::OutOfDataSpace) {
+        return Err(Refusal::NoSpace(format!(
+            "pool {name} has {free} free chunks ({}), and the stream can allocate {chunks} ({}): \
+             extend the pool with `lvextend`, or remove volumes",
+            human(free.saturating_mul(pool.table.chunk_size)),
+            human(chunks.saturating_mul(pool.table.chunk_size))
+        ))
+        .into());
+    }
+    let blocks = metadata_blocks(header, chunks, pool.table.chunk_size);
+    let free = status.metadata_blocks.1.saturating_sub(status.metadata_blocks.0);
+    if chunks > 0 && blocks > free {
+        return Err(Refusal::NoSpace(format!(
+            "pool {name} has {free} free metadata blocks, and the stream can take {blocks}: extend \
+             the pool's metadata with `lvextend --poolmetadatasize`"
+        ))
+        .into());
+    }
+    Ok(())
+}
+
+/// How many metadata blocks can be needed: a copy of every leaf that is touched, and new leaves.
+fn metadata_blocks(header: &Header, chunks: u64, chunk_size: u64) -> u64 {
+    let new = chunks.div_ceil(LEAF_MAPPINGS);
+    // A run of chunks touches the leaves that it fills, and one more at either end.
+    let touched = header.extents.saturating_mul(2).saturating_add(new);
+    let all = header.target.size.div_ceil(chunk_size).div_ceil(LEAF_MAPPINGS);
+    touched.min(all).saturating_add(new).saturating_add(METADATA_MARGIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use hyperlayer::Volume;
+
+    use super::*;
+
+    fn check_with(changed_chunks: u64, status: &str) -> anyhow::Result<()> {
+        let volume = || Volume { name: "v".into(), uuid: String::new(), size: 1 << 30 };
+        let header = Header {
+            target: volume(),
+            base: Some(volume()),
+            chunk_size: 65536,
+            pairs: vec![],
+            detect_level: 0,
+            extents: 1,
+            changed_bytes: changed_chunks * 65536,
+            unmapped_bytes: 0,
+            tool: "test".into(),
+            created: 0,
+        };
+        let number = || "254:1".parse().unwrap();
+        let table = "254:1 254:2 128 0".parse().unwrap();
+        let pool = PoolDevice { name: "pool".into(), number: number(), table };
+        check(&header, &pool, &status.parse().unwrap())
+    }
+
+    #[test]
+    fn what_fits_exactly_is_allowed_and_one_chunk_more_is_not() {
+        let status = "1 10/1024 90/100 - rw discard_passdown queue_if_no_space - 0";
+        check_with(10, status).unwrap();
+        let error = check_with(11, status).unwrap_err();
+        assert_eq!(cli::exit_code(&error), 7);
+        assert!(error.to_string().contains("10 free chunks"), "{error}");
+    }
+
+    #[test]
+    fn metadata_counts_too() {
+        let status = "1 990/1024 0/100000 - rw discard_passdown queue_if_no_space - 0";
+        check_with(1, status).unwrap_err();
+        check_with(0, status).unwrap();
+    }
+
+    #[test]
+    fn a_full_pool_takes_discards_only() {
+        let status = "1 9/1024 100/100 - out_of_data_space discard_passdown error_if_no_space - 0";
+        assert_eq!(cli::exit_code(&check_with(1, status).unwrap_err()), 7);
+        check_with(0, status).unwrap();
+    }
+}
