@@ -1,1 +1,30 @@
-//! tests
+//! Guests to test on: a real Linux kernel, with real device-mapper and LVM2, as an ordinary process.
+//!
+//! The principal type is [`Guest`]. It owns a temporary folder with disk images, and boots
+//! user-mode Linux (Debian's `user-mode-linux`) on them, once or several times, with one bash
+//! script as the scenario. The guest's root is the host's file system, read-only, so that every
+//! program of the host is there. [`packages`] knows what must be installed for that, [`programs`]
+//! where cargo has put lvdiff and lvpatch, and [`scenario()`] is what a test calls.
+//!
+//! ```no_run
+//! use system_tests::{End, Guest};
+//!
+//! let mut guest = Guest::new()?.with_disk(512)?;
+//! let outcome = guest.run("scenarios/first.sh".as_ref())?;
+//! assert_eq!(outcome.end, End::Exit(0), "{outcome}");
+//! let outcome = guest.run("scenarios/second.sh".as_ref())?; // on the same disk
+//! # Ok::<(), anyhow::Error>(())
+//! ```
+
+mod guest;
+mod memory;
+mod outcome;
+pub mod packages;
+mod process;
+pub mod programs;
+mod scenario;
+
+pub use guest::Guest;
+pub use outcome::{End, Outcome};
+pub use process::Running;
+pub use scenario::{host_guest, scenario, scenario_in};

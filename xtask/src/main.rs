@@ -1,2 +1,85 @@
-//! xtask
-fn main() {}
+//! The project's tasks, run as `cargo xtask <task>`.
+//!
+//! Messages go to standard error, each behind `xtask:`; standard output is what a task makes.
+
+mod cargo;
+mod demo;
+mod deny;
+mod guest;
+mod man;
+mod setup;
+mod test;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's tasks")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run every test: unit, property and CLI tests, then the end-to-end ones, in guests
+    Test {
+        /// Only tests with this in their name
+        filter: Option<String>,
+    },
+    /// Run the README's example in a guest, and compare the two sums
+    Demo,
+    /// A shell in a guest with two volume groups
+    Guest {
+        /// Run this bash script, and not a shell
+        script: Option<PathBuf>,
+    },
+    /// Write man pages and shell completions
+    Man {
+        /// The folder to write to
+        #[arg(default_value = "target/man")]
+        dir: PathBuf,
+    },
+    /// Hold the dependencies against deny.toml: licences, bans, sources
+    Deny,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
+    match task {
+        Task::Test { filter } => test::run(filter.as_deref()),
+        Task::Demo => demo::run(),
+        Task::Guest { script } => guest::run(script.as_deref()),
+        Task::Man { dir } => man::write(&dir),
+        Task::Deny => deny::run(),
+    }
+}
+
+/// Tells the person at the terminal what goes on.
+fn say(text: &str) {
+    eprintln!("xtask: {text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

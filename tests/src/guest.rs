@@ -1,0 +1,237 @@
+//! A guest: its disks, its folders, and its boot.
+
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use tempfile::TempDir;
+
+use crate::memory;
+use crate::outcome::Outcome;
+use crate::process::{Running, run_on_terminal, terminal_size};
+
+const INIT: &str = include_str!("../guest/init.sh");
+const LIBRARY: &str = include_str!("../guest/lib.sh");
+
+/// user-mode Linux has ubda to ubdh.
+const MAX_DISKS: usize = 8;
+
+/// A machine that can be booted: disks, memory, and the host's folders it sees.
+///
+/// The disks live in a temporary folder, which goes away with the value. One boot after another
+/// sees the same disks.
+#[derive(Debug)]
+pub struct Guest {
+    work: TempDir,
+    disks: Vec<PathBuf>,
+    shares: Vec<(String, PathBuf)>,
+    memory_mb: u32,
+    limit: Duration,
+}
+
+impl Guest {
+    /// A guest with 512 MB of memory, five minutes for each boot, and no disk.
+    ///
+    /// # Errors
+    /// The temporary folder cannot be made, or its path cannot be told to user-mode Linux.
+    pub fn new() -> Result<Self> {
+        let work = tempfile::Builder::new()
+            .prefix("guest-")
+            .tempdir()
+            .context("cannot make a temporary folder for the guest")?;
+        ensure_plain(work.path())?;
+        for dir in ["lib", "out", "state"] {
+            fs::create_dir(work.path().join(dir))?;
+        }
+        Ok(Self {
+            work,
+            disks: Vec::new(),
+            shares: Vec::new(),
+            memory_mb: 512,
+            limit: Duration::from_secs(300),
+        })
+    }
+
+    /// Adds an empty sparse disk: the first is `/dev/ubda` in the guest, the second `/dev/ubdb`.
+    ///
+    /// # Errors
+    /// The image cannot be made, or there are eight disks already.
+    pub fn with_disk(mut self, megabytes: u64) -> Result<Self> {
+        ensure!(self.disks.len() < MAX_DISKS, "a guest has at most {MAX_DISKS} disks");
+        let path = self.work.path().join(format!("disk{}", self.disks.len()));
+        File::create(&path)?.set_len(megabytes << 20)?;
+        self.disks.push(path);
+        Ok(self)
+    }
+
+    /// Shows a folder of the host, read-only, at `/run/<name>`. `/run/bin` is first on the PATH.
+    ///
+    /// # Errors
+    /// The folder does not exist, or its path cannot be told to the guest's `mount`.
+    pub fn with_share(mut self, name: &str, dir: &Path) -> Result<Self> {
+        let dir = dir.canonicalize().with_context(|| format!("no folder {}", dir.display()))?;
+        ensure_plain(&dir)?;
+        self.shares.push((name.into(), dir));
+        Ok(self)
+    }
+
+    /// Sets the guest's memory. Its /tmp can take half of that.
+    #[must_use]
+    pub fn with_memory(mut self, megabytes: u32) -> Self {
+        self.memory_mb = megabytes;
+        self
+    }
+
+    /// Sets the time a boot may take, the scenario included.
+    #[must_use]
+    pub fn with_time_limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// The image of a disk, counted from 0. It must not be written while the guest runs.
+    ///
+    /// # Panics
+    /// There is no such disk.
+    #[must_use]
+    pub fn disk(&self, index: usize) -> &Path {
+        &self.disks[index]
+    }
+
+    /// The folder that is `/run/out` in the guest, where a scenario can leave files for the host.
+    #[must_use]
+    pub fn out(&self) -> PathBuf {
+        self.work.path().join("out")
+    }
+
+    /// Boots the guest with a scenario, a bash script, and returns while it runs.
+    ///
+    /// # Errors
+    /// The scenario cannot be read, or user-mode Linux cannot be started.
+    pub fn boot(&mut self, scenario: &Path) -> Result<Running<'_>> {
+        let init = self.write_init(scenario, "terminal=/dev/ttyS0\n")?;
+        let mut command = self.command(&init);
+        command.args(["con0=null,fd:2", "ssl0=null,fd:1"]);
+        Running::start(command, self.work.path(), self.limit)
+    }
+
+    /// Boots the guest with a scenario and waits for its end.
+    ///
+    /// # Errors
+    /// As [`Guest::boot`]. A scenario that fails is not an error, but an [`Outcome`].
+    pub fn run(&mut self, scenario: &Path) -> Result<Outcome> {
+        self.boot(scenario)?.wait()
+    }
+
+    /// Boots the guest with its console on the terminal of this process, without a time limit.
+    ///
+    /// # Errors
+    /// As [`Guest::boot`]; or the guest died.
+    pub fn run_on_terminal(&mut self, scenario: &Path) -> Result<()> {
+        let term = std::env::var("TERM").unwrap_or_else(|_| "linux".into());
+        let settings = format!(
+            "terminal=/dev/tty0\nTERM={}\nsize={}\n",
+            quoted(&term),
+            quoted(&terminal_size())
+        );
+        let init = self.write_init(scenario, &settings)?;
+        let mut command = self.command(&init);
+        command.arg("con0=fd:0,fd:1");
+        run_on_terminal(command)
+    }
+
+    fn command(&self, init: &Path) -> Command {
+        // An id of its own for every boot of every process.
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let id = format!("g{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let state = self.work.path().join("state");
+        // SIGTERM at the death of the thread that started it: user-mode Linux then takes its helper
+        // processes with it, which it cannot do after SIGKILL.
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--pdeathsig", "TERM", "--", "linux.uml", "quiet", "con=null", "ssl=null"])
+            .args(["root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro"])
+            .arg(format!("umid={id}"))
+            .arg(format!("uml_dir={}", state.display()))
+            .arg(format!("mem={}M", self.memory_mb))
+            .arg(format!("init={}", init.display()))
+            .env("TMPDIR", memory::backing_dir(self.memory_mb, &state));
+        for (index, disk) in self.disks.iter().enumerate() {
+            command.arg(format!("ubd{index}={}", disk.display()));
+        }
+        command
+    }
+
+    /// Writes the guest's init: a few settings, then `guest/init.sh` as it stands.
+    fn write_init(&self, scenario: &Path, settings: &str) -> Result<PathBuf> {
+        let work = self.work.path();
+        let name = scenario.file_name().context("a scenario is a file")?;
+        let target = work.join("lib").join(name);
+        fs::copy(scenario, &target)
+            .with_context(|| format!("cannot read the scenario {}", scenario.display()))?;
+        fs::write(work.join("lib/lib.sh"), LIBRARY)?;
+
+        let mut text = String::from("#!/bin/bash\n");
+        let lib = work.join("lib");
+        let shares = self.shares.iter().map(|(name, dir)| (name.as_str(), dir.as_path()));
+        text += "shares=(";
+        for (name, dir) in shares.chain([("guest", lib.as_path())]) {
+            text += &format!("{} ", quoted(&format!("{name}={}", dir.display())));
+        }
+        text += ")\n";
+        text += &format!("out={}\n", quoted(&self.out().display().to_string()));
+        text += settings;
+        text += &format!("scenario={}\n", quoted(&name.to_string_lossy()));
+        text += INIT;
+
+        let init = work.join("init");
+        fs::write(&init, text)?;
+        fs::set_permissions(&init, fs::Permissions::from_mode(0o755))?;
+        Ok(init)
+    }
+}
+
+/// Paths go to the kernel's command line and to mount's options, which know no quoting.
+fn ensure_plain(path: &Path) -> Result<()> {
+    let text = path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))?;
+    ensure!(
+        !text.contains(|c: char| c.is_whitespace() || matches!(c, ',' | ':' | '"' | '\\')),
+        "the path {text:?} cannot be told to a guest: it has a space, a comma or a colon"
+    );
+    Ok(())
+}
+
+/// The text as one word of bash.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_with_a_meaning_are_refused() {
+        assert!(ensure_plain(Path::new("/tmp/guest-1")).is_ok());
+        for path in ["/a b", "/a,b", "/a:b"] {
+            assert!(ensure_plain(Path::new(path)).is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_quote_is_quoted() {
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+    }
+
+    #[test]
+    fn disks_are_sparse_and_addressable() -> Result<()> {
+        let guest = Guest::new()?.with_disk(64)?.with_disk(1 << 20)?;
+        assert_eq!(fs::metadata(guest.disk(0))?.len(), 64 << 20);
+        assert_eq!(fs::metadata(guest.disk(1))?.len(), 1 << 40);
+        Ok(())
+    }
+}

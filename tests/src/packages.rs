@@ -1,0 +1,123 @@
+//! The Debian packages that guests need.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// Where Debian keeps programs. An ordinary user's PATH often lacks the sbin folders.
+const FOLDERS: [&str; 6] =
+    ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+/// Programs that a guest or a scenario calls, each with the package it comes from. A program is
+/// looked for rather than a package, so that one built by hand will do. What `mount`, `util-linux`
+/// and `coreutils` bring is here for systems cut down below Debian's essential set.
+const NEEDED: [(&str, &str); 16] = [
+    ("linux.uml", "user-mode-linux"),
+    ("lvm", "lvm2"),
+    ("dmsetup", "dmsetup"),
+    ("thin_check", "thin-provisioning-tools"),
+    ("thin_delta", "thin-provisioning-tools"),
+    ("thin_dump", "thin-provisioning-tools"),
+    ("thin_restore", "thin-provisioning-tools"),
+    ("insmod", "kmod"),
+    ("mkfs.ext4", "e2fsprogs"),
+    ("mount", "mount"),
+    ("losetup", "mount"),
+    ("blkdiscard", "util-linux"),
+    ("setpriv", "util-linux"),
+    ("setsid", "util-linux"),
+    ("dd", "coreutils"),
+    ("bash", "bash"),
+];
+
+/// The packages that bring what is not there, without repetition; none if a guest can run.
+#[must_use]
+pub fn missing() -> Vec<&'static str> {
+    missing_of(|program| FOLDERS.iter().any(|dir| Path::new(dir).join(program).exists()))
+}
+
+fn missing_of(is_there: impl Fn(&str) -> bool) -> Vec<&'static str> {
+    let mut packages = Vec::new();
+    for (program, package) in NEEDED {
+        if !is_there(program) && !packages.contains(&package) {
+            packages.push(package);
+        }
+    }
+    packages
+}
+
+/// The line that installs packages, for root in a shell.
+#[must_use]
+pub fn install_line(packages: &[&str]) -> String {
+    format!("apt-get update && apt-get install -y --no-install-recommends {}", packages.join(" "))
+}
+
+/// Installs packages with apt-get, whose output goes where this process's output goes.
+///
+/// # Errors
+/// This process is not root's: the message holds the line to run. Or apt-get fails, or something
+/// is still missing when it is done.
+pub fn install(packages: &[&str]) -> Result<()> {
+    if !nix::unistd::geteuid().is_root() {
+        bail!(
+            "these packages are missing, and only root can install them; run\n\n    \
+             sudo sh -c '{}'\n",
+            install_line(packages)
+        );
+    }
+    apt_get(&["update", "-q"])?;
+    let options = ["install", "-y", "-q", "--no-install-recommends"];
+    apt_get(&[&options[..], packages].concat())?;
+    let left = missing();
+    ensure!(left.is_empty(), "apt-get is done, but programs of {} are missing", left.join(", "));
+    Ok(())
+}
+
+/// An error that says what to run, unless everything is there.
+///
+/// # Errors
+/// A package is missing.
+pub fn check() -> Result<()> {
+    let missing = missing();
+    ensure!(
+        missing.is_empty(),
+        "{} is missing: run `cargo xtask test`, which installs it first",
+        missing.join(", ")
+    );
+    Ok(())
+}
+
+fn apt_get(arguments: &[&str]) -> Result<()> {
+    let status = Command::new("apt-get")
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .status()
+        .context("cannot run apt-get: is this Debian?")?;
+    ensure!(status.success(), "apt-get {} failed", arguments.join(" "));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_missing_where_all_is_there() {
+        assert!(missing_of(|_| true).is_empty());
+    }
+
+    #[test]
+    fn a_package_is_named_once() {
+        let thin = missing_of(|program| !program.starts_with("thin_"));
+        assert_eq!(thin, ["thin-provisioning-tools"]);
+    }
+
+    #[test]
+    fn the_line_can_be_pasted() {
+        assert_eq!(
+            install_line(&["lvm2", "kmod"]),
+            "apt-get update && apt-get install -y --no-install-recommends lvm2 kmod"
+        );
+    }
+}

@@ -1,0 +1,45 @@
+//! Scenarios: the scripts in `guest/scenarios`, each a test.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::{Guest, packages, programs};
+
+/// Runs a scenario in a guest of its own, with two disks of 2 GB. This is the body of a test.
+///
+/// # Panics
+/// The scenario fails: with its log. A package or a program is missing: with the command to run.
+#[expect(clippy::panic, reason = "a test fails by a panic")]
+pub fn scenario(name: &str) {
+    let result = programs::dir().and_then(|dir| host_guest(&dir)).and_then(|mut guest| {
+        packages::check()?;
+        scenario_in(&mut guest, name)
+    });
+    if let Err(error) = result {
+        panic!("scenario {name}: {error:#}");
+    }
+}
+
+/// Runs a scenario in a guest that is there.
+///
+/// # Errors
+/// The scenario fails, or cannot be started.
+pub fn scenario_in(guest: &mut Guest, name: &str) -> Result<()> {
+    let outcome = guest.run(&path(name))?;
+    outcome.success().with_context(|| format!("{name}.sh failed"))?;
+    eprint!("{}", outcome.log); // shown by `cargo test -- --nocapture`
+    Ok(())
+}
+
+/// The usual guest: two disks of 2 GB, and the programs of a folder of the host on its PATH.
+///
+/// # Errors
+/// The folder is not there, or the disks cannot be made.
+pub fn host_guest(programs: &Path) -> Result<Guest> {
+    Guest::new()?.with_disk(2048)?.with_disk(2048)?.with_share("bin", programs)
+}
+
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("guest/scenarios").join(format!("{name}.sh"))
+}
