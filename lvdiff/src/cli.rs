@@ -14,11 +14,16 @@ use clap::{ArgAction, Parser};
 #[command(name = "lvdiff", version, max_term_width = 100)]
 #[command(override_usage = "lvdiff [OPTIONS] BASE VOLUME > DIFF\n       \
     lvdiff --metadata FILE --data FILE [OPTIONS] BASE_ID VOLUME_ID > DIFF")]
-#[command(after_help = "\
+#[command(after_help = concat!(
+    "\
 Examples:
   lvdiff -g vg0 sp0 vol0 > test.diff       what changed from snapshot sp0 to vol0
   lvdiff vg0/mon vg0/tue | ssh root@b lvpatch -g vg1 -l mon
-  lvdiff --list -g vg0 sp0 vol0            only where, without reading any data")]
+  lvdiff --list -g vg0 sp0 vol0            only where, without reading any data
+
+",
+    include_str!("../../crates/cli/exit-codes.txt")
+))]
 pub(crate) struct Args {
     /// The old volume: `lv`, `vg/lv`, `/dev/vg/lv` or `/dev/mapper/vg-lv`; a thin id with --metadata
     pub(crate) base: String,

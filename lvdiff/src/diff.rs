@@ -216,7 +216,7 @@ impl Job<'_> {
         what: &str,
     ) -> anyhow::Result<()> {
         let sink = Sink::open(path)?;
-        let output = Output::new(sink, self.interrupt);
+        let output = Output::new(sink.writer()?, self.interrupt);
         let writing = || match path {
             Some(path) => format!("writing {}", path.display()),
             None => "writing to standard output".into(),
@@ -230,7 +230,7 @@ impl Job<'_> {
             },
         )?;
         let (output, totals) = encoder.finish().with_context(writing)?;
-        let (sink, written) = output.finish().with_context(writing)?;
+        let (_, written) = output.finish().with_context(writing)?;
         sink.keep()?;
         drop(progress);
         if !self.plan.quiet {

@@ -1,7 +1,7 @@
 //! [`Sink`]: where the stream goes.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,8 @@ use tempfile::NamedTempFile;
 pub(crate) enum Sink {
     /// Standard output, or something that is no regular file and can only be written to as it is.
     Open(File),
-    /// A file of its own beside `path`, which takes its place in the end.
+    /// A file of its own beside `path`, which takes its place in the end. It is removed with this
+    /// value, not with those that write to it: they may hang, this one does not.
     Aside { file: NamedTempFile, path: PathBuf },
 }
 
@@ -33,12 +34,19 @@ impl Sink {
             let file = File::options().write(true).open(&path).with_context(name)?;
             return Ok(Self::Open(file));
         }
-        let folder = folder(&path);
         let file = tempfile::Builder::new()
             .prefix(".lvdiff-")
-            .tempfile_in(folder)
+            .tempfile_in(folder(&path))
             .with_context(|| format!("a file beside {} cannot be made", path.display()))?;
         Ok(Self::Aside { file, path })
+    }
+
+    /// The open file, to write to.
+    pub(crate) fn writer(&self) -> io::Result<File> {
+        match self {
+            Self::Open(file) => file.try_clone(),
+            Self::Aside { file, .. } => file.as_file().try_clone(),
+        }
     }
 
     /// Makes what was written last, under its own name.
@@ -55,21 +63,5 @@ fn folder(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
-    }
-}
-
-impl Write for Sink {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Open(file) => file.write(buf),
-            Self::Aside { file, .. } => file.write(buf),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Open(file) => file.flush(),
-            Self::Aside { file, .. } => file.flush(),
-        }
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 
 use blockio::{AlignedBuf, Device, ReadAt, is_zero};
+use cli::Interrupt;
 use hyperlayer::{MAX_RECORD, Record};
 
 /// Writes records to a device that holds the base, and counts what it does.
@@ -14,12 +15,21 @@ pub(crate) struct Applier<'a> {
     /// the rest shows what the chunk held before.
     zeroes: bool,
     piece: AlignedBuf,
+    interrupt: &'a Interrupt,
 }
+
+/// About how much is discarded at once, in bytes: the kernel lets no signal in between.
+const DISCARD_STEP: u64 = 1 << 30;
 
 impl<'a> Applier<'a> {
     /// An applier for `device`, which lies on chunks of `chunk_size` bytes.
-    pub(crate) fn new(device: &'a Device, chunk_size: u64, zeroes: bool) -> io::Result<Self> {
-        Ok(Self { device, chunk_size, zeroes, piece: AlignedBuf::new(MAX_RECORD)? })
+    pub(crate) fn new(
+        device: &'a Device,
+        chunk_size: u64,
+        zeroes: bool,
+        interrupt: &'a Interrupt,
+    ) -> io::Result<Self> {
+        Ok(Self { device, chunk_size, zeroes, piece: AlignedBuf::new(MAX_RECORD)?, interrupt })
     }
 
     /// Applies one record.
@@ -32,28 +42,58 @@ impl<'a> Applier<'a> {
             }
             Record::Zero { offset, length } => self.zero(offset, offset + length),
             Record::Discard { offset, length } => {
-                self.device.discard(offset, length)?;
+                self.discard(offset, offset + length)?;
                 self.zero(offset, offset + length)
             }
         }
     }
 
+    /// Unmaps what can be unmapped of a range.
+    fn discard(&self, begin: u64, end: u64) -> io::Result<()> {
+        let step = DISCARD_STEP.next_multiple_of(self.chunk_size);
+        let mut place = begin;
+        while place < end {
+            self.interrupt.check()?;
+            // Whole chunks stay whole: a part of one would be passed over.
+            let next = (place - place % self.chunk_size).saturating_add(step).min(end);
+            self.device.discard(place, next - place)?;
+            place = next;
+        }
+        Ok(())
+    }
+
     /// Makes a range read as zeros. What does so already is left alone: it may be unmapped, and a
     /// write would allocate it.
     fn zero(&mut self, begin: u64, end: u64) -> io::Result<()> {
+        // Whole chunks lie between the two; the volume's last chunk is whole where the volume ends.
+        let first = begin.next_multiple_of(self.chunk_size).min(end);
+        let last = match end == self.device.size() {
+            true => end,
+            false => (end - end % self.chunk_size).max(first),
+        };
+        // A part of a chunk that reads as zeros because the chunk is unmapped would no longer do
+        // so once another part is written, where fresh chunks are not zeroed.
+        self.zero_pieces(begin, first, !self.zeroes)?;
+        self.zero_pieces(first, last, false)?;
+        self.zero_pieces(last, end, !self.zeroes)
+    }
+
+    /// Zeros what is not zero in a range, or all of it where that is `certain`.
+    fn zero_pieces(&mut self, begin: u64, end: u64, certain: bool) -> io::Result<()> {
+        let unit = self.chunk_size.min(MAX_RECORD as u64);
+        let most = MAX_RECORD as u64 - MAX_RECORD as u64 % unit;
         let mut place = begin;
         while place < end {
-            // Never across the boundary of a chunk, so that a piece is all of a chunk or a part.
-            let chunk_end = (place - place % self.chunk_size).saturating_add(self.chunk_size);
-            let length = (end - place).min(chunk_end - place).min(self.piece.len() as u64);
-            // A part of a chunk that reads as zeros because it is unmapped would no longer do so
-            // once another part is written.
-            let whole =
-                chunk_end.min(self.device.size()) <= end && chunk_end - self.chunk_size >= begin;
+            self.interrupt.check()?;
+            let length = (end - place).min(most);
             let piece = &mut self.piece[..length as usize];
             self.device.read_at(place, piece)?;
-            if !is_zero(piece) || !(whole || self.zeroes) {
-                self.device.zero_out(place, length)?;
+            if certain || !is_zero(piece) {
+                for (number, chunk) in piece.chunks(unit as usize).enumerate() {
+                    if certain || !is_zero(chunk) {
+                        self.device.zero_out(place + number as u64 * unit, chunk.len() as u64)?;
+                    }
+                }
             }
             place += length;
         }
@@ -75,7 +115,8 @@ mod tests {
             std::fs::write(file.path(), before).unwrap();
             Device::open(file.path(), OpenMode::WriteExclusive).unwrap()
         };
-        let mut applier = Applier::new(&device, 65536, zeroes).unwrap();
+        let interrupt = Interrupt::default();
+        let mut applier = Applier::new(&device, 65536, zeroes, &interrupt).unwrap();
         for record in records {
             applier.apply(*record).unwrap();
         }
@@ -108,7 +149,8 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         file.as_file().set_len(4 << 20).unwrap();
         let device = Device::open(file.path(), OpenMode::WriteExclusive).unwrap();
-        let mut applier = Applier::new(&device, 65536, false).unwrap();
+        let interrupt = Interrupt::default();
+        let mut applier = Applier::new(&device, 65536, false, &interrupt).unwrap();
         applier.apply(Record::Zero { offset: 0, length: 4 << 20 }).unwrap();
         assert_eq!(file.path().metadata().unwrap().blocks(), 0);
         // A part of a chunk is written all the same, where chunks are not zeroed when allocated.

@@ -12,12 +12,17 @@ use clap::{ArgAction, Parser};
 #[derive(Debug, Parser)]
 #[command(name = "lvpatch", version, max_term_width = 100)]
 #[command(override_usage = "lvpatch [OPTIONS] [NEW] < DIFF")]
-#[command(after_help = "\
+#[command(after_help = concat!(
+    "\
 Examples:
   lvpatch -g vg1 -l sp0 < test.diff        makes vg1/vol0 of vg1/sp0 and the changes
   lvpatch -g vg1 -l sp0 tuesday < test.diff
   lvpatch --device disk.img < test.diff    changes an image, which must be the base
-  lvpatch --info < test.diff")]
+  lvpatch --info < test.diff
+
+",
+    include_str!("../../crates/cli/exit-codes.txt")
+))]
 pub(crate) struct Args {
     /// The new volume's name [default: the volume's name in the stream]
     pub(crate) new: Option<String>,

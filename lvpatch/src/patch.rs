@@ -10,7 +10,7 @@ use anyhow::Context;
 use blockio::{Device, OpenMode};
 use cli::{Input, Interrupt, Progress, Refusal, human};
 use hyperlayer::{Decoder, Header, Records, Totals};
-use lvm::{Activation, DeviceMapper, TemporarySnapshot, ThinDevice};
+use lvm::{Activation, DeviceMapper, PoolTable, TemporarySnapshot, ThinDevice};
 
 use crate::apply::Applier;
 use crate::cli::Args;
@@ -94,7 +94,8 @@ impl Job<'_> {
         let node = snapshot.device(&dm)?.node()?;
         let device = Device::open(&node, OpenMode::WriteExclusive)
             .with_context(|| format!("opening {}", node.display()))?;
-        let mut applier = Applier::new(&device, pool.table.chunk_size, pool.table.zeroes)?;
+        let PoolTable { chunk_size, zeroes, .. } = pool.table;
+        let mut applier = Applier::new(&device, chunk_size, zeroes, self.interrupt)?;
         let totals = self.apply(decoder, &mut applier)?;
         device.sync().context("the new volume")?;
         // A device that is open can be renamed, but not removed should that fail.
@@ -146,7 +147,7 @@ impl Job<'_> {
         }
         // What lies below a device is not known, so it is not relied on to zero anything.
         let chunk_size = decoder.header().chunk_size;
-        let mut applier = Applier::new(&device, chunk_size, !device.is_block())?;
+        let mut applier = Applier::new(&device, chunk_size, !device.is_block(), self.interrupt)?;
         let totals = self.apply(decoder, &mut applier).with_context(|| {
             format!("{name} may be changed in part (there is no snapshot with --device)")
         })?;

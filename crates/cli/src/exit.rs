@@ -1,4 +1,4 @@
-//! Exit codes, and what leads to each.
+//! Exit codes, and what leads to each. The table for people is exit-codes.txt, in both helps.
 
 use std::io;
 
@@ -17,18 +17,6 @@ pub enum Refusal {
     #[error("{0}")]
     NoSpace(String),
 }
-
-/// The table of both programs' exit codes, for their help.
-pub const EXIT_CODES_HELP: &str = "\
-Exit codes:
-  0  done
-  1  it failed
-  2  wrong usage
-  3  the base does not match
-  4  the stream is damaged or cut
-  5  the metadata is damaged
-  6  the metadata snapshot is held by somebody else
-  7  not enough space";
 
 /// The exit code for an error: that of the first cause that has one of its own, else 1.
 pub fn exit_code(error: &anyhow::Error) -> u8 {

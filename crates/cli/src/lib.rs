@@ -18,7 +18,7 @@ mod progress;
 mod run;
 mod units;
 
-pub use exit::{EXIT_CODES_HELP, Refusal, exit_code};
+pub use exit::{Refusal, exit_code};
 pub use input::Input;
 pub use interrupt::{Interrupt, Interruptible};
 pub use logging::Verbosity;

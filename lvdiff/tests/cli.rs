@@ -1,0 +1,56 @@
+//! The command line: help, and what is refused before anything is looked up.
+
+use assert_cmd::Command;
+
+fn lvdiff(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::cargo_bin("lvdiff")
+        .unwrap()
+        .env_remove("COLUMNS")
+        .args(arguments)
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+fn refused(arguments: &[&str], word: &str) {
+    let (code, stdout, stderr) = lvdiff(arguments);
+    assert_eq!((code, stdout.as_str()), (Some(2), ""), "{arguments:?}: {stderr}");
+    assert!(stderr.contains(word), "{arguments:?}: {stderr}");
+}
+
+#[test]
+fn help_tells_all_of_it() {
+    let (code, help, _) = lvdiff(&["--help"]);
+    assert_eq!(code, Some(0));
+    insta::assert_snapshot!(help);
+}
+
+#[test]
+fn wrong_usage_is_exit_2_and_says_why() {
+    refused(&[], "Usage");
+    refused(&["only-one"], "VOLUME");
+    refused(&["-d", "4", "a", "b"], "4 is not in 0..=3");
+    refused(&["--pair", "no colon", "a", "b"], "no colon");
+    refused(&["--pair", ": x", "a", "b"], "no key");
+    refused(&["--json", "a", "b"], "--list");
+    refused(&["--data", "x", "1", "2"], "--metadata");
+    refused(&["--metadata", "x", "-g", "vg0", "1", "2"], "cannot be used with");
+    refused(&["--metadata", "x", "1", "2"], "add --data FILE");
+    refused(&["--metadata", "x", "--list", "a", "2"], "thin id");
+    refused(&["--metadata", "x", "--list", "1", "16777216"], "16777215");
+    refused(&["--metadata", "x", "--size", "100", "--list", "1", "2"], "512");
+    refused(&["a/b/c", "d"], "not the name of a logical volume");
+    refused(&["--", "--foo", "d"], "not the name of a logical volume");
+    let long = format!("key:{}", "x".repeat(100_000));
+    let mut arguments = vec!["a", "b"];
+    arguments.extend([["--pair", &long]; 6].as_flattened());
+    refused(&arguments, "the pairs take");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let (code, _, stderr) = lvdiff(&["--metadata", "/no/such/file", "--list", "1", "2"]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("/no/such/file") && stderr.lines().count() == 1, "{stderr}");
+}

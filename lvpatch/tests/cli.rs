@@ -1,0 +1,115 @@
+//! The command line: help, `--info`, `--verify`, and what is refused before anything is looked up.
+
+use assert_cmd::Command;
+use hyperlayer::{BaseDigest, Encoder, Header, Volume};
+
+fn lvpatch(arguments: &[&str], stdin: &[u8]) -> (Option<i32>, String, String) {
+    let mut command = Command::cargo_bin("lvpatch").unwrap();
+    let output = command.env_remove("COLUMNS").args(arguments).write_stdin(stdin).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+fn stream() -> Vec<u8> {
+    let volume = |name: &str| Volume { name: name.into(), uuid: "uuid".into(), size: 1 << 20 };
+    let header = Header {
+        target: volume("vol0"),
+        base: Some(volume("sp0")),
+        chunk_size: 65536,
+        pairs: vec![
+            ("Author".into(), "Someone".into()),
+            ("Message".into(), "two\nlines \u{1b}[31m".into()),
+        ],
+        detect_level: 1,
+        extents: 2,
+        changed_bytes: 131_072,
+        unmapped_bytes: 65536,
+        tool: "test".into(),
+        created: 1_795_219_200,
+    };
+    let digest = BaseDigest { offset: 0, length: 65536, digest: [0xab; 32] };
+    let mut encoder = Encoder::new(Vec::new(), &header, &[digest]).unwrap();
+    encoder.data(0, &[7; 65536]).unwrap();
+    encoder.zero(65536, 65536).unwrap();
+    encoder.discard(262_144, 65536).unwrap();
+    encoder.finish().unwrap().0
+}
+
+#[test]
+fn help_tells_all_of_it() {
+    let (code, help, _) = lvpatch(&["--help"], b"");
+    assert_eq!(code, Some(0));
+    insta::assert_snapshot!(help);
+}
+
+#[test]
+fn info_tells_the_header_and_escapes_what_a_terminal_would_obey() {
+    let (code, text, stderr) = lvpatch(&["--info"], &stream());
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    insta::assert_snapshot!(text);
+    let (code, json, _) = lvpatch(&["--info", "--json"], &stream());
+    assert_eq!(code, Some(0));
+    insta::assert_snapshot!(json);
+}
+
+#[test]
+fn info_needs_the_header_alone() {
+    let stream = stream();
+    let (code, text, _) = lvpatch(&["--info"], &stream[..stream.len() / 2]);
+    assert_eq!(code, Some(0));
+    assert!(text.contains("vol0"));
+    assert_eq!(lvpatch(&["--info"], &stream[..100]).0, Some(4));
+}
+
+#[test]
+fn verify_reads_all_of_it() {
+    let stream = stream();
+    let (code, text, stderr) = lvpatch(&["--verify"], &stream);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    insta::assert_snapshot!(text);
+    assert_eq!(lvpatch(&["--verify", "-q"], &stream), (Some(0), String::new(), String::new()));
+
+    let (code, text, stderr) = lvpatch(&["--verify"], &stream[..stream.len() - 1]);
+    assert_eq!((code, text.as_str()), (Some(4), ""));
+    assert!(stderr.contains("cut"), "{stderr}");
+    let mut flipped = stream.clone();
+    flipped[stream.len() - 1000] ^= 1;
+    assert_eq!(lvpatch(&["--verify"], &flipped).0, Some(4));
+    let doubled = [stream.clone(), stream].concat();
+    assert_eq!(lvpatch(&["--verify"], &doubled).0, Some(4));
+    let (code, _, stderr) = lvpatch(&["--verify"], b"");
+    assert_eq!(code, Some(4));
+    assert!(stderr.contains("the input is empty"), "{stderr}");
+    assert_eq!(lvpatch(&["--verify"], b"HYPERLAYER/1.0\nName: x\n\n").0, Some(4));
+}
+
+#[test]
+fn wrong_usage_is_exit_2() {
+    for arguments in [
+        &["--json"][..],
+        &["--info", "--verify"],
+        &["--info", "new"],
+        &["--verify", "-g", "vg1"],
+        &["--device", "x", "-l", "sp0"],
+        &["--no-such-option"],
+        &["one", "two"],
+    ] {
+        let (code, stdout, stderr) = lvpatch(arguments, b"");
+        assert_eq!((code, stdout.as_str()), (Some(2), ""), "{arguments:?}: {stderr}");
+    }
+}
+
+#[test]
+fn a_device_that_does_not_fit_is_not_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("image");
+    std::fs::write(&image, [1; 4096]).unwrap();
+    let path = image.to_str().unwrap();
+    let (code, _, stderr) = lvpatch(&["--device", path], &stream());
+    assert_eq!(code, Some(3));
+    assert!(stderr.contains("4096 bytes") && stderr.contains("1048576"), "{stderr}");
+    assert_eq!(std::fs::read(&image).unwrap(), [1; 4096]);
+    let (code, _, stderr) = lvpatch(&["--device", "/no/such/file"], &stream());
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("/no/such/file"), "{stderr}");
+}

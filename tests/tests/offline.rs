@@ -1,0 +1,316 @@
+//! lvdiff and lvpatch on files: no kernel, no LVM, no root.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use proptest::prelude::*;
+use system_tests::programs;
+use thinmeta::testing::{Pool, Shape};
+use thinmeta::{Metadata, ThinId, View};
+
+/// A folder with a pool's metadata and data as files, and the content of a base and a target.
+struct Files {
+    folder: tempfile::TempDir,
+    chunk_size: u64,
+    base: Vec<u8>,
+    target: Vec<u8>,
+}
+
+impl Files {
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn lvdiff(&self, arguments: &[&str]) -> Output {
+        let mut command = program("lvdiff");
+        command.arg("--metadata").arg(self.path("metadata"));
+        command.arg("--data").arg(self.path("data")).args(arguments).output().unwrap()
+    }
+
+    /// Applies `stream` to a file with this content; yields what that holds afterwards.
+    fn patched(&self, content: &[u8], stream: &[u8], arguments: &[&str]) -> (Output, Vec<u8>) {
+        let (image, diff) = (self.path("image"), self.path("diff"));
+        fs::write(&image, content).unwrap();
+        fs::write(&diff, stream).unwrap();
+        let output = program("lvpatch")
+            .arg("--device")
+            .arg(&image)
+            .args(arguments)
+            .stdin(File::open(&diff).unwrap())
+            .output()
+            .unwrap();
+        (output, fs::read(&image).unwrap())
+    }
+}
+
+fn program(name: &str) -> Command {
+    let mut command = Command::new(programs::dir().unwrap().join(name));
+    command.stdin(Stdio::null());
+    command
+}
+
+fn expect(output: &Output, code: i32) -> String {
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
+    stderr
+}
+
+fn unpacked(path: &str) -> Vec<u8> {
+    let file = File::open(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let mut bytes = Vec::new();
+    ruzstd::decoding::StreamingDecoder::new(file).unwrap().read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+/// The real pool: device 2 is the base, 3 the target. Its data device is put together from what
+/// the two snapshots read as.
+fn real_pool() -> Files {
+    const CHUNK: usize = 65536;
+    let folder = tempfile::tempdir().unwrap();
+    let metadata = unpacked("../crates/thinmeta/tests/fixtures/tmeta.img.zst");
+    let (base, target) = (unpacked("fixtures/base.img.zst"), unpacked("fixtures/new.img.zst"));
+    fs::write(folder.path().join("metadata"), &metadata).unwrap();
+    let data = File::create(folder.path().join("data")).unwrap();
+    let pool = Metadata::open(&metadata[..], metadata.len() as u64, View::Live).unwrap();
+    for (id, content) in [(2_u64, &base), (3, &target)] {
+        for mapping in pool.mappings(ThinId::try_from(id).unwrap()).unwrap().iter() {
+            let (thin, block) = mapping.unwrap();
+            let begin = thin.get() as usize * CHUNK;
+            let chunk = &content[begin..begin + CHUNK];
+            data.write_all_at(chunk, block.get() * CHUNK as u64).unwrap();
+        }
+    }
+    Files { folder, chunk_size: CHUNK as u64, base, target }
+}
+
+#[test]
+fn a_real_pools_snapshots_become_each_other_at_every_level() {
+    let files = real_pool();
+    for level in ["0", "1", "2", "3"] {
+        let there = files.lvdiff(&["-q", "-d", level, "2", "3"]);
+        assert_eq!(expect(&there, 0), "");
+        let (output, after) = files.patched(&files.base, &there.stdout, &[]);
+        expect(&output, 0);
+        assert!(after == files.target, "level {level}");
+
+        let back = files.lvdiff(&["-d", level, "3", "2"]);
+        expect(&back, 0);
+        let (output, after) = files.patched(&files.target, &back.stdout, &[]);
+        expect(&output, 0);
+        assert!(after == files.base, "level {level}");
+    }
+}
+
+#[test]
+fn the_list_is_what_thin_delta_says() {
+    // different and right_only are changed, left_only is unmapped: blocks 2 to 4, 11, 100 to 101,
+    // 200 to 201, 500, 1000, 1022.
+    let files = real_pool();
+    let expected = [
+        (2, 3, "changed"),
+        (11, 1, "changed"),
+        (100, 2, "unmapped"),
+        (200, 2, "changed"),
+        (500, 1, "changed"),
+        (1000, 1, "unmapped"),
+        (1022, 1, "changed"),
+    ];
+    let line = |(begin, length, kind): &(u64, u64, &str)| {
+        format!("{} {} {kind}\n", begin * 65536, length * 65536)
+    };
+    let text: String = expected.iter().map(line).collect();
+    let output = program("lvdiff")
+        .args(["--list", "--metadata"])
+        .arg(files.path("metadata"))
+        .args(["2", "3"])
+        .output()
+        .unwrap();
+    expect(&output, 0);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), text);
+
+    let object = |(begin, length, kind): &(u64, u64, &str)| {
+        let (offset, length) = (begin * 65536, length * 65536);
+        format!("{{\"offset\":{offset},\"length\":{length},\"kind\":\"{kind}\"}}")
+    };
+    let objects: Vec<_> = expected.iter().map(object).collect();
+    let output = files.lvdiff(&["--list", "--json", "2", "3"]);
+    let json = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(json.replace('\n', ""), format!("[{}]", objects.join(",")));
+
+    let output = files.lvdiff(&["--list", "--json", "2", "2"]);
+    assert_eq!(String::from_utf8(output.stdout).unwrap().replace('\n', ""), "[]");
+}
+
+#[test]
+fn the_sum_on_stderr_is_that_of_the_file() {
+    let files = real_pool();
+    let diff = files.path("out.diff");
+    let output = files.lvdiff(&["-o", diff.to_str().unwrap(), "2", "3"]);
+    let stderr = expect(&output, 0);
+    assert!(output.stdout.is_empty());
+    let sum = Command::new("sha1sum").arg(&diff).output().unwrap();
+    let sum = String::from_utf8_lossy(&sum.stdout)[..40].to_owned();
+    assert!(stderr.contains(&format!("SHA1: {sum}\n")), "{stderr}");
+    assert_eq!(stderr.matches(sum.as_str()).count(), 1);
+}
+
+#[test]
+fn a_wrong_base_is_refused_and_not_written() {
+    let files = real_pool();
+    let mut wrong = files.base.clone();
+    wrong[501 * 65536 + 7] ^= 1; // in a chunk that the diff does not touch
+    let mut stray = files.base.clone();
+    stray[700 * 65536] = 1; // in a hole
+    let level_3 = files.lvdiff(&["-d", "3", "2", "3"]).stdout;
+    for base in [&wrong, &stray] {
+        let (output, after) = files.patched(base, &level_3, &[]);
+        let stderr = expect(&output, 3);
+        assert!(stderr.contains("not the base"), "{stderr}");
+        assert!(after == *base);
+        expect(&files.patched(base, &level_3, &["--no-base-check"]).0, 0);
+    }
+    let level_1 = files.lvdiff(&["-d", "1", "2", "3"]).stdout;
+    let mut head = files.base.clone();
+    head[65535] ^= 1;
+    let (output, after) = files.patched(&head, &level_1, &[]);
+    assert!(expect(&output, 3).contains("differs at offset 0"));
+    assert!(after == head);
+    let (output, _) = files.patched(&files.base[512..], &level_1, &[]);
+    expect(&output, 3); // another size
+}
+
+#[test]
+fn a_damaged_file_is_refused_before_anything_is_written() {
+    let files = real_pool();
+    let stream = files.lvdiff(&["2", "3"]).stdout;
+    for place in [0, 20, 100, 5000, stream.len() / 2, stream.len() - 1] {
+        let mut damaged = stream.clone();
+        damaged[place] ^= 0x10;
+        let (output, after) = files.patched(&files.base, &damaged, &[]);
+        expect(&output, 4);
+        assert!(after == files.base, "byte {place}");
+        let (output, after) = files.patched(&files.base, &stream[..place], &[]);
+        expect(&output, 4);
+        assert!(after == files.base, "cut at {place}");
+    }
+}
+
+#[test]
+fn damaged_metadata_is_exit_5_and_unknown_ids_are_exit_2() {
+    let files = real_pool();
+    expect(&files.lvdiff(&["2", "9"]), 2);
+    expect(&files.lvdiff(&["2", "vol0"]), 2);
+    let mut metadata = fs::read(files.path("metadata")).unwrap();
+    metadata[100] ^= 1; // in the superblock
+    fs::write(files.path("metadata"), metadata).unwrap();
+    let stderr = expect(&files.lvdiff(&["2", "3"]), 5);
+    assert!(stderr.contains("metadata block 0"), "{stderr}");
+}
+
+#[test]
+fn nothing_is_left_beside_an_output_that_could_not_be_finished() {
+    let files = real_pool();
+    let data = File::options().write(true).open(files.path("data")).unwrap();
+    data.set_len(5 * 65536).unwrap(); // the pool's data is cut: reading it fails half-way
+    fs::write(files.path("kept.diff"), "what was there").unwrap();
+    let before = fs::read_dir(files.folder.path()).unwrap().count();
+    let kept = files.path("kept.diff");
+    expect(&files.lvdiff(&["-o", kept.to_str().unwrap(), "-d", "0", "2", "3"]), 1);
+    assert_eq!(fs::read(kept).unwrap(), b"what was there");
+    assert_eq!(fs::read_dir(files.folder.path()).unwrap().count(), before);
+}
+
+/// What happens to a chunk of a device.
+#[derive(Clone, Debug)]
+enum Change {
+    Write(u64, u8),
+    Zero(u64),
+    Discard(u64),
+}
+
+const CHUNKS: u64 = 40;
+
+fn changes() -> impl Strategy<Value = Vec<Change>> {
+    let change = prop_oneof![
+        4 => (0..CHUNKS, 1_u8..).prop_map(|(chunk, seed)| Change::Write(chunk, seed)),
+        2 => (0..CHUNKS).prop_map(Change::Zero),
+        2 => (0..CHUNKS).prop_map(Change::Discard),
+    ];
+    prop::collection::vec(change, 0..60)
+}
+
+/// A pool made by these changes to device 1, with a snapshot, device 2, in between.
+fn pool_of(sectors: u32, tail: u64, before: &[Change], after: &[Change]) -> Files {
+    let folder = tempfile::tempdir().unwrap();
+    let chunk_size = u64::from(sectors) * 512;
+    let size = CHUNKS * chunk_size - tail * 512;
+    let data = File::create(folder.path().join("data")).unwrap();
+    let mut pool = Pool::new(Shape { data_block_sectors: sectors, max_entries: 6 });
+    pool.create(1);
+    let mut next_block = 0;
+    let mut content: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
+    let mut apply = |pool: &mut Pool, content: &mut BTreeMap<u64, Vec<u8>>, changes: &[Change]| {
+        for change in changes {
+            let (chunk, bytes) = match *change {
+                Change::Discard(chunk) => {
+                    pool.discard(1, chunk);
+                    content.remove(&chunk);
+                    continue;
+                }
+                Change::Zero(chunk) => (chunk, vec![0; chunk_size as usize]),
+                Change::Write(chunk, seed) => {
+                    let byte = |place| (place as u64 / 512 % 251) as u8 ^ seed;
+                    (chunk, (0..chunk_size as usize).map(byte).collect())
+                }
+            };
+            pool.map(1, chunk, next_block);
+            data.write_all_at(&bytes, next_block * chunk_size).unwrap();
+            next_block += 1;
+            content.insert(chunk, bytes);
+        }
+    };
+    let image = |content: &BTreeMap<u64, Vec<u8>>| {
+        let mut image = vec![0; (CHUNKS * chunk_size) as usize];
+        for (chunk, bytes) in content {
+            image[(chunk * chunk_size) as usize..][..bytes.len()].copy_from_slice(bytes);
+        }
+        image.truncate(size as usize);
+        image
+    };
+    apply(&mut pool, &mut content, before);
+    let base = image(&content);
+    pool.snapshot(1, 2);
+    apply(&mut pool, &mut content, after);
+    let target = image(&content);
+    fs::write(folder.path().join("metadata"), pool.image()).unwrap();
+    Files { folder, chunk_size, base, target }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn any_history_arrives(
+        // 64 KiB, 192 KiB, 1 MiB and 2.5 MiB: below, beside and above a record's limit.
+        sectors in prop::sample::select(vec![128_u32, 384, 2048, 5120]),
+        tail in 0_u64..100,
+        level in prop::sample::select(vec!["0", "1", "2", "3"]),
+        before in changes(),
+        after in changes(),
+    ) {
+        let files = pool_of(sectors, tail, &before, &after);
+        let size = files.base.len().to_string();
+        let diff = files.lvdiff(&["-d", level, "--size", &size, "2", "1"]);
+        expect(&diff, 0);
+        let (output, image) = files.patched(&files.base, &diff.stdout, &[]);
+        expect(&output, 0);
+        prop_assert!(image == files.target);
+        // What changed, and not much more, is in the stream.
+        let chunks = after.len() as u64 + 1;
+        prop_assert!((diff.stdout.len() as u64) < chunks * (files.chunk_size + 400) + 10_000);
+    }
+}
