@@ -92,9 +92,18 @@ make_pool() {
 	run lvcreate -y --type thin-pool -n "$pool" -c "$chunk" -L "$size" "$@" "$vg"
 }
 
-# sum DEVICE: the sha256 of what is on the device, past the page cache.
+# sum DEVICE: the sha256 of what is on the device, past the page cache, or in the file.
 sum() {
-	dd if="$1" bs=1M iflag=direct status=none | sha256sum | cut -d ' ' -f 1
+	content "$1" | sha256sum | cut -d ' ' -f 1
+}
+
+# content DEVICE: what is on the device, past the page cache, or in the file.
+content() {
+	if [ -b "$1" ]; then
+		dd if="$1" bs=1M iflag=direct status=none
+	else
+		cat "$1"
+	fi
 }
 
 # fill DEVICE OFFSET_KIB LENGTH_KIB [SEED]: the same bytes for the same SEED, written and synced.
@@ -149,6 +158,39 @@ dm_name() {
 	echo "${1//-/--}-${2//-/--}"
 }
 
+# expect_same A B: ends the scenario if two devices or files differ, and says where.
+expect_same() {
+	local size_a size_b
+	size_a=$(byte_size "$1")
+	size_b=$(byte_size "$2")
+	[ "$size_a" = "$size_b" ] || fail "$1 has $size_a bytes, $2 has $size_b"
+	if [ "$(sum "$1")" != "$(sum "$2")" ]; then
+		cmp <(content "$1") <(content "$2") || :
+		fail "$1 and $2 differ"
+	fi
+	echo "($1 and $2 are the same)"
+}
+
+# byte_size FILE: the size of a device or file in bytes.
+byte_size() {
+	if [ -b "$1" ]; then
+		blockdev --getsize64 "$1"
+	else
+		stat -L -c %s "$1"
+	fi
+}
+
+# check_pool VG/POOL…: deactivates the volume groups, and has thin_check look at the pools' metadata.
+check_pool() {
+	local pool
+	for pool in "$@"; do
+		run vgchange -q -an "${pool%%/*}"
+		run lvchange -q -y -ay "${pool}_tmeta"
+		run thin_check -q "/dev/mapper/$(dm_name "${pool%%/*}" "${pool#*/}_tmeta")"
+		run lvchange -q -an "${pool}_tmeta"
+	done
+}
+
 # no_leftovers [VG/LV…]: ends the scenario if something of ours is still there: a volume or a tag
 # that begins with lvdiff_ or lvpatch_, a metadata snapshot, or an active volume that LVM would
 # not activate by itself, unless it is one of those named.
@@ -166,4 +208,176 @@ no_leftovers() {
 		[ "$held" = - ] || fail "a metadata snapshot was left behind: $name holds $held"
 	done < <(dmsetup status --target thin-pool | grep -v '^No devices' || true)
 	echo "(nothing left behind)"
+}
+
+# copy_volume FROM TO: the same bytes, and holes stay holes.
+copy_volume() {
+	echo "(copy $1 to $2)"
+	dd if="$1" of="$2" bs=64K iflag=direct conv=sparse,notrunc,fsync status=none
+}
+
+# make_twins MIB: pools of 64 KiB chunks in vg0 and vg1, and volumes of MIB (4 or more):
+#   vg0/sp0   the base, inactive: 1.5 MiB of data in two places, and zeros in a chunk
+#   vg0/vol0  since then changed, zeroed, discarded, and filled where there was nothing
+#   vg1/sp0   the base's twin, active; it has a hole for the zeros
+make_twins() {
+	make_vgs
+	make_pool vg0 pool0 64k 256M
+	make_pool vg1 pool0 64k 256M
+	run lvcreate -T vg0/pool0 -V "$1M" -n vol0
+	fill /dev/vg0/vol0 0 1024 base
+	fill /dev/vg0/vol0 2048 512 base
+	zero /dev/vg0/vol0 1536 64
+	run lvcreate -T vg1/pool0 -V "$1M" -n sp0
+	copy_volume /dev/vg0/vol0 /dev/vg1/sp0
+	run lvcreate -s -n sp0 vg0/vol0
+	fill /dev/vg0/vol0 256 128 new
+	zero /dev/vg0/vol0 512 64
+	discard /dev/vg0/vol0 768 128
+	fill /dev/vg0/vol0 3072 64 new
+}
+
+# footprint [DEVICE…]: all that a run may not change that ends with an error: the volumes, whether
+# they are active or open, the kernel's tables, what is in use of the pools, metadata snapshots, lock
+# files, and the bytes of the devices.
+footprint() {
+	lvs -a --noheadings -o lv_full_name,lv_uuid,lv_size,lv_attr,lv_tags
+	dmsetup table | sort
+	# A metadata snapshot keeps old metadata blocks: their number means nothing then.
+	dmsetup status --target thin-pool |
+		awk '{ print $1, "metadata", $8 == "-" ? $6 : "?", "data", $7, "held", $8, "mode", $9 }'
+	compgen -G '/run/lock/lvdiff.*' || true
+	local device
+	for device; do
+		echo "$device has $(sum "$device")"
+	done
+}
+
+# remember [DEVICE…]: notes the footprint for unchanged and refused.
+remember() {
+	REMEMBERED=("$@")
+	FOOTPRINT=$(footprint "$@")
+}
+
+# unchanged: ends the scenario if the footprint is not the one noted.
+unchanged() {
+	local now
+	now=$(footprint "${REMEMBERED[@]}")
+	[ "$now" = "$FOOTPRINT" ] && return
+	diff <(echo "$FOOTPRINT") <(echo "$now") || true
+	fail "it did not leave everything as it was"
+}
+
+# refused N COMMAND…: as expect_exit, and nothing may have come of it. What the run itself left
+# behind is not hidden by a later one that clears it away.
+refused() {
+	expect_exit "$@"
+	[[ $OUTPUT != *"left by a run that was killed"* ]] || fail "the run before left something behind"
+	unchanged
+}
+
+# wait_until COMMAND…: ends the scenario if it has not succeeded within 20 seconds.
+wait_until() {
+	local i
+	for ((i = 0; i < 400; i++)); do
+		! "$@" > /dev/null 2>&1 || return 0
+		sleep 0.05
+	done
+	fail "it never came to be: $*"
+}
+
+# unignored COMMAND…: becomes it. A script's background processes ignore SIGINT, and so would what
+# they become. Only for the background.
+unignored() {
+	exec env --default-signal "$@"
+}
+
+# start_diff ARGUMENT…: starts lvdiff with a reader that takes 100 kB and then nothing, but holds
+# the pipe, and returns when it has these. lvdiff is $PID, and what it says is in /tmp/.said. It
+# is in the middle for certain if its stream has 10 MB or more: it can write 8 MiB ahead.
+start_diff() {
+	stop_other_end
+	rm -f /tmp/.pipe /tmp/.taken
+	mkfifo /tmp/.pipe
+	{
+		head -c 100000 > /tmp/.taken
+		touch /tmp/.stopped
+		until [ -e /tmp/.go ]; do sleep 0.05; done
+		cat >> /tmp/.taken
+	} < /tmp/.pipe &
+	OTHER_END=$!
+	show "lvdiff $* | (a reader that stops)"
+	unignored lvdiff "$@" > /tmp/.pipe 2> /tmp/.said &
+	PID=$!
+	wait_until [ -e /tmp/.stopped ]
+}
+
+# start_patch STREAM BYTES ARGUMENT…: starts lvpatch, with a writer that writes so many bytes of
+# the stream and then nothing, but holds the pipe. lvpatch is $PID, and what it says is in
+# /tmp/.said.
+start_patch() {
+	local stream=$1 bytes=$2
+	shift 2
+	stop_other_end
+	rm -f /tmp/.pipe
+	mkfifo /tmp/.pipe
+	{
+		head -c "$bytes" "$stream"
+		touch /tmp/.stopped
+		until [ -e /tmp/.go ]; do sleep 0.05; done
+		tail -c "+$((bytes + 1))" "$stream"
+	} > /tmp/.pipe &
+	OTHER_END=$!
+	show "(a writer that stops after $bytes bytes) | lvpatch $*"
+	unignored lvpatch "$@" < /tmp/.pipe 2> /tmp/.said &
+	PID=$!
+	wait_until [ -e /tmp/.stopped ]
+}
+
+# go_on: the other end of the pipe goes on to the end.
+go_on() {
+	touch /tmp/.go
+}
+
+# stop_other_end: the other end of the pipe goes away, if there is one.
+stop_other_end() {
+	[ -z "${OTHER_END:-}" ] || kill "$OTHER_END" 2> /dev/null || true
+	OTHER_END=
+	rm -f /tmp/.go /tmp/.stopped
+}
+
+# ended SECONDS: waits for the end of $PID. Its status is in $STATUS, what it said in $OUTPUT and in
+# the log. The scenario ends if it takes longer.
+ended() {
+	local begun=$EPOCHREALTIME
+	until ! kill -0 "$PID" 2> /dev/null; do
+		sleep 0.02
+		((${EPOCHREALTIME/./} - ${begun/./} < $1 * 1000000)) || fail "it still runs after $1 s"
+	done
+	STATUS=0
+	wait "$PID" || STATUS=$?
+	OUTPUT=$(tr -d '\0' < /tmp/.said)
+	echo "$OUTPUT"
+	echo "(exit status $STATUS, after $(((${EPOCHREALTIME/./} - ${begun/./}) / 1000)) ms)"
+}
+
+# slow DEVICE MS: each read of a device of device-mapper takes so much longer, until it is made quick.
+slow() {
+	echo "(reads of $1 take $2 ms)"
+	reload "$1" delay "$2"
+}
+
+# quick DEVICE: it is as it was.
+quick() {
+	reload "$1" linear
+}
+
+reload() {
+	local table below
+	read -r -a table < <(dmsetup table "$1")
+	below="${table[3]} ${table[4]}"
+	[ "$2" = linear ] || below="$below $3 $below 0"
+	dmsetup suspend "$1"
+	dmsetup load "$1" --table "0 ${table[1]} $2 $below"
+	dmsetup resume "$1"
 }

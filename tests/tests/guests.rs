@@ -1,8 +1,141 @@
 //! The end-to-end tests, each a script in `guest/scenarios`, each in a guest of its own.
 
-use system_tests::scenario;
+use anyhow::Result;
+use system_tests::{host_guest, packages, programs, scenario, scenario_in};
 
 #[test]
 fn kernel() {
     scenario("kernel");
+}
+
+// What the two programs do when all goes well, and how they refuse what cannot be.
+
+#[test]
+fn example() {
+    scenario("example");
+}
+
+#[test]
+fn names() {
+    scenario("names");
+}
+
+#[test]
+fn chunks() {
+    scenario("chunks");
+}
+
+#[test]
+fn unzeroed() {
+    scenario("unzeroed");
+}
+
+#[test]
+fn discards() {
+    scenario("discards");
+}
+
+#[test]
+fn inactive() {
+    scenario("inactive");
+}
+
+#[test]
+fn live() {
+    scenario("live");
+}
+
+#[test]
+fn chain() {
+    scenario("chain");
+}
+
+#[test]
+fn external() {
+    scenario("external");
+}
+
+#[test]
+fn offline() {
+    scenario("offline");
+}
+
+#[test]
+fn device() {
+    scenario("device");
+}
+
+#[test]
+fn output() {
+    scenario("output");
+}
+
+// A wrong base, a damaged stream, a killed run, a crowded or full pool: nothing is left behind.
+
+#[test]
+fn base_check() {
+    scenario("base_check");
+}
+
+#[test]
+fn damage_cut() {
+    scenario("damage_cut");
+}
+
+#[test]
+fn damage_flip_1_of_2() -> Result<()> {
+    part("damage_flip", "1/2")
+}
+
+#[test]
+fn damage_flip_2_of_2() -> Result<()> {
+    part("damage_flip", "2/2")
+}
+
+#[test]
+fn damage_order() {
+    scenario("damage_order");
+}
+
+#[test]
+fn kill() {
+    scenario("kill");
+}
+
+#[test]
+fn kill_any_moment() {
+    scenario("kill_any_moment");
+}
+
+#[test]
+fn leftovers() {
+    scenario("leftovers");
+}
+
+#[test]
+fn held() {
+    scenario("held");
+}
+
+#[test]
+fn parallel() {
+    scenario("parallel");
+}
+
+#[test]
+fn full() {
+    scenario("full");
+}
+
+#[test]
+fn new_name() {
+    scenario("new_name");
+}
+
+/// A part of a scenario that would keep one guest busy for too long.
+fn part(name: &str, part: &str) -> Result<()> {
+    packages::check()?;
+    let mut guest = host_guest(&programs::dir()?)?;
+    std::fs::write(guest.out().join("part"), part)?;
+    scenario_in(&mut guest, name)
 }

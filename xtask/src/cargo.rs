@@ -35,7 +35,8 @@ pub(crate) fn cargo(arguments: &[&str], environment: &[(&str, &Path)]) -> Result
     Ok(())
 }
 
-/// Builds lvdiff and lvpatch, and returns the folder where they are.
+/// Builds lvdiff and lvpatch, and returns the folder where they are. What scenarios call beside
+/// them comes with the development profile.
 pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
     let dir = target_dir()?.join(match profile {
         Profile::Dev => "debug",
@@ -43,9 +44,10 @@ pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
     });
     let mut arguments = vec!["build"];
     arguments.extend(programs::PROGRAMS.iter().flat_map(|program| ["--package", program]));
-    if profile == Profile::Release {
-        arguments.push("--release");
-    }
+    arguments.extend(match profile {
+        Profile::Dev => &["--package", "system-tests"][..],
+        Profile::Release => &["--release"],
+    });
     cargo(&arguments, &[])?;
     programs::check(&dir)?;
     Ok(dir)

@@ -1,0 +1,54 @@
+# Pools that do not zero what they allocate (lvcreate -Z n): there, the rest of a fresh chunk of
+# which a part is written shows what it held before.
+source /run/guest/lib.sh
+
+say "disks that are full of old data"
+fill /dev/ubda 0 $((400 * 1024)) "old data"
+fill /dev/ubdb 0 $((400 * 1024)) "other old data"
+make_vgs
+
+# zero_bytes DEVICE: how many of its bytes are zeros.
+zero_bytes() {
+	dd if="$1" bs=1M iflag=direct status=none | tr -cd '\0' | wc -c
+}
+
+level=0
+# Whether the source's and the target's chunks are zeroed: y or n. Every pool is a new one, where
+# no other has left zeros.
+for pair in 64nn 64yn 64ny 1024nn 4096nn 4096yn 4096ny; do
+	chunk=${pair%[ny][ny]}
+	zeroes=${pair#"$chunk"}
+	say "chunks of $chunk KiB, zeroed in the two pools: ${zeroes:0:1}, ${zeroes:1:1}"
+	pool=pool$pair
+	make_pool vg0 "$pool" "${chunk}k" 32M -Z "${zeroes:0:1}"
+	make_pool vg1 "$pool" "${chunk}k" 32M -Z "${zeroes:1:1}"
+	if [ "${zeroes:1:1}" = n ]; then
+		# What lvpatch writes to must be able to show it.
+		run lvcreate -T "vg1/$pool" -V 16M -n probe
+		fill /dev/vg1/probe "$chunk" 4
+		[ "$(zero_bytes /dev/vg1/probe)" -le $((16777216 - chunk * 1024)) ] ||
+			fail "a part of a chunk was written, and the rest shows no old data"
+		run lvremove -q -y vg1/probe
+	fi
+
+	vol=$pair
+	run lvcreate -T "vg0/$pool" -V 16M -n "$vol"
+	run lvcreate -T "vg1/$pool" -V 16M -n "$vol.0"
+	run lvcreate -s -n "$vol.0" "vg0/$vol"
+	# A little at the beginning, at the end and in the middle of a chunk; two neighbours.
+	fill "/dev/vg0/$vol" 0 4 a
+	fill "/dev/vg0/$vol" $((2 * chunk - 4)) 8 b
+	zero "/dev/vg0/$vol" $((3 * chunk + chunk / 2)) 4
+	run "lvdiff -d $level vg0/$vol.0 vg0/$vol | lvpatch -g vg1 -l $vol.0 $vol.1"
+	expect_same "/dev/vg0/$vol" "/dev/vg1/$vol.1"
+
+	run lvcreate -s -n "$vol.1" "vg0/$vol"
+	discard "/dev/vg0/$vol" 0 "$chunk"
+	fill "/dev/vg0/$vol" $((chunk / 2)) 4 c
+	zero "/dev/vg0/$vol" "$chunk" $((chunk / 2))
+	fill "/dev/vg0/$vol" $((3 * chunk + 4)) 4 d
+	run "lvdiff -d $level vg0/$vol.1 vg0/$vol | lvpatch -g vg1 -l $vol.1 $vol.2"
+	expect_same "/dev/vg0/$vol" "/dev/vg1/$vol.2"
+	level=$(((level + 1) % 4))
+done
+no_leftovers

@@ -1,0 +1,206 @@
+//! `mangle`: makes flawed streams of sound ones, for the scenarios.
+//!
+//! It reads a stream on standard input and writes another to standard output. What it knows of the
+//! format it has from `docs/stream-format.md` and not from our library, so that an error in the
+//! library cannot hide itself here.
+
+use std::io::{self, Read, Write};
+use std::ops::Range;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail, ensure};
+
+const USAGE: &str = "\
+usage: mangle OPERATION < STREAM > FLAWED
+Frames are counted from 0, which is the header.
+  boundaries        one line for each frame: number, kind, first byte, length of frame and content
+  cut N             the first N bytes
+  flip BIT          one bit inverted; bit 0 is the lowest of the first byte
+  swap I J          two frames in each other's place
+  drop I            without a frame
+  double I          a frame twice
+  splice OTHER I    the frames before I, then those of the stream in file OTHER from I on
+  records           the records alone, without their numbers and checks, to compare two streams
+  rename NAME       the target's name is NAME; digests, checks and trailer are right for it
+  rename-base NAME  likewise the base's
+  renumber          every frame's number and check are right for its place
+  forge             renumber, and the trailer's digest is right as well; its counts stay";
+
+const MAGIC: &[u8] = b"HYPERLAYER/2.0\n";
+const FRAME: usize = 80;
+
+// A frame's fields.
+const KIND: Range<usize> = 0..4;
+const SEQUENCE: Range<usize> = 8..16;
+const STORED: Range<usize> = 32..36;
+const DIGEST: Range<usize> = 40..72;
+const CHECK: Range<usize> = 72..80;
+
+/// Where the digest of the stream lies in the trailer's content.
+const STREAM_DIGEST: Range<usize> = 48..80;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("mangle: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut stream = Vec::new();
+    io::stdin().lock().read_to_end(&mut stream)?;
+    let number = |word: &str| word.parse::<usize>().with_context(|| format!("{word}: a number?"));
+    let flawed = match words[..] {
+        ["boundaries"] => boundaries(&stream)?.into_bytes(),
+        ["cut", length] => {
+            stream.truncate(number(length)?);
+            stream
+        }
+        ["flip", bit] => {
+            let bit = number(bit)?;
+            *stream.get_mut(bit / 8).context("the stream is shorter")? ^= 1 << (bit % 8);
+            stream
+        }
+        ["swap", one, other] => {
+            let mut frames = frames(&stream)?;
+            let (one, other) = (number(one)?, number(other)?);
+            ensure!(one.max(other) < frames.len(), "no such frame");
+            frames.swap(one, other);
+            join(&frames)
+        }
+        ["drop", place] => {
+            let mut frames = frames(&stream)?;
+            frames.remove(place_in(&frames, place)?);
+            join(&frames)
+        }
+        ["double", place] => {
+            let mut frames = frames(&stream)?;
+            let place = place_in(&frames, place)?;
+            frames.insert(place, frames[place]);
+            join(&frames)
+        }
+        ["splice", other, place] => {
+            let other = std::fs::read(other).with_context(|| other.to_owned())?;
+            let (head, tail) = (frames(&stream)?, frames(&other)?);
+            join(&[&head[..place_in(&head, place)?], &tail[place_in(&tail, place)?..]].concat())
+        }
+        ["records"] => {
+            let mut records: Vec<Vec<u8>> = frames(&stream)?.into_iter().map(Vec::from).collect();
+            records.retain(|frame| ![*b"HEAD", *b"BASE", *b"TAIL"].contains(&kind(frame)));
+            for record in &mut records {
+                // The number depends on whether there are base digests.
+                record[SEQUENCE].fill(0);
+                record[CHECK].fill(0);
+            }
+            records.concat()
+        }
+        ["rename", name] => rename(&stream, name, false)?,
+        ["rename-base", name] => rename(&stream, name, true)?,
+        ["renumber"] => renumbered(&stream)?,
+        ["forge"] => forged(&renumbered(&stream)?)?,
+        _ => bail!("{USAGE}"),
+    };
+    io::stdout().lock().write_all(&flawed)?;
+    Ok(())
+}
+
+/// The frames, each with its content.
+fn frames(stream: &[u8]) -> Result<Vec<&[u8]>> {
+    let mut rest = stream.strip_prefix(MAGIC).context("the stream's first line is another")?;
+    let mut frames = Vec::new();
+    while !rest.is_empty() {
+        let stored = rest.get(STORED).and_then(|bytes| bytes.first_chunk());
+        let stored = u32::from_le_bytes(*stored.context("the stream ends inside a frame")?);
+        let frame = rest.split_at_checked(FRAME + stored as usize);
+        let (frame, after) = frame.context("the stream ends inside a frame")?;
+        frames.push(frame);
+        rest = after;
+    }
+    Ok(frames)
+}
+
+fn join(frames: &[&[u8]]) -> Vec<u8> {
+    [MAGIC, &frames.concat()].concat()
+}
+
+fn kind(frame: &[u8]) -> [u8; 4] {
+    *frame[KIND].first_chunk().expect("a frame has 80 bytes")
+}
+
+fn place_in(frames: &[&[u8]], word: &str) -> Result<usize> {
+    let place = word.parse().with_context(|| format!("{word}: a number?"))?;
+    ensure!(place < frames.len(), "there are {} frames", frames.len());
+    Ok(place)
+}
+
+fn boundaries(stream: &[u8]) -> Result<String> {
+    let mut begin = MAGIC.len();
+    let mut lines = String::new();
+    for (number, frame) in frames(stream)?.iter().enumerate() {
+        let kind = kind(frame).escape_ascii().to_string();
+        lines += &format!("{number} {kind} {begin} {}\n", frame.len());
+        begin += frame.len();
+    }
+    Ok(lines)
+}
+
+/// The header's content begins with the target: its name (a u64 and as many bytes), its UUID
+/// likewise, and its size; then 1 and the base, laid out like the target.
+fn rename(stream: &[u8], name: &str, base: bool) -> Result<Vec<u8>> {
+    let mut all: Vec<Vec<u8>> = frames(stream)?.into_iter().map(Vec::from).collect();
+    let header = all.first_mut().filter(|frame| frame[KIND] == *b"HEAD").context("no header")?;
+    let text = |header: &[u8], at: usize| -> Result<Range<usize>> {
+        let length = header.get(at..at + 8).context("the header is too short")?;
+        let length = u64::from_le_bytes(*length.first_chunk().expect("8 bytes were taken"));
+        Ok(at + 8..at + 8 + usize::try_from(length)?)
+    };
+    let mut old = text(header, FRAME)?;
+    if base {
+        let uuid = text(header, old.end)?;
+        let size_and_option = 8 + 1;
+        old = text(header, uuid.end + size_and_option)?;
+    }
+    let field = [&(name.len() as u64).to_le_bytes(), name.as_bytes()].concat();
+    header.splice(old.start - 8..old.end, field);
+    let stored = u32::try_from(header.len() - FRAME)?;
+    header[STORED].copy_from_slice(&stored.to_le_bytes());
+    seal(header);
+    let frames: Vec<&[u8]> = all.iter().map(Vec::as_slice).collect();
+    forged(&join(&frames))
+}
+
+fn renumbered(stream: &[u8]) -> Result<Vec<u8>> {
+    let mut all: Vec<Vec<u8>> = frames(stream)?.into_iter().map(Vec::from).collect();
+    for (number, frame) in all.iter_mut().enumerate() {
+        frame[SEQUENCE].copy_from_slice(&(number as u64).to_le_bytes());
+        seal(frame);
+    }
+    let frames: Vec<&[u8]> = all.iter().map(Vec::as_slice).collect();
+    Ok(join(&frames))
+}
+
+/// The trailer's digest, made right for what comes before the trailer.
+fn forged(stream: &[u8]) -> Result<Vec<u8>> {
+    let mut frames = frames(stream)?;
+    let mut trailer =
+        frames.pop().filter(|frame| kind(frame) == *b"TAIL").context("no trailer")?.to_vec();
+    let before = join(&frames);
+    let content = &mut trailer[FRAME..];
+    ensure!(content.len() == STREAM_DIGEST.end, "a trailer of another size");
+    content[STREAM_DIGEST].copy_from_slice(blake3::hash(&before).as_bytes());
+    seal(&mut trailer);
+    Ok([before, trailer].concat())
+}
+
+/// Makes a frame's digest and check right for what is in it.
+fn seal(frame: &mut [u8]) {
+    let digest = blake3::hash(&frame[FRAME..]);
+    frame[DIGEST].copy_from_slice(digest.as_bytes());
+    let check = blake3::hash(&frame[..CHECK.start]);
+    frame[CHECK].copy_from_slice(&check.as_bytes()[..CHECK.len()]);
+}
