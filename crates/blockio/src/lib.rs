@@ -20,11 +20,13 @@ mod aligned;
 mod device;
 mod image;
 mod ioctl;
+mod read_ahead;
 mod read_at;
 mod zero;
 
 pub use aligned::{ALIGNMENT, AlignedBuf};
 pub use device::{Device, OpenMode};
 pub use image::Image;
+pub use read_ahead::ReadAhead;
 pub use read_at::ReadAt;
 pub use zero::is_zero;

@@ -9,17 +9,29 @@ pub trait ReadAt {
     /// # Errors
     /// The read is whole or an error: [`io::ErrorKind::UnexpectedEof`] where the end comes first.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()>;
+
+    /// Says that so many bytes will soon be read at `offset`. A source that can read ahead may
+    /// begin to; most do nothing.
+    fn will_read(&self, _offset: u64, _length: usize) {}
 }
 
 impl<T: ReadAt + ?Sized> ReadAt for &T {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
         (**self).read_at(offset, buf)
     }
+
+    fn will_read(&self, offset: u64, length: usize) {
+        (**self).will_read(offset, length);
+    }
 }
 
 impl<T: ReadAt + ?Sized> ReadAt for Box<T> {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
         (**self).read_at(offset, buf)
+    }
+
+    fn will_read(&self, offset: u64, length: usize) {
+        (**self).will_read(offset, length);
     }
 }
 

@@ -67,4 +67,8 @@ impl<R: ReadAt> ReadAt for Interruptible<'_, R> {
         self.interrupt.check()?;
         self.source.read_at(offset, buf)
     }
+
+    fn will_read(&self, offset: u64, length: usize) {
+        self.source.will_read(offset, length);
+    }
 }

@@ -39,6 +39,13 @@ impl<R: ReadAt> Blocks<R> {
         Self { reader, count: size / MetaBlock::SIZE }
     }
 
+    /// Says that a block will be read soon.
+    pub(crate) fn announce(&self, block: MetaBlock) {
+        if let Some(offset) = block.offset().filter(|_| block.get() < self.count) {
+            self.reader.will_read(offset, size_of::<Page>());
+        }
+    }
+
     /// Reads one block, of which nothing is verified but that it lies in the device.
     pub(crate) fn read(&self, block: MetaBlock) -> Result<Box<Page>> {
         let offset = match block.offset() {

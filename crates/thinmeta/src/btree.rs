@@ -1,5 +1,5 @@
-//! [`Cursor`]: the one way through a B-tree (drivers/md/persistent-data/dm-btree.c), for look-ups,
-//! for walks in key order, and for the delta of two trees.
+//! [`Cursor`]: the way down a B-tree (drivers/md/persistent-data/dm-btree.c), for look-ups and for
+//! the small trees of devices. Trees of mappings are gone through by [`Walk`](crate::walk::Walk).
 
 use blockio::ReadAt;
 
@@ -29,12 +29,22 @@ impl Tree {
         Ok(Self { root, height: cursor.path.len() })
     }
 
+    /// Its levels, 1 for a leaf alone.
+    pub(crate) fn height(&self) -> usize {
+        self.height
+    }
+
+    /// All of it as a subtree.
+    pub(crate) fn subtree(&self) -> Subtree {
+        Subtree::whole(self.root, Some(self.height))
+    }
+
     /// A cursor before the first entry.
     pub(crate) fn cursor<'m, R: ReadAt, V: Value>(
         &self,
         blocks: &'m Blocks<R>,
     ) -> Cursor<'m, R, V> {
-        Cursor::new(blocks, Subtree::whole(self.root, Some(self.height)))
+        Cursor::new(blocks, self.subtree())
     }
 
     /// The value of `key`.
@@ -67,7 +77,7 @@ impl Tree {
 }
 
 /// What a cursor stands before.
-pub(crate) enum Head<V> {
+enum Head<V> {
     /// A subtree that has not been read.
     Subtree(Subtree),
     /// A leaf's entry.
@@ -104,7 +114,7 @@ impl<'m, R: ReadAt, V: Value> Cursor<'m, R, V> {
     }
 
     /// What comes next in the order of keys; None at the end.
-    pub(crate) fn head(&self) -> Option<Head<V>> {
+    fn head(&self) -> Option<Head<V>> {
         let Some(Step { node, index }) = self.path.last() else {
             return self.root.clone().map(Head::Subtree);
         };
@@ -114,8 +124,8 @@ impl<'m, R: ReadAt, V: Value> Cursor<'m, R, V> {
         }
     }
 
-    /// Passes over what comes next, a subtree unread.
-    pub(crate) fn skip(&mut self) {
+    /// Passes over what comes next.
+    fn skip(&mut self) {
         self.root = None;
         if let Some(step) = self.path.last_mut() {
             step.advance();
@@ -130,7 +140,7 @@ impl<'m, R: ReadAt, V: Value> Cursor<'m, R, V> {
 
     /// Reads the subtree that comes next and stands before the first thing in it. Stays where it is
     /// before an entry, and at the end.
-    pub(crate) fn expand(&mut self) -> Result<()> {
+    fn expand(&mut self) -> Result<()> {
         let Some(Head::Subtree(subtree)) = self.head() else { return Ok(()) };
         let block = subtree.block;
         if self.path.iter().any(|step| step.node.block() == block) {

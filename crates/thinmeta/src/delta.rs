@@ -1,14 +1,14 @@
 //! [`Delta`]: what changed from one thin device to another, as ascending extents.
 
 use std::cmp::Ordering;
+use std::collections::VecDeque;
 
 use blockio::ReadAt;
 use zerocopy::little_endian::U64;
 
-use crate::btree::{Cursor, Head};
 use crate::mapping::Run;
-use crate::node::Subtree;
-use crate::{DataBlock, Error, Mappings, Result};
+use crate::walk::{Entries, Leaves, Side, Walk};
+use crate::{DataBlock, Result};
 
 /// What happened to an extent on the way from the base to the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -33,29 +33,30 @@ pub struct Extent {
 /// The extents in which two thin devices differ, ascending and disjoint; neighbours of one kind are
 /// joined. Ends after an error.
 ///
-/// Two cursors go through both mapping trees together. Where they stand before the same block both
-/// pass over it unread: what is below it is the same on both sides.
+/// Both mapping trees are gone through together, and what they share is passed over unread.
 pub struct Delta<'m, R> {
-    /// Both cursors; None where nothing is left to compare.
-    sides: Option<Sides<'m, R>>,
+    /// None where nothing is left to compare.
+    walk: Option<Walk<'m, R>>,
+    found: Found,
+}
+
+/// What has been found and not been told yet.
+#[derive(Default)]
+struct Found {
+    /// Extents that no further difference can lengthen.
+    ready: VecDeque<Extent>,
     /// The extent that the next difference may lengthen.
     open: Option<(Run, ExtentKind)>,
 }
 
-struct Sides<'m, R> {
-    base: Cursor<'m, R, U64>,
-    target: Cursor<'m, R, U64>,
-}
-
 impl<'m, R: ReadAt> Delta<'m, R> {
-    pub(crate) fn new(base: &Mappings<'m, R>, target: &Mappings<'m, R>) -> Self {
-        let sides = Sides { base: base.cursor(), target: target.cursor() };
-        Self { sides: Some(sides), open: None }
+    pub(crate) fn new(walk: Walk<'m, R>) -> Self {
+        Self { walk: Some(walk), found: Found::default() }
     }
 
     /// The delta of a device to one that has the same tree.
     pub(crate) fn empty() -> Self {
-        Self { sides: None, open: None }
+        Self { walk: None, found: Found::default() }
     }
 }
 
@@ -63,112 +64,79 @@ impl<R: ReadAt> Iterator for Delta<'_, R> {
     type Item = Result<Extent>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let extent = |(Run { begin, length }, kind)| Ok(Extent { begin, length, kind });
-        while let Some(sides) = &mut self.sides {
-            match sides.next_difference() {
-                Ok(Some((block, kind))) => {
-                    let joined = |(run, open): &mut (Run, _)| *open == kind && run.extend(block);
-                    if self.open.as_mut().is_some_and(joined) {
-                        continue;
-                    }
-                    if let Some(done) = self.open.replace((Run::one(block), kind)) {
-                        return Some(extent(done));
-                    }
-                }
-                Ok(None) => self.sides = None,
+        while self.found.ready.is_empty() {
+            let Some(walk) = &mut self.walk else { break };
+            match self.found.compare_leaves(walk) {
+                Ok(true) => {}
+                Ok(false) => self.walk = None,
                 Err(error) => {
                     *self = Self::empty();
                     return Some(Err(error));
                 }
             }
         }
-        self.open.take().map(extent)
+        let extent = self.found.ready.pop_front();
+        extent.or_else(|| self.found.open.take().map(extent_of)).map(Ok)
     }
 }
 
-impl<R: ReadAt> Sides<'_, R> {
-    /// The next thin block that differs; None at the end.
-    ///
-    /// An entry is told only once the other side stands before a higher key, and a subtree's range
-    /// begins no higher than its first key; so differences come in ascending order, and each block
-    /// meets its counterpart if it has one.
-    fn next_difference(&mut self) -> Result<Option<(u64, ExtentKind)>> {
-        loop {
-            match (self.base.head(), self.target.head()) {
-                (None, None) => return Ok(None),
-                (Some(Head::Subtree(base)), Some(Head::Subtree(target))) => {
-                    self.compare_subtrees(&base, &target)?;
-                }
-                (Some(Head::Entry(base, old)), Some(Head::Entry(target, new))) => {
-                    match base.cmp(&target) {
-                        Ordering::Less => return Ok(Some(self.unmapped(base))),
-                        Ordering::Greater => return Ok(Some(self.changed(target))),
-                        Ordering::Equal => {
-                            self.base.skip();
-                            self.target.skip();
-                            let data_block = |value: U64| DataBlock::from_mapping(value.get());
-                            if data_block(old) != data_block(new) {
-                                return Ok(Some((target, ExtentKind::Changed)));
-                            }
-                        }
-                    }
-                }
-                // An entry goes first if the other side's subtree cannot hold its counterpart.
-                (Some(Head::Entry(base, _)), target) => match target {
-                    Some(Head::Subtree(target)) if *target.keys.start() <= base => {
-                        self.target.expand()?;
-                    }
-                    _ => return Ok(Some(self.unmapped(base))),
-                },
-                (base, Some(Head::Entry(target, _))) => match base {
-                    Some(Head::Subtree(base)) if *base.keys.start() <= target => {
-                        self.base.expand()?;
-                    }
-                    _ => return Ok(Some(self.changed(target))),
-                },
-                (Some(Head::Subtree(_)), None) => self.base.expand()?,
-                (None, Some(Head::Subtree(_))) => self.target.expand()?,
+impl Found {
+    /// Compares what there is of the leaves; false at the end.
+    fn compare_leaves<R: ReadAt>(&mut self, walk: &mut Walk<'_, R>) -> Result<bool> {
+        let [base, target] = match walk.leaves()? {
+            Leaves::End => return Ok(false),
+            Leaves::Both([base, target]) => self.compare(base, target),
+            Leaves::One(side, entries, bound) => {
+                let below = |key: &&U64| bound.is_none_or(|bound| key.get() < bound);
+                let keys = entries.keys.iter().take_while(below);
+                let kind = match side {
+                    Side::Base => ExtentKind::Unmapped,
+                    Side::Target => ExtentKind::Changed,
+                };
+                let count = keys.map(|key| self.add(key.get(), kind)).count();
+                if side == Side::Base { [count, 0] } else { [0, count] }
             }
-        }
-    }
-
-    fn unmapped(&mut self, block: u64) -> (u64, ExtentKind) {
-        self.base.skip();
-        (block, ExtentKind::Unmapped)
-    }
-
-    fn changed(&mut self, block: u64) -> (u64, ExtentKind) {
-        self.target.skip();
-        (block, ExtentKind::Changed)
-    }
-
-    /// Passes over a shared subtree, or expands whichever of the two must be read in any case.
-    fn compare_subtrees(&mut self, base: &Subtree, target: &Subtree) -> Result<()> {
-        let overlap = base.overlaps(target);
-        if base.block == target.block {
-            // The parents may give one block different bounds. Its keys lie within both, the rest
-            // of either side lies outside them, so passing over it on both sides loses nothing.
-            if !overlap {
-                let reason = "two parents give it ranges of keys that are disjoint";
-                return Err(Error::corrupt(base.block, reason));
-            }
-            self.base.skip();
-            self.target.skip();
-            return Ok(());
-        }
-        // The higher of two may turn out to hold the other. Where they are of equal height, one
-        // that begins later may still be found further on in the other tree.
-        let order = match overlap {
-            true => target.height.cmp(&base.height),
-            false => Ordering::Equal,
         };
-        let order = order.then(base.keys.start().cmp(target.keys.start()));
-        if order.is_le() {
-            self.base.expand()?;
-        }
-        if order.is_ge() {
-            self.target.expand()?;
-        }
-        Ok(())
+        walk.pass(Side::Base, base);
+        walk.pass(Side::Target, target);
+        Ok(true)
     }
+
+    /// Compares entries until one side has no more of them; yields how many of each are done.
+    fn compare(&mut self, base: Entries<'_>, target: Entries<'_>) -> [usize; 2] {
+        let mut old = base.keys.iter().zip(base.values).peekable();
+        let mut new = target.keys.iter().zip(target.values).peekable();
+        while let (Some((base, old_value)), Some((target, new_value))) = (old.peek(), new.peek()) {
+            let (base, target) = (base.get(), target.get());
+            let order = base.cmp(&target);
+            if order == Ordering::Less {
+                self.add(base, ExtentKind::Unmapped);
+            } else if order == Ordering::Greater
+                || DataBlock::from_mapping(old_value.get())
+                    != DataBlock::from_mapping(new_value.get())
+            {
+                self.add(target, ExtentKind::Changed);
+            }
+            if order.is_le() {
+                old.next();
+            }
+            if order.is_ge() {
+                new.next();
+            }
+        }
+        let done = |all: usize, left: usize| all.saturating_sub(left);
+        [done(base.keys.len(), old.len()), done(target.keys.len(), new.len())]
+    }
+
+    /// Takes a difference in; they come in ascending order.
+    fn add(&mut self, block: u64, kind: ExtentKind) {
+        let joins = |(run, open): &mut (Run, ExtentKind)| *open == kind && run.extend(block);
+        if !self.open.as_mut().is_some_and(joins) {
+            self.ready.extend(self.open.replace((Run::one(block), kind)).map(extent_of));
+        }
+    }
+}
+
+fn extent_of((Run { begin, length }, kind): (Run, ExtentKind)) -> Extent {
+    Extent { begin, length, kind }
 }

@@ -51,6 +51,7 @@ mod superblock;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod units;
+mod walk;
 
 pub use delta::{Delta, Extent, ExtentKind};
 pub use error::{Error, Result};

@@ -1,11 +1,14 @@
 //! [`Mappings`]: which data block each block of one thin device is mapped to.
 
+use std::collections::VecDeque;
+
 use blockio::ReadAt;
 use zerocopy::little_endian::U64;
 
 use crate::block::Blocks;
-use crate::btree::{Cursor, Tree};
+use crate::btree::Tree;
 use crate::node::Node;
+use crate::walk::{Entries, Leaves, Side, Walk};
 use crate::{DataBlock, MetaBlock, Result, ThinBlock};
 
 /// The mapping tree of one thin device.
@@ -21,12 +24,12 @@ impl<'m, R: ReadAt> Mappings<'m, R> {
 
     /// All mappings in the order of thin blocks.
     pub fn iter(&self) -> Iter<'m, R> {
-        Iter { cursor: Some(self.cursor()) }
+        Iter { walk: Some(self.walk()) }
     }
 
     /// The mapped runs in ascending order, neighbours joined wherever their data blocks lie.
     pub fn runs(&self) -> Runs<'m, R> {
-        Runs { mappings: self.iter(), open: None }
+        Runs { walk: Some(self.walk()), ready: VecDeque::new(), open: None }
     }
 
     /// The data block that `block` is mapped to, if it is; reads one node of each level.
@@ -66,33 +69,34 @@ impl<'m, R: ReadAt> Mappings<'m, R> {
         Ok(self.tree.find(self.blocks, last)?.map(|(key, _)| key))
     }
 
-    /// A cursor before the first mapping.
-    pub(crate) fn cursor(&self) -> Cursor<'m, R, U64> {
-        self.tree.cursor(self.blocks)
+    /// A walk through this tree alone.
+    fn walk(&self) -> Walk<'m, R> {
+        Walk::through(self.blocks, [None, Some(self.tree)])
     }
 }
 
 /// The mappings of a device in the order of thin blocks; ends after an error.
 pub struct Iter<'m, R> {
     /// None after an error or the end.
-    cursor: Option<Cursor<'m, R, U64>>,
+    walk: Option<Walk<'m, R>>,
 }
 
 impl<R: ReadAt> Iterator for Iter<'_, R> {
     type Item = Result<(ThinBlock, DataBlock)>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match self.cursor.as_mut()?.next_entry() {
-            Ok(Some((key, value))) => Some(Ok((key.into(), DataBlock::from_mapping(value.get())))),
-            Ok(None) => {
-                self.cursor = None;
-                None
+        let walk = self.walk.as_mut()?;
+        let found = walk.leaves().map(|leaves| match leaves {
+            Leaves::One(_, Entries { keys: [key, ..], values: [value, ..] }, _) => {
+                Some((key.get().into(), DataBlock::from_mapping(value.get())))
             }
-            Err(error) => {
-                self.cursor = None;
-                Some(Err(error))
-            }
+            _ => None,
+        });
+        match found {
+            Ok(Some(_)) => walk.pass(Side::Target, 1),
+            Ok(None) | Err(_) => self.walk = None,
         }
+        found.transpose()
     }
 }
 
@@ -125,30 +129,48 @@ impl Run {
 
 /// The mapped runs of a device in ascending order; ends after an error.
 pub struct Runs<'m, R> {
-    mappings: Iter<'m, R>,
+    /// None after an error or the end.
+    walk: Option<Walk<'m, R>>,
+    /// Runs that no further mapping can lengthen.
+    ready: VecDeque<Run>,
     /// The run that the next mapping may lengthen.
     open: Option<Run>,
+}
+
+impl<R: ReadAt> Runs<'_, R> {
+    /// Takes a leaf's mappings in; false at the end.
+    fn take_in(&mut self) -> Result<bool> {
+        let Some(walk) = &mut self.walk else { return Ok(false) };
+        let Leaves::One(side, Entries { keys, .. }, _) = walk.leaves()? else { return Ok(false) };
+        for key in keys {
+            if self.open.as_mut().is_some_and(|run| run.extend(key.get())) {
+                continue;
+            }
+            self.ready.extend(self.open.replace(Run::one(key.get())));
+        }
+        let count = keys.len();
+        walk.pass(side, count);
+        Ok(true)
+    }
 }
 
 impl<R: ReadAt> Iterator for Runs<'_, R> {
     type Item = Result<Run>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        for mapping in self.mappings.by_ref() {
-            let block = match mapping {
-                Ok((block, _)) => block.get(),
+        while self.ready.is_empty() {
+            match self.take_in() {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.walk = None;
+                    return self.open.take().map(Ok);
+                }
                 Err(error) => {
-                    self.open = None;
+                    (self.walk, self.open) = (None, None);
                     return Some(Err(error));
                 }
-            };
-            if self.open.as_mut().is_some_and(|run| run.extend(block)) {
-                continue;
-            }
-            if let Some(run) = self.open.replace(Run::one(block)) {
-                return Some(Ok(run));
             }
         }
-        self.open.take().map(Ok)
+        self.ready.pop_front().map(Ok)
     }
 }

@@ -7,6 +7,7 @@ use crate::block::Blocks;
 use crate::btree::{Cursor, Tree};
 use crate::disk::DiskDeviceDetails;
 use crate::node::Value;
+use crate::walk::Walk;
 use crate::{Delta, Error, Mappings, MetaBlock, Result, Superblock, ThinId};
 
 /// Which of a pool's states is read.
@@ -106,8 +107,8 @@ impl<R: ReadAt> Metadata<R> {
         if base == target {
             return Ok(Delta::empty());
         }
-        let open = |root| Mappings::open(&self.blocks, root);
-        Ok(Delta::new(&open(base)?, &open(target)?))
+        let tree = |root| Tree::open::<U64>(&self.blocks, root).map(Some);
+        Ok(Delta::new(Walk::through(&self.blocks, [tree(base)?, tree(target)?])))
     }
 
     fn mapping_root(&self, id: ThinId) -> Result<MetaBlock> {

@@ -123,6 +123,16 @@ impl<V: Value> Node<V> {
         self.entries::<U64>().0
     }
 
+    /// How many entries it has.
+    pub(crate) fn len(&self) -> usize {
+        self.keys().len()
+    }
+
+    /// All keys and values of a leaf; none of an inner node.
+    pub(crate) fn leaf_entries(&self) -> (&[U64], &[V]) {
+        if self.leaf { self.entries::<V>() } else { Default::default() }
+    }
+
     /// The value at `index` of a leaf; None behind the last one, and in an inner node.
     pub(crate) fn value(&self, index: usize) -> Option<(u64, V)> {
         if !self.leaf {

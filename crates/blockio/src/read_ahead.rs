@@ -1,0 +1,275 @@
+//! [`ReadAhead`]: a source that reads what was announced, many pieces at once.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::{self, JoinHandle};
+
+use crate::{AlignedBuf, ReadAt};
+
+/// How many reads are under way at once. One at a time, a disk is idle most of the time.
+const THREADS: usize = 16;
+
+/// The most bytes of one read that serves several pieces.
+const GROUP: usize = 256 << 10;
+
+/// How many bytes between two pieces are read with them, because that is quicker than a read more.
+const GAP: u64 = 24 << 10;
+
+/// Reads pieces that [`ReadAt::will_read`] announces on threads of its own, neighbours together,
+/// and holds them until they are read. Announcing is bounded by whoever announces.
+pub struct ReadAhead<D> {
+    shared: Arc<Shared<D>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+struct Shared<D> {
+    source: D,
+    state: Mutex<State>,
+    /// There is work, or an end to it.
+    work: Condvar,
+    /// A read has come back.
+    done: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// Announced and not begun: length by offset, and the offsets in the order of announcement.
+    announced: BTreeMap<u64, usize>,
+    order: VecDeque<u64>,
+    under_way: HashSet<u64>,
+    ready: HashMap<u64, io::Result<Box<[u8]>>>,
+    idle: usize,
+    ended: bool,
+}
+
+/// Pieces that one read serves: offsets and lengths, ascending.
+type Group = Vec<(u64, usize)>;
+
+impl<D: ReadAt + Send + Sync + 'static> ReadAhead<D> {
+    /// Reads ahead in `source`.
+    pub fn new(source: D) -> Self {
+        let state = Mutex::new(State::default());
+        let shared = Arc::new(Shared { source, state, work: Condvar::new(), done: Condvar::new() });
+        let worker = || {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || shared.work())
+        };
+        let threads = (0..THREADS).map(|_| worker()).collect();
+        Self { shared, threads }
+    }
+}
+
+impl<D: ReadAt> Shared<D> {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no thread panics while it holds the lock")
+    }
+
+    /// A thread's life.
+    fn work(&self) {
+        let Ok(mut buf) = AlignedBuf::new(GROUP) else { return };
+        let mut state = self.lock();
+        loop {
+            if state.ended {
+                return;
+            }
+            let Some(offset) = state.order.pop_front() else {
+                state.idle += 1;
+                state = self.work.wait(state).expect("no thread panics while it holds the lock");
+                state.idle -= 1;
+                continue;
+            };
+            if let Some(group) = state.begin(offset) {
+                drop(state);
+                self.read_group(&group, &mut buf);
+                state = self.lock();
+            }
+        }
+    }
+
+    /// Reads the pieces of a group, all at once or, should that fail, each for itself.
+    fn read_group(&self, group: &Group, buf: &mut [u8]) {
+        let (Some((begin, _)), Some((last, length))) = (group.first(), group.last()) else {
+            return;
+        };
+        let whole = &mut buf[..(last - begin) as usize + length];
+        let together = self.source.read_at(*begin, whole);
+        let pieces: Vec<_> = group
+            .iter()
+            .map(|&(offset, length)| {
+                let piece = &mut whole[(offset - begin) as usize..][..length];
+                let read = match &together {
+                    Ok(()) => Ok(()),
+                    Err(_) => self.source.read_at(offset, piece),
+                };
+                (offset, read.map(|()| Box::from(&*piece)))
+            })
+            .collect();
+        let mut state = self.lock();
+        for (offset, piece) in pieces {
+            state.under_way.remove(&offset);
+            state.ready.insert(offset, piece);
+        }
+        self.done.notify_all();
+    }
+}
+
+impl State {
+    /// Begins to read the piece at `offset` and those near it; `None` where that was done already.
+    fn begin(&mut self, offset: u64) -> Option<Group> {
+        let length = self.announced.remove(&offset)?;
+        let mut group = VecDeque::from([(offset, length)]);
+        let (mut begin, mut end) = (offset, offset + length as u64);
+        while let Some((&next, &length)) = self.announced.range(end..).next() {
+            if next - end > GAP || next + length as u64 - begin > GROUP as u64 {
+                break;
+            }
+            self.announced.remove(&next);
+            group.push_back((next, length));
+            end = next + length as u64;
+        }
+        while let Some((&before, &length)) = self.announced.range(..begin).next_back() {
+            let gap = begin.saturating_sub(before + length as u64);
+            if gap > GAP || end - before > GROUP as u64 {
+                break;
+            }
+            self.announced.remove(&before);
+            group.push_front((before, length));
+            begin = before;
+        }
+        self.under_way.extend(group.iter().map(|(offset, _)| offset));
+        Some(group.into())
+    }
+}
+
+impl<D: ReadAt> ReadAt for ReadAhead<D> {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        let mut state = self.shared.lock();
+        loop {
+            if let Some(piece) = state.ready.remove(&offset) {
+                drop(state);
+                let piece = piece?;
+                if piece.len() == buf.len() {
+                    buf.copy_from_slice(&piece);
+                    return Ok(());
+                }
+                break; // announced with another length
+            }
+            if let Some(group) = state.begin(offset) {
+                // No thread has come to it: it is read here, like a thread would.
+                drop(state);
+                self.shared.read_group(&group, &mut *AlignedBuf::new(GROUP)?);
+                state = self.shared.lock();
+            } else if state.under_way.contains(&offset) {
+                state =
+                    self.shared.done.wait(state).expect("no thread panics while it holds the lock");
+            } else {
+                drop(state);
+                break;
+            }
+        }
+        self.shared.source.read_at(offset, buf)
+    }
+
+    fn will_read(&self, offset: u64, length: usize) {
+        if length > GROUP || offset.checked_add(length as u64).is_none() {
+            return;
+        }
+        let mut state = self.shared.lock();
+        if state.under_way.contains(&offset) || state.ready.contains_key(&offset) {
+            return;
+        }
+        if state.announced.insert(offset, length).is_none() {
+            state.order.push_back(offset);
+        }
+        if state.idle > 0 {
+            self.shared.work.notify_one();
+        }
+    }
+}
+
+impl<D> Drop for ReadAhead<D> {
+    fn drop(&mut self) {
+        if let Ok(mut state) = self.shared.state.lock() {
+            state.ended = true;
+        }
+        self.shared.work.notify_all();
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has printed why; there is nothing to undo.
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Counts reads, and fails where the byte at the place is 255.
+    struct Source {
+        bytes: Vec<u8>,
+        reads: Mutex<Vec<(u64, usize)>>,
+    }
+
+    impl ReadAt for Source {
+        fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+            self.reads.lock().unwrap().push((offset, buf.len()));
+            self.bytes.read_at(offset, buf)?;
+            if buf.contains(&255) { Err(io::Error::other("bad spot")) } else { Ok(()) }
+        }
+    }
+
+    fn source(blocks: usize) -> Source {
+        let bytes = (0..blocks * 4096).map(|place| (place / 4096 % 255) as u8).collect();
+        Source { bytes, reads: Mutex::default() }
+    }
+
+    #[test]
+    fn announced_or_not_every_piece_is_the_sources() {
+        let ahead = ReadAhead::new(source(3000));
+        let place = |number: u64| number * 7919 % 3000;
+        for number in 0..3000 {
+            if number % 10 != 0 {
+                ahead.will_read(place(number) * 4096, 4096);
+            }
+            if number >= 100 {
+                let block = place(number - 100);
+                let mut buf = [0; 4096];
+                ahead.read_at(block * 4096, &mut buf).unwrap();
+                assert_eq!(buf, [(block % 255) as u8; 4096]);
+            }
+        }
+    }
+
+    #[test]
+    fn neighbours_are_read_together() {
+        let ahead = ReadAhead::new(source(1000));
+        (0..1000).for_each(|block| ahead.will_read(block * 4096, 4096));
+        let mut buf = [0; 4096];
+        (0..1000).for_each(|block| ahead.read_at(block * 4096, &mut buf).unwrap());
+        let reads = ahead.shared.source.reads.lock().unwrap();
+        assert!(reads.len() < 700, "{} reads", reads.len());
+        assert!(reads.iter().all(|(_, length)| *length <= GROUP));
+    }
+
+    #[test]
+    fn an_error_is_told_of_the_piece_that_has_it_only() {
+        let mut source = source(8);
+        source.bytes[3 * 4096] = 255;
+        let ahead = ReadAhead::new(source);
+        (0..8).for_each(|block| ahead.will_read(block * 4096, 4096));
+        for block in 0..8 {
+            let read = ahead.read_at(block * 4096, &mut [0; 4096]);
+            assert_eq!(read.is_err(), block == 3, "block {block}");
+        }
+    }
+
+    #[test]
+    fn what_is_announced_and_never_read_keeps_nobody_waiting() {
+        let ahead = ReadAhead::new(source(100));
+        (0..100).for_each(|block| ahead.will_read(block * 4096, 4096));
+        ahead.will_read(u64::MAX, 4096);
+        ahead.will_read(1 << 60, 4096);
+        drop(ahead);
+    }
+}
