@@ -7,6 +7,7 @@ use zerocopy::FromBytes;
 use crate::encode::{check_announced, check_range};
 use crate::error::Result;
 use crate::frame::{self, FRAME_BYTES, Frame};
+use crate::packed::{CODEC_NONE, CODEC_ZSTD, Unpacker};
 use crate::totals::Trailer;
 use crate::{BaseDigest, Error, Header, MAGIC, MAX_RECORD, Record, Records, Totals, base_digest};
 
@@ -41,12 +42,13 @@ impl<R: Read> Decoder<R> {
             digest: blake3::Hasher::new(),
             before_frame: [0; 32],
             sequence: 0,
+            unpacker: None,
         };
         input.magic()?;
         let mut content = Vec::new();
         let at = input.at;
         let frame = input.known_frame(&mut content)?;
-        if frame.kind != frame::HEADER {
+        if frame.kind != frame::HEADER || frame.sequence.get() != 0 {
             return Err(damaged(at, format!("expected the header, found {}", frame.kind_text())));
         }
         let header = Header::from_bytes(&content).map_err(|reason| damaged(at, reason))?;
@@ -66,20 +68,6 @@ impl<R: Read> Decoder<R> {
         Ok(Self { input, header, base_digests, content, end, totals, state })
     }
 
-    /// Makes sure that the trailer has been read and that nothing follows it.
-    ///
-    /// # Errors
-    /// [`Error::Cut`] where the trailer has not been reached; [`Error::Damaged`] where the input
-    /// goes on behind it.
-    pub fn finish(mut self) -> Result<Totals> {
-        while self.next_record()?.is_some() {}
-        let mut byte = [0];
-        match self.input.fill(&mut byte)? {
-            0 => Ok(self.totals),
-            _ => Err(damaged(self.input.at, "bytes after the trailer".into())),
-        }
-    }
-
     /// Reads and verifies the next frame; `None` for a right trailer.
     fn advance(&mut self) -> Result<Option<Frame>> {
         let at = self.input.at;
@@ -92,7 +80,13 @@ impl<R: Read> Decoder<R> {
         let record = record(&frame, &self.content).map_err(damaged)?;
         self.end = check_range(&record, self.end, self.header.target.size).map_err(damaged)?;
         self.totals.add(&record);
+        // At once, because room is made for what was announced, and for no more.
+        check_announced(&self.totals, self.announced()).map_err(damaged)?;
         Ok(Some(frame))
+    }
+
+    fn announced(&self) -> (u64, u64) {
+        (self.header.changed_bytes, self.header.unmapped_bytes)
     }
 
     fn check_trailer(&self) -> std::result::Result<(), String> {
@@ -105,7 +99,12 @@ impl<R: Read> Decoder<R> {
                 self.totals
             ));
         }
-        check_announced(&self.totals, (self.header.changed_bytes, self.header.unmapped_bytes))?;
+        if self.totals.discard_bytes != self.header.unmapped_bytes {
+            return Err(format!(
+                "{} bytes were unmapped, where the header announced {}",
+                self.totals.discard_bytes, self.header.unmapped_bytes
+            ));
+        }
         if trailer.stream_digest != self.input.before_frame {
             return Err("the trailer's digest is not that of the stream".into());
         }
@@ -139,6 +138,15 @@ impl<R: Read> Records for Decoder<R> {
         self.state = State::Records;
         record(&frame, &self.content).map(Some).map_err(|reason| damaged(self.input.at, reason))
     }
+
+    fn finish(&mut self) -> Result<Totals> {
+        while self.next_record()?.is_some() {}
+        let mut byte = [0];
+        match self.input.fill(&mut byte)? {
+            0 => Ok(self.totals),
+            _ => Err(damaged(self.input.at, "bytes after the trailer".into())),
+        }
+    }
 }
 
 /// The record that a frame and its content are.
@@ -171,6 +179,8 @@ struct Input<R: Read> {
     before_frame: [u8; 32],
     /// The next frame's number.
     sequence: u64,
+    /// Made when the first compressed content comes.
+    unpacker: Option<Unpacker>,
 }
 
 impl<R: Read> Input<R> {
@@ -200,7 +210,7 @@ impl<R: Read> Input<R> {
     }
 
     /// The next frame of a kind that is known here, with its content in `content`. Frames of
-    /// unknown kinds that are marked as optional are verified and passed over.
+    /// unknown kinds that are marked as optional are passed over, whatever they hold.
     fn known_frame(&mut self, content: &mut Vec<u8>) -> Result<Frame> {
         loop {
             let at = self.at;
@@ -215,7 +225,10 @@ impl<R: Read> Input<R> {
             ]
             .contains(&frame.kind);
             match (known, frame.flags.get()) {
-                (true, 0) => return Ok(frame),
+                (true, 0) => {
+                    self.unpack(&frame, content, at)?;
+                    return Ok(frame);
+                }
                 (false, frame::OPTIONAL) => {}
                 (_, flags) => {
                     let what =
@@ -226,7 +239,8 @@ impl<R: Read> Input<R> {
         }
     }
 
-    fn frame(&mut self, content: &mut Vec<u8>) -> Result<Frame> {
+    /// The next frame, and what is stored of its content.
+    fn frame(&mut self, stored: &mut Vec<u8>) -> Result<Frame> {
         let at = self.at;
         let mut bytes = [0; FRAME_BYTES];
         self.fill_whole(&mut bytes, "a frame")?;
@@ -241,27 +255,44 @@ impl<R: Read> Input<R> {
             ));
         }
         self.sequence = self.sequence.saturating_add(1);
-        let stored = frame.stored.get() as usize;
-        if stored > MAX_RECORD {
-            let reason = format!("a frame with {stored} bytes of content: {MAX_RECORD} at most");
+        let length = frame.stored.get() as usize;
+        if length > MAX_RECORD {
+            let reason = format!("a frame with {length} bytes of content: {MAX_RECORD} at most");
             return Err(damaged(at, reason));
         }
         if frame.kind == frame::TRAILER {
             self.before_frame = *self.digest.finalize().as_bytes();
         }
         self.digest.update(&bytes);
-        content.resize(stored, 0);
-        self.fill_whole(content, "a frame's content")?;
-        self.digest.update(content);
-        if frame.codec.get() != frame::CODEC_NONE {
-            let what = format!("content stored with codec {}", frame.codec);
-            return Err(Error::Unsupported { at, what });
+        stored.resize(length, 0);
+        self.fill_whole(stored, "a frame's content")?;
+        self.digest.update(stored);
+        Ok(frame)
+    }
+
+    /// Makes of what is stored the content, and verifies that.
+    fn unpack(&mut self, frame: &Frame, content: &mut Vec<u8>, at: u64) -> Result<()> {
+        match (frame.codec.get(), frame.kind) {
+            (CODEC_NONE, _) => {}
+            (CODEC_ZSTD, frame::DATA) => {
+                let unpacker = match &mut self.unpacker {
+                    Some(unpacker) => unpacker,
+                    none => none.insert(Unpacker::new()?),
+                };
+                unpacker
+                    .unpack(content, frame.length.get())
+                    .map_err(|reason| damaged(at, reason))?;
+            }
+            (codec, _) => {
+                let what = format!("{} stored with codec {codec}", frame.kind_text());
+                return Err(Error::Unsupported { at, what });
+            }
         }
         if blake3::hash(content) != frame.digest {
             let reason = format!("the content of {} does not match its BLAKE3", frame.kind_text());
             return Err(damaged(at, reason));
         }
-        Ok(frame)
+        Ok(())
     }
 
     fn fill_whole(&mut self, buf: &mut [u8], inside: &'static str) -> Result<()> {

@@ -7,12 +7,14 @@ use zerocopy::IntoBytes;
 use crate::error::Result;
 use crate::frame::{self, Frame};
 use crate::totals::Trailer;
-use crate::{BaseDigest, Error, Header, MAGIC, MAX_RECORD, Record, SECTOR, Totals, base_digest};
+use crate::{
+    BaseDigest, Error, Header, MAGIC, MAX_RECORD, Packed, Record, SECTOR, Totals, base_digest,
+};
 
 /// Writes one stream, front to back.
 ///
 /// It holds its caller to what it promises its reader: ranges that ascend within the target, and
-/// the number of bytes that the header announced.
+/// no more bytes than the header announced.
 pub struct Encoder<W: Write> {
     output: W,
     stream_digest: blake3::Hasher,
@@ -44,9 +46,9 @@ impl<W: Write> Encoder<W> {
             announced: (header.changed_bytes, header.unmapped_bytes),
         };
         encoder.write(MAGIC)?;
-        encoder.frame(frame::HEADER, (0, 0), &header_bytes)?;
+        encoder.plain_frame(frame::HEADER, &header_bytes)?;
         if header.detect_level > 0 {
-            encoder.frame(frame::BASE, (0, 0), &base_digest::to_bytes(base_digests))?;
+            encoder.plain_frame(frame::BASE, &base_digest::to_bytes(base_digests))?;
         }
         Ok(encoder)
     }
@@ -80,6 +82,22 @@ impl<W: Write> Encoder<W> {
     /// # Errors
     /// As [`Encoder::data`].
     pub fn record(&mut self, record: Record<'_>) -> Result<()> {
+        let packed = match record {
+            Record::Data { bytes, .. } => Packed::plain(bytes),
+            Record::Zero { .. } | Record::Discard { .. } => Packed::plain(&[]),
+        };
+        self.packed(record, &packed)
+    }
+
+    /// Writes a data record whose content a [`Packer`](crate::Packer) has packed.
+    ///
+    /// # Errors
+    /// As [`Encoder::data`].
+    pub fn packed_data(&mut self, offset: u64, bytes: &[u8], packed: &Packed) -> Result<()> {
+        self.packed(Record::Data { offset, bytes }, packed)
+    }
+
+    fn packed(&mut self, record: Record<'_>, packed: &Packed) -> Result<()> {
         let (kind, content) = match record {
             Record::Data { bytes, .. } => (frame::DATA, bytes),
             Record::Zero { .. } => (frame::ZERO, &[][..]),
@@ -87,26 +105,41 @@ impl<W: Write> Encoder<W> {
         };
         self.end = check_range(&record, self.end, self.target_size).map_err(Error::Invalid)?;
         self.totals.add(&record);
-        self.frame(kind, (record.offset(), record.length()), content)
+        check_announced(&self.totals, self.announced).map_err(Error::Invalid)?;
+        self.frame(kind, (record.offset(), record.length()), content, packed)
     }
 
     /// Writes the trailer, flushes, and gives the output back.
     ///
     /// # Errors
-    /// [`Error::Invalid`] where the records are not what the header announced; [`Error::Io`].
+    /// [`Error::Invalid`] where fewer bytes were unmapped than the header announced; [`Error::Io`].
     pub fn finish(mut self) -> Result<(W, Totals)> {
-        check_announced(&self.totals, self.announced).map_err(Error::Invalid)?;
+        if self.totals.discard_bytes != self.announced.1 {
+            let (found, announced) = (self.totals.discard_bytes, self.announced.1);
+            let why = format!("{found} bytes were unmapped, where the header says {announced}");
+            return Err(Error::Invalid(why));
+        }
         let trailer = Trailer::new(&self.totals, *self.stream_digest.finalize().as_bytes());
-        self.frame(frame::TRAILER, (0, 0), trailer.as_bytes())?;
+        self.plain_frame(frame::TRAILER, trailer.as_bytes())?;
         self.output.flush()?;
         Ok((self.output, self.totals))
     }
 
-    fn frame(&mut self, kind: [u8; 4], range: (u64, u64), content: &[u8]) -> Result<()> {
-        let frame = Frame::new(kind, self.sequence, range, content);
+    fn plain_frame(&mut self, kind: [u8; 4], content: &[u8]) -> Result<()> {
+        self.frame(kind, (0, 0), content, &Packed::plain(content))
+    }
+
+    fn frame(
+        &mut self,
+        kind: [u8; 4],
+        range: (u64, u64),
+        content: &[u8],
+        packed: &Packed,
+    ) -> Result<()> {
+        let (frame, stored) = Frame::new(kind, self.sequence, range, content, packed);
         self.sequence = self.sequence.saturating_add(1);
         self.write(frame.as_bytes())?;
-        self.write(content)
+        self.write(stored)
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
@@ -141,13 +174,14 @@ pub(crate) fn check_range(
     }
 }
 
-/// Both sides' rule for what the header announced.
+/// Both sides' rule for what the header announced: no more than that is covered. In the end as much
+/// has been unmapped, but less may have changed, where only parts of chunks are in the stream.
 pub(crate) fn check_announced(
     totals: &Totals,
     (changed_bytes, unmapped_bytes): (u64, u64),
 ) -> std::result::Result<(), String> {
     let changed = totals.data_bytes.saturating_add(totals.zero_bytes);
-    if (changed, totals.discard_bytes) != (changed_bytes, unmapped_bytes) {
+    if changed > changed_bytes || totals.discard_bytes > unmapped_bytes {
         return Err(format!(
             "{changed} bytes changed and {} unmapped, where the header announced {changed_bytes} \
              and {unmapped_bytes}",

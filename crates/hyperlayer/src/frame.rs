@@ -3,6 +3,9 @@
 use zerocopy::byteorder::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
+use crate::Packed;
+use crate::packed::{CODEC_NONE, CODEC_ZSTD};
+
 /// The size of a frame, in bytes, without its content.
 pub const FRAME_BYTES: usize = 80;
 
@@ -16,16 +19,13 @@ pub(crate) const TRAILER: [u8; 4] = *b"TAIL";
 /// Set where a reader that does not know the kind may pass the frame over.
 pub(crate) const OPTIONAL: u32 = 1;
 
-/// The content is stored as it is.
-pub(crate) const CODEC_NONE: u32 = 0;
-
 /// A frame, as it stands in the stream.
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub(crate) struct Frame {
     pub(crate) kind: [u8; 4],
     pub(crate) flags: U32,
-    /// 0 for the header's frame, one more for each after it.
+    /// 0 for the header, which comes first, and one more for each frame after it.
     pub(crate) sequence: U64,
     /// Records: where the range begins in the volume.
     pub(crate) offset: U64,
@@ -34,7 +34,7 @@ pub(crate) struct Frame {
     /// How many bytes follow the frame.
     pub(crate) stored: U32,
     pub(crate) codec: U32,
-    /// BLAKE3 of the content.
+    /// BLAKE3 of the content, before it is compressed.
     pub(crate) digest: [u8; 32],
     /// The first 8 bytes of the BLAKE3 of the 72 bytes before.
     check: [u8; 8],
@@ -45,8 +45,19 @@ const _: () = assert!(size_of::<Frame>() == FRAME_BYTES);
 const CHECKED_BYTES: usize = std::mem::offset_of!(Frame, check);
 
 impl Frame {
-    pub(crate) fn new(kind: [u8; 4], sequence: u64, range: (u64, u64), content: &[u8]) -> Self {
-        let stored = u32::try_from(content.len()).expect("no caller has more than MAX_RECORD");
+    /// A frame for a content, and the bytes that are stored of it.
+    pub(crate) fn new<'a>(
+        kind: [u8; 4],
+        sequence: u64,
+        range: (u64, u64),
+        content: &'a [u8],
+        packed: &'a Packed,
+    ) -> (Self, &'a [u8]) {
+        let (codec, bytes) = match &packed.compressed {
+            Some(compressed) => (CODEC_ZSTD, compressed.as_slice()),
+            None => (CODEC_NONE, content),
+        };
+        let stored = u32::try_from(bytes.len()).expect("no caller has more than MAX_RECORD");
         let mut frame = Self {
             kind,
             flags: 0.into(),
@@ -54,12 +65,12 @@ impl Frame {
             offset: range.0.into(),
             length: range.1.into(),
             stored: stored.into(),
-            codec: CODEC_NONE.into(),
-            digest: *blake3::hash(content).as_bytes(),
+            codec: codec.into(),
+            digest: packed.digest,
             check: [0; 8],
         };
         frame.check = frame.expected_check();
-        frame
+        (frame, bytes)
     }
 
     pub(crate) fn is_sound(&self) -> bool {

@@ -36,7 +36,7 @@ pub struct Header {
     pub detect_level: u8,
     /// How many extents differ.
     pub extents: u64,
-    /// How many bytes the data and zero records cover.
+    /// How many bytes the data and zero records cover at the most.
     pub changed_bytes: u64,
     /// How many bytes the discard records cover.
     pub unmapped_bytes: u64,

@@ -44,6 +44,7 @@ mod encode;
 mod error;
 mod frame;
 mod header;
+mod packed;
 mod record;
 mod totals;
 
@@ -53,6 +54,7 @@ pub use encode::Encoder;
 pub use error::Error;
 pub use frame::FRAME_BYTES;
 pub use header::{Header, Volume};
+pub use packed::{Packed, Packer};
 pub use record::{Record, Records};
 pub use totals::Totals;
 

@@ -1,12 +1,12 @@
 //! [`Record`]: one change to a volume, and [`Records`]: whatever yields them in order.
 
-use crate::{BaseDigest, Error, Header};
+use crate::{BaseDigest, Error, Header, Totals};
 
 /// One change to a volume. Offsets and lengths are in bytes, multiples of [`crate::SECTOR`], and
 /// lie within the target's size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Record<'a> {
-    /// The volume holds `bytes` at `offset`; 1 byte to [`crate::MAX_RECORD`].
+    /// The volume holds `bytes` at `offset`: at most [`crate::MAX_RECORD`] of them.
     Data {
         /// Where they begin.
         offset: u64,
@@ -62,4 +62,12 @@ pub trait Records {
     /// # Errors
     /// Where the stream is cut, damaged, or cannot be read. After an error there is nothing more.
     fn next_record(&mut self) -> Result<Option<Record<'_>>, Error>;
+
+    /// Makes sure that all of the stream has arrived and that nothing follows it, passing over
+    /// records that have not been taken.
+    ///
+    /// # Errors
+    /// [`Error::Cut`] where the end has not been reached; [`Error::Damaged`] where the input goes
+    /// on behind it.
+    fn finish(&mut self) -> Result<Totals, Error>;
 }

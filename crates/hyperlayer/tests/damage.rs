@@ -3,7 +3,7 @@
 mod common;
 
 use common::{RawFrame, encode, example, header_frame, stream_of};
-use hyperlayer::{Decoder, Error, FRAME_BYTES, Header, Record, Records};
+use hyperlayer::{Decoder, Encoder, Error, FRAME_BYTES, Header, Packer, Record, Records};
 use proptest::prelude::*;
 
 /// Reads a whole stream; yields its records as they were applied, and how it ended.
@@ -125,13 +125,20 @@ fn a_record_of_another_stream_is_noticed() {
 fn unknown_frames_are_refused_unless_they_are_optional() {
     let unknown = |flags| RawFrame { flags, ..RawFrame::new(b"NEW!", 7, 7, b"whatever") };
     read(&with_header(&[data(0, 1), unknown(1), data(512, 2)])).1.unwrap();
+    // What it holds and how is nothing to a reader that passes it over.
+    let packed = RawFrame { codec: 7, ..unknown(1) };
+    read(&with_header(&[data(0, 1), packed, data(512, 2)])).1.unwrap();
+    let early = stream_of(&[unknown(1), header_frame(&plain_header(0, 0))]);
+    assert_damaged(&early, "expected the header");
     for flags in [0, 2, 3, u32::MAX] {
         let ended = read(&with_header(&[data(0, 1), unknown(flags)])).1;
         assert!(matches!(ended, Err(Error::Unsupported { .. })), "{flags}: {ended:?}");
     }
     let flagged = RawFrame { flags: 1, ..data(0, 1) };
     assert!(matches!(read(&with_header(&[flagged])).1, Err(Error::Unsupported { .. })));
-    let packed = RawFrame { codec: 1, ..data(0, 1) };
+    let packed = RawFrame { codec: 2, ..data(0, 1) };
+    assert!(matches!(read(&with_header(&[packed])).1, Err(Error::Unsupported { .. })));
+    let packed = RawFrame { codec: 1, ..RawFrame::new(b"ZERO", 0, 512, &[]) };
     assert!(matches!(read(&with_header(&[packed])).1, Err(Error::Unsupported { .. })));
 }
 
@@ -187,9 +194,70 @@ fn a_content_of_4_gib_takes_no_memory() {
 }
 
 #[test]
-fn a_header_that_announces_something_else_is_noticed() {
-    let stream = stream_of(&[header_frame(&plain_header(1024, 0)), data(0, 1)]);
-    assert_damaged(&stream, "announced");
+fn more_than_the_header_announced_is_noticed() {
+    let stream = |changed, unmapped| {
+        let discard = RawFrame::new(b"DISC", 1024, 512, &[]);
+        stream_of(&[header_frame(&plain_header(changed, unmapped)), data(0, 1), discard])
+    };
+    read(&stream(512, 512)).1.unwrap();
+    read(&stream(1024, 512)).1.unwrap(); // only parts of what changed differ
+    assert_damaged(&stream(0, 512), "announced");
+    assert_damaged(&stream(512, 1024), "announced");
+    assert_damaged(&stream(512, 0), "announced");
+}
+
+fn packed_stream(length: u64, content: &[u8], digest_of: &[u8]) -> Vec<u8> {
+    let mut frame = RawFrame { codec: 1, ..RawFrame::new(b"DATA", 0, length, content) }.to_bytes(1);
+    frame[40..72].copy_from_slice(blake3::hash(digest_of).as_bytes());
+    let check = blake3::hash(&frame[..72]);
+    frame[72..80].copy_from_slice(&check.as_bytes()[..8]);
+    let mut stream = stream_of(&[header_frame(&plain_header(1 << 20, 0))]);
+    stream.truncate(stream.len() - FRAME_BYTES - 80);
+    stream.extend(frame);
+    stream
+}
+
+#[test]
+fn compressed_content_is_what_its_record_says_or_refused() {
+    let zeros = |length| zstd::bulk::compress(&vec![0; length], 3).unwrap();
+    // Whole but for the trailer, so a sound record ends in a cut.
+    let sound = read(&packed_stream(4096, &zeros(4096), &[0; 4096]));
+    assert!(sound.0 == [(0, 4096)] && matches!(sound.1, Err(Error::Cut { .. })), "{sound:?}");
+    assert_damaged(&packed_stream(4096, &zeros(4608), &[0; 4608]), "compressed content");
+    assert_damaged(&packed_stream(4096, &zeros(1 << 30), &[0; 4096]), "compressed content");
+    assert_damaged(&packed_stream(4096, &zeros(512), &[0; 512]), "512 bytes: expected 4096");
+    assert_damaged(&packed_stream(4096, &zeros(4096), &[1; 4096]), "BLAKE3");
+    assert_damaged(&packed_stream(4096, b"no zstd frame", &[0; 4096]), "compressed content");
+    assert_damaged(&packed_stream(0, &zeros(0), &[]), "at most");
+    assert_damaged(&packed_stream(u64::MAX, &zeros(4096), &[0; 4096]), "at most");
+    assert_damaged(&packed_stream(1 << 21, &zeros(1 << 21), &[0; 1 << 21]), "at most");
+    let mut flipped = zeros(4096);
+    let last = flipped.len() - 1;
+    flipped[last] ^= 1;
+    assert!(read(&packed_stream(4096, &flipped, &[0; 4096])).1.is_err());
+}
+
+#[test]
+fn packed_records_come_back_as_they_were() {
+    let mut packer = Packer::new(Some(3)).unwrap();
+    let random: Vec<u8> = {
+        let mut random = vec![0; 4096];
+        blake3::Hasher::new().finalize_xof().fill(&mut random);
+        random
+    };
+    let text = b"again and again ".repeat(256);
+    let mut encoder = Encoder::new(Vec::new(), &plain_header(8192, 0), &[]).unwrap();
+    encoder.packed_data(0, &text, &packer.pack(&text).unwrap()).unwrap();
+    encoder.packed_data(4096, &random, &packer.pack(&random).unwrap()).unwrap();
+    let (stream, _) = encoder.finish().unwrap();
+    assert!(stream.len() < 5500, "{}", stream.len()); // what gains nothing is stored as it is
+    let mut decoder = Decoder::new(stream.as_slice()).unwrap();
+    let record = decoder.next_record().unwrap();
+    assert_eq!(record, Some(Record::Data { offset: 0, bytes: &text }));
+    let record = decoder.next_record().unwrap();
+    assert_eq!(record, Some(Record::Data { offset: 4096, bytes: &random }));
+    decoder.finish().unwrap();
+    assert!(Packer::new(Some(1000)).is_err());
 }
 
 #[test]
@@ -224,7 +292,7 @@ fn an_encoder_holds_its_caller_to_the_rules() {
     let (header, digests, records) = example();
     let encoded = |records: &[Record<'_>]| encode(&header, &digests, records).map(|_| ());
     encoded(&records).unwrap();
-    assert!(matches!(encoded(&records[..2]), Err(Error::Invalid(_))));
+    assert!(matches!(encoded(&records[..2]), Err(Error::Invalid(_)))); // a discard is missing
     assert!(matches!(encoded(&[records[1], records[0]]), Err(Error::Invalid(_))));
     let long = vec![0; (1 << 20) + 512];
     assert!(matches!(encoded(&[Record::Data { offset: 0, bytes: &long }]), Err(Error::Invalid(_))));

@@ -1,0 +1,96 @@
+//! [`Packer`] and [`Packed`]: a data record's content, as it is stored.
+
+use crate::error::Result;
+use crate::{Error, MAX_RECORD};
+
+/// The content is stored as it is.
+pub(crate) const CODEC_NONE: u32 = 0;
+/// The content is stored as one zstd frame (RFC 8878).
+pub(crate) const CODEC_ZSTD: u32 = 1;
+
+/// What is computed of a content before it is written: on any thread, for many at once.
+pub struct Packed {
+    pub(crate) digest: [u8; 32],
+    /// The compressed content, where that is shorter.
+    pub(crate) compressed: Option<Vec<u8>>,
+}
+
+/// Hashes contents, and compresses them if that was asked for. Each thread has one of its own.
+pub struct Packer {
+    compressor: Option<zstd::bulk::Compressor<'static>>,
+}
+
+impl Packer {
+    /// A packer that compresses with zstd at this level, or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where there is no such level.
+    pub fn new(level: Option<i32>) -> Result<Self> {
+        if let Some(level) = level
+            && !Self::levels().contains(&level)
+        {
+            return Err(Error::Invalid(format!("zstd has no level {level}")));
+        }
+        Ok(Self { compressor: level.map(zstd::bulk::Compressor::new).transpose()? })
+    }
+
+    /// The levels that zstd has.
+    pub fn levels() -> std::ops::RangeInclusive<i32> {
+        zstd::compression_level_range()
+    }
+
+    /// Packs a content.
+    ///
+    /// # Errors
+    /// Where zstd fails, which takes a lack of memory.
+    pub fn pack(&mut self, bytes: &[u8]) -> Result<Packed> {
+        let digest = *blake3::hash(bytes).as_bytes();
+        let compressed = match &mut self.compressor {
+            None => None,
+            Some(compressor) => Some(compressor.compress(bytes)?),
+        };
+        Ok(Packed { digest, compressed: compressed.filter(|packed| packed.len() < bytes.len()) })
+    }
+}
+
+impl Packed {
+    /// A content that is stored as it is.
+    pub(crate) fn plain(bytes: &[u8]) -> Self {
+        Self { digest: *blake3::hash(bytes).as_bytes(), compressed: None }
+    }
+}
+
+/// Restores contents.
+pub(crate) struct Unpacker {
+    decompressor: zstd::bulk::Decompressor<'static>,
+    content: Vec<u8>,
+}
+
+impl Unpacker {
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self { decompressor: zstd::bulk::Decompressor::new()?, content: Vec::new() })
+    }
+
+    /// Replaces what is `stored` by its content, which must have `length` bytes. What would be
+    /// longer is refused, and takes no memory.
+    pub(crate) fn unpack(
+        &mut self,
+        stored: &mut Vec<u8>,
+        length: u64,
+    ) -> std::result::Result<(), String> {
+        let length = usize::try_from(length)
+            .ok()
+            .filter(|&length| length > 0 && length <= MAX_RECORD)
+            .ok_or_else(|| format!("compressed content of {length} bytes: {MAX_RECORD} at most"))?;
+        // Decompression fills this room, and goes no further.
+        self.content.resize(length, 0);
+        match self.decompressor.decompress_to_buffer(stored, &mut self.content[..]) {
+            Ok(found) if found == length => {
+                std::mem::swap(stored, &mut self.content);
+                Ok(())
+            }
+            Ok(found) => Err(format!("compressed content has {found} bytes: expected {length}")),
+            Err(error) => Err(format!("compressed content of {length} bytes: {error}")),
+        }
+    }
+}
