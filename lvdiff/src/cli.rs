@@ -53,12 +53,32 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
+    /// Compare inside the chunks that changed, and send only blocks of SIZE that differ: a power of
+    /// two from 512 up to the chunk size, with or without a suffix K or M. Reads the base as well
+    #[arg(long, value_name = "SIZE", conflicts_with = "list")]
+    #[arg(value_parser = clap::builder::StringValueParser::new().try_map(|text| granularity(&text)))]
+    pub(crate) granularity: Option<u64>,
+
+    /// Compress the data, record by record; one that gains nothing is sent as it is [default level: 3]
+    #[arg(long, value_name = "zstd[:LEVEL]", conflicts_with = "list")]
+    #[arg(value_parser = clap::builder::StringValueParser::new().try_map(|text| compression(&text)))]
+    pub(crate) compress: Option<i32>,
+
+    /// Write no more than RATE bytes in a second (suffix KMGT)
+    #[arg(long, value_name = "RATE", conflicts_with = "list")]
+    #[arg(value_parser = clap::builder::StringValueParser::new().try_map(|text| rate(&text)))]
+    pub(crate) bwlimit: Option<u64>,
+
+    /// Do not compute the SHA-1 of the stream, which limits the rate on fast disks
+    #[arg(long, conflicts_with = "list")]
+    pub(crate) no_sha1: bool,
+
     /// Take a temporary snapshot of VOLUME and diff that: for a volume in use
     #[arg(long, conflicts_with = "metadata")]
     pub(crate) snapshot: bool,
 
     /// Print the extents that differ instead of a stream; no data is read
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["output", "pairs"])]
     pub(crate) list: bool,
 
     /// With --list: as JSON
@@ -69,13 +89,19 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "metadata")]
     pub(crate) force_release: bool,
 
-    /// Offline: read the pool's metadata from this file; BASE and VOLUME are thin ids
+    /// Offline: read the pool's metadata from this file, or from a device that no pool uses; BASE
+    /// and VOLUME are thin ids, of volumes without an external origin, which the metadata does not
+    /// tell
     #[arg(long, value_name = "FILE", conflicts_with_all = ["lvgroup", "pool"])]
     pub(crate) metadata: Option<PathBuf>,
 
     /// Offline: read the pool's data from this file (not needed with --list)
     #[arg(long, value_name = "FILE", requires = "metadata")]
     pub(crate) data: Option<PathBuf>,
+
+    /// Offline: read the files past the page cache, as devices are
+    #[arg(long, requires = "metadata")]
+    pub(crate) direct: bool,
 
     /// Offline: the volumes' size, which the metadata does not say, in bytes or with a suffix KMGT
     /// [default: up to the last mapped chunk]
@@ -104,7 +130,8 @@ fn pair(text: &str) -> Result<(String, String), String> {
     Ok((key.into(), value.into()))
 }
 
-fn size(text: &str) -> Result<u64, String> {
+/// A number of bytes, with or without a suffix.
+fn bytes(text: &str) -> Result<u64, String> {
     let (digits, power) = match text.find(|character: char| !character.is_ascii_digit()) {
         None => (text, 0),
         Some(end) => {
@@ -115,11 +142,40 @@ fn size(text: &str) -> Result<u64, String> {
         }
     };
     let number: u64 = digits.parse().map_err(|_| "it is not a number")?;
-    let size = number.checked_mul(1 << (10 * power)).ok_or("it is too large")?;
-    if size == 0 || size % 512 != 0 {
-        return Err("a volume's size is a multiple of 512 bytes".into());
+    number.checked_mul(1 << (10 * power)).ok_or_else(|| "it is too large".into())
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    match bytes(text)? {
+        size if size > 0 && size.is_multiple_of(512) => Ok(size),
+        _ => Err("a volume's size is a multiple of 512 bytes".into()),
     }
-    Ok(size)
+}
+
+fn granularity(text: &str) -> Result<u64, String> {
+    match bytes(text)? {
+        size if size >= 512 && size.is_power_of_two() => Ok(size),
+        _ => Err("expected a power of two from 512 bytes up".into()),
+    }
+}
+
+fn rate(text: &str) -> Result<u64, String> {
+    match bytes(text)? {
+        0 => Err("nothing would ever be written".into()),
+        rate => Ok(rate),
+    }
+}
+
+fn compression(text: &str) -> Result<i32, String> {
+    let level = match text.split_once(':') {
+        None if text == "zstd" => return Ok(3),
+        Some(("zstd", level)) => level,
+        _ => return Err("expected zstd or zstd:LEVEL".into()),
+    };
+    match level.parse() {
+        Ok(level @ 1..=22) => Ok(level),
+        _ => Err("zstd has the levels 1 to 22".into()),
+    }
 }
 
 #[cfg(test)]
@@ -136,10 +192,24 @@ mod tests {
     }
 
     #[test]
+    fn compression_has_a_level() {
+        assert_eq!(compression("zstd"), Ok(3));
+        assert_eq!(compression("zstd:19"), Ok(19));
+        for text in ["", "gzip", "zstd:", "zstd:0", "zstd:23", "zstd:x", "ZSTD"] {
+            assert!(compression(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn sizes_have_suffixes() {
         assert_eq!(size("512"), Ok(512));
         assert_eq!(size("64M"), Ok(64 << 20));
         assert_eq!(size("1t"), Ok(1 << 40));
+        assert_eq!(granularity("4K"), Ok(4096));
+        for text in ["0", "256", "3K", "1000"] {
+            assert!(granularity(text).is_err(), "{text}");
+        }
+        assert!(rate("0").is_err());
         for text in ["", "M", "0", "513", "1.5G", "99999999T", "1 M", "-1"] {
             assert!(size(text).is_err(), "{text}");
         }

@@ -8,7 +8,9 @@ use lvm::{LogicalVolume, Scope, VolumeName};
 use thinmeta::ThinId;
 
 use crate::cli::{Args, MAX_PAIR_BYTES};
-use cli::Refusal;
+use crate::sink::NOT_TO_A_TERMINAL;
+use crate::stream::Detail;
+use cli::{OutputOptions, Refusal};
 
 /// What there is to do.
 pub(crate) struct Plan {
@@ -16,6 +18,14 @@ pub(crate) struct Plan {
     pub(crate) result: Outcome,
     pub(crate) detect_level: u8,
     pub(crate) quiet: bool,
+}
+
+impl Plan {
+    /// Whether data of the base is read, and not its mappings alone.
+    pub(crate) fn reads_base(&self) -> bool {
+        let compares = |options: &StreamOptions| options.detail.granularity.is_some();
+        self.detect_level > 0 || matches!(&self.result, Outcome::Stream(o) if compares(o))
+    }
 }
 
 /// Where the two volumes are.
@@ -43,12 +53,22 @@ pub(crate) struct FilesSource {
     pub(crate) base: ThinId,
     pub(crate) target: ThinId,
     pub(crate) size: Option<u64>,
+    /// Read the metadata as that of a device is read.
+    pub(crate) direct: bool,
 }
 
 /// What is made of the changes.
 pub(crate) enum Outcome {
     List { json: bool },
-    Stream { output: Option<PathBuf>, pairs: Vec<(String, String)> },
+    Stream(StreamOptions),
+}
+
+/// What the stream is like, and where it goes.
+pub(crate) struct StreamOptions {
+    pub(crate) output: Option<PathBuf>,
+    pub(crate) pairs: Vec<(String, String)>,
+    pub(crate) detail: Detail,
+    pub(crate) writing: OutputOptions,
 }
 
 /// Looks up what the arguments name.
@@ -57,10 +77,7 @@ pub(crate) fn look_up(args: Args) -> anyhow::Result<Plan> {
         true => Outcome::List { json: args.json },
         false => {
             if args.output.is_none() && std::io::stdout().is_terminal() {
-                return Err(usage(
-                    "the stream is binary, and does not go to a terminal: redirect it \
-                     (lvdiff … > FILE), pipe it (lvdiff … | ssh HOST lvpatch …), or use -o FILE",
-                ));
+                return Err(usage(format!("standard output is a terminal: {NOT_TO_A_TERMINAL}")));
             }
             let bytes: usize =
                 args.pairs.iter().map(|(key, value)| key.len() + value.len() + 16).sum();
@@ -69,7 +86,12 @@ pub(crate) fn look_up(args: Args) -> anyhow::Result<Plan> {
                     "the pairs take {bytes} bytes in the header: {MAX_PAIR_BYTES} at most"
                 )));
             }
-            Outcome::Stream { output: args.output, pairs: args.pairs }
+            Outcome::Stream(StreamOptions {
+                output: args.output,
+                pairs: args.pairs,
+                detail: Detail { granularity: args.granularity, level: args.compress },
+                writing: OutputOptions { sha1: !args.no_sha1, bytes_per_second: args.bwlimit },
+            })
         }
     };
     let source = match args.metadata {
@@ -83,7 +105,8 @@ pub(crate) fn look_up(args: Args) -> anyhow::Result<Plan> {
                 })
             };
             let (base, target) = (id(&args.base)?, id(&args.volume)?);
-            Source::Files(FilesSource { metadata, data: args.data, base, target, size: args.size })
+            let (data, size, direct) = (args.data, args.size, args.direct);
+            Source::Files(FilesSource { metadata, data, base, target, size, direct })
         }
         None => {
             let scope = Scope { group: args.lvgroup.as_deref(), pool: args.pool.as_deref() };
@@ -91,6 +114,9 @@ pub(crate) fn look_up(args: Args) -> anyhow::Result<Plan> {
             let volumes = LogicalVolume::list().context("the logical volumes cannot be listed")?;
             let (base, target) = (names.0.find(&volumes, scope)?, names.1.find(&volumes, scope)?);
             check_pair(base, target)?;
+            if !args.list {
+                check_sizes(base, target)?;
+            }
             Source::Pool(Box::new(PoolSource {
                 base: base.clone(),
                 target: target.clone(),
@@ -99,7 +125,9 @@ pub(crate) fn look_up(args: Args) -> anyhow::Result<Plan> {
             }))
         }
     };
-    Ok(Plan { source, result, detect_level: args.detect_level, quiet: args.quiet })
+    // A list carries no proof of the base.
+    let detect_level = if args.list { 0 } else { args.detect_level };
+    Ok(Plan { source, result, detect_level, quiet: args.quiet })
 }
 
 fn check_pair(base: &LogicalVolume, target: &LogicalVolume) -> anyhow::Result<()> {
@@ -117,7 +145,8 @@ fn check_pair(base: &LogicalVolume, target: &LogicalVolume) -> anyhow::Result<()
     }
     if (&base.group, &base.pool) != (&target.group, &target.pool) {
         let place = |volume: &LogicalVolume| {
-            format!("{} is in pool {}", volume.full_name(), volume.pool.as_deref().unwrap_or("-"))
+            let pool = volume.pool.as_deref().unwrap_or("-");
+            format!("{} is in pool {}/{pool}", volume.full_name(), volume.group)
         };
         return Err(usage(format!(
             "{}, {}: what changed is known only for two volumes of one pool",
@@ -126,6 +155,20 @@ fn check_pair(base: &LogicalVolume, target: &LogicalVolume) -> anyhow::Result<()
         )));
     }
     Ok(())
+}
+
+/// What lvpatch would refuse is refused here, before anybody relies on the stream.
+fn check_sizes(base: &LogicalVolume, target: &LogicalVolume) -> anyhow::Result<()> {
+    if base.size == target.size {
+        return Ok(());
+    }
+    Err(usage(format!(
+        "{} has {} bytes, and {} has {}: a volume that was resized in between is not supported",
+        base.full_name(),
+        base.size,
+        target.full_name(),
+        target.size
+    )))
 }
 
 pub(crate) fn usage(why: impl Into<String>) -> anyhow::Error {

@@ -1,12 +1,19 @@
 //! [`Sink`]: where the stream goes.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use tempfile::NamedTempFile;
+
+use crate::plan::usage;
+
+/// Why, and what to do instead.
+pub(crate) const NOT_TO_A_TERMINAL: &str = "the stream is binary; redirect it (lvdiff … > FILE), \
+    pipe it (lvdiff … | ssh HOST lvpatch …), or use -o FILE";
 
 /// Standard output, or a file.
 pub(crate) enum Sink {
@@ -30,8 +37,22 @@ impl Sink {
             Ok(_) => path.canonicalize().with_context(name)?,
             Err(_) => path.to_path_buf(),
         };
-        if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        if let Ok(metadata) = path.metadata()
+            && !metadata.is_file()
+        {
+            if metadata.file_type().is_block_device() {
+                return Err(usage(format!(
+                    "{} is a block device: a stream written there would destroy what it holds",
+                    path.display()
+                )));
+            }
             let file = File::options().write(true).open(&path).with_context(name)?;
+            if file.is_terminal() {
+                return Err(usage(format!(
+                    "{} is a terminal: {NOT_TO_A_TERMINAL}",
+                    path.display()
+                )));
+            }
             return Ok(Self::Open(file));
         }
         let file = tempfile::Builder::new()
@@ -51,7 +72,15 @@ impl Sink {
 
     /// Makes what was written last, under its own name.
     pub(crate) fn keep(self) -> anyhow::Result<()> {
-        let Self::Aside { file, path } = self else { return Ok(()) };
+        let (file, path) = match self {
+            Self::Aside { file, path } => (file, path),
+            Self::Open(file) => {
+                // Some file systems tell of a write that failed only now.
+                let regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
+                let synced = if regular { file.sync_all() } else { Ok(()) };
+                return synced.context("standard output");
+            }
+        };
         let name = || path.display().to_string();
         file.as_file().sync_all().with_context(name)?;
         file.persist(&path).map_err(|error| error.error).with_context(name)?;

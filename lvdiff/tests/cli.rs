@@ -40,6 +40,13 @@ fn wrong_usage_is_exit_2_and_says_why() {
     refused(&["--metadata", "x", "--list", "a", "2"], "thin id");
     refused(&["--metadata", "x", "--list", "1", "16777216"], "16777215");
     refused(&["--metadata", "x", "--size", "100", "--list", "1", "2"], "512");
+    refused(&["--granularity", "3K", "a", "b"], "power of two");
+    refused(&["--granularity", "256", "a", "b"], "power of two");
+    refused(&["--compress", "gzip", "a", "b"], "zstd");
+    refused(&["--compress", "zstd:23", "a", "b"], "1 to 22");
+    refused(&["--bwlimit", "0", "a", "b"], "nothing would ever be written");
+    refused(&["--list", "--granularity", "4K", "a", "b"], "cannot be used with");
+    refused(&["--list", "-o", "x", "a", "b"], "cannot be used with");
     refused(&["a/b/c", "d"], "not the name of a logical volume");
     refused(&["--", "--foo", "d"], "not the name of a logical volume");
     let long = format!("key:{}", "x".repeat(100_000));

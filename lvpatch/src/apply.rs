@@ -1,61 +1,167 @@
 //! [`Applier`]: records → a device.
 
 use std::io;
+use std::sync::Mutex;
 
-use blockio::{AlignedBuf, Device, ReadAt, is_zero};
-use cli::Interrupt;
-use hyperlayer::{MAX_RECORD, Record};
+use anyhow::Context;
+use blockio::{AlignedBuf, Device, ReadAt, Width, in_order, is_zero};
+use cli::{Interrupt, Progress, Refusal};
+use hyperlayer::{MAX_RECORD, Record, Records, Totals};
 
-/// Writes records to a device that holds the base, and counts what it does.
+/// What the device that is written lies on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ground {
+    /// The unit of allocation, in bytes.
+    pub(crate) chunk_size: u64,
+    /// Whether a write to a part of a fresh chunk makes the rest of it zeros. Where it does not,
+    /// the rest shows what the chunk held before, for somebody else.
+    pub(crate) zeroes: bool,
+    /// How many chunks may be written to: there is room for so many.
+    pub(crate) chunks: u64,
+}
+
+/// Writes records to a device that holds the base.
 pub(crate) struct Applier<'a> {
     device: &'a Device,
-    /// The unit of allocation below the device, in bytes.
-    chunk_size: u64,
-    /// Whether a write to a part of a fresh chunk makes the rest of it zeros. Where it does not,
-    /// the rest shows what the chunk held before.
-    zeroes: bool,
-    piece: AlignedBuf,
+    /// For messages.
+    name: &'a str,
+    ground: Ground,
     interrupt: &'a Interrupt,
+    idle: Mutex<Vec<AlignedBuf>>,
 }
+
+/// Enough writes at once to keep a disk busy; each takes 1 MiB.
+const WIDTH: Width = Width { threads: 4, window: 16 };
 
 /// About how much is discarded at once, in bytes: the kernel lets no signal in between.
 const DISCARD_STEP: u64 = 1 << 30;
 
+/// A record that is to be applied. Records cover different ranges, so several can be at once.
+enum Job {
+    Data { offset: u64, length: usize, bytes: AlignedBuf },
+    Zero { offset: u64, length: u64 },
+    Discard { offset: u64, length: u64 },
+}
+
 impl<'a> Applier<'a> {
-    /// An applier for `device`, which lies on chunks of `chunk_size` bytes.
+    /// An applier for `device`.
     pub(crate) fn new(
         device: &'a Device,
-        chunk_size: u64,
-        zeroes: bool,
+        name: &'a str,
+        ground: Ground,
         interrupt: &'a Interrupt,
-    ) -> io::Result<Self> {
-        Ok(Self { device, chunk_size, zeroes, piece: AlignedBuf::new(MAX_RECORD)?, interrupt })
+    ) -> Self {
+        Self { device, name, ground, interrupt, idle: Mutex::default() }
     }
 
-    /// Applies one record.
-    pub(crate) fn apply(&mut self, record: Record<'_>) -> io::Result<()> {
-        match record {
+    /// Applies all records; ends well only where the whole stream has arrived.
+    pub(crate) fn apply_all(
+        &self,
+        records: &mut (impl Records + Send),
+        progress: &Progress,
+    ) -> anyhow::Result<Totals> {
+        let mut touched = Touched::default();
+        in_order(
+            WIDTH,
+            || {
+                self.interrupt.check()?;
+                let Some(record) = records.next_record().context("standard input")? else {
+                    return Ok(None);
+                };
+                touched.count(&record, self.ground).map_err(anyhow::Error::new)?;
+                self.prepare(&record, &mut touched).with_context(|| self.writing(&record))?;
+                self.job(record).map(Some)
+            },
+            |job| {
+                let length = job.length();
+                self.apply(job)?;
+                Ok(length)
+            },
+            |length| {
+                progress.add(length);
+                Ok(())
+            },
+        )?;
+        records.finish().context("standard input")
+    }
+
+    fn job(&self, record: Record<'_>) -> anyhow::Result<Job> {
+        Ok(match record {
             Record::Data { offset, bytes } => {
-                let piece = &mut self.piece[..bytes.len()];
-                piece.copy_from_slice(bytes);
-                self.device.write_at(offset, piece)
+                let mut buf = self.buffer()?;
+                buf[..bytes.len()].copy_from_slice(bytes);
+                Job::Data { offset, length: bytes.len(), bytes: buf }
             }
-            Record::Zero { offset, length } => self.zero(offset, offset + length),
-            Record::Discard { offset, length } => {
-                self.discard(offset, offset + length)?;
-                self.zero(offset, offset + length)
+            Record::Zero { offset, length } => Job::Zero { offset, length },
+            Record::Discard { offset, length } => Job::Discard { offset, length },
+        })
+    }
+
+    fn apply(&self, job: Job) -> anyhow::Result<()> {
+        let (offset, length) = (job.offset(), job.length());
+        let done = match job {
+            Job::Data { offset, length, bytes } => {
+                let done = self.device.write_at(offset, &bytes[..length]);
+                self.give_back(bytes);
+                done
+            }
+            Job::Zero { offset, length } => self.zero(offset, offset + length),
+            Job::Discard { offset, length } => self
+                .discard(offset, offset + length)
+                .and_then(|()| self.zero(offset, offset + length)),
+        };
+        done.with_context(|| self.writing_range(offset, length))
+    }
+
+    /// Before a part of a chunk is written: where the pool does not zero fresh chunks, and this
+    /// one reads as zeros, it may be unmapped, and the rest of it would show old data. It is
+    /// zeroed first, once, and in the order of records, so that nothing written is lost by that.
+    fn prepare(&self, record: &Record<'_>, touched: &mut Touched) -> io::Result<()> {
+        let Record::Data { offset, bytes } = record else { return Ok(()) };
+        if self.ground.zeroes {
+            return Ok(());
+        }
+        let (chunk_size, size) = (self.ground.chunk_size, self.device.size());
+        let end = offset + bytes.len() as u64;
+        for chunk in [offset / chunk_size, (end - 1) / chunk_size] {
+            let begin = chunk * chunk_size;
+            let chunk_end = begin.saturating_add(chunk_size).min(size);
+            let whole = *offset <= begin && chunk_end <= end;
+            if chunk < touched.prepared || whole {
+                continue;
+            }
+            touched.prepared = chunk + 1;
+            if self.reads_as_zeros(begin, chunk_end)? {
+                self.device.zero_out(begin, chunk_end - begin)?;
             }
         }
+        Ok(())
+    }
+
+    fn reads_as_zeros(&self, begin: u64, end: u64) -> io::Result<bool> {
+        let mut buf = self.buffer()?;
+        let mut place = begin;
+        let mut zeros = true;
+        while zeros && place < end {
+            self.interrupt.check()?;
+            let piece = &mut buf[..(end - place).min(MAX_RECORD as u64) as usize];
+            self.device.read_at(place, piece)?;
+            zeros = is_zero(piece);
+            place += piece.len() as u64;
+        }
+        self.give_back(buf);
+        Ok(zeros)
     }
 
     /// Unmaps what can be unmapped of a range.
     fn discard(&self, begin: u64, end: u64) -> io::Result<()> {
-        let step = DISCARD_STEP.next_multiple_of(self.chunk_size);
+        let chunk_size = self.ground.chunk_size;
+        let step = DISCARD_STEP.next_multiple_of(chunk_size);
         let mut place = begin;
         while place < end {
             self.interrupt.check()?;
             // Whole chunks stay whole: a part of one would be passed over.
-            let next = (place - place % self.chunk_size).saturating_add(step).min(end);
+            let next = (place - place % chunk_size).saturating_add(step).min(end);
             self.device.discard(place, next - place)?;
             place = next;
         }
@@ -64,38 +170,91 @@ impl<'a> Applier<'a> {
 
     /// Makes a range read as zeros. What does so already is left alone: it may be unmapped, and a
     /// write would allocate it.
-    fn zero(&mut self, begin: u64, end: u64) -> io::Result<()> {
-        // Whole chunks lie between the two; the volume's last chunk is whole where the volume ends.
-        let first = begin.next_multiple_of(self.chunk_size).min(end);
-        let last = match end == self.device.size() {
-            true => end,
-            false => (end - end % self.chunk_size).max(first),
-        };
-        // A part of a chunk that reads as zeros because the chunk is unmapped would no longer do
-        // so once another part is written, where fresh chunks are not zeroed.
-        self.zero_pieces(begin, first, !self.zeroes)?;
-        self.zero_pieces(first, last, false)?;
-        self.zero_pieces(last, end, !self.zeroes)
-    }
-
-    /// Zeros what is not zero in a range, or all of it where that is `certain`.
-    fn zero_pieces(&mut self, begin: u64, end: u64, certain: bool) -> io::Result<()> {
-        let unit = self.chunk_size.min(MAX_RECORD as u64);
+    fn zero(&self, begin: u64, end: u64) -> io::Result<()> {
+        let unit = self.ground.chunk_size.min(MAX_RECORD as u64);
         let most = MAX_RECORD as u64 - MAX_RECORD as u64 % unit;
+        let mut buf = self.buffer()?;
         let mut place = begin;
         while place < end {
             self.interrupt.check()?;
-            let length = (end - place).min(most);
-            let piece = &mut self.piece[..length as usize];
+            // Up to a boundary of the units, so that those that follow are whole.
+            let length = (end - place).min(most - place % unit);
+            let piece = &mut buf[..length as usize];
             self.device.read_at(place, piece)?;
-            if certain || !is_zero(piece) {
+            if !is_zero(piece) {
                 for (number, chunk) in piece.chunks(unit as usize).enumerate() {
-                    if certain || !is_zero(chunk) {
+                    if !is_zero(chunk) {
                         self.device.zero_out(place + number as u64 * unit, chunk.len() as u64)?;
                     }
                 }
             }
             place += length;
+        }
+        self.give_back(buf);
+        Ok(())
+    }
+
+    fn buffer(&self) -> io::Result<AlignedBuf> {
+        let spare = self.idle.lock().expect("nobody panics with it").pop();
+        spare.map_or_else(|| AlignedBuf::new(MAX_RECORD), Ok)
+    }
+
+    fn give_back(&self, buf: AlignedBuf) {
+        self.idle.lock().expect("nobody panics with it").push(buf);
+    }
+
+    fn writing(&self, record: &Record<'_>) -> String {
+        self.writing_range(record.offset(), record.length())
+    }
+
+    fn writing_range(&self, offset: u64, length: u64) -> String {
+        format!("writing {length} bytes at offset {offset} of {}", self.name)
+    }
+}
+
+impl Job {
+    fn offset(&self) -> u64 {
+        match *self {
+            Self::Data { offset, .. }
+            | Self::Zero { offset, .. }
+            | Self::Discard { offset, .. } => offset,
+        }
+    }
+
+    fn length(&self) -> u64 {
+        match *self {
+            Self::Data { length, .. } => length as u64,
+            Self::Zero { length, .. } | Self::Discard { length, .. } => length,
+        }
+    }
+}
+
+/// Which chunks have been written to. Records ascend, so what lies behind need not be known.
+#[derive(Default)]
+struct Touched {
+    chunks: u64,
+    /// The first chunk that has not been counted.
+    next: u64,
+    /// The first chunk that no record has prepared.
+    prepared: u64,
+}
+
+impl Touched {
+    /// Counts the chunks that a record writes to. A stream that writes to more of them than it
+    /// announced would fill the pool.
+    fn count(&mut self, record: &Record<'_>, ground: Ground) -> Result<(), Refusal> {
+        if matches!(record, Record::Discard { .. }) {
+            return Ok(());
+        }
+        let first = (record.offset() / ground.chunk_size).max(self.next);
+        let behind = (record.offset() + record.length()).div_ceil(ground.chunk_size);
+        self.chunks += behind.saturating_sub(first);
+        self.next = self.next.max(behind);
+        if self.chunks > ground.chunks {
+            return Err(Refusal::NoSpace(format!(
+                "the stream writes to more chunks than it announced, for which there was room: {}",
+                ground.chunks
+            )));
         }
         Ok(())
     }
@@ -106,56 +265,117 @@ mod tests {
     use std::os::unix::fs::MetadataExt;
 
     use blockio::OpenMode;
+    use hyperlayer::{Decoder, Encoder, Header, Volume};
 
     use super::*;
 
-    fn applied(before: &[u8], zeroes: bool, records: &[Record<'_>]) -> (Vec<u8>, u64) {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let device = {
-            std::fs::write(file.path(), before).unwrap();
-            Device::open(file.path(), OpenMode::WriteExclusive).unwrap()
+    const GROUND: Ground = Ground { chunk_size: 65536, zeroes: true, chunks: u64::MAX };
+
+    fn stream(size: u64, records: &[Record<'_>]) -> Vec<u8> {
+        let volume = || Volume { name: "v".into(), uuid: String::new(), size };
+        let sum = |discard: bool| {
+            let of_kind =
+                |record: &&Record<'_>| matches!(record, Record::Discard { .. }) == discard;
+            records.iter().filter(of_kind).map(Record::length).sum()
         };
+        let header = Header {
+            target: volume(),
+            base: Some(volume()),
+            chunk_size: 65536,
+            pairs: vec![],
+            detect_level: 0,
+            extents: 1,
+            changed_bytes: sum(false),
+            unmapped_bytes: sum(true),
+            tool: "test".into(),
+            created: 0,
+        };
+        let mut encoder = Encoder::new(Vec::new(), &header, &[]).unwrap();
+        records.iter().for_each(|record| encoder.record(*record).unwrap());
+        encoder.finish().unwrap().0
+    }
+
+    fn apply(
+        file: &tempfile::NamedTempFile,
+        ground: Ground,
+        records: &[Record<'_>],
+    ) -> anyhow::Result<Totals> {
+        let device = Device::open(file.path(), OpenMode::WriteExclusive).unwrap();
+        let stream = stream(device.size(), records);
         let interrupt = Interrupt::default();
-        let mut applier = Applier::new(&device, 65536, zeroes, &interrupt).unwrap();
-        for record in records {
-            applier.apply(*record).unwrap();
-        }
-        (std::fs::read(file.path()).unwrap(), file.path().metadata().unwrap().blocks())
+        let applier = Applier::new(&device, "image", ground, &interrupt);
+        let progress = Progress::new("test", 0, true);
+        applier.apply_all(&mut Decoder::new(stream.as_slice()).unwrap(), &progress)
     }
 
     #[test]
     fn records_change_what_they_cover_and_nothing_else() {
         let before = vec![1; 5 * 65536 + 512];
-        let (after, _) = applied(
-            &before,
-            true,
-            &[
-                Record::Data { offset: 512, bytes: &[2; 1024] },
-                Record::Zero { offset: 65536, length: 512 },
-                Record::Discard { offset: 2 * 65536, length: 65536 },
-                Record::Discard { offset: 5 * 65536, length: 512 },
-            ],
-        );
-        let mut expected = before;
-        expected[512..1536].fill(2);
-        expected[65536..66048].fill(0);
-        expected[2 * 65536..3 * 65536].fill(0);
-        expected[5 * 65536..].fill(0);
-        assert!(after == expected);
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for zeroes in [true, false] {
+            std::fs::write(file.path(), &before).unwrap();
+            apply(
+                &file,
+                Ground { zeroes, ..GROUND },
+                &[
+                    Record::Data { offset: 512, bytes: &[2; 1024] },
+                    Record::Data { offset: 2048, bytes: &[3; 512] },
+                    Record::Zero { offset: 65536, length: 512 },
+                    Record::Discard { offset: 2 * 65536, length: 65536 },
+                    Record::Discard { offset: 5 * 65536, length: 512 },
+                ],
+            )
+            .unwrap();
+            let mut expected = before.clone();
+            expected[512..1536].fill(2);
+            expected[2048..2560].fill(3);
+            expected[65536..66048].fill(0);
+            expected[2 * 65536..3 * 65536].fill(0);
+            expected[5 * 65536..].fill(0);
+            assert!(std::fs::read(file.path()).unwrap() == expected);
+        }
     }
 
     #[test]
     fn zeros_over_a_hole_write_nothing() {
         let file = tempfile::NamedTempFile::new().unwrap();
         file.as_file().set_len(4 << 20).unwrap();
-        let device = Device::open(file.path(), OpenMode::WriteExclusive).unwrap();
-        let interrupt = Interrupt::default();
-        let mut applier = Applier::new(&device, 65536, false, &interrupt).unwrap();
-        applier.apply(Record::Zero { offset: 0, length: 4 << 20 }).unwrap();
+        apply(&file, GROUND, &[Record::Zero { offset: 512, length: (4 << 20) - 512 }]).unwrap();
         assert_eq!(file.path().metadata().unwrap().blocks(), 0);
-        // A part of a chunk is written all the same, where chunks are not zeroed when allocated.
-        applier.apply(Record::Zero { offset: 65536, length: 4096 }).unwrap();
-        device.sync().unwrap();
-        assert!(file.path().metadata().unwrap().blocks() > 0);
+    }
+
+    #[test]
+    fn a_fresh_chunk_is_zeroed_before_a_part_of_it_is_written() {
+        let sparse = || {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            file.as_file().set_len(4 << 20).unwrap();
+            file
+        };
+        let allocated = |zeroes| {
+            let file = sparse();
+            let records =
+                [65536_u64, 65536 + 8192].map(|offset| Record::Data { offset, bytes: &[7; 4096] });
+            apply(&file, Ground { zeroes, ..GROUND }, &records).unwrap();
+            let after = std::fs::read(file.path()).unwrap();
+            assert_eq!(after.iter().filter(|&&byte| byte == 7).count(), 8192);
+            file.path().metadata().unwrap().blocks() * 512
+        };
+        assert!(allocated(true) <= 16384);
+        assert!(allocated(false) >= 65536);
+    }
+
+    #[test]
+    fn no_more_chunks_are_written_to_than_there_is_room_for() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(4 << 20).unwrap();
+        // Two records in one chunk, one that goes from one chunk into the next: three chunks.
+        let records = [
+            Record::Data { offset: 0, bytes: &[1; 512] },
+            Record::Data { offset: 1024, bytes: &[1; 512] },
+            Record::Data { offset: 2 * 65536 - 512, bytes: &[1; 1024] },
+        ];
+        apply(&file, Ground { chunks: 3, ..GROUND }, &records).unwrap();
+        let error = apply(&file, Ground { chunks: 2, ..GROUND }, &records).unwrap_err();
+        assert_eq!(cli::exit_code(&error), 7);
     }
 }

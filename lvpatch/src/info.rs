@@ -31,8 +31,17 @@ pub(crate) fn text(header: &Header, digests: &[BaseDigest]) -> String {
     text
 }
 
-/// The same as JSON.
-pub(crate) fn json(header: &Header, digests: &[BaseDigest]) -> Value {
+/// The same as JSON, with the same characters escaped.
+pub(crate) fn json(header: &Header, digests: &[BaseDigest]) -> String {
+    let escape = |character: char| match character {
+        '\n' => "\n".into(), // between the lines; within strings JSON escapes it already
+        character if is_obeyed(character) => format!("\\u{:04x}", u32::from(character)),
+        character => character.to_string(),
+    };
+    format!("{:#}\n", value(header, digests)).chars().map(escape).collect()
+}
+
+fn value(header: &Header, digests: &[BaseDigest]) -> Value {
     let volume =
         |volume: &Volume| json!({ "name": volume.name, "uuid": volume.uuid, "size": volume.size });
     let pair = |(key, value): &(String, String)| json!({ "key": key, "value": value });
@@ -67,16 +76,21 @@ fn time_text(seconds: u64) -> String {
     }
 }
 
-fn escaped(text: &str) -> String {
+/// A text of a stream's, for a terminal.
+pub(crate) fn escaped(text: &str) -> String {
     let escape = |character: char| match character {
-        character if character.is_control() => character.escape_default().to_string(),
-        // Marks that turn the direction of what follows.
-        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-            character.escape_unicode().to_string()
-        }
+        '\n' | '\r' | '\t' => character.escape_default().to_string(),
+        character if is_obeyed(character) => character.escape_unicode().to_string(),
         character => character.to_string(),
     };
     text.chars().map(escape).collect()
+}
+
+/// Whether a terminal does something else with a character than show it: controls, and marks that
+/// turn the direction of what follows.
+fn is_obeyed(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn hex(digest: &BaseDigest) -> String {
@@ -92,6 +106,28 @@ mod tests {
         assert_eq!(escaped("plain äß 文"), "plain äß 文");
         assert_eq!(escaped("\x1b[2J\n\u{9b}"), "\\u{1b}[2J\\n\\u{9b}");
         assert_eq!(escaped("a\u{202e}b"), "a\\u{202e}b");
+    }
+
+    #[test]
+    fn json_escapes_the_same_and_stays_json() {
+        let volume = Volume { name: "v".into(), uuid: String::new(), size: 512 };
+        let value = "\x1b[2J\n\u{9b}31m a\u{202e}b \"文\"";
+        let header = Header {
+            target: volume,
+            base: None,
+            chunk_size: 512,
+            pairs: vec![("key".into(), value.into())],
+            detect_level: 0,
+            extents: 0,
+            changed_bytes: 0,
+            unmapped_bytes: 0,
+            tool: "test".into(),
+            created: 0,
+        };
+        let text = json(&header, &[]);
+        assert!(!text.chars().any(|character| character != '\n' && is_obeyed(character)), "{text}");
+        let parsed: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(parsed["pairs"][0]["value"], value);
     }
 
     #[test]

@@ -10,9 +10,11 @@ use anyhow::Context;
 use blockio::{Device, OpenMode};
 use cli::{Input, Interrupt, Progress, Refusal, human};
 use hyperlayer::{Decoder, Header, Records, Totals};
-use lvm::{Activation, DeviceMapper, PoolTable, TemporarySnapshot, ThinDevice};
+use lvm::{
+    Activation, DeviceMapper, DeviceNumber, PoolTable, TemporarySnapshot, ThinDevice, WriteCount,
+};
 
-use crate::apply::Applier;
+use crate::apply::{Applier, Ground};
 use crate::cli::Args;
 use crate::plan::Plan;
 use crate::{info, plan, prove, space};
@@ -46,6 +48,7 @@ struct Job<'a> {
 
 impl Job<'_> {
     fn decoder(&self, stdin: File) -> anyhow::Result<Decoder<Input>> {
+        cli::widen_pipe(&stdin);
         Decoder::new(Input::new(stdin, self.interrupt)).context("standard input")
     }
 
@@ -53,7 +56,7 @@ impl Job<'_> {
         let decoder = self.decoder(stdin)?;
         let (header, digests) = (decoder.header(), decoder.base_digests());
         let text = match self.args.json {
-            true => format!("{:#}\n", info::json(header, digests)),
+            true => info::json(header, digests),
             false => info::text(header, digests),
         };
         io::stdout().write_all(text.as_bytes()).context("standard output")
@@ -68,64 +71,86 @@ impl Job<'_> {
     }
 
     fn patch_volume(&self, stdin: File) -> anyhow::Result<()> {
-        let decoder = self.decoder(stdin)?;
-        let plan = plan::look_up(self.args, decoder.header())?;
+        let mut decoder = self.decoder(stdin)?;
+        let mut plan = plan::look_up(self.args, decoder.header())?;
         let dm = DeviceMapper::open()?;
         let keep_waiting = || self.interrupt.is_absent();
+        TemporarySnapshot::remove_leftovers(&mut plan.volumes, &plan.base.group)?;
 
         let base_active = Activation::ensure(&dm, &plan.base, &keep_waiting)?;
         let thin = ThinDevice::find(&dm, &plan.base)?;
         let pool = thin.pool(&dm)?;
-        if thin.may_be_written() {
+        let in_use = thin.may_be_written();
+        if in_use {
             log::warn!(
-                "{} is in use: what is written to it meanwhile will be in the new volume",
+                "{} is in use: what is written to it meanwhile will be in the new volume, or make \
+                 the base another one",
                 plan.base.full_name()
             );
         }
-        space::check(decoder.header(), &pool, &pool.status(&dm)?)?;
-        self.prove_volume(&dm, &thin, &plan, &decoder)?;
+        let written = self.prove_base(&dm, &thin, &plan, &decoder)?;
+        let chunks = space::check(decoder.header(), &pool, &pool.status(&dm)?)?;
         self.interrupt.check()?;
 
         // From here on there is something to undo: the guard removes it on every way out.
         let snapshot = TemporarySnapshot::create(&plan.base)
             .with_context(|| format!("a snapshot of {}", plan.base.full_name()))?;
-        // It has the base's chunks now, whether the base stays active or not.
+        let device_of_snapshot = snapshot.device(&dm)?;
+        let device = cli::open_thin(&device_of_snapshot, OpenMode::WriteExclusive)?;
+        // What was proved is the base; what is built on is the snapshot. Nobody else writes to
+        // that, so it is proved in its own right where the base may have changed in between.
+        if in_use || written.is_none() || thin.writes() != written {
+            self.prove(&dm, &device_of_snapshot, &device, &plan, &decoder)?;
+        }
+        // The snapshot has the base's chunks, whether the base stays active or not.
         base_active.release()?;
-        let node = snapshot.device(&dm)?.node()?;
-        let device = Device::open(&node, OpenMode::WriteExclusive)
-            .with_context(|| format!("opening {}", node.display()))?;
+
+        let name = format!("{}/{}", plan.base.group, plan.new);
         let PoolTable { chunk_size, zeroes, .. } = pool.table;
-        let mut applier = Applier::new(&device, chunk_size, zeroes, self.interrupt)?;
-        let totals = self.apply(decoder, &mut applier)?;
-        device.sync().context("the new volume")?;
+        let ground = Ground { chunk_size, zeroes, chunks };
+        let totals = self.apply(&mut decoder, &device, &name, ground)?;
+        device.sync().with_context(|| name.clone())?;
         // A device that is open can be renamed, but not removed should that fail.
         drop(device);
         self.interrupt.check()?;
         snapshot.keep_as(&plan.new)?;
-        self.say_done(&format!("{}/{}", plan.base.group, plan.new), &totals);
+        self.say_done(&name, &totals);
         Ok(())
     }
 
-    fn prove_volume(
+    /// Proves the base; yields what had been written to it before.
+    fn prove_base(
         &self,
         dm: &DeviceMapper,
         thin: &ThinDevice,
         plan: &Plan,
-        decoder: &Decoder<Input>,
+        records: &impl Records,
+    ) -> anyhow::Result<Option<WriteCount>> {
+        let base = cli::open_thin(thin, OpenMode::Read)?;
+        base.sync().with_context(|| plan.base.full_name())?;
+        let written = thin.writes();
+        self.prove(dm, thin, &base, plan, records)?;
+        Ok(written)
+    }
+
+    fn prove(
+        &self,
+        dm: &DeviceMapper,
+        thin: &ThinDevice,
+        device: &Device,
+        plan: &Plan,
+        records: &impl Records,
     ) -> anyhow::Result<()> {
-        let digests = decoder.base_digests();
+        let digests = records.base_digests();
         if self.args.no_base_check || digests.is_empty() {
             return Ok(());
         }
-        let name = plan.base.full_name();
-        let node = thin.node()?;
-        let base = Device::open(&node, OpenMode::Read).with_context(|| name.clone())?;
-        base.sync().with_context(|| name.clone())?;
-        let mapped = match decoder.header().detect_level {
+        let mapped = match records.header().detect_level {
             3 => prove::mapped_ranges(dm, thin, self.interrupt)?,
             _ => None,
         };
-        prove::prove(&name, &base, digests, mapped.as_deref(), self.interrupt)
+        let name = plan.base.full_name();
+        prove::prove(&name, device, digests, mapped.as_deref(), self.interrupt)
     }
 
     fn patch_device(&self, path: &Path, mut stdin: File) -> anyhow::Result<()> {
@@ -138,17 +163,15 @@ impl Job<'_> {
             self.decoder(again)?.finish().context("standard input")?;
             stdin.seek(SeekFrom::Start(begin)).context("standard input")?;
         }
-        let decoder = self.decoder(stdin)?;
+        let mut decoder = self.decoder(stdin)?;
         let device = Device::open(path, OpenMode::WriteExclusive)
-            .with_context(|| format!("opening {name} for writing"))?;
-        check_device(&name, &device, decoder.header())?;
+            .with_context(|| format!("opening {name} for writing; is it mounted, or in use?"))?;
+        plan::check_base_size(decoder.header(), &name, device.size())?;
+        let ground = ground_of(&device, decoder.header())?;
         if !self.args.no_base_check {
             prove::prove(&name, &device, decoder.base_digests(), None, self.interrupt)?;
         }
-        // What lies below a device is not known, so it is not relied on to zero anything.
-        let chunk_size = decoder.header().chunk_size;
-        let mut applier = Applier::new(&device, chunk_size, !device.is_block(), self.interrupt)?;
-        let totals = self.apply(decoder, &mut applier).with_context(|| {
+        let totals = self.apply(&mut decoder, &device, &name, ground).with_context(|| {
             format!("{name} may be changed in part (there is no snapshot with --device)")
         })?;
         device.sync().with_context(|| name.clone())?;
@@ -156,59 +179,43 @@ impl Job<'_> {
         Ok(())
     }
 
-    /// All records, in order; ends well only where the whole stream has arrived.
     fn apply(
         &self,
-        mut decoder: Decoder<Input>,
-        applier: &mut Applier<'_>,
+        records: &mut (impl Records + Send),
+        device: &Device,
+        name: &str,
+        ground: Ground,
     ) -> anyhow::Result<Totals> {
-        let header = decoder.header();
+        let header = records.header();
         let bytes = header.changed_bytes + header.unmapped_bytes;
         let progress = Progress::new("lvpatch", bytes, self.args.quiet);
-        while let Some(record) = decoder.next_record().context("standard input")? {
-            self.interrupt.check()?;
-            let (offset, length) = (record.offset(), record.length());
-            applier
-                .apply(record)
-                .with_context(|| format!("writing {length} bytes at offset {offset}"))?;
-            progress.add(length);
-        }
-        decoder.finish().context("standard input")
+        Applier::new(device, name, ground, self.interrupt).apply_all(records, &progress)
     }
 
     fn say_done(&self, name: &str, totals: &Totals) {
         if !self.args.quiet {
             let seconds = self.begun.elapsed().as_secs_f64();
-            eprintln!("lvpatch: {name}: {} in {seconds:.1} s", describe(totals));
+            // The volume is there, whether anybody can be told or not.
+            _ = writeln!(io::stderr(), "lvpatch: {name}: {} in {seconds:.1} s", describe(totals));
         }
     }
 }
 
-fn check_device(name: &str, device: &Device, header: &Header) -> anyhow::Result<()> {
-    let base = plan::base_of(header)?;
-    // A block device can be somewhat larger than the volume, because of its own units.
-    let fits = match device.is_block() {
-        true => device.size() >= base.size,
-        false => device.size() == base.size,
-    };
-    if !fits {
-        return Err(Refusal::BaseMismatch(format!(
-            "{name} has {} bytes, but the stream starts from {}, which has {}",
-            device.size(),
-            base.name,
-            base.size
-        ))
-        .into());
+/// What a device lies on: a thin pool, where it is a thin volume; else nothing that matters.
+fn ground_of(device: &Device, header: &Header) -> anyhow::Result<Ground> {
+    let plain = Ground { chunk_size: header.chunk_size, zeroes: true, chunks: u64::MAX };
+    let number = DeviceNumber::from_rdev(device.rdev());
+    if !device.is_block() || !Path::new(&format!("/sys/dev/block/{number}/dm")).exists() {
+        return Ok(plain);
     }
-    if header.target.size != base.size {
-        anyhow::bail!(
-            "the volume was resized from {} to {} bytes between base and target, which this version of \
-             lvpatch does not support",
-            base.size,
-            header.target.size
-        );
-    }
-    Ok(())
+    let dm = DeviceMapper::open()?;
+    Ok(match ThinDevice::find_by_number(&dm, number)? {
+        None => plain,
+        Some(thin) => {
+            let table = thin.pool(&dm)?.table;
+            Ground { chunk_size: table.chunk_size, zeroes: table.zeroes, ..plain }
+        }
+    })
 }
 
 fn describe(totals: &Totals) -> String {

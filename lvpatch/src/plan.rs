@@ -3,7 +3,9 @@
 use anyhow::Context;
 use cli::Refusal;
 use hyperlayer::{Header, Volume};
-use lvm::{LogicalVolume, Scope, TemporarySnapshot, VolumeName, check_new_name};
+use lvm::{LogicalVolume, Scope, VolumeName, check_new_name};
+
+use crate::info::escaped;
 
 use crate::cli::Args;
 
@@ -13,6 +15,8 @@ pub(crate) struct Plan {
     pub(crate) base: LogicalVolume,
     /// The new volume's name.
     pub(crate) new: String,
+    /// All volumes that there are.
+    pub(crate) volumes: Vec<LogicalVolume>,
 }
 
 /// Finds the base, and makes sure that the stream can be meant for it.
@@ -25,17 +29,16 @@ pub(crate) fn look_up(args: &Args, header: &Header) -> anyhow::Result<Plan> {
         None if base.name.contains('/') => return Err(not_a_name(&base.name)),
         None => VolumeName::parse(&base.name)?,
     };
-    let mut volumes = LogicalVolume::list().context("the logical volumes cannot be listed")?;
+    let volumes = LogicalVolume::list().context("the logical volumes cannot be listed")?;
     let found = name.find(&volumes, scope)?.clone();
-    TemporarySnapshot::remove_leftovers(&mut volumes, &found.group)?;
     let pool = pool_of(&found, &volumes)?;
     let new = args.new.as_ref().unwrap_or(&header.target.name);
     check_new_name(new, &found.group, &volumes).with_context(|| match &args.new {
         Some(_) => "the new volume",
         None => "the volume's name in the stream (give another one as the last argument)",
     })?;
-    check_sizes(header, base, &found, &pool)?;
-    Ok(Plan { base: found, new: new.clone() })
+    check_sizes(header, &found, &pool)?;
+    Ok(Plan { base: found, new: new.clone(), volumes })
 }
 
 /// The base that the header names.
@@ -46,7 +49,7 @@ pub(crate) fn base_of(header: &Header) -> anyhow::Result<&Volume> {
 }
 
 fn pool_of(base: &LogicalVolume, volumes: &[LogicalVolume]) -> anyhow::Result<LogicalVolume> {
-    let Some(name) = &base.pool else {
+    let Some(name) = base.pool.as_ref().filter(|_| base.thin_id.is_some()) else {
         return Err(Refusal::Usage(format!(
             "{} is not a thin volume: its segment type is {}",
             base.full_name(),
@@ -62,22 +65,8 @@ fn pool_of(base: &LogicalVolume, volumes: &[LogicalVolume]) -> anyhow::Result<Lo
         .with_context(|| format!("`lvs` does not list pool {}/{name}", base.group))
 }
 
-fn check_sizes(
-    header: &Header,
-    expected: &Volume,
-    base: &LogicalVolume,
-    pool: &LogicalVolume,
-) -> anyhow::Result<()> {
-    if base.size != expected.size {
-        return Err(Refusal::BaseMismatch(format!(
-            "{} has {} bytes, but the stream starts from {}, which has {}",
-            base.full_name(),
-            base.size,
-            expected.name,
-            expected.size
-        ))
-        .into());
-    }
+fn check_sizes(header: &Header, base: &LogicalVolume, pool: &LogicalVolume) -> anyhow::Result<()> {
+    check_base_size(header, &base.full_name(), base.size)?;
     if pool.chunk_size != header.chunk_size {
         anyhow::bail!(
             "pool {} has chunks of {} bytes, but the stream comes from a pool with chunks of {}: \
@@ -87,6 +76,20 @@ fn check_sizes(
             header.chunk_size,
             header.chunk_size
         );
+    }
+    Ok(())
+}
+
+/// Refuses a base of another size, and a stream that changes the size.
+pub(crate) fn check_base_size(header: &Header, name: &str, size: u64) -> anyhow::Result<()> {
+    let expected = base_of(header)?;
+    if size != expected.size {
+        return Err(Refusal::BaseMismatch(format!(
+            "{name} has {size} bytes, but the stream starts from {}, which has {}",
+            escaped(&expected.name),
+            expected.size
+        ))
+        .into());
     }
     if header.target.size != expected.size {
         anyhow::bail!(
@@ -100,7 +103,7 @@ fn check_sizes(
 }
 
 fn not_a_name(name: &str) -> anyhow::Error {
-    let name = name.escape_debug();
+    let name = escaped(name);
     Refusal::Usage(format!("the base's name in the stream is \"{name}\": name the base with -l"))
         .into()
 }

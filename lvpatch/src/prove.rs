@@ -1,8 +1,8 @@
-//! The base is proved, read-only, before anything else happens.
+//! The base is proved, read-only, before anything is written.
 
 use anyhow::Context;
 use baseproof::Range;
-use blockio::{Device, OpenMode, ReadAt};
+use blockio::{Device, OpenMode, ReadAhead, ReadAt};
 use cli::{Interrupt, Interruptible, Refusal};
 use hyperlayer::BaseDigest;
 use lvm::{DeviceMapper, MetadataSnapshot, Reserve, ThinDevice};
@@ -14,13 +14,13 @@ use thinmeta::{MetaBlock, Metadata, ThinId, View};
 /// [`Refusal::BaseMismatch`] where it differs.
 pub(crate) fn prove(
     name: &str,
-    base: &impl ReadAt,
+    base: &(impl ReadAt + Sync),
     digests: &[BaseDigest],
     mapped: Option<&[Range]>,
     interrupt: &Interrupt,
 ) -> anyhow::Result<()> {
     let base = Interruptible { source: base, interrupt };
-    match baseproof::verify(&base, digests, mapped) {
+    match baseproof::verify(&base, digests, mapped, &|| interrupt.check()) {
         Ok(()) => Ok(()),
         Err(error @ baseproof::Error::Differs { .. }) => Err(Refusal::BaseMismatch(format!(
             "{name} is not the base that the diff was made from: {error}"
@@ -66,7 +66,8 @@ fn read_ranges(
     let device = Device::open(&pool.metadata_node()?, OpenMode::Read)?;
     let size = device.size();
     let view = View::HeldAt(MetaBlock::new(held_root));
-    let metadata = Metadata::open(Interruptible { source: device, interrupt }, size, view)?;
+    let metadata =
+        Metadata::open(Interruptible { source: ReadAhead::new(device), interrupt }, size, view)?;
     let id = ThinId::try_from(u64::from(thin.table.id))?;
     let chunk_size = metadata.superblock().data_block_size();
     let range = |run: thinmeta::Run| Range {

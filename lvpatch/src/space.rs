@@ -10,29 +10,41 @@ const LEAF_MAPPINGS: u64 = 126;
 /// Metadata blocks for what is not a leaf: inner nodes, the tree of devices, the space maps.
 const METADATA_MARGIN: u64 = 32;
 
-/// Compares what the stream will allocate at the most with what is free. Every chunk that is
-/// written is a new one, because the new volume begins as a snapshot.
+/// Compares what the stream will allocate at the most with what is free; yields that, in chunks.
+/// Every chunk that is written is a new one, because the new volume begins as a snapshot.
 ///
 /// # Errors
 /// [`Refusal::NoSpace`] where it is too little, or an error where the pool takes no writes at all.
-pub(crate) fn check(header: &Header, pool: &PoolDevice, status: &PoolStatus) -> anyhow::Result<()> {
+pub(crate) fn check(
+    header: &Header,
+    pool: &PoolDevice,
+    status: &PoolStatus,
+) -> anyhow::Result<u64> {
     let name = &pool.name;
     if status.needs_check || status.mode == PoolMode::ReadOnly {
         let why = if status.needs_check { "needs a check" } else { "is read-only" };
         anyhow::bail!("pool {name} {why}: see `dmsetup status {name}` and lvmthin(7)");
     }
-    let chunks = header.changed_bytes.div_ceil(pool.table.chunk_size);
+    let chunk_size = pool.table.chunk_size;
+    let mut chunks = header.changed_bytes.div_ceil(chunk_size);
+    if status.ignores_discards {
+        // What cannot be unmapped becomes zeros.
+        chunks = chunks.saturating_add(header.unmapped_bytes.div_ceil(chunk_size));
+    } else if header.unmapped_bytes > 0 && !header.target.size.is_multiple_of(chunk_size) {
+        // The last chunk is a part of one, and cannot be unmapped.
+        chunks = chunks.saturating_add(1);
+    }
     let free = status.chunks.1.saturating_sub(status.chunks.0);
     if chunks > free || (chunks > 0 && status.mode == PoolMode::OutOfDataSpace) {
         return Err(Refusal::NoSpace(format!(
             "pool {name} has {free} free chunks ({}), and the stream can allocate {chunks} ({}): \
              extend the pool with `lvextend`, or remove volumes",
-            human(free.saturating_mul(pool.table.chunk_size)),
-            human(chunks.saturating_mul(pool.table.chunk_size))
+            human(free.saturating_mul(chunk_size)),
+            human(chunks.saturating_mul(chunk_size))
         ))
         .into());
     }
-    let blocks = metadata_blocks(header, chunks, pool.table.chunk_size);
+    let blocks = metadata_blocks(header, chunks, chunk_size);
     let free = status.metadata_blocks.1.saturating_sub(status.metadata_blocks.0);
     if chunks > 0 && blocks > free {
         return Err(Refusal::NoSpace(format!(
@@ -41,7 +53,7 @@ pub(crate) fn check(header: &Header, pool: &PoolDevice, status: &PoolStatus) -> 
         ))
         .into());
     }
-    Ok(())
+    Ok(chunks)
 }
 
 /// How many metadata blocks can be needed: a copy of every leaf that is touched, and new leaves.
@@ -59,7 +71,11 @@ mod tests {
 
     use super::*;
 
-    fn check_with(changed_chunks: u64, status: &str) -> anyhow::Result<()> {
+    fn check_with(changed_chunks: u64, status: &str) -> anyhow::Result<u64> {
+        check_both(changed_chunks, 0, status)
+    }
+
+    fn check_both(changed_chunks: u64, unmapped: u64, status: &str) -> anyhow::Result<u64> {
         let volume = || Volume { name: "v".into(), uuid: String::new(), size: 1 << 30 };
         let header = Header {
             target: volume(),
@@ -69,7 +85,7 @@ mod tests {
             detect_level: 0,
             extents: 1,
             changed_bytes: changed_chunks * 65536,
-            unmapped_bytes: 0,
+            unmapped_bytes: unmapped * 65536,
             tool: "test".into(),
             created: 0,
         };
@@ -86,6 +102,15 @@ mod tests {
         let error = check_with(11, status).unwrap_err();
         assert_eq!(cli::exit_code(&error), 7);
         assert!(error.to_string().contains("10 free chunks"), "{error}");
+    }
+
+    #[test]
+    fn discards_count_where_they_become_zeros() {
+        let status = "1 10/1024 90/100 - rw discard_passdown queue_if_no_space - 0";
+        assert_eq!(check_both(5, 50, status).unwrap(), 5);
+        let ignoring = status.replace("discard_passdown", "ignore_discard");
+        assert_eq!(check_both(5, 5, &ignoring).unwrap(), 10);
+        check_both(5, 6, &ignoring).unwrap_err();
     }
 
     #[test]

@@ -224,6 +224,38 @@ fn nothing_is_left_beside_an_output_that_could_not_be_finished() {
     assert_eq!(fs::read_dir(files.folder.path()).unwrap().count(), before);
 }
 
+#[test]
+fn granularity_sends_the_blocks_that_differ() {
+    // One sector in 4096 bytes differs in each of the chunks that changed.
+    const CHUNK: u64 = 65536;
+    let before: Vec<_> = (0..20).map(|chunk| Change::Write(chunk, 1)).collect();
+    let after: Vec<_> = (5..15).map(|chunk| Change::Write(chunk, 1)).collect();
+    let files = pool_of(128, 0, &before, &after);
+    let pool = fs::read(files.path("metadata")).unwrap();
+    let pool = Metadata::open(&pool[..], pool.len() as u64, View::Live).unwrap();
+    let data = File::options().write(true).open(files.path("data")).unwrap();
+    let mut target = files.target.clone();
+    for chunk in 5..15_u64 {
+        let mappings = pool.mappings(ThinId::try_from(1).unwrap()).unwrap();
+        let block = mappings.get(chunk.into()).unwrap().unwrap().get();
+        data.write_all_at(&[0xee; 512], block * CHUNK + 8192).unwrap();
+        target[(chunk * CHUNK + 8192) as usize..][..512].fill(0xee);
+    }
+    let size = (40 * CHUNK).to_string();
+    let whole = files.lvdiff(&["-d", "0", "--size", &size, "2", "1"]);
+    let blocks = files.lvdiff(&["-d", "0", "--granularity", "4K", "--size", &size, "2", "1"]);
+    for diff in [&whole, &blocks] {
+        expect(diff, 0);
+        let (output, after) = files.patched(&files.base, &diff.stdout, &[]);
+        expect(&output, 0);
+        assert!(after == target);
+    }
+    assert!(whole.stdout.len() > 10 * 65536);
+    assert!(blocks.stdout.len() < 10 * (4096 + 80) + 1000, "{}", blocks.stdout.len());
+    // A chunk that was written with what it held is a difference to the metadata only.
+    expect(&files.lvdiff(&["--granularity", "128K", "2", "1"]), 2);
+}
+
 /// What happens to a chunk of a device.
 #[derive(Clone, Debug)]
 enum Change {
@@ -299,12 +331,21 @@ proptest! {
         sectors in prop::sample::select(vec![128_u32, 384, 2048, 5120]),
         tail in 0_u64..100,
         level in prop::sample::select(vec!["0", "1", "2", "3"]),
+        detail in prop::sample::select(vec![
+            &[][..],
+            &["--granularity", "4K"],
+            &["--granularity", "512", "--compress", "zstd:1"],
+            &["--granularity", "64K", "--no-sha1"],
+            &["--compress", "zstd"],
+            &["--direct"],
+        ]),
         before in changes(),
         after in changes(),
     ) {
         let files = pool_of(sectors, tail, &before, &after);
         let size = files.base.len().to_string();
-        let diff = files.lvdiff(&["-d", level, "--size", &size, "2", "1"]);
+        let arguments = [&["-d", level, "--size", &size, "2", "1"], detail].concat();
+        let diff = files.lvdiff(&arguments);
         expect(&diff, 0);
         let (output, image) = files.patched(&files.base, &diff.stdout, &[]);
         expect(&output, 0);

@@ -11,11 +11,11 @@
 //! let base = vec![7; 10 * 4096];
 //! let ranges = positions(2, base.len() as u64, 4096, |_| Ok::<_, std::io::Error>(None))?;
 //! let digests = digest_ranges(&base, &ranges)?;
-//! assert!(verify(&base, &digests, None).is_ok());
+//! assert!(verify(&base, &digests, None, &|| Ok(())).is_ok());
 //!
 //! let mut other = base.clone();
 //! other[5 * 4096] = 8; // ten chunks are fewer than a sample has: each is looked at
-//! let error = verify(&other, &digests, None).unwrap_err();
+//! let error = verify(&other, &digests, None, &|| Ok(())).unwrap_err();
 //! assert!(error.to_string().contains("offset 20480"), "{error}");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

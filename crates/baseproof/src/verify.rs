@@ -2,11 +2,11 @@
 
 use std::io;
 
-use blockio::{AlignedBuf, ReadAt};
+use blockio::ReadAt;
 use hyperlayer::BaseDigest;
 
 use crate::Range;
-use crate::digest::{digest_range, digest_whole};
+use crate::digest::{digest_ranges, digest_whole};
 
 /// Why a base is not proved to be the right one.
 #[derive(Debug, thiserror::Error)]
@@ -33,26 +33,32 @@ pub enum Error {
 
 /// Looks at every range that has a digest; the first that differs is the error.
 ///
-/// `mapped` is what [`digest_whole`] takes, and used for a digest of all of the base only.
+/// `mapped` and `go_on` are what [`digest_whole`] takes, for a digest of all of the base.
 ///
 /// # Errors
 /// [`Error::Differs`] or [`Error::Io`].
 pub fn verify(
-    base: &impl ReadAt,
+    base: &(impl ReadAt + Sync),
     digests: &[BaseDigest],
     mapped: Option<&[Range]>,
+    go_on: &(dyn Fn() -> io::Result<()> + Sync),
 ) -> Result<(), Error> {
-    let mut piece = AlignedBuf::new(1 << 20)?;
-    for expected in digests {
-        let range = Range { offset: expected.offset, length: expected.length };
-        let found = match mapped {
-            Some(mapped) if range.offset == 0 => digest_whole(base, range.length, Some(mapped))?,
-            _ => digest_range(base, range, &mut piece)?,
-        };
+    let found = match digests {
+        // All of the base, or its head: one range, of which many pieces are read at once.
+        [whole] if whole.offset == 0 => {
+            vec![digest_whole(base, whole.length, mapped, go_on)?]
+        }
+        _ => {
+            let range =
+                |digest: &BaseDigest| Range { offset: digest.offset, length: digest.length };
+            digest_ranges(base, &digests.iter().map(range).collect::<Vec<_>>())?
+        }
+    };
+    for (expected, found) in digests.iter().zip(found) {
         if found.digest != expected.digest {
             return Err(Error::Differs {
-                offset: range.offset,
-                length: range.length,
+                offset: expected.offset,
+                length: expected.length,
                 expected: expected.digest.into(),
                 found: found.digest.into(),
             });

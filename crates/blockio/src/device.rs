@@ -16,6 +16,11 @@ use crate::{ALIGNMENT, AlignedBuf, ReadAt, ioctl};
 pub enum OpenMode {
     /// For reading only.
     Read,
+    /// As [`OpenMode::ReadExclusive`], and past the page cache also where it is a regular file.
+    ReadDirect,
+    /// For reading only; a block device that is mounted or otherwise held, such as one of a running
+    /// pool, is refused (EBUSY).
+    ReadExclusive,
     /// For reading and writing; a block device that is mounted or otherwise held is refused (EBUSY).
     WriteExclusive,
 }
@@ -26,6 +31,8 @@ pub struct Device {
     file: File,
     size: u64,
     block: bool,
+    /// Opened with `O_DIRECT`.
+    direct: bool,
     rdev: u64,
 }
 
@@ -45,11 +52,12 @@ impl Device {
             ));
         }
         let mut flags = OFlag::O_CLOEXEC;
-        if block {
+        let direct = block || mode == OpenMode::ReadDirect;
+        if direct {
             flags |= OFlag::O_DIRECT;
-            if mode == OpenMode::WriteExclusive {
-                flags |= OFlag::O_EXCL;
-            }
+        }
+        if block && mode != OpenMode::Read {
+            flags |= OFlag::O_EXCL;
         }
         let mut file = OpenOptions::new()
             .read(true)
@@ -61,7 +69,7 @@ impl Device {
             return Err(io::Error::other("it changed its kind while it was opened"));
         }
         let size = file.seek(SeekFrom::End(0))?;
-        Ok(Self { file, size, block, rdev: opened.rdev() })
+        Ok(Self { file, size, block, direct, rdev: opened.rdev() })
     }
 
     /// The size in bytes.
@@ -79,18 +87,13 @@ impl Device {
         self.rdev
     }
 
-    /// The open file, for ways of reading it that are not here.
-    pub fn file(&self) -> &File {
-        &self.file
-    }
-
     /// Writes `bytes` at `offset`.
     ///
     /// # Errors
     /// Where the range lies past the end, or the device fails.
     pub fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.check(offset, bytes.len() as u64)?;
-        if self.block && !is_aligned(offset, bytes) && !bytes.is_empty() {
+        if self.direct && !is_aligned(offset, bytes) && !bytes.is_empty() {
             let mut bounce = AlignedBuf::new(bytes.len())?;
             bounce.copy_from_slice(bytes);
             return self.file.write_all_at(&bounce, offset);
@@ -177,7 +180,7 @@ impl Device {
 impl ReadAt for Device {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
         self.check(offset, buf.len() as u64)?;
-        if !self.block || is_aligned(offset, buf) || buf.is_empty() {
+        if !self.direct || is_aligned(offset, buf) || buf.is_empty() {
             return self.file.read_exact_at(buf, offset);
         }
         // O_DIRECT takes whole blocks into aligned memory: read the blocks around the range.

@@ -19,6 +19,7 @@
 mod aligned;
 mod device;
 mod image;
+mod in_order;
 mod ioctl;
 mod read_ahead;
 mod read_at;
@@ -27,6 +28,7 @@ mod zero;
 pub use aligned::{ALIGNMENT, AlignedBuf};
 pub use device::{Device, OpenMode};
 pub use image::Image;
+pub use in_order::{Width, in_order};
 pub use read_ahead::ReadAhead;
 pub use read_at::ReadAt;
 pub use zero::is_zero;

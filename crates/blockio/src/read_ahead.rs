@@ -158,7 +158,7 @@ impl<D: ReadAt> ReadAt for ReadAhead<D> {
             if let Some(group) = state.begin(offset) {
                 // No thread has come to it: it is read here, like a thread would.
                 drop(state);
-                self.shared.read_group(&group, &mut *AlignedBuf::new(GROUP)?);
+                self.shared.read_group(&group, &mut AlignedBuf::new(GROUP)?);
                 state = self.shared.lock();
             } else if state.under_way.contains(&offset) {
                 state =

@@ -1,9 +1,10 @@
 //! [`Output`]: the stream's end that is written.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sha1::{Digest, Sha1};
 
@@ -13,13 +14,30 @@ const AHEAD: usize = 8;
 const BLOCK: usize = 1 << 20;
 const LOOK_UP: Duration = Duration::from_millis(1);
 
-/// A writer that writes, and computes the SHA-1 of all of it, on a thread of its own. A pipe can
-/// keep a writer waiting for ever; here a signal ends the waiting.
+/// What an [`Output`] does beside writing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OutputOptions {
+    /// Compute the SHA-1 of what is written.
+    pub sha1: bool,
+    /// Write no more than so many bytes in a second.
+    pub bytes_per_second: Option<u64>,
+}
+
+/// A writer that writes on a thread of its own, and computes the SHA-1 of all of it on another. A
+/// pipe can keep a writer waiting for ever; here a signal ends the waiting.
 pub struct Output<W> {
-    blocks: Option<SyncSender<Vec<u8>>>,
-    writer: Option<JoinHandle<io::Result<(W, Written)>>>,
+    threads: Option<Threads<W>>,
     block: Vec<u8>,
+    bytes: u64,
     interrupt: Interrupt,
+}
+
+type Block = Arc<Vec<u8>>;
+
+struct Threads<W> {
+    to_writer: SyncSender<Block>,
+    writer: JoinHandle<io::Result<W>>,
+    sha1: Option<(SyncSender<Block>, JoinHandle<String>)>,
 }
 
 /// What was written.
@@ -27,19 +45,24 @@ pub struct Output<W> {
 pub struct Written {
     /// How many bytes.
     pub bytes: u64,
-    /// Their SHA-1, in hexadecimal digits.
-    pub sha1: String,
+    /// Their SHA-1, in hexadecimal digits, if that was wanted.
+    pub sha1: Option<String>,
 }
 
 impl<W: Write + Send + 'static> Output<W> {
     /// Begins to write to `target`.
-    pub fn new(target: W, interrupt: &Interrupt) -> Self {
-        let (sender, blocks) = sync_channel(AHEAD);
-        let writer = thread::spawn(move || write_all(target, &blocks));
+    pub fn new(target: W, options: OutputOptions, interrupt: &Interrupt) -> Self {
+        let (to_writer, blocks) = sync_channel(AHEAD);
+        let rate = options.bytes_per_second;
+        let writer = thread::spawn(move || write_all(target, &blocks, rate));
+        let sha1 = options.sha1.then(|| {
+            let (sender, blocks) = sync_channel(AHEAD);
+            (sender, thread::spawn(move || sha1_of(&blocks)))
+        });
         Self {
-            blocks: Some(sender),
-            writer: Some(writer),
+            threads: Some(Threads { to_writer, writer, sha1 }),
             block: Vec::with_capacity(BLOCK),
+            bytes: 0,
             interrupt: interrupt.clone(),
         }
     }
@@ -50,44 +73,56 @@ impl<W: Write + Send + 'static> Output<W> {
     /// The target's, or that of a signal.
     pub fn finish(mut self) -> io::Result<(W, Written)> {
         self.send()?;
-        self.blocks = None;
+        let threads = self.threads.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        drop(threads.to_writer);
         // The other side of the pipe may never read on: look up in between.
-        while self.writer.as_ref().is_some_and(|writer| !writer.is_finished()) {
+        while !threads.writer.is_finished() {
             self.interrupt.check()?;
             thread::sleep(LOOK_UP);
         }
-        self.join()
+        let target = joined(threads.writer)??;
+        let sha1 = match threads.sha1 {
+            None => None,
+            Some((sender, thread)) => {
+                drop(sender);
+                Some(joined(thread)?)
+            }
+        };
+        Ok((target, Written { bytes: self.bytes, sha1 }))
     }
 
     fn send(&mut self) -> io::Result<()> {
         if self.block.is_empty() {
             return Ok(());
         }
-        let mut block = std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK));
+        let block = Arc::new(std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK)));
+        let length = block.len() as u64;
+        let Some(threads) = &self.threads else { return Err(io::ErrorKind::BrokenPipe.into()) };
+        let mut sent = self.send_to(&threads.to_writer, Arc::clone(&block))?;
+        if let Some((to_sha1, _)) = &threads.sha1 {
+            sent &= self.send_to(to_sha1, block)?;
+        }
+        if !sent && let Some(threads) = self.threads.take() {
+            // The writer has gone: its error is the reason.
+            drop(threads.to_writer);
+            joined(threads.writer)??;
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        self.bytes += length;
+        Ok(())
+    }
+
+    /// Waits for room; false where the thread has gone.
+    fn send_to(&self, blocks: &SyncSender<Block>, mut block: Block) -> io::Result<bool> {
         loop {
             self.interrupt.check()?;
-            let Some(blocks) = &self.blocks else { return self.failure() };
             match blocks.try_send(block) {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ok(true),
                 Err(TrySendError::Full(back)) => block = back,
-                Err(TrySendError::Disconnected(_)) => return self.failure(),
+                Err(TrySendError::Disconnected(_)) => return Ok(false),
             }
             thread::sleep(LOOK_UP);
         }
-    }
-
-    /// The writer has gone: its error is the reason.
-    fn failure(&mut self) -> io::Result<()> {
-        self.blocks = None;
-        self.join()?;
-        Err(io::ErrorKind::BrokenPipe.into())
-    }
-
-    fn join(&mut self) -> io::Result<(W, Written)> {
-        let Some(writer) = self.writer.take() else {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        };
-        writer.join().unwrap_or_else(|_| Err(io::Error::other("the writing thread panicked")))
     }
 }
 
@@ -106,39 +141,85 @@ impl<W: Write + Send + 'static> Write for Output<W> {
     }
 }
 
-fn write_all<W: Write>(mut target: W, blocks: &Receiver<Vec<u8>>) -> io::Result<(W, Written)> {
-    let mut sha1 = Sha1::new();
-    let mut bytes = 0;
+fn joined<T>(thread: JoinHandle<T>) -> io::Result<T> {
+    thread.join().map_err(|_| io::Error::other("a thread of the output panicked"))
+}
+
+fn write_all<W: Write>(
+    mut target: W,
+    blocks: &Receiver<Block>,
+    bytes_per_second: Option<u64>,
+) -> io::Result<W> {
+    let mut throttle = bytes_per_second.map(Throttle::new);
     for block in blocks {
-        sha1.update(&block);
-        bytes += block.len() as u64;
-        target.write_all(&block)?;
+        match &mut throttle {
+            None => target.write_all(&block)?,
+            Some(throttle) => {
+                for piece in block.chunks(throttle.piece()) {
+                    target.write_all(piece)?;
+                    throttle.wait_after(piece.len());
+                }
+            }
+        }
     }
     target.flush()?;
-    let sha1 = sha1.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok((target, Written { bytes, sha1 }))
+    Ok(target)
+}
+
+fn sha1_of(blocks: &Receiver<Block>) -> String {
+    let mut sha1 = Sha1::new();
+    for block in blocks {
+        sha1.update(block.as_slice());
+    }
+    sha1.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Keeps to a rate, counted from the beginning.
+struct Throttle {
+    begun: Instant,
+    bytes: u64,
+    bytes_per_second: u64,
+}
+
+impl Throttle {
+    fn new(bytes_per_second: u64) -> Self {
+        Self { begun: Instant::now(), bytes: 0, bytes_per_second: bytes_per_second.max(1) }
+    }
+
+    /// How much to write at once: a twentieth of a second's worth.
+    fn piece(&self) -> usize {
+        (self.bytes_per_second / 20).clamp(512, BLOCK as u64) as usize
+    }
+
+    fn wait_after(&mut self, written: usize) {
+        self.bytes += written as u64;
+        let due = Duration::from_secs_f64(self.bytes as f64 / self.bytes_per_second as f64);
+        thread::sleep(due.saturating_sub(self.begun.elapsed()));
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const SHA1: OutputOptions = OutputOptions { sha1: true, bytes_per_second: None };
+
     #[test]
     fn everything_is_written_and_summed() {
-        let mut output = Output::new(Vec::new(), &Interrupt::default());
+        let mut output = Output::new(Vec::new(), OutputOptions::default(), &Interrupt::default());
         for piece in [&b"a"[..], b"bc", &[7; 2_500_000]] {
             output.write_all(piece).unwrap();
         }
         let (target, written) = output.finish().unwrap();
         assert_eq!(target.len(), 2_500_003);
-        assert_eq!(written.bytes, 2_500_003);
+        assert_eq!(written, Written { bytes: 2_500_003, sha1: None });
         assert_eq!(&target[..4], b"abc\x07");
 
-        let mut output = Output::new(Vec::new(), &Interrupt::default());
+        let mut output = Output::new(Vec::new(), SHA1, &Interrupt::default());
         output.write_all(b"abc").unwrap();
         // FIPS 180's own example.
         let sha1 = "a9993e364706816aba3e25717850c26c9cd0d89d";
-        assert_eq!(output.finish().unwrap().1.sha1, sha1);
+        assert_eq!(output.finish().unwrap().1.sha1.unwrap(), sha1);
     }
 
     #[test]
@@ -152,8 +233,18 @@ mod tests {
                 Ok(())
             }
         }
-        let mut output = Output::new(Closed, &Interrupt::default());
+        let mut output = Output::new(Closed, SHA1, &Interrupt::default());
         let written = output.write_all(&vec![0; 32 << 20]);
         assert_eq!(written.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn a_rate_is_a_lower_bound_of_the_time() {
+        let begun = Instant::now();
+        let options = OutputOptions { sha1: false, bytes_per_second: Some(1_000_000) };
+        let mut output = Output::new(Vec::new(), options, &Interrupt::default());
+        output.write_all(&[1; 200_000]).unwrap();
+        assert_eq!(output.finish().unwrap().0.len(), 200_000);
+        assert!(begun.elapsed() >= Duration::from_millis(199));
     }
 }

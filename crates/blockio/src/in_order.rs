@@ -1,0 +1,234 @@
+//! [`in_order`]: work on several items at once, with the results in the items' order.
+
+use std::collections::BTreeMap;
+use std::sync::{Condvar, Mutex, MutexGuard};
+use std::thread;
+
+/// How much is done at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Width {
+    /// How many threads work.
+    pub threads: usize,
+    /// How many items are under way or finished and not consumed: the bound of the memory.
+    pub window: usize,
+}
+
+/// Maps items on threads, and consumes the results on this one, in the order of the items.
+///
+/// `items` yields the next item under a lock: what it does is done by one thread at a time, in
+/// order. `map` does the work, on several threads; `consume` takes each result.
+///
+/// # Errors
+/// The first error, in the order of the items, of any of the three. Nothing is consumed after it,
+/// and all threads have ended when this returns.
+pub fn in_order<I: Send, O: Send, E: Send>(
+    width: Width,
+    items: impl FnMut() -> Result<Option<I>, E> + Send,
+    map: impl Fn(I) -> Result<O, E> + Sync,
+    mut consume: impl FnMut(O) -> Result<(), E>,
+) -> Result<(), E> {
+    let queue = Queue {
+        state: Mutex::new(State {
+            items,
+            taken: 0,
+            consumed: 0,
+            results: BTreeMap::new(),
+            drained: false,
+            working: width.threads,
+        }),
+        changed: Condvar::new(),
+    };
+    thread::scope(|scope| {
+        for _ in 0..width.threads {
+            scope.spawn(|| {
+                // Also when the thread panics, the consumer must not wait for it.
+                let _leaving = Leaving(&queue);
+                while let Some((number, item)) = queue.take(width.window) {
+                    let result = item.and_then(&map);
+                    queue.put(number, result);
+                }
+            });
+        }
+        let consumed = loop {
+            match queue.next_result() {
+                None => break Ok(()),
+                Some(result) => {
+                    if let Err(error) = result.and_then(&mut consume) {
+                        break Err(error);
+                    }
+                }
+            }
+        };
+        queue.drain();
+        consumed
+    })
+}
+
+struct Queue<F, O, E> {
+    state: Mutex<State<F, O, E>>,
+    changed: Condvar,
+}
+
+struct State<F, O, E> {
+    items: F,
+    taken: u64,
+    consumed: u64,
+    results: BTreeMap<u64, Result<O, E>>,
+    /// No more items are taken: they ended, or there was an error.
+    drained: bool,
+    working: usize,
+}
+
+impl<I, O, E, F: FnMut() -> Result<Option<I>, E>> Queue<F, O, E> {
+    /// The next item and its number; `None` where there is nothing more to do.
+    fn take(&self, window: usize) -> Option<(u64, Result<I, E>)> {
+        let mut state = self.lock();
+        while !state.drained && state.taken - state.consumed >= window as u64 {
+            state = self.wait(state);
+        }
+        if state.drained {
+            return None;
+        }
+        let item = (state.items)();
+        let number = state.taken;
+        match item.transpose() {
+            None => {
+                state.drained = true;
+                self.changed.notify_all();
+                None
+            }
+            Some(item) => {
+                state.taken += 1;
+                state.drained = item.is_err();
+                Some((number, item))
+            }
+        }
+    }
+}
+
+impl<F, O, E> Queue<F, O, E> {
+    fn put(&self, number: u64, result: Result<O, E>) {
+        let mut state = self.lock();
+        state.drained |= result.is_err();
+        state.results.insert(number, result);
+        self.changed.notify_all();
+    }
+
+    /// The next result in order; `None` at the end, or where a thread has gone without one.
+    fn next_result(&self) -> Option<Result<O, E>> {
+        let mut state = self.lock();
+        loop {
+            let number = state.consumed;
+            if let Some(result) = state.results.remove(&number) {
+                state.consumed += 1;
+                self.changed.notify_all();
+                return Some(result);
+            }
+            let finished = state.drained && state.consumed == state.taken;
+            if finished || state.working == 0 {
+                return None;
+            }
+            state = self.wait(state);
+        }
+    }
+
+    fn drain(&self) {
+        self.lock().drained = true;
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<F, O, E>> {
+        // A panic of `items` is passed on when its thread is joined; until then the counts hold.
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State<F, O, E>>) -> MutexGuard<'a, State<F, O, E>> {
+        self.changed.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// A thread's end, however it comes.
+struct Leaving<'a, F, O, E>(&'a Queue<F, O, E>);
+
+impl<F, O, E> Drop for Leaving<'_, F, O, E> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.working -= 1;
+        state.drained |= thread::panicking();
+        self.0.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+
+    const WIDTH: Width = Width { threads: 4, window: 8 };
+
+    fn numbers(end: u64) -> impl FnMut() -> Result<Option<u64>, String> {
+        let mut numbers = 0..end;
+        move || Ok(numbers.next())
+    }
+
+    /// Later items are done sooner.
+    fn uneven(number: u64) -> u64 {
+        thread::sleep(Duration::from_micros(300 * (7 - number % 8)));
+        number
+    }
+
+    #[test]
+    fn results_come_in_order_and_within_the_window() {
+        let consumed = AtomicU64::new(0);
+        let mut seen = Vec::new();
+        let map = |number| {
+            assert!(number < consumed.load(Ordering::SeqCst) + 9);
+            Ok(uneven(number))
+        };
+        in_order(WIDTH, numbers(200), map, |number| {
+            consumed.fetch_add(1, Ordering::SeqCst);
+            seen.push(number);
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(seen, (0..200).collect::<Vec<_>>());
+        in_order(WIDTH, numbers(0), Ok, |_| -> Result<(), String> { unreachable!() }).unwrap();
+    }
+
+    #[test]
+    fn the_first_error_ends_it() {
+        let run = |items_fail: Option<u64>, map_fails: Option<u64>, consume_fails: Option<u64>| {
+            let mut items = numbers(100);
+            let mut seen = 0;
+            let fail = |at: Option<u64>, number, stage: &str| match at == Some(number) {
+                true => Err(format!("{stage} {number}")),
+                false => Ok(number),
+            };
+            let error = in_order(
+                WIDTH,
+                move || items()?.map(|number| fail(items_fail, number, "items")).transpose(),
+                |number| fail(map_fails, uneven(number), "map"),
+                |number| {
+                    fail(consume_fails, number, "consume")?;
+                    assert_eq!(number, seen);
+                    seen += 1;
+                    Ok(())
+                },
+            );
+            (error, seen)
+        };
+        assert_eq!(run(Some(30), None, None), (Err("items 30".into()), 30));
+        assert_eq!(run(None, Some(31), None), (Err("map 31".into()), 31));
+        assert_eq!(run(None, None, Some(32)), (Err("consume 32".into()), 32));
+        assert_eq!(run(Some(40), Some(20), None), (Err("map 20".into()), 20));
+    }
+
+    #[test]
+    #[should_panic(expected = "a scoped thread panicked")]
+    fn a_panic_is_passed_on() {
+        let map = |number| if number == 5 { panic!("five") } else { Ok(number) };
+        let _ = in_order(WIDTH, numbers(100), map, |_| Ok(()));
+    }
+}
