@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use common::{delta, dump, obvious_delta, open, parse_delta, parse_dump};
 use tempfile::NamedTempFile;
-use thinmeta::testing::{Pool, Shape};
+use thinmeta::testing::{Layout, Pool, Random, Shape};
 
 /// Runs a tool; None, with a printed reason, where it is not installed.
 fn run(name: &str, arguments: &[&str]) -> Option<Output> {
@@ -36,19 +36,9 @@ fn temporary(bytes: &[u8]) -> (NamedTempFile, String) {
     (file, path)
 }
 
-/// Numbers that look random and are the same in every run.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (self.0 >> 33) % limit
-    }
-}
-
 /// A pool with some history: a volume, snapshots of it, and a metadata snapshot half-way.
 fn pool(max_entries: usize, mappings: u64, changes: u64) -> Pool {
-    let mut dice = Dice(max_entries as u64);
+    let mut dice = Random::new(max_entries as u64);
     let mut pool = Pool::new(Shape { max_entries, ..Shape::default() });
     pool.create_with(1, (0..mappings).map(|block| (block + block / 64 * 3, block)));
     for snapshot in 2..6 {
@@ -111,7 +101,7 @@ fn thin_check_tells_a_wrong_count() {
 
 #[test]
 fn what_thin_restore_writes_is_read_as_it_was_written() {
-    let mut dice = Dice(7);
+    let mut dice = Random::new(7);
     let mut xml = String::from(
         "<superblock uuid=\"\" time=\"3\" transaction=\"4\" flags=\"0\" version=\"2\" \
          data_block_size=\"384\" nr_data_blocks=\"40000\">\n",
@@ -164,4 +154,32 @@ fn what_thin_restore_writes_is_read_as_it_was_written() {
     let found = delta(&metadata, 1, 3).unwrap();
     assert_eq!(found, parse_delta(&told, false));
     assert_eq!(found, obvious_delta(&expected[&1].1, &expected[&3].1));
+}
+
+#[test]
+fn volumes_as_in_use_are_sound_in_every_layout() {
+    let mut random = Random::new(1);
+    let mut pool = Pool::new(Shape::default());
+    let blocks = pool.create_volume(1, 100_000, &mut random);
+    assert!((100_000..100_100).contains(&blocks.len()));
+    for (id, runs) in [(2, (0, 1)), (3, (100, 1)), (4, (10, 64))] {
+        pool.snapshot(1, id);
+        pool.write_scattered(id, &blocks, runs, &mut random);
+    }
+    for layout in [Layout::InOrder, Layout::Shuffled(7)] {
+        let image = pool.image_in(layout);
+        let (_file, path) = temporary(&image);
+        if tool("thin_check", &[&path]).is_none() {
+            return;
+        }
+        let metadata = open(&image[..], image.len());
+        assert_eq!(delta(&metadata, 1, 2).unwrap(), []);
+        for target in [3, 4] {
+            let to = target.to_string();
+            let xml = tool("thin_delta", &["--snap1", "1", "--snap2", &to, &path]).unwrap();
+            let extents = delta(&metadata, 1, target).unwrap();
+            assert_eq!(extents, parse_delta(&xml, false));
+            assert!(extents.len() >= 9);
+        }
+    }
 }

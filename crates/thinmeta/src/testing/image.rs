@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::space_map::SpaceMap;
-use super::{Pool, State};
+use super::{Pool, Random, State};
 use crate::block::Page;
 use crate::checksum::{Salt, checksum};
 use crate::disk::{
@@ -94,20 +94,55 @@ impl Image {
     }
 }
 
+/// The order in which nodes lie in an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// That in which they were made.
+    InOrder,
+    /// A random one, the same for the same seed: that of a pool after years.
+    Shuffled(u64),
+}
+
+impl Layout {
+    /// Where each of so many blocks lies; block 0 stays.
+    fn places(self, count: u64) -> Vec<u64> {
+        let mut places: Vec<u64> = (0..count).collect();
+        if let Self::Shuffled(seed) = self {
+            let mut random = Random::new(seed);
+            for last in (2..places.len()).rev() {
+                places.swap(last, 1 + random.below(last as u64) as usize);
+            }
+        }
+        places
+    }
+}
+
 impl Pool {
     /// The whole metadata device, with a little free space at its end.
     pub fn image(&self) -> Vec<u8> {
+        self.image_in(Layout::InOrder)
+    }
+
+    /// The same, its nodes laid out as `layout` says.
+    pub fn image_in(&self, layout: Layout) -> Vec<u8> {
+        let count = 1 + self.arena.nodes().count() as u64;
+        let places = layout.places(count);
+        let place = |block: u64| places[block as usize];
         let mut image = Image { bytes: vec![0; 4096], references: vec![1] };
+        (1..count).for_each(|_| _ = image.allocate());
         let mut data = BTreeMap::new();
         for (block, node) in self.arena.nodes() {
-            assert_eq!(image.allocate(), block);
-            image.references[block as usize] = node.references;
+            image.references[place(block) as usize] = node.references;
             if node.references == 0 {
                 continue;
             }
             let flags = if node.leaf { LEAF_NODE } else { INTERNAL_NODE };
-            let entries = node.keys.iter().copied().zip(&node.values);
-            image.write_node(block, flags, self.shape.max_entries, entries);
+            let children: Vec<_> = match node.leaf {
+                true => node.values.clone(),
+                false => node.values.iter().map(|&child| place(child)).collect(),
+            };
+            let entries = node.keys.iter().copied().zip(&children);
+            image.write_node(place(block), flags, self.shape.max_entries, entries);
             if node.leaf {
                 for value in &node.values {
                     *data.entry(value >> 24).or_insert(0_u32) += 1;
@@ -115,9 +150,9 @@ impl Pool {
             }
         }
 
-        let mut live = self.superblock(&self.state, &mut image);
+        let mut live = self.superblock(&self.state, &place, &mut image);
         if let Some(held) = &self.held {
-            let mut copy = self.superblock(held, &mut image);
+            let mut copy = self.superblock(held, &place, &mut image);
             let block = image.allocate();
             copy.blocknr = block.into();
             live.held_root = block.into();
@@ -131,9 +166,14 @@ impl Pool {
     }
 
     /// A superblock without space maps, and the trees of devices that it refers to.
-    fn superblock(&self, state: &State, image: &mut Image) -> ThinDiskSuperblock {
+    fn superblock(
+        &self,
+        state: &State,
+        place: &impl Fn(u64) -> u64,
+        image: &mut Image,
+    ) -> ThinDiskSuperblock {
         let roots: Vec<_> =
-            state.devices.iter().map(|(&id, device)| (id.into(), device.root)).collect();
+            state.devices.iter().map(|(&id, device)| (id.into(), place(device.root))).collect();
         let details: Vec<_> = state
             .devices
             .iter()

@@ -6,6 +6,7 @@
 //! blocks that a test has damaged a valid checksum again.
 #![allow(clippy::arithmetic_side_effects)] // numbers made here, not read from a disk
 
+mod history;
 mod image;
 mod space_map;
 mod tree;
@@ -14,7 +15,8 @@ use std::collections::BTreeMap;
 
 use tree::Arena;
 
-pub use image::{reseal_node, reseal_superblock};
+pub use history::Random;
+pub use image::{Layout, reseal_node, reseal_superblock};
 
 /// The dimensions of a [`Pool`].
 #[derive(Clone, Debug)]
@@ -155,7 +157,7 @@ impl Pool {
         }
     }
 
-    /// The metadata block in which a device's mapping tree begins.
+    /// The metadata block in which a device's mapping tree begins, where nodes lie in order.
     pub fn root(&self, id: u32) -> u64 {
         self.state.devices[&id].root
     }
