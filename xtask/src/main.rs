@@ -2,6 +2,7 @@
 //!
 //! Messages go to standard error, each behind `xtask:`; standard output is what a task makes.
 
+mod bench;
 mod cargo;
 mod demo;
 mod deny;
@@ -32,6 +33,15 @@ enum Task {
     },
     /// Run the README's example in a guest, and compare the two sums
     Demo,
+    /// Measure against what a user would run instead, and write docs/benchmarks.md
+    Bench {
+        /// How often each command is measured
+        #[arg(long, default_value = "5", value_parser = clap::value_parser!(u32).range(5..))]
+        runs: u32,
+        /// The mappings of the volume in the metadata benchmark
+        #[arg(long, default_value = "16000000")]
+        mappings: u64,
+    },
     /// A shell in a guest with two volume groups
     Guest {
         /// Run this bash script, and not a shell
@@ -61,6 +71,7 @@ fn run(task: Task) -> Result<()> {
     match task {
         Task::Test { filter } => test::run(filter.as_deref()),
         Task::Demo => demo::run(),
+        Task::Bench { runs, mappings } => bench::run(runs, mappings),
         Task::Guest { script } => guest::run(script.as_deref()),
         Task::Man { dir } => man::write(&dir),
         Task::Deny => deny::run(),
