@@ -20,14 +20,19 @@ pub struct Interrupt {
 struct Interrupted(&'static str);
 
 impl Interrupt {
-    /// Catches the signals from now on.
+    /// Catches the signals from now on. One that was ignored when the program started, as nohup(1)
+    /// has it, stays ignored.
     ///
     /// # Errors
     /// Where the system refuses to.
     pub fn catch_signals() -> io::Result<Self> {
         let interrupt = Self::default();
+        let ignored = ignored_signals(&std::fs::read_to_string("/proc/self/status")?);
         for signal in [SIGINT, SIGTERM, SIGHUP] {
             let number = signal.unsigned_abs() as usize;
+            if ignored & 1 << (number - 1) != 0 {
+                continue;
+            }
             signal_hook::flag::register_usize(signal, Arc::clone(&interrupt.signal), number)?;
         }
         Ok(interrupt)
@@ -54,6 +59,13 @@ impl Interrupt {
     }
 }
 
+/// The signals that are ignored, as bits of which the lowest is signal 1 (proc_pid_status(5),
+/// SigIgn); none where the text does not say.
+fn ignored_signals(status: &str) -> u64 {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
+
 /// A source of bytes whose reads fail once a signal has come.
 pub struct Interruptible<'a, R> {
     /// The source.
@@ -70,5 +82,21 @@ impl<R: ReadAt> ReadAt for Interruptible<'_, R> {
 
     fn will_read(&self, offset: u64, length: usize) {
         self.source.will_read(offset, length);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mask_of_ignored_signals_is_hexadecimal() {
+        let status = "Name:\tlvdiff\nSigBlk:\t0000000000000002\nSigIgn:\t0000000000001001\n";
+        assert_eq!(
+            ignored_signals(status),
+            1 << (SIGHUP - 1) | 1 << (signal_hook::consts::SIGPIPE - 1)
+        );
+        assert_eq!(ignored_signals("SigIgn:\tffffffffffffffff\n"), u64::MAX);
+        assert_eq!(ignored_signals("Name:\tlvdiff\n"), 0);
     }
 }

@@ -15,10 +15,10 @@ pub struct Verbosity {
 
 /// Begins to log in the name of `program`.
 pub(crate) fn init(program: &'static str, verbosity: Verbosity) {
-    let level = match verbosity.verbose {
-        0 => LevelFilter::Warn,
-        1 => LevelFilter::Info,
-        2 => LevelFilter::Debug,
+    let level = match (verbosity.quiet, verbosity.verbose) {
+        (true, _) | (_, 0) => LevelFilter::Warn,
+        (_, 1) => LevelFilter::Info,
+        (_, 2) => LevelFilter::Debug,
         _ => LevelFilter::Trace,
     };
     env_logger::Builder::new()

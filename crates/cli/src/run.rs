@@ -1,5 +1,7 @@
 //! [`run`]: the frame of both programs.
 
+use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use crate::{Interrupt, Verbosity, exit_code, logging};
@@ -11,11 +13,16 @@ pub fn run(
     work: impl FnOnce(&Interrupt) -> anyhow::Result<()>,
 ) -> ExitCode {
     logging::init(program, verbosity);
-    let done = Interrupt::catch_signals().map_err(Into::into).and_then(|signals| work(&signals));
+    let done = Interrupt::catch_signals().map_err(Into::into).and_then(|signals| {
+        // What `work` held is gone after a panic, its guards undone; nothing of it is used again.
+        catch_unwind(AssertUnwindSafe(|| work(&signals)))
+            .unwrap_or_else(|_| Err(anyhow::anyhow!("this is a bug; see the line above")))
+    });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{program}: {error:#}");
+            // Where nobody reads it, the exit code still says it.
+            let _ = writeln!(io::stderr(), "{program}: {error:#}");
             ExitCode::from(exit_code(&error))
         }
     }

@@ -2,10 +2,14 @@
 //!
 //! LVM makes snapshots with "activation skipped" by default, so most bases are inactive. Two runs
 //! can need the same one: they share a lock on it, and the last of them puts it back as it was.
+//!
+//! The lock file says which activation is ours, by what no later one has. A volume that somebody
+//! deactivated after a run was killed, and activated again, is his: it stays active.
 
 use std::path::Path;
 
 use crate::error::Result;
+use crate::instance::{Instance, boot_id};
 use crate::lock::{Joined, KeepWaiting, LockFile, pause};
 use crate::{DeviceMapper, LogicalVolume, command};
 
@@ -14,9 +18,9 @@ pub struct Activation {
     volume: String,
     /// Shared by all runs of ours that need the volume; none where it was active before them.
     lock: Option<LockFile>,
+    /// The device that is to go; none where there was none to be seen yet.
+    instance: Option<Instance>,
 }
-
-const ACTIVATED: &str = "activated for the time of a run\n";
 
 impl Activation {
     /// Makes the volume active, if it is not.
@@ -29,28 +33,41 @@ impl Activation {
         keep_waiting: KeepWaiting<'_>,
     ) -> Result<Self> {
         let object = format!("{}.active", volume.dm_name);
-        let is_active = || Ok(dm.device(&volume.dm_name)?.is_some());
-        let guard = |lock| Self { volume: volume.full_name(), lock };
+        let boot = boot_id()?;
+        let now = || match dm.device(&volume.dm_name)? {
+            Some(device) => Instance::now(device.number),
+            None => Ok(None),
+        };
+        let guard = |lock, instance| Self { volume: volume.full_name(), lock, instance };
         loop {
             match LockFile::join(&object)? {
                 Joined::Alone(lock) => {
-                    // An active volume with a record was left so by a run that was killed: it is
-                    // taken over, and deactivated at the end.
-                    let active = is_active()?;
-                    if active && lock.record()? != ACTIVATED {
-                        lock.remove();
-                        return Ok(guard(None));
+                    let instance = now()?;
+                    if let Some(instance) = &instance {
+                        let record = lock.record()?;
+                        if !was_left_by_a_run(&record, instance, &boot) {
+                            if !record.is_empty() {
+                                log::info!(
+                                    "{} stays active: not known to be a run's that was killed",
+                                    volume.full_name()
+                                );
+                            }
+                            lock.remove();
+                            return Ok(guard(None, None));
+                        }
                     }
-                    let mut guard = guard(Some(lock));
-                    if guard.begin(active)? && is_active()? {
+                    let mut guard = guard(Some(lock), instance);
+                    if guard.begin(&boot, now)? && guard.instance == now()? {
                         return Ok(guard);
                     }
                     // Another run came in between, and may have deactivated it: look again.
                     guard.lock = None;
                 }
                 Joined::Shared(lock) => {
-                    if lock.record()? == ACTIVATED && is_active()? {
-                        return Ok(guard(Some(lock)));
+                    if let Some(instance) = now()?
+                        && lock.record()? == activated(&instance)
+                    {
+                        return Ok(guard(Some(lock), Some(instance)));
                     }
                 }
                 Joined::Busy => {}
@@ -59,23 +76,30 @@ impl Activation {
         }
     }
 
-    /// Activates the volume, records it, and lets other runs share. False where the lock was lost.
-    fn begin(&self, active: bool) -> Result<bool> {
+    /// Activates the volume, records it, and lets other runs share. False where the lock was lost,
+    /// or the volume was deactivated at once.
+    fn begin(&mut self, boot: &str, now: impl Fn() -> Result<Option<Instance>>) -> Result<bool> {
         let Some(lock) = &self.lock else { return Ok(true) };
-        if !active {
-            lock.set_record(ACTIVATED)?;
+        if self.instance.is_none() {
+            lock.set_record(&asked(boot))?;
             // -K: also where activation is skipped by default.
-            command::run("lvchange", &["-ay", "-K", &self.volume])?;
+            let done = command::run("lvchange", &["-ay", "-K", &self.volume]);
+            // Whatever a command that failed has made goes, too.
+            self.instance = now()?;
+            done?;
         }
+        let Some(instance) = &self.instance else { return Ok(false) };
+        lock.set_record(&activated(instance))?;
         Ok(lock.share()? && lock.is_current())
     }
 
     /// Puts the volume back as it was, unless another run of ours still needs it.
     ///
     /// # Errors
-    /// Where LVM fails to do it: somebody else has opened it meanwhile.
-    pub fn release(mut self) -> Result<()> {
-        self.undo()
+    /// None at present. A volume that cannot be deactivated (somebody else has opened it
+    /// meanwhile) makes nothing wrong that was read from it: it stays active, and a warning says so.
+    pub fn release(self) -> Result<()> {
+        Ok(())
     }
 
     fn undo(&mut self) -> Result<()> {
@@ -83,16 +107,65 @@ impl Activation {
         if !lock.try_exclusive()? || !lock.is_current() {
             return Ok(()); // the one that shares it will do it
         }
-        let deactivated = command::run("lvchange", &["-an", &self.volume]);
+        let done = self.deactivate();
         lock.remove();
-        deactivated.map(|_| ())
+        done
+    }
+
+    fn deactivate(&self) -> Result<()> {
+        let Some(instance) = &self.instance else { return Ok(()) };
+        if Instance::now(instance.number())?.as_ref() != Some(instance) {
+            return Ok(()); // it is gone, or somebody else has activated it since
+        }
+        command::run("lvchange", &["-an", &self.volume]).map(|_| ())
     }
 }
 
 impl Drop for Activation {
     fn drop(&mut self) {
         if let Err(error) = self.undo() {
-            log::error!("{} stays active: {error}", self.volume);
+            log::warn!(
+                "{} stays active: {error}; `lvchange -an {}` deactivates it",
+                self.volume,
+                self.volume
+            );
         }
+    }
+}
+
+/// The record before LVM is asked: a run that is killed leaves the command running, and cannot see
+/// any more what it made.
+fn asked(boot: &str) -> String {
+    format!("activating for the time of a run: boot {boot}\n")
+}
+
+fn activated(instance: &Instance) -> String {
+    format!("activated for the time of a run: {instance}\n")
+}
+
+/// Whether a record that nobody holds speaks of this activation. Where the kernel cannot tell it
+/// from another one it counts as somebody's.
+fn was_left_by_a_run(record: &str, instance: &Instance, boot: &str) -> bool {
+    record == asked(boot) || (instance.is_unique() && record == activated(instance))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::DeviceNumber;
+
+    #[test]
+    fn only_the_very_activation_of_the_record_is_taken_over() {
+        let instance =
+            |sequence| Instance::example(DeviceNumber { major: 254, minor: 5 }, sequence);
+        let ours = instance(Some(12));
+        let record = activated(&ours);
+        assert!(was_left_by_a_run(&record, &ours, "b0"));
+        assert!(!was_left_by_a_run(&record, &instance(Some(13)), "b0"));
+        assert!(!was_left_by_a_run("", &ours, "b0"));
+        let unknown = instance(None);
+        assert!(!was_left_by_a_run(&activated(&unknown), &unknown, "b0"));
+        assert!(was_left_by_a_run(&asked("b0"), &ours, "b0"));
+        assert!(!was_left_by_a_run(&asked("b1"), &ours, "b0"));
     }
 }

@@ -14,7 +14,7 @@ pub(crate) fn run(program: &str, arguments: &[&str]) -> Result<Vec<u8>> {
     log::debug!("{program} {}", arguments.join(" "));
     let output = Command::new(program)
         .args(arguments)
-        .env("PATH", search_path())
+        .env("PATH", search_path(&std::env::var("PATH").unwrap_or_default()))
         .env("LC_ALL", "C")
         .env("LVM_SUPPRESS_FD_WARNINGS", "1")
         .stdin(Stdio::null())
@@ -36,8 +36,21 @@ pub(crate) fn run(program: &str, arguments: &[&str]) -> Result<Vec<u8>> {
     Err(Error::Command { command: format!("{program} {}", arguments.join(" ")), message })
 }
 
-/// LVM's commands lie in sbin, which is not on everybody's path.
-fn search_path() -> String {
-    let path = std::env::var("PATH").unwrap_or_default();
-    format!("{path}:/usr/local/sbin:/usr/sbin:/sbin")
+/// LVM's commands lie in sbin, which is not on everybody's path. They never lie in the current
+/// folder, which is what an empty or relative element means: root must not run what lies there.
+fn search_path(path: &str) -> String {
+    let folders = path.split(':').filter(|folder| folder.starts_with('/'));
+    let folders: Vec<_> = folders.chain(["/usr/local/sbin", "/usr/sbin", "/sbin"]).collect();
+    folders.join(":")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_current_folder_is_never_searched() {
+        assert_eq!(search_path(""), "/usr/local/sbin:/usr/sbin:/sbin");
+        assert_eq!(search_path(":/bin::.:x:"), "/bin:/usr/local/sbin:/usr/sbin:/sbin");
+    }
 }

@@ -40,13 +40,17 @@ impl DeviceNumber {
         }
     }
 
+    /// Its folder in sysfs.
+    pub(crate) fn sysfs(self) -> PathBuf {
+        PathBuf::from(format!("/sys/dev/block/{self}"))
+    }
+
     /// Its node under /dev, as the kernel (not udev, not LVM) names it.
     ///
     /// # Errors
     /// Where sysfs has no such device.
     pub fn node(self) -> Result<PathBuf> {
-        let path = format!("/sys/dev/block/{self}/uevent");
-        let uevent = std::fs::read_to_string(&path)
+        let uevent = std::fs::read_to_string(self.sysfs().join("uevent"))
             .map_err(|error| Error::Io(format!("there is no block device {self}"), error))?;
         uevent
             .lines()
@@ -57,7 +61,7 @@ impl DeviceNumber {
 
     /// Device-mapper's name of it; none where it is not a device-mapper device.
     pub(crate) fn dm_name(self) -> Option<String> {
-        let name = std::fs::read_to_string(format!("/sys/dev/block/{self}/dm/name")).ok()?;
+        let name = std::fs::read_to_string(self.sysfs().join("dm/name")).ok()?;
         Some(name.trim_end().into())
     }
 }

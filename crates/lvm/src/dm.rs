@@ -86,6 +86,15 @@ impl DeviceMapper {
         self.only_target(name, kind, "read the table of", STATUS_TABLE)
     }
 
+    /// The only line of the device's table; `None` where its targets are not one of type `kind`.
+    pub(crate) fn table_of_kind(&self, name: &str, kind: &str) -> Result<Option<String>> {
+        let targets = self.targets(name, "read the table of", STATUS_TABLE)?;
+        Ok(match targets.as_slice() {
+            [target] if target.kind == kind => Some(target.text.clone()),
+            _ => None,
+        })
+    }
+
     /// The only line of the device's status, which must be of the target type `kind`.
     pub(crate) fn status(&self, name: &str, kind: &'static str) -> Result<String> {
         self.only_target(name, kind, "read the status of", 0)
@@ -108,8 +117,7 @@ impl DeviceMapper {
         action: &'static str,
         flags: u32,
     ) -> Result<String> {
-        let answer = self.call(Request::TableStatus, action, Address::Name(name), flags, &[])?;
-        let targets = targets(&answer)?;
+        let targets = self.targets(name, action, flags)?;
         match targets.as_slice() {
             [target] if target.kind == kind => Ok(target.text.clone()),
             _ => {
@@ -120,6 +128,11 @@ impl DeviceMapper {
                 )))
             }
         }
+    }
+
+    fn targets(&self, name: &str, action: &'static str, flags: u32) -> Result<Vec<Target>> {
+        let answer = self.call(Request::TableStatus, action, Address::Name(name), flags, &[])?;
+        targets(&answer)
     }
 
     /// One ioctl, with a buffer that grows until the answer fits.

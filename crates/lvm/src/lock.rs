@@ -64,6 +64,21 @@ impl LockFile {
         Self::try_at(&path_of(object))
     }
 
+    /// The objects whose names begin so and that have a lock file.
+    pub(crate) fn objects(begin: &str) -> Result<Vec<String>> {
+        let error = |error| Error::Io(format!("lock files in {FOLDER}"), error);
+        let mut objects = Vec::new();
+        for entry in std::fs::read_dir(FOLDER).map_err(error)? {
+            let name = entry.map_err(error)?.file_name();
+            let object = name
+                .to_str()
+                .and_then(|name| name.strip_prefix("lvdiff.")?.strip_suffix(".lock"))
+                .filter(|object| object.starts_with(begin));
+            objects.extend(object.map(Into::into));
+        }
+        Ok(objects)
+    }
+
     /// Takes the lock on `object` alone if nobody has it, else shares it if the others do.
     pub(crate) fn join(object: &str) -> Result<Joined> {
         let path = path_of(object);
@@ -171,24 +186,45 @@ fn path_of(object: &str) -> PathBuf {
 /// that is not ours alone, is refused.
 fn open(path: &Path) -> Result<File> {
     let error = |error| Error::Io(format!("lock file {}", path.display()), error);
-    let file = OpenOptions::new()
+    let is_root = nix::unistd::geteuid().is_root();
+    let opened = OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
         .mode(0o600)
         .custom_flags(OFlag::O_NOFOLLOW.bits())
-        .open(path)
-        .map_err(error)?;
+        .open(path);
+    let file = match opened {
+        Err(denied) if denied.kind() == io::ErrorKind::PermissionDenied => {
+            return Err(refused(path, denied, is_root, path.symlink_metadata().is_ok()));
+        }
+        opened => opened.map_err(error)?,
+    };
     let metadata = file.metadata().map_err(error)?;
     let ours = metadata.is_file() && metadata.uid() == nix::unistd::geteuid().as_raw();
     if !ours || metadata.nlink() > 1 {
-        return Err(Error::State(format!(
-            "{} is not a file that a run of ours made; look who made it, and remove it",
-            path.display()
-        )));
+        return Err(not_ours(path));
     }
     Ok(file)
+}
+
+/// Why a lock file was refused to us. In a folder that is anybody's to write, the kernel refuses
+/// even root a file that another user made there (kernel: Documentation/admin-guide/sysctl/fs.rst,
+/// protected_regular).
+fn refused(path: &Path, error: io::Error, is_root: bool, exists: bool) -> Error {
+    match (is_root, exists) {
+        (false, _) => Error::NeedsRoot(format!("lock file {}", path.display())),
+        (true, true) => not_ours(path),
+        (true, false) => Error::Io(format!("lock file {}", path.display()), error),
+    }
+}
+
+fn not_ours(path: &Path) -> Error {
+    Error::State(format!(
+        "{} is not a file that a run of ours made; look who made it, and remove it",
+        path.display()
+    ))
 }
 
 #[cfg(test)]
@@ -223,6 +259,16 @@ mod tests {
         assert!(!first.try_exclusive().unwrap());
         // The first gave its share up by trying.
         assert!(second.try_exclusive().unwrap());
+    }
+
+    #[test]
+    fn a_refusal_says_who_must_act() {
+        let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
+        let refused =
+            |is_root, exists| refused(Path::new("/lock"), denied(), is_root, exists).to_string();
+        assert!(refused(false, true).contains("needs root"));
+        assert!(refused(true, true).contains("/lock is not a file that a run of ours made"));
+        assert_eq!(refused(true, false), "lock file /lock");
     }
 
     #[test]

@@ -1,19 +1,22 @@
 //! [`MetadataSnapshot`]: a pool's metadata, frozen for the time of a walk.
 //!
 //! A pool has one at most. It freezes mappings, not data, and the pool goes on meanwhile. The
-//! kernel keeps it when its maker is gone, even across a reboot, so the lock file records it.
+//! kernel keeps it when its maker is gone, so the lock file records it. It even stays across a
+//! reboot, which the lock file does not: from then on it counts as somebody else's.
 
 use nix::errno::Errno;
 
 use crate::dm::is;
 use crate::error::Result;
+use crate::instance::boot_id;
 use crate::lock::{KeepWaiting, LockFile};
+use crate::metadata_record::MetadataRecord;
 use crate::{DeviceMapper, Error, PoolDevice, PoolMode};
 
 /// A reserved metadata snapshot, and the lock that keeps other runs of ours from the pool's.
 pub struct MetadataSnapshot<'a> {
     dm: &'a DeviceMapper,
-    pool: String,
+    pool: PoolDevice,
     root: u64,
     /// None once it has been released.
     lock: Option<LockFile>,
@@ -27,11 +30,6 @@ pub enum Reserve {
     /// It is released, whoever holds it.
     EvenIfHeld,
 }
-
-/// What the lock file says before the kernel has been asked: should this run be killed right after
-/// the kernel has done it, then the next one still knows whose the metadata snapshot is.
-const ASKED: &str = "reserving a metadata snapshot\n";
-const HELD: &str = "metadata snapshot held at block ";
 
 impl<'a> MetadataSnapshot<'a> {
     /// Waits for the pool's lock and reserves the metadata snapshot.
@@ -48,6 +46,9 @@ impl<'a> MetadataSnapshot<'a> {
         let lock = LockFile::wait(&pool.name, keep_waiting)?;
         let status = pool.status(dm)?;
         if status.needs_check || status.mode == PoolMode::ReadOnly {
+            if status.held_root.is_none() {
+                lock.remove();
+            }
             let why = if status.needs_check { "needs a check" } else { "is read-only" };
             return Err(Error::State(format!(
                 "pool {} {why}, and allows no metadata snapshot; see `dmsetup status {}` and \
@@ -55,19 +56,21 @@ impl<'a> MetadataSnapshot<'a> {
                 pool.name, pool.name
             )));
         }
+        let boot = boot_id()?;
         if let Some(root) = status.held_root {
-            let record = lock.record()?;
-            if how == Reserve::IfFree && record != ASKED && record != format!("{HELD}{root}\n") {
+            let record = lock.record()?.parse::<MetadataRecord>();
+            let left_by_a_run = record.is_ok_and(|record| record.is_of(root, &status, &boot));
+            if how == Reserve::IfFree && !left_by_a_run {
                 // The file says nothing that anybody needs.
                 lock.remove();
                 return Err(Error::MetadataSnapshotHeld { pool: pool.name.clone(), root });
             }
-            let whose =
-                if how == Reserve::IfFree { "left by a run that was killed" } else { "found" };
+            let whose = if left_by_a_run { "left by a run that was killed" } else { "found" };
             log::warn!("releasing the metadata snapshot of pool {}, {whose}", pool.name);
             dm.message(&pool.name, "release_metadata_snap")?;
         }
-        lock.set_record(ASKED)?;
+        let mut record = MetadataRecord { root: None, transaction: status.transaction, boot };
+        lock.set_record(&record.to_string())?;
         if let Err(error) = dm.message(&pool.name, "reserve_metadata_snap") {
             lock.remove();
             return Err(match &error {
@@ -78,13 +81,16 @@ impl<'a> MetadataSnapshot<'a> {
                 _ => error,
             });
         }
+        // Where the status cannot be read any more, the record stays for the next run.
+        let Some(root) = pool.status(dm)?.held_root else {
+            lock.remove();
+            return Err(released_by_another(pool));
+        };
         // From here on, every way out releases it.
-        let mut snapshot = Self { dm, pool: pool.name.clone(), root: 0, lock: Some(lock) };
-        snapshot.root = pool.status(dm)?.held_root.ok_or_else(|| {
-            Error::State(format!("the metadata snapshot of pool {} was released", pool.name))
-        })?;
+        let snapshot = Self { dm, pool: pool.clone(), root, lock: Some(lock) };
         if let Some(lock) = &snapshot.lock {
-            lock.set_record(&format!("{HELD}{}\n", snapshot.root))?;
+            record.root = Some(root);
+            lock.set_record(&record.to_string())?;
         }
         Ok(snapshot)
     }
@@ -97,8 +103,8 @@ impl<'a> MetadataSnapshot<'a> {
     /// Gives the metadata snapshot back to the kernel.
     ///
     /// # Errors
-    /// [`Error::Dm`] where the kernel refuses: somebody else released it meanwhile, and what was
-    /// read through it cannot be trusted.
+    /// [`Error::State`] where somebody else released it meanwhile: what was read through it cannot
+    /// be trusted. [`Error::Dm`] where the kernel refuses.
     pub fn release(mut self) -> Result<()> {
         self.undo()
     }
@@ -106,7 +112,12 @@ impl<'a> MetadataSnapshot<'a> {
     /// Releases it once, however often it is called.
     fn undo(&mut self) -> Result<()> {
         let Some(lock) = self.lock.take() else { return Ok(()) };
-        let released = self.dm.message(&self.pool, "release_metadata_snap");
+        // The one that is held by now, if any, may be another program's.
+        if self.pool.status(self.dm)?.held_root != Some(self.root) {
+            lock.remove();
+            return Err(released_by_another(&self.pool));
+        }
+        let released = self.dm.message(&self.pool.name, "release_metadata_snap");
         match &released {
             Err(Error::Dm { source, .. }) if !is(source, Errno::EINVAL) => {
                 // Still held: the record stays for the next run.
@@ -120,7 +131,14 @@ impl<'a> MetadataSnapshot<'a> {
 impl Drop for MetadataSnapshot<'_> {
     fn drop(&mut self) {
         if let Err(error) = self.undo() {
-            log::error!("the metadata snapshot of pool {}: {error}", self.pool);
+            log::error!("the metadata snapshot of pool {}: {error}", self.pool.name);
         }
     }
+}
+
+fn released_by_another(pool: &PoolDevice) -> Error {
+    Error::State(format!(
+        "the metadata snapshot of pool {} was released by somebody else while it was read",
+        pool.name
+    ))
 }

@@ -126,7 +126,10 @@ impl VolumeName {
 
     /// Any other path of a volume's device node.
     fn from_node(path: &str) -> Result<Option<Self>> {
-        let metadata = std::fs::metadata(path).map_err(|error| Error::Io(path.into(), error))?;
+        let metadata = match std::fs::metadata(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            metadata => metadata.map_err(|error| Error::Io(path.into(), error))?,
+        };
         if !metadata.file_type().is_block_device() {
             return Ok(None);
         }
@@ -152,7 +155,7 @@ pub fn check_new_name(name: &str, group: &str, volumes: &[LogicalVolume]) -> Res
         return refused("letters, digits and + _ . - make a name, and no hyphen begins it".into());
     }
     let doubled = name.matches('-').count() + group.matches('-').count();
-    if name.len() + group.len() + doubled + 1 > 127 {
+    if name.len() + group.len() + doubled + 1 > 125 {
         return refused("it is too long".into());
     }
     if let Some(word) = RESERVED_BEGINNINGS.iter().find(|word| name.starts_with(**word)) {

@@ -33,6 +33,11 @@ pub struct LogicalVolume {
 const FIELDS: &str = "vg_name,lv_name,lv_uuid,lv_size,segtype,pool_lv,thin_id,chunk_size,\
                       lv_dm_path,lv_tags";
 
+/// The report's form, whatever lvm.conf says of it: with compact output, fields that are empty are
+/// left out.
+const FORM: &str = r#"report { compact_output=0 compact_output_cols="" list_item_separator=","
+    prefixes=0 headings=1 columns_as_rows=0 buffered=1 } log { report_command_log=0 }"#;
+
 /// One row of the report, all text.
 #[derive(Deserialize)]
 struct Row {
@@ -66,7 +71,17 @@ impl LogicalVolume {
     pub fn list() -> Result<Vec<Self>> {
         Self::from_json(&command::run(
             "lvs",
-            &["--reportformat", "json", "--units", "b", "--nosuffix", "-o", FIELDS],
+            &[
+                "--config",
+                FORM,
+                "--reportformat",
+                "json",
+                "--units",
+                "b",
+                "--nosuffix",
+                "-o",
+                FIELDS,
+            ],
         )?)
     }
 

@@ -76,6 +76,8 @@ pub enum PoolMode {
 /// A thin pool's status line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolStatus {
+    /// The transaction id: LVM counts its changes to the pool with it.
+    pub transaction: u64,
     /// Metadata blocks in use, and all of them.
     pub metadata_blocks: (u64, u64),
     /// Chunks in use, and all of them.
@@ -84,6 +86,8 @@ pub struct PoolStatus {
     pub held_root: Option<u64>,
     /// What the pool allows.
     pub mode: PoolMode,
+    /// True where the pool unmaps nothing: a discard fails.
+    pub ignores_discards: bool,
     /// True where the kernel wants the metadata checked (thin_check) first.
     pub needs_check: bool,
 }
@@ -113,10 +117,12 @@ impl FromStr for PoolStatus {
                 root => Some(root.parse().ok()?),
             };
             Some(Self {
+                transaction: fields.first()?.parse().ok()?,
                 metadata_blocks: share(fields.get(1)?)?,
                 chunks: share(fields.get(2)?)?,
                 held_root,
                 mode,
+                ignores_discards: fields.contains(&"ignore_discard"),
                 needs_check: fields.contains(&"needs_check"),
             })
         };
@@ -147,10 +153,14 @@ mod tests {
     fn status_as_the_kernel_writes_it() {
         let line = "3 12/1024 21/4096 - rw discard_passdown queue_if_no_space - 1024 ";
         let status: PoolStatus = line.parse().unwrap();
-        assert_eq!(status.metadata_blocks, (12, 1024));
+        assert_eq!((status.transaction, status.metadata_blocks), (3, (12, 1024)));
         assert_eq!(status.chunks, (21, 4096));
         assert_eq!((status.held_root, status.mode), (None, PoolMode::ReadWrite));
-        assert!(!status.needs_check);
+        assert!(!status.needs_check && !status.ignores_discards);
+        for (word, ignores) in [("ignore_discard", true), ("no_discard_passdown", false)] {
+            let status: PoolStatus = line.replace("discard_passdown", word).parse().unwrap();
+            assert_eq!(status.ignores_discards, ignores, "{word}");
+        }
         let held = line.replace(" - rw", " 71 out_of_data_space");
         let held: PoolStatus = held.replace(" - 1024", " needs_check 1024").parse().unwrap();
         assert_eq!((held.held_root, held.mode), (Some(71), PoolMode::OutOfDataSpace));

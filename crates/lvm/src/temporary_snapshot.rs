@@ -112,8 +112,11 @@ impl TemporarySnapshot {
 
     /// Removes from `volumes` what runs left behind that were killed, and from LVM.
     ///
+    /// One that cannot be removed, because another program has it open, say, stays in both, and a
+    /// warning names it: it is in no other run's way.
+    ///
     /// # Errors
-    /// Where LVM fails to remove one.
+    /// Where the folder of the lock files cannot be read.
     pub fn remove_leftovers(volumes: &mut Vec<LogicalVolume>, group: &str) -> Result<()> {
         let mut leftovers = Vec::new();
         for volume in volumes.iter().filter(|volume| volume.group == group) {
@@ -121,16 +124,16 @@ impl TemporarySnapshot {
             if !ours {
                 continue;
             }
-            let Some(lock) = LockFile::try_now(&lock_object(&volume.group, &volume.name))? else {
-                continue; // a run is at work on it
-            };
-            log::warn!("removing {}, left by a run that was killed", volume.full_name());
-            remove(volume)?;
-            lock.remove();
-            leftovers.push(volume.uuid.clone());
+            match remove_leftover(volume) {
+                Ok(true) => leftovers.push(volume.uuid.clone()),
+                Ok(false) => {}
+                Err(error) => {
+                    log::warn!("{} could not be removed: {error}", volume.full_name());
+                }
+            }
         }
         volumes.retain(|volume| !leftovers.contains(&volume.uuid));
-        Ok(())
+        remove_stale_locks(volumes, group)
     }
 }
 
@@ -144,6 +147,34 @@ impl Drop for TemporarySnapshot {
 
 fn lock_object(group: &str, name: &str) -> String {
     format!("{group}.{name}")
+}
+
+/// Removes the lock files of temporary volumes that were never made, or that are somebody's under
+/// another name by now: a run can be killed right before and right after.
+fn remove_stale_locks(volumes: &[LogicalVolume], group: &str) -> Result<()> {
+    let is_there = |object: &str| {
+        let of = |volume: &LogicalVolume| lock_object(&volume.group, &volume.name) == object;
+        volumes.iter().any(of)
+    };
+    for object in LockFile::objects(&lock_object(group, PREFIX))? {
+        if !is_there(&object)
+            && let Some(lock) = LockFile::try_now(&object)?
+        {
+            lock.remove();
+        }
+    }
+    Ok(())
+}
+
+/// Removes a volume that a killed run left; false where a run is at work on it.
+fn remove_leftover(volume: &LogicalVolume) -> Result<bool> {
+    let Some(lock) = LockFile::try_now(&lock_object(&volume.group, &volume.name))? else {
+        return Ok(false);
+    };
+    log::warn!("removing {}, left by a run that was killed", volume.full_name());
+    remove(volume)?;
+    lock.remove();
+    Ok(true)
 }
 
 /// Removes a volume. One that is not there (because making it failed) is as good as removed.

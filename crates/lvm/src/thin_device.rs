@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::error::Result;
 use crate::{
     DeviceMapper, DeviceNumber, DeviceStatus, Error, LogicalVolume, PoolStatus, PoolTable,
-    ThinTable,
+    ThinTable, WriteCount,
 };
 
 /// An active thin volume.
@@ -48,6 +48,19 @@ impl ThinDevice {
         Ok(Self { device, table })
     }
 
+    /// The thin volume that has this number; `None` where it is another kind of block device.
+    ///
+    /// # Errors
+    /// [`Error::Dm`], or where the kernel's answer is not understood.
+    pub fn find_by_number(dm: &DeviceMapper, number: DeviceNumber) -> Result<Option<Self>> {
+        if number.dm_name().is_none() {
+            return Ok(None);
+        }
+        let device = dm.device_by_number(number)?;
+        let Some(table) = dm.table_of_kind(&device.name, "thin")? else { return Ok(None) };
+        Ok(Some(Self { device, table: table.parse()? }))
+    }
+
     /// The pool that the volume is in.
     ///
     /// # Errors
@@ -66,15 +79,27 @@ impl ThinDevice {
         self.device.number.node()
     }
 
-    /// True where somebody holds the device open and may write to it: it is open, and not only by
-    /// read-only mounts.
+    /// True where somebody holds the device open and may write to it: it is open, and not only once,
+    /// by a file system that is mounted read-only.
     pub fn may_be_written(&self) -> bool {
-        if self.device.read_only || self.device.open_count <= 0 {
-            return false;
-        }
         let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-        !only_read_only_mounts(&mounts, self.device.number)
+        may_be_written(&self.device, &mounts)
     }
+
+    /// What has been written to the device since it exists; `None` where the kernel does not count.
+    ///
+    /// Two of them that differ say that somebody wrote meanwhile.
+    pub fn writes(&self) -> Option<WriteCount> {
+        WriteCount::of(self.device.number)
+    }
+}
+
+fn may_be_written(device: &DeviceStatus, mountinfo: &str) -> bool {
+    if device.read_only || device.open_count <= 0 {
+        return false;
+    }
+    // All mounts of a file system together have its device open once; whoever else has may write.
+    device.open_count > 1 || !only_read_only_mounts(mountinfo, device.number)
 }
 
 /// Whether the device is mounted, and by all its mounts' super block options read-only
@@ -122,5 +147,21 @@ mod tests {
         assert!(!only_read_only_mounts(&line("254:50", "ro"), number));
         let both = line("254:5", "ro") + &line("254:5", "rw");
         assert!(!only_read_only_mounts(&both, number));
+    }
+
+    #[test]
+    fn a_read_only_mount_excuses_itself_alone() {
+        let mounts = "36 35 254:5 / /mnt ro - ext4 /dev/x ro\n";
+        let device = |open_count, read_only| DeviceStatus {
+            name: "vg-lv".into(),
+            number: DeviceNumber { major: 254, minor: 5 },
+            open_count,
+            read_only,
+        };
+        assert!(!may_be_written(&device(0, false), ""));
+        assert!(may_be_written(&device(1, false), ""));
+        assert!(!may_be_written(&device(1, false), mounts));
+        assert!(may_be_written(&device(2, false), mounts));
+        assert!(!may_be_written(&device(2, true), mounts));
     }
 }
