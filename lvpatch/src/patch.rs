@@ -127,7 +127,7 @@ impl Job<'_> {
         records: &impl Records,
     ) -> anyhow::Result<Option<WriteCount>> {
         let base = cli::open_thin(thin, OpenMode::Read)?;
-        base.sync().with_context(|| plan.base.full_name())?;
+        base.write_back().with_context(|| plan.base.full_name())?;
         let written = thin.writes();
         self.prove(dm, thin, &base, plan, records)?;
         Ok(written)
@@ -166,7 +166,7 @@ impl Job<'_> {
         let mut decoder = self.decoder(stdin)?;
         let device = Device::open(path, OpenMode::WriteExclusive)
             .with_context(|| format!("opening {name} for writing; is it mounted, or in use?"))?;
-        plan::check_base_size(decoder.header(), &name, device.size())?;
+        plan::check_base_size(decoder.header(), &name, size_of_volume(&device, decoder.header()))?;
         let ground = ground_of(&device, decoder.header())?;
         if !self.args.no_base_check {
             prove::prove(&name, &device, decoder.base_digests(), None, self.interrupt)?;
@@ -198,6 +198,15 @@ impl Job<'_> {
             // The volume is there, whether anybody can be told or not.
             _ = writeln!(io::stderr(), "lvpatch: {name}: {} in {seconds:.1} s", describe(totals));
         }
+    }
+}
+
+/// The size of the volume that a device holds: a block device can be larger than that, because of
+/// its own units.
+fn size_of_volume(device: &Device, header: &Header) -> u64 {
+    match &header.base {
+        Some(base) if device.is_block() => device.size().min(base.size),
+        _ => device.size(),
     }
 }
 

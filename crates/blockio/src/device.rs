@@ -142,13 +142,27 @@ impl Device {
         }
     }
 
-    /// Waits until everything written is on stable storage. On a device opened for reading it
-    /// brings what others left in the page cache to the device.
+    /// Waits until everything written is on stable storage.
     ///
     /// # Errors
     /// Where the device fails.
     pub fn sync(&self) -> io::Result<()> {
         self.file.sync_all()
+    }
+
+    /// Brings what others left in the page cache to the device, before it is read past that.
+    ///
+    /// # Errors
+    /// Where the device fails. A thin volume of a full pool refuses even an empty flush if its
+    /// first chunk is unmapped: that is no error, for what could not be written is not there.
+    pub fn write_back(&self) -> io::Result<()> {
+        match self.file.sync_all() {
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                log::info!("nothing more can be written to the pool: {error}");
+                Ok(())
+            }
+            done => done,
+        }
     }
 
     fn fallocate(&self, flags: FallocateFlags, offset: u64, length: u64) -> io::Result<()> {
