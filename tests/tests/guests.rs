@@ -128,6 +128,11 @@ fn full() {
 }
 
 #[test]
+fn neighbours() {
+    scenario("neighbours");
+}
+
+#[test]
 fn new_name() {
     scenario("new_name");
 }

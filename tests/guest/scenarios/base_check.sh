@@ -55,6 +55,12 @@ mismatch 2 "differs at offset 458752 "
 mismatch 3 "late is not the base that the diff was made from"
 accepted 2 --no-base-check
 accepted 3 --no-base-check
+# Inactive, it is looked at all the same, and inactive again.
+run lvchange -an vg1/late
+remember
+mismatch 2 "differs at offset 458752 "
+mismatch 3 "differs"
+run lvchange -ay -K vg1/late
 
 say "a base with one changed byte, the last of its first chunk"
 another_base head

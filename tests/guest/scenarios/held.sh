@@ -25,7 +25,10 @@ run dmsetup status vg0-pool0-tpool
 expect_text " $root "
 
 say "a lock file of ours that speaks of another block does not make it ours"
-for record in "metadata snapshot held at block $((root + 1))" "metadata snapshot held at block" ""; do
+told="transaction $(pool_status vg0/pool0 transaction), boot $(cat /proc/sys/kernel/random/boot_id)"
+for record in "metadata snapshot held at block $((root + 1)), $told" \
+	"metadata snapshot held at block $root, ${told%boot*}boot other" \
+	"metadata snapshot held at block" ""; do
 	echo "$record" > "$lock"
 	chmod 600 "$lock"
 	refused 6 "lvdiff vg0/sp0 vol0 > /tmp/out"

@@ -117,7 +117,8 @@ run lvremove -y vg0/other
 
 say "lvdiff killed before it could write down which block is held"
 run dmsetup message vg0-pool0-tpool 0 reserve_metadata_snap
-run "echo 'reserving a metadata snapshot' > $lock; chmod 600 $lock"
+record="transaction $(pool_status vg0/pool0 transaction), boot $(cat /proc/sys/kernel/random/boot_id)"
+run "echo 'reserving a metadata snapshot, $record' > $lock; chmod 600 $lock"
 run 'lvdiff vg0/sp0 vol0 > /dev/null'
 expect_text "$killed_run"
 expect_equal "$(pool_status vg0/pool0 held)" - "the metadata snapshot"

@@ -80,7 +80,7 @@ echo old > out/old
 slow vg0-pool0_tdata 100
 for signal in TERM INT HUP; do
 	show "lvdiff -q -o out/old vg0/base vg0/vol & kill -$signal"
-	lvdiff -q -o out/old vg0/base vg0/vol 2> /tmp/.said &
+	unignored lvdiff -q -o out/old vg0/base vg0/vol 2> /tmp/.said &
 	PID=$!
 	wait_until compgen -G 'out/.lvdiff-*'
 	expect_equal "$(cat out/old)" old "the old file meanwhile"
