@@ -192,8 +192,8 @@ check_pool() {
 }
 
 # no_leftovers [VG/LV…]: ends the scenario if something of ours is still there: a volume or a tag
-# that begins with lvdiff_ or lvpatch_, a metadata snapshot, or an active volume that LVM would
-# not activate by itself, unless it is one of those named.
+# that begins with lvdiff_ or lvpatch_, a metadata snapshot, a lock file, or an active volume that
+# LVM would not activate by itself, unless it is one of those named.
 no_leftovers() {
 	local name tags active skip allowed=" $* "
 	while IFS='|' read -r name tags active skip; do
@@ -207,6 +207,7 @@ no_leftovers() {
 	while read -r name _ _ _ _ _ _ held _; do
 		[ "$held" = - ] || fail "a metadata snapshot was left behind: $name holds $held"
 	done < <(dmsetup status --target thin-pool | grep -v '^No devices' || true)
+	! compgen -G '/run/lock/lvdiff.*' || fail "a lock file was left behind"
 	echo "(nothing left behind)"
 }
 
@@ -284,6 +285,16 @@ wait_until() {
 		sleep 0.05
 	done
 	fail "it never came to be: $*"
+}
+
+# temporary_volume VG: succeeds if a run has a volume of its own in the group, active or not.
+temporary_volume() {
+	[[ $(lvs --noheadings -o lv_full_name "$1") == *"$1/lvdiff_tmp_"* ]]
+}
+
+# held VG/POOL: succeeds if the pool's metadata snapshot is held.
+held() {
+	[ "$(pool_status "$1" held)" != - ]
 }
 
 # unignored COMMAND…: becomes it. A script's background processes ignore SIGINT, and so would what

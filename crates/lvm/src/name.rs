@@ -155,7 +155,9 @@ pub fn check_new_name(name: &str, group: &str, volumes: &[LogicalVolume]) -> Res
         return refused("letters, digits and + _ . - make a name, and no hyphen begins it".into());
     }
     let doubled = name.matches('-').count() + group.matches('-').count();
-    if name.len() + group.len() + doubled + 1 > 125 {
+    // What LVM 2.03 makes of it, and the limit of device-mapper's names.
+    let both = name.len() + group.len();
+    if both > 124 || both + doubled + 1 > 127 {
         return refused("it is too long".into());
     }
     if let Some(word) = RESERVED_BEGINNINGS.iter().find(|word| name.starts_with(**word)) {

@@ -43,10 +43,6 @@ expect_equal "$(sum /dev/vg1/vol0)" "$expected" "the new volume"
 run lvremove -y vg1/vol0
 no_leftovers
 
-temporary_volume() {
-	[[ $(dmsetup ls) == *"$1-lvdiff_tmp_"* ]]
-}
-
 pool_is_full() {
 	[ "$(pool_status vg1/pool0 mode)" = out_of_data_space ]
 }

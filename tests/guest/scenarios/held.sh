@@ -72,10 +72,7 @@ remember
 slow vg0-pool0_tmeta 300
 lvdiff vg0/sp0 vol0 > /tmp/out 2> /tmp/.said &
 PID=$!
-held() {
-	[ "$(pool_status vg0/pool0 held)" != - ]
-}
-wait_until held
+wait_until held vg0/pool0
 run dmsetup message vg0-pool0-tpool 0 release_metadata_snap
 ended 10
 quick vg0-pool0_tmeta

@@ -24,14 +24,6 @@ killed() {
 	unchanged
 }
 
-temporary_volume() {
-	[[ $(dmsetup ls) == *"$1-lvdiff_tmp_"* ]]
-}
-
-held() {
-	[ "$(pool_status "$1" held)" != - ]
-}
-
 remember
 
 say "lvdiff, in the middle of the stream"

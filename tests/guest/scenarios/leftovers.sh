@@ -28,14 +28,6 @@ sigkill() {
 	[ "$(footprint)" != "$FOOTPRINT" ] || fail "nothing was left behind to try this with"
 }
 
-temporary_volume() {
-	[[ $(lvs --noheadings -o lv_full_name "$1") == *"$1/lvdiff_tmp_"* ]]
-}
-
-held() {
-	[ "$(pool_status "$1" held)" != - ]
-}
-
 # patched: vg1/vol0 is there and right; it is removed again, and all is as before.
 patched() {
 	expect_equal "$(sum /dev/vg1/vol0)" "$expected" "the new volume"

@@ -86,8 +86,8 @@ say "the metadata snapshot is another's by now"
 slow vg0-pool0_tmeta 300
 lvdiff vg0/sp0 vol0 > /tmp/out 2> /tmp/.said &
 PID=$!
-held() { [ "$(pool_status vg0/pool0 held)" != - ]; }
-wait_until held
+
+wait_until held vg0/pool0
 run dmsetup message vg0-pool0-tpool 0 release_metadata_snap
 fill /dev/vg0/vol0 0 64 z
 run dmsetup message vg0-pool0-tpool 0 reserve_metadata_snap
@@ -106,7 +106,7 @@ for how in ignored caught; do
 	lvdiff vg0/sp0 vol0 > /tmp/out 2> /tmp/.said &
 	PID=$!
 	trap - HUP
-	wait_until held
+	wait_until held vg0/pool0
 	grep SigIgn "/proc/$PID/status"
 	kill -HUP $PID
 	ended 20

@@ -107,10 +107,7 @@ unchanged
 say "a name that is taken while the stream arrives"
 run lvremove -y vg1/thick
 start_patch /tmp/stream 150000 -g vg1 -l sp0 late
-temporary_volume() {
-	[[ $(dmsetup ls) == *vg1-lvdiff_tmp_* ]]
-}
-wait_until temporary_volume
+wait_until temporary_volume vg1
 run lvcreate -T vg1/pool0 -V 4M -n late
 fill /dev/vg1/late 0 64 precious
 run lvs -o lv_full_name,lv_uuid
