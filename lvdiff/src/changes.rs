@@ -14,11 +14,43 @@ pub(crate) struct Side {
     pub(crate) external_origin: bool,
 }
 
-/// A run of bytes that differs.
+/// A run of bytes that differs, in 16 bytes: there can be many millions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Extent {
-    pub(crate) range: Range,
-    pub(crate) kind: ExtentKind,
+    offset: u64,
+    /// The length, below 2^63, and the kind in the highest bit.
+    length_and_kind: u64,
+}
+const _: () = assert!(size_of::<Extent>() == 16);
+
+const UNMAPPED: u64 = 1 << 63;
+
+impl Extent {
+    fn new(range: Range, kind: ExtentKind) -> Self {
+        let kind = if kind == ExtentKind::Unmapped { UNMAPPED } else { 0 };
+        Self { offset: range.offset, length_and_kind: range.length | kind }
+    }
+
+    pub(crate) fn range(self) -> Range {
+        Range { offset: self.offset, length: self.length_and_kind & !UNMAPPED }
+    }
+
+    pub(crate) fn kind(self) -> ExtentKind {
+        match self.length_and_kind & UNMAPPED {
+            0 => ExtentKind::Changed,
+            _ => ExtentKind::Unmapped,
+        }
+    }
+
+    /// Takes in what follows it at once and is of its kind.
+    fn extend(&mut self, range: Range, kind: ExtentKind) -> bool {
+        let own = self.range();
+        let joins = self.kind() == kind && own.offset + own.length == range.offset;
+        if joins {
+            self.length_and_kind += range.length;
+        }
+        joins
+    }
 }
 
 /// What differs, and what the base is to be proved by.
@@ -49,13 +81,8 @@ pub(crate) fn collect<R: ReadAt>(
         };
         // With an external origin, what is unmapped must be read like the rest.
         let kind = if target.external_origin { ExtentKind::Changed } else { extent.kind };
-        match extents.last_mut() {
-            Some(last)
-                if last.kind == kind && last.range.offset + last.range.length == range.offset =>
-            {
-                last.range.length += range.length;
-            }
-            _ => extents.push(Extent { range, kind }),
+        if !extents.last_mut().is_some_and(|last| last.extend(range, kind)) {
+            extents.push(Extent::new(range, kind));
         }
     }
     let mappings = metadata.mappings(base.id)?;
@@ -94,14 +121,32 @@ fn in_volume(begin: u64, length: u64, chunk_size: u64, size: u64) -> Option<Rang
 impl Changes {
     /// How many bytes of the target are of this kind.
     pub(crate) fn bytes(&self, kind: ExtentKind) -> u64 {
-        let of_kind = self.extents.iter().filter(|extent| extent.kind == kind);
-        of_kind.map(|extent| extent.range.length).sum()
+        let of_kind = self.extents.iter().filter(|extent| extent.kind() == kind);
+        of_kind.map(|extent| extent.range().length).sum()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_extent_keeps_its_range_and_kind_and_grows() {
+        let range = |offset, length| Range { offset, length };
+        for kind in [ExtentKind::Changed, ExtentKind::Unmapped] {
+            let mut extent = Extent::new(range(u64::MAX, 1 << 62), kind);
+            assert_eq!((extent.range(), extent.kind()), (range(u64::MAX, 1 << 62), kind));
+            extent = Extent::new(range(512, 512), kind);
+            assert!(extent.extend(range(1024, 512), kind));
+            assert!(!extent.extend(range(2048, 512), kind));
+            let other = match kind {
+                ExtentKind::Changed => ExtentKind::Unmapped,
+                ExtentKind::Unmapped => ExtentKind::Changed,
+            };
+            assert!(!extent.extend(range(1536, 512), other));
+            assert_eq!((extent.range(), extent.kind()), (range(512, 1024), kind));
+        }
+    }
 
     #[test]
     fn what_lies_past_the_end_is_cut_off() {

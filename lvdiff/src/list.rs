@@ -22,9 +22,9 @@ pub(crate) fn print(extents: &[Extent], json: bool, out: impl Write) -> io::Resu
     }
     for (number, extent) in extents.iter().enumerate() {
         let line = Line {
-            offset: extent.range.offset,
-            length: extent.range.length,
-            kind: match extent.kind {
+            offset: extent.range().offset,
+            length: extent.range().length,
+            kind: match extent.kind() {
                 ExtentKind::Changed => "changed",
                 ExtentKind::Unmapped => "unmapped",
             },

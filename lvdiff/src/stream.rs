@@ -125,10 +125,10 @@ impl<'a, I: Iterator<Item = &'a Extent>> Jobs<'a, I> {
             Some(rest) => rest,
             None => {
                 let extent = self.extents.next()?;
-                if extent.kind == ExtentKind::Unmapped {
-                    return Some(Job::Discard(extent.range));
+                if extent.kind() == ExtentKind::Unmapped {
+                    return Some(Job::Discard(extent.range()));
                 }
-                extent.range
+                extent.range()
             }
         };
         // Whole blocks, so that zeros are told by whole ones.
@@ -141,14 +141,14 @@ impl<'a, I: Iterator<Item = &'a Extent>> Jobs<'a, I> {
         let mut ranges = vec![range];
         let mut end = range.offset + range.length;
         let near = |next: &&Extent, end: u64| {
-            let next_end = next.range.offset + next.range.length;
-            next.kind == ExtentKind::Changed
-                && next.range.offset - end <= GAP
+            let next_end = next.range().offset + next.range().length;
+            next.kind() == ExtentKind::Changed
+                && next.range().offset - end <= GAP
                 && next_end - range.offset <= most
         };
         while let Some(next) = self.extents.next_if(|next| near(next, end)) {
-            ranges.push(next.range);
-            end = next.range.offset + next.range.length;
+            ranges.push(next.range());
+            end = next.range().offset + next.range().length;
         }
         Some(Job::Read(ranges))
     }
