@@ -16,8 +16,8 @@ use crate::btree::Tree;
 use crate::node::{Node, Subtree, read_node};
 use crate::{Error, Result};
 
-/// How many nodes of a level are announced ahead of the one that is read: 4 MiB of them.
-const WINDOW: usize = 1024;
+/// How many nodes of a level are announced ahead of the one that is read: 16 MiB of them.
+const WINDOW: usize = 4096;
 
 /// One of the two trees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

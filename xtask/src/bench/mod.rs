@@ -23,10 +23,16 @@ pub(crate) fn run(runs: u32, mappings: u64) -> Result<()> {
     writeln!(page, "{}", machine::describe()?)?;
     writeln!(page, "## What changed: the metadata\n")?;
     page.push_str(&metadata::measure(&programs, runs, mappings)?);
+    // The rest takes a while, and can fail: what has been measured stays.
+    write(&page)?;
     writeln!(page, "\n## The changed bytes\n")?;
     page.push_str(&data::measure(&programs, runs)?);
+    write(&page)
+}
+
+fn write(page: &str) -> Result<()> {
     let path = root().join("docs/benchmarks.md");
-    fs::write(&path, &page).with_context(|| path.display().to_string())?;
+    fs::write(&path, page).with_context(|| path.display().to_string())?;
     say(&format!("written to {}", path.display()));
     Ok(())
 }
