@@ -11,9 +11,12 @@ use crate::cargo::{Profile, build, root};
 use crate::{say, setup};
 
 /// Gives a shell in a guest, or runs a script in one.
-pub(crate) fn run(script: Option<&Path>) -> Result<()> {
+pub(crate) fn run(script: Option<&Path>, profile: Profile, disks: Option<u64>) -> Result<()> {
     setup::install_missing()?;
-    let mut guest = host_guest(&build(Profile::Dev)?)?;
+    let mut guest = host_guest(&build(profile)?)?;
+    if let Some(megabytes) = disks {
+        guest = guest.with_disk(megabytes)?.with_disk(megabytes)?.with_memory(1024);
+    }
     match script {
         Some(script) => run_script(&mut guest.with_time_limit(Duration::MAX), script),
         None => guest.run_on_terminal(&own_script("shell.sh")),

@@ -17,6 +17,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use crate::cargo::Profile;
+
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The project's tasks")]
 struct Cli {
@@ -46,6 +48,12 @@ enum Task {
     Guest {
         /// Run this bash script, and not a shell
         script: Option<PathBuf>,
+        /// Build the programs with optimisation
+        #[arg(long)]
+        release: bool,
+        /// Two more disks of so many MiB, /dev/ubdc and /dev/ubdd
+        #[arg(long, value_name = "MIB")]
+        disks: Option<u64>,
     },
     /// Write man pages and shell completions
     Man {
@@ -72,7 +80,11 @@ fn run(task: Task) -> Result<()> {
         Task::Test { filter } => test::run(filter.as_deref()),
         Task::Demo => demo::run(),
         Task::Bench { runs, mappings } => bench::run(runs, mappings),
-        Task::Guest { script } => guest::run(script.as_deref()),
+        Task::Guest { script, release, disks } => guest::run(
+            script.as_deref(),
+            if release { Profile::Release } else { Profile::Dev },
+            disks,
+        ),
         Task::Man { dir } => man::write(&dir),
         Task::Deny => deny::run(),
     }
