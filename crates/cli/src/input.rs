@@ -1,7 +1,7 @@
 //! [`Input`]: the stream's end that is read.
 
 use std::io::{self, Read};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -15,41 +15,48 @@ const LOOK_UP: Duration = Duration::from_millis(50);
 /// A reader that reads ahead on a thread of its own. A pipe can keep a reader waiting for ever;
 /// here a signal ends the waiting.
 pub struct Input {
-    blocks: Receiver<io::Result<Vec<u8>>>,
-    block: Vec<u8>,
+    blocks: Receiver<io::Result<Block>>,
+    block: Block,
     place: usize,
+    /// Blocks go back to be filled again: fresh memory costs a page fault for every page of it.
+    back: Sender<Box<[u8]>>,
     interrupt: Interrupt,
+}
+
+/// A buffer, and how much of it is filled; nothing is at the end.
+#[derive(Default)]
+struct Block {
+    bytes: Box<[u8]>,
+    length: usize,
 }
 
 impl Input {
     /// Begins to read `source`.
     pub fn new(source: impl Read + Send + 'static, interrupt: &Interrupt) -> Self {
         let (sender, blocks) = sync_channel(AHEAD);
+        let (back, emptied) = channel();
         // The thread is not joined: it may hang in a read that never ends, and holds nothing that
         // must be undone.
         thread::spawn(move || {
             let mut source = source;
             loop {
-                let block = read_block(&mut source);
-                let last = !matches!(&block, Ok(block) if !block.is_empty());
+                let bytes = emptied.try_recv().unwrap_or_else(|_| vec![0; BLOCK].into());
+                let block = read_block(&mut source, bytes);
+                let last = !matches!(&block, Ok(block) if block.length > 0);
                 if sender.send(block).is_err() || last {
                     return;
                 }
             }
         });
-        Self { blocks, block: Vec::new(), place: 0, interrupt: interrupt.clone() }
+        Self { blocks, block: Block::default(), place: 0, back, interrupt: interrupt.clone() }
     }
 }
 
 /// One read's worth: what a pipe holds is passed on at once; an empty block is the end.
-fn read_block(source: &mut impl Read) -> io::Result<Vec<u8>> {
-    let mut block = vec![0; BLOCK];
+fn read_block(source: &mut impl Read, mut bytes: Box<[u8]>) -> io::Result<Block> {
     loop {
-        match source.read(&mut block) {
-            Ok(length) => {
-                block.truncate(length);
-                return Ok(block);
-            }
+        match source.read(&mut bytes) {
+            Ok(length) => return Ok(Block { bytes, length }),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
@@ -58,12 +65,16 @@ fn read_block(source: &mut impl Read) -> io::Result<Vec<u8>> {
 
 impl Read for Input {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        while self.place == self.block.len() {
+        while self.place == self.block.length {
             self.interrupt.check()?;
             match self.blocks.recv_timeout(LOOK_UP) {
                 Ok(block) => {
-                    (self.block, self.place) = (block?, 0);
-                    if self.block.is_empty() {
+                    let emptied = std::mem::replace(&mut self.block, block?);
+                    self.place = 0;
+                    if !emptied.bytes.is_empty() {
+                        _ = self.back.send(emptied.bytes); // it is not missed where nobody reads
+                    }
+                    if self.block.length == 0 {
                         return Ok(0);
                     }
                 }
@@ -72,7 +83,7 @@ impl Read for Input {
                 Err(RecvTimeoutError::Disconnected) => return Ok(0),
             }
         }
-        let rest = &self.block[self.place..];
+        let rest = &self.block.bytes[self.place..self.block.length];
         let length = rest.len().min(buf.len());
         buf[..length].copy_from_slice(&rest[..length]);
         self.place += length;

@@ -1,8 +1,8 @@
 //! [`Output`]: the stream's end that is written.
 
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -28,16 +28,30 @@ pub struct OutputOptions {
 pub struct Output<W> {
     threads: Option<Threads<W>>,
     block: Vec<u8>,
+    idle: Arc<Mutex<Vec<Vec<u8>>>>,
     bytes: u64,
     interrupt: Interrupt,
 }
 
-type Block = Arc<Vec<u8>>;
+/// A block on its way to those who use it. Its memory comes back with the last of them, and is used
+/// again: fresh memory costs a page fault for every page of it.
+struct Block {
+    bytes: Vec<u8>,
+    idle: Arc<Mutex<Vec<Vec<u8>>>>,
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.clear();
+        self.idle.lock().expect("nobody panics with it").push(bytes);
+    }
+}
 
 struct Threads<W> {
-    to_writer: SyncSender<Block>,
+    to_writer: SyncSender<Arc<Block>>,
     writer: JoinHandle<io::Result<W>>,
-    sha1: Option<(SyncSender<Block>, JoinHandle<String>)>,
+    sha1: Option<(SyncSender<Arc<Block>>, JoinHandle<String>)>,
 }
 
 /// What was written.
@@ -62,6 +76,7 @@ impl<W: Write + Send + 'static> Output<W> {
         Self {
             threads: Some(Threads { to_writer, writer, sha1 }),
             block: Vec::with_capacity(BLOCK),
+            idle: Arc::default(),
             bytes: 0,
             interrupt: interrupt.clone(),
         }
@@ -95,8 +110,11 @@ impl<W: Write + Send + 'static> Output<W> {
         if self.block.is_empty() {
             return Ok(());
         }
-        let block = Arc::new(std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK)));
-        let length = block.len() as u64;
+        let spare = self.idle.lock().expect("nobody panics with it").pop();
+        let spare = spare.unwrap_or_else(|| Vec::with_capacity(BLOCK));
+        let bytes = std::mem::replace(&mut self.block, spare);
+        let length = bytes.len() as u64;
+        let block = Arc::new(Block { bytes, idle: Arc::clone(&self.idle) });
         let Some(threads) = &self.threads else { return Err(io::ErrorKind::BrokenPipe.into()) };
         let mut sent = self.send_to(&threads.to_writer, Arc::clone(&block))?;
         if let Some((to_sha1, _)) = &threads.sha1 {
@@ -113,7 +131,7 @@ impl<W: Write + Send + 'static> Output<W> {
     }
 
     /// Waits for room; false where the thread has gone.
-    fn send_to(&self, blocks: &SyncSender<Block>, mut block: Block) -> io::Result<bool> {
+    fn send_to(&self, blocks: &SyncSender<Arc<Block>>, mut block: Arc<Block>) -> io::Result<bool> {
         loop {
             self.interrupt.check()?;
             match blocks.try_send(block) {
@@ -147,15 +165,15 @@ fn joined<T>(thread: JoinHandle<T>) -> io::Result<T> {
 
 fn write_all<W: Write>(
     mut target: W,
-    blocks: &Receiver<Block>,
+    blocks: &Receiver<Arc<Block>>,
     bytes_per_second: Option<u64>,
 ) -> io::Result<W> {
     let mut throttle = bytes_per_second.map(Throttle::new);
     for block in blocks {
         match &mut throttle {
-            None => target.write_all(&block)?,
+            None => target.write_all(&block.bytes)?,
             Some(throttle) => {
-                for piece in block.chunks(throttle.piece()) {
+                for piece in block.bytes.chunks(throttle.piece()) {
                     target.write_all(piece)?;
                     throttle.wait_after(piece.len());
                 }
@@ -166,10 +184,10 @@ fn write_all<W: Write>(
     Ok(target)
 }
 
-fn sha1_of(blocks: &Receiver<Block>) -> String {
+fn sha1_of(blocks: &Receiver<Arc<Block>>) -> String {
     let mut sha1 = Sha1::new();
     for block in blocks {
-        sha1.update(block.as_slice());
+        sha1.update(&block.bytes);
     }
     sha1.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
