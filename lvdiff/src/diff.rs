@@ -223,6 +223,7 @@ impl Job<'_> {
             unmapped_bytes: changes.bytes(ExtentKind::Unmapped),
             tool: concat!("lvdiff ", env!("CARGO_PKG_VERSION")).into(),
             created: now(),
+            undo: false,
         };
         let sink = Sink::open(options.output.as_deref())?;
         let writing = || match &options.output {

@@ -289,6 +289,7 @@ mod tests {
             unmapped_bytes: sum(true),
             tool: "test".into(),
             created: 0,
+            undo: false,
         };
         let mut encoder = Encoder::new(Vec::new(), &header, &[]).unwrap();
         records.iter().for_each(|record| encoder.record(*record).unwrap());

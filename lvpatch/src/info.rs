@@ -123,6 +123,7 @@ mod tests {
             unmapped_bytes: 0,
             tool: "test".into(),
             created: 0,
+            undo: false,
         };
         let text = json(&header, &[]);
         assert!(!text.chars().any(|character| character != '\n' && is_obeyed(character)), "{text}");

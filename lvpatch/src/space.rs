@@ -88,6 +88,7 @@ mod tests {
             unmapped_bytes: unmapped * 65536,
             tool: "test".into(),
             created: 0,
+            undo: false,
         };
         let number = || "254:1".parse().unwrap();
         let table = "254:1 254:2 128 0".parse().unwrap();

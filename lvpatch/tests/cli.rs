@@ -26,6 +26,7 @@ fn stream() -> Vec<u8> {
         unmapped_bytes: 65536,
         tool: "test".into(),
         created: 1_795_219_200,
+        undo: false,
     };
     let digest = BaseDigest { offset: 0, length: 65536, digest: [0xab; 32] };
     let mut encoder = Encoder::new(Vec::new(), &header, &[digest]).unwrap();

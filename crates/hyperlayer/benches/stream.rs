@@ -22,6 +22,7 @@ fn encoded(content: &[u8], packer: &mut Packer) -> Vec<u8> {
         unmapped_bytes: 0,
         tool: "bench".into(),
         created: 0,
+        undo: false,
     };
     let mut encoder = Encoder::new(Vec::new(), &header, &[]).expect("the header is right");
     for number in 0..RECORDS {

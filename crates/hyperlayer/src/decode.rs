@@ -36,7 +36,7 @@ impl<R: Read> Decoder<R> {
     /// # Errors
     /// [`Error::Cut`], [`Error::Damaged`], [`Error::Unsupported`] or [`Error::Io`].
     pub fn new(input: R) -> Result<Self> {
-        let mut input = Input {
+        let input = Input {
             input,
             at: 0,
             digest: blake3::Hasher::new(),
@@ -44,8 +44,37 @@ impl<R: Read> Decoder<R> {
             sequence: 0,
             unpacker: None,
         };
-        input.magic()?;
-        let mut content = Vec::new();
+        Self::begin(input, &[], Vec::new())
+    }
+
+    /// Makes sure that all of this stream has arrived, passing over records that have not been
+    /// taken, and goes on to the one behind it; `None` where the input ends.
+    ///
+    /// # Errors
+    /// As [`Records::finish`], and as [`Decoder::new`].
+    pub fn next_stream(mut self) -> Result<Option<Self>> {
+        while self.next_record()?.is_some() {}
+        let mut byte = [0];
+        if self.input.fill(&mut byte)? == 0 {
+            return Ok(None);
+        }
+        (self.input.digest, self.input.sequence) = (blake3::Hasher::new(), 0);
+        Self::begin(self.input, &byte, self.content).map(Some)
+    }
+
+    /// BLAKE3 of the stream, as its trailer has it; `None` before that has been verified.
+    pub fn stream_digest(&self) -> Option<[u8; 32]> {
+        (self.state == State::Complete).then_some(self.input.before_frame)
+    }
+
+    /// How many bytes of the input have been read, streams before this one included.
+    pub fn position(&self) -> u64 {
+        self.input.at
+    }
+
+    /// Reads up to the first record; `first` are bytes that have been read already.
+    fn begin(mut input: Input<R>, first: &[u8], mut content: Vec<u8>) -> Result<Self> {
+        input.magic(first)?;
         let at = input.at;
         let frame = input.known_frame(&mut content)?;
         if frame.kind != frame::HEADER || frame.sequence.get() != 0 {
@@ -184,9 +213,12 @@ struct Input<R: Read> {
 }
 
 impl<R: Read> Input<R> {
-    fn magic(&mut self) -> Result<()> {
+    fn magic(&mut self, first: &[u8]) -> Result<()> {
+        let begin = self.at.saturating_sub(first.len() as u64);
         let mut line = [0; MAGIC.len()];
-        let length = self.fill(&mut line)?;
+        let (there, rest) = line.split_at_mut(first.len());
+        there.copy_from_slice(first);
+        let length = first.len().saturating_add(self.fill(rest)?);
         if length == 0 {
             return Err(Error::Cut { at: 0, inside: "its first line: the input is empty" });
         }
@@ -204,9 +236,15 @@ impl<R: Read> Input<R> {
             MAGIC.escape_ascii()
         );
         if line.starts_with(b"HYPERLAYER/") {
-            return Err(Error::Unsupported { at: 0, what });
+            return Err(Error::Unsupported { at: begin, what });
         }
-        Err(damaged(0, what))
+        if begin > 0 {
+            return Err(damaged(
+                begin,
+                format!("behind the trailer stands no other stream: {what}"),
+            ));
+        }
+        Err(damaged(begin, what))
     }
 
     /// The next frame of a kind that is known here, with its content in `content`. Frames of
@@ -229,7 +267,12 @@ impl<R: Read> Input<R> {
                     self.unpack(&frame, content, at)?;
                     return Ok(frame);
                 }
-                (false, frame::OPTIONAL) => {}
+                (false, frame::OPTIONAL) => {
+                    // The stream's digest relies on it.
+                    if frame.codec.get() == CODEC_NONE {
+                        verify(&frame, content).map_err(|reason| damaged(at, reason))?;
+                    }
+                }
                 (_, flags) => {
                     let what =
                         format!("a frame of kind {} with flags {flags:#x}", frame.kind_text());
@@ -263,10 +306,9 @@ impl<R: Read> Input<R> {
         if frame.kind == frame::TRAILER {
             self.before_frame = *self.digest.finalize().as_bytes();
         }
-        self.digest.update(&bytes);
         stored.resize(length, 0);
         self.fill_whole(stored, "a frame's content")?;
-        self.digest.update(stored);
+        frame.digest_into(&mut self.digest, stored);
         Ok(frame)
     }
 
@@ -288,11 +330,7 @@ impl<R: Read> Input<R> {
                 return Err(Error::Unsupported { at, what });
             }
         }
-        if blake3::hash(content) != frame.digest {
-            let reason = format!("the content of {} does not match its BLAKE3", frame.kind_text());
-            return Err(damaged(at, reason));
-        }
-        Ok(())
+        verify(frame, content).map_err(|reason| damaged(at, reason))
     }
 
     fn fill_whole(&mut self, buf: &mut [u8], inside: &'static str) -> Result<()> {
@@ -317,6 +355,13 @@ impl<R: Read> Input<R> {
         self.at = self.at.saturating_add(filled as u64);
         Ok(filled)
     }
+}
+
+fn verify(frame: &Frame, content: &[u8]) -> std::result::Result<(), String> {
+    if blake3::hash(content) != frame.digest {
+        return Err(format!("the content of {} does not match its BLAKE3", frame.kind_text()));
+    }
+    Ok(())
 }
 
 fn damaged(at: u64, reason: String) -> Error {

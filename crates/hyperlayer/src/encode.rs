@@ -45,7 +45,8 @@ impl<W: Write> Encoder<W> {
             target_size: header.target.size,
             announced: (header.changed_bytes, header.unmapped_bytes),
         };
-        encoder.write(MAGIC)?;
+        encoder.stream_digest.update(MAGIC);
+        encoder.output.write_all(MAGIC)?;
         encoder.plain_frame(frame::HEADER, &header_bytes)?;
         if header.detect_level > 0 {
             encoder.plain_frame(frame::BASE, &base_digest::to_bytes(base_digests))?;
@@ -109,6 +110,11 @@ impl<W: Write> Encoder<W> {
         self.frame(kind, (record.offset(), record.length()), content, packed)
     }
 
+    /// The output, for what must be done with it between two records.
+    pub fn output(&mut self) -> &mut W {
+        &mut self.output
+    }
+
     /// Writes the trailer, flushes, and gives the output back.
     ///
     /// # Errors
@@ -138,13 +144,9 @@ impl<W: Write> Encoder<W> {
     ) -> Result<()> {
         let (frame, stored) = Frame::new(kind, self.sequence, range, content, packed);
         self.sequence = self.sequence.saturating_add(1);
-        self.write(frame.as_bytes())?;
-        self.write(stored)
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.stream_digest.update(bytes);
-        Ok(self.output.write_all(bytes)?)
+        frame.digest_into(&mut self.stream_digest, stored);
+        self.output.write_all(frame.as_bytes())?;
+        Ok(self.output.write_all(stored)?)
     }
 }
 

@@ -77,6 +77,15 @@ impl Frame {
         self.check == self.expected_check()
     }
 
+    /// Adds a frame to the stream's digest. Stored bytes that are the content as it is are in it by
+    /// their own digest, which is among the 80 bytes; others are added as they are stored.
+    pub(crate) fn digest_into(&self, stream_digest: &mut blake3::Hasher, stored: &[u8]) {
+        stream_digest.update(self.as_bytes());
+        if self.codec.get() != CODEC_NONE {
+            stream_digest.update(stored);
+        }
+    }
+
     fn expected_check(&self) -> [u8; 8] {
         let hash = blake3::hash(&self.as_bytes()[..CHECKED_BYTES]);
         *hash.as_bytes().first_chunk().expect("a BLAKE3 has 32 bytes")

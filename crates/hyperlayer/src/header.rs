@@ -44,6 +44,10 @@ pub struct Header {
     pub tool: String,
     /// When it was made, in seconds since 1970-01-01 00:00 UTC.
     pub created: u64,
+    /// Whether the records are what ranges held before another stream overwrote them. Applied to a
+    /// volume on which any part of that has happened, they bring back what was there; and so does
+    /// the whole beginning of such a stream that was cut.
+    pub undo: bool,
 }
 
 /// Offsets are `off_t` in the kernel; no volume is larger.
@@ -153,6 +157,7 @@ mod tests {
             unmapped_bytes: 0,
             tool: "test".into(),
             created: 1,
+            undo: false,
         }
     }
 

@@ -21,6 +21,7 @@
 //!     unmapped_bytes: 65536,
 //!     tool: "doctest".into(),
 //!     created: 0,
+//!     undo: false,
 //! };
 //! let mut encoder = Encoder::new(Vec::new(), &header, &[])?;
 //! encoder.data(0, &[7; 65536])?;

@@ -46,7 +46,8 @@ pub(crate) struct Trailer {
     zero_bytes: U64,
     discard_records: U64,
     discard_bytes: U64,
-    /// BLAKE3 of every byte of the stream that comes before the trailer's frame.
+    /// BLAKE3 of the stream before the trailer's frame, in which contents that are stored as they
+    /// are count by their own digests.
     pub(crate) stream_digest: [u8; 32],
 }
 const _: () = assert!(size_of::<Trailer>() == 80);

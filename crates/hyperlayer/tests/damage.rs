@@ -143,6 +143,21 @@ fn unknown_frames_are_refused_unless_they_are_optional() {
 }
 
 #[test]
+fn a_frame_that_is_passed_over_is_covered_by_the_digests() {
+    for codec in [0, 7] {
+        let unknown = RawFrame::new(b"NEW!", 7, 7, b"whatever");
+        let stream = with_header(&[data(0, 1), RawFrame { flags: 1, codec, ..unknown }]);
+        let content = stream.windows(8).position(|window| window == b"whatever").unwrap();
+        for byte in content..content + 8 {
+            let mut flipped = stream.clone();
+            flipped[byte] ^= 1;
+            let ended = read(&flipped).1;
+            assert!(matches!(ended, Err(Error::Damaged { .. })), "{codec} {byte}: {ended:?}");
+        }
+    }
+}
+
+#[test]
 fn other_versions_and_other_files_are_told_apart() {
     let ended = read(b"HYPERLAYER/1.0\nName: vol0\n").1;
     assert!(matches!(ended, Err(Error::Unsupported { at: 0, .. })), "{ended:?}");

@@ -39,8 +39,12 @@ impl RawFrame {
 /// A stream of frames, numbered, with a trailer that is right whatever they are.
 pub(crate) fn stream_of(frames: &[RawFrame]) -> Vec<u8> {
     let mut bytes = b"HYPERLAYER/2.0\n".to_vec();
+    let mut digest = blake3::Hasher::new();
+    digest.update(&bytes);
     for (sequence, frame) in frames.iter().enumerate() {
-        bytes.extend(frame.to_bytes(sequence as u64));
+        let frame_bytes = frame.to_bytes(sequence as u64);
+        digest.update(if frame.codec == 0 { &frame_bytes[..80] } else { &frame_bytes });
+        bytes.extend(frame_bytes);
     }
     let mut content = Vec::new();
     for kind in [b"DATA", b"ZERO", b"DISC"] {
@@ -49,7 +53,7 @@ pub(crate) fn stream_of(frames: &[RawFrame]) -> Vec<u8> {
         let bytes = of_kind().fold(0_u64, |sum, frame| sum.wrapping_add(frame.length));
         content.extend(bytes.to_le_bytes());
     }
-    content.extend(blake3::hash(&bytes).as_bytes());
+    content.extend(digest.finalize().as_bytes());
     bytes.extend(RawFrame::new(b"TAIL", 0, 0, &content).to_bytes(frames.len() as u64));
     bytes
 }
@@ -86,6 +90,7 @@ pub(crate) fn header_content(header: &Header) -> Vec<u8> {
     bytes.extend(header.unmapped_bytes.to_le_bytes());
     text(&mut bytes, &header.tool);
     bytes.extend(header.created.to_le_bytes());
+    bytes.push(header.undo.into());
     bytes
 }
 
@@ -108,6 +113,7 @@ pub(crate) fn example() -> (Header, Vec<BaseDigest>, Vec<Record<'static>>) {
         unmapped_bytes: 131_072,
         tool: "example".into(),
         created: 1_795_219_200,
+        undo: false,
     };
     let digest = *blake3::hash(&[0; 65536]).as_bytes();
     let digests = vec![BaseDigest { offset: 0, length: 65536, digest }];
