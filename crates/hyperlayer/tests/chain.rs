@@ -10,8 +10,11 @@ fn example_stream() -> Vec<u8> {
     encode(&header, &digests, &records).unwrap().0
 }
 
-/// Reads a chain; yields the targets' names and the streams' digests, and how it ended.
-fn read(chain: &[u8]) -> (Vec<(String, [u8; 32])>, Result<(), Error>) {
+/// A target's name, and its stream's digest.
+type Stream = (String, [u8; 32]);
+
+/// Reads a chain; yields its streams, and how it ended.
+fn read(chain: &[u8]) -> (Vec<Stream>, Result<(), Error>) {
     let mut streams = Vec::new();
     let mut decode = || {
         let mut next = Some(Decoder::new(chain)?);
