@@ -168,6 +168,10 @@ impl<R: Read> Records for Decoder<R> {
         record(&frame, &self.content).map(Some).map_err(|reason| damaged(self.input.at, reason))
     }
 
+    fn totals(&self) -> Totals {
+        self.totals
+    }
+
     fn finish(&mut self) -> Result<Totals> {
         while self.next_record()?.is_some() {}
         let mut byte = [0];

@@ -42,5 +42,18 @@ pub enum Error {
     Invalid(String),
 }
 
+impl Error {
+    /// The same, of a stream that begins at `begin`.
+    pub(crate) fn moved_by(mut self, begin: u64) -> Self {
+        match &mut self {
+            Self::Cut { at, .. } | Self::Damaged { at, .. } | Self::Unsupported { at, .. } => {
+                *at = at.saturating_add(begin);
+            }
+            Self::Io(_) | Self::Invalid(_) => {}
+        }
+        self
+    }
+}
+
 /// This crate's results.
 pub(crate) type Result<T> = std::result::Result<T, Error>;

@@ -63,6 +63,9 @@ pub trait Records {
     /// Where the stream is cut, damaged, or cannot be read. After an error there is nothing more.
     fn next_record(&mut self) -> Result<Option<Record<'_>>, Error>;
 
+    /// What has been handed out so far; all of it, once there is no next record.
+    fn totals(&self) -> Totals;
+
     /// Makes sure that all of the stream has arrived and that nothing follows it, passing over
     /// records that have not been taken.
     ///

@@ -2,8 +2,10 @@
 
 mod common;
 
+use std::io::Cursor;
+
 use common::{RawFrame, encode, example, header_frame, stream_of};
-use hyperlayer::{Decoder, Error, Header, Record, Records};
+use hyperlayer::{Decoder, Error, Header, Outline, Record, Records};
 
 fn example_stream() -> Vec<u8> {
     let (header, digests, records) = example();
@@ -119,4 +121,28 @@ fn a_record_of_another_stream_is_noticed() {
     assert_eq!(decoder.next_record().unwrap(), Some(Record::Data { offset: 0, bytes }));
     assert!(matches!(decoder.finish(), Err(Error::Damaged { .. })));
     Decoder::new(a.as_slice()).unwrap().finish().unwrap();
+}
+
+#[test]
+fn outlines_say_what_the_decoder_says() {
+    let chain = [example_stream(), example_stream()].concat();
+    let outlines = Outline::all(&mut Cursor::new(&chain)).unwrap();
+    let mut decoder = Decoder::new(chain.as_slice()).unwrap();
+    while decoder.next_record().unwrap().is_some() {}
+    for (number, outline) in outlines.iter().enumerate() {
+        assert_eq!(outline.header, *decoder.header());
+        assert_eq!(outline.base_digests, decoder.base_digests());
+        assert_eq!(outline.totals, decoder.totals());
+        assert_eq!(Some(outline.stream_digest), decoder.stream_digest());
+        let one = (chain.len() / 2) as u64;
+        assert_eq!((outline.begin, outline.end), (number as u64 * one, (number as u64 + 1) * one));
+    }
+    assert_eq!(outlines.len(), 2);
+    for length in 0..chain.len() {
+        let cut = Outline::all(&mut Cursor::new(&chain[..length]));
+        match length == chain.len() / 2 {
+            true => assert_eq!(cut.unwrap(), outlines[..1]),
+            false => assert!(matches!(cut, Err(Error::Cut { .. })), "{length}: {cut:?}"),
+        }
+    }
 }
