@@ -1,12 +1,16 @@
 //! [`Applier`]: records → a device.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 use blockio::{AlignedBuf, Device, ReadAt, Width, in_order, is_zero};
 use cli::{Interrupt, Progress, Refusal};
-use hyperlayer::{MAX_RECORD, Record, Records, Totals};
+use hyperlayer::{Error, MAX_RECORD, Record, Records, Totals};
+
+use crate::undo::Undo;
 
 /// What the device that is written lies on.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +22,9 @@ pub(crate) struct Ground {
     pub(crate) zeroes: bool,
     /// How many chunks may be written to: there is room for so many.
     pub(crate) chunks: u64,
+    /// The stream's chunks are of another size: a discard can end inside a chunk, where it becomes
+    /// zeros, which are written.
+    pub(crate) other_chunks: bool,
 }
 
 /// Writes records to a device that holds the base.
@@ -28,7 +35,20 @@ pub(crate) struct Applier<'a> {
     ground: Ground,
     interrupt: &'a Interrupt,
     idle: Mutex<Vec<AlignedBuf>>,
+    wrote: AtomicBool,
 }
+
+/// What there is beside the records.
+#[derive(Default)]
+pub(crate) struct Extras<'a> {
+    /// Where to keep what is overwritten.
+    pub(crate) undo: Option<&'a mut Undo>,
+    /// A stream that is cut is applied as far as it goes.
+    pub(crate) partial: bool,
+}
+
+/// How much of what is overwritten is kept at once, between two syncs of the file that keeps it.
+const KEPT_AT_ONCE: u64 = 16 << 20;
 
 /// Enough writes at once to keep a disk busy; each takes 1 MiB.
 const WIDTH: Width = Width { threads: 4, window: 16 };
@@ -51,26 +71,51 @@ impl<'a> Applier<'a> {
         ground: Ground,
         interrupt: &'a Interrupt,
     ) -> Self {
-        Self { device, name, ground, interrupt, idle: Mutex::default() }
+        let (idle, wrote) = (Mutex::default(), AtomicBool::new(false));
+        Self { device, name, ground, interrupt, idle, wrote }
     }
 
-    /// Applies all records; ends well only where the whole stream has arrived.
+    /// Whether the device may have been changed.
+    pub(crate) fn has_written(&self) -> bool {
+        self.wrote.load(Ordering::Relaxed)
+    }
+
+    /// Makes a range read as zeros, unmapped where that can be.
+    pub(crate) fn clear(&self, begin: u64, end: u64) -> anyhow::Result<()> {
+        self.apply(Job::Discard { offset: begin, length: end.saturating_sub(begin) })
+    }
+
+    /// Applies all records; ends well only where the whole stream has arrived. `stream` is its name,
+    /// for messages.
     pub(crate) fn apply_all(
         &self,
+        stream: &str,
         records: &mut (impl Records + Send),
         progress: &Progress,
+        extras: Extras<'_>,
     ) -> anyhow::Result<Totals> {
         let mut touched = Touched::default();
+        let mut next_job = || {
+            self.interrupt.check()?;
+            let record = match records.next_record() {
+                Err(Error::Cut { .. }) if extras.partial => None,
+                record => record.with_context(|| stream.to_owned())?,
+            };
+            let Some(record) = record else { return Ok(None) };
+            touched.count(&record, self.ground).map_err(anyhow::Error::new)?;
+            self.prepare(&record, &mut touched).with_context(|| self.writing(&record))?;
+            self.job(record).map(Some)
+        };
+        let mut undo = extras.undo;
+        let mut kept: VecDeque<Job> = VecDeque::new();
         in_order(
             WIDTH,
             || {
-                self.interrupt.check()?;
-                let Some(record) = records.next_record().context("standard input")? else {
-                    return Ok(None);
-                };
-                touched.count(&record, self.ground).map_err(anyhow::Error::new)?;
-                self.prepare(&record, &mut touched).with_context(|| self.writing(&record))?;
-                self.job(record).map(Some)
+                let Some(undo) = &mut undo else { return next_job() };
+                if kept.is_empty() {
+                    self.keep(undo, &mut kept, &mut next_job)?;
+                }
+                Ok(kept.pop_front())
             },
             |job| {
                 let length = job.length();
@@ -82,7 +127,26 @@ impl<'a> Applier<'a> {
                 Ok(())
             },
         )?;
-        records.finish().context("standard input")
+        Ok(records.totals())
+    }
+
+    /// Takes the next jobs, and keeps what they will overwrite before any of them is handed out.
+    fn keep(
+        &self,
+        undo: &mut Undo,
+        kept: &mut VecDeque<Job>,
+        next_job: &mut impl FnMut() -> anyhow::Result<Option<Job>>,
+    ) -> anyhow::Result<()> {
+        let mut bytes: u64 = 0;
+        while bytes < KEPT_AT_ONCE
+            && let Some(job) = next_job()?
+        {
+            let (offset, length) = (job.offset(), job.length());
+            undo.keep(self.device, offset, length, self.interrupt)?;
+            bytes = bytes.saturating_add(length);
+            kept.push_back(job);
+        }
+        if kept.is_empty() { Ok(()) } else { undo.sync() }
     }
 
     fn job(&self, record: Record<'_>) -> anyhow::Result<Job> {
@@ -99,6 +163,7 @@ impl<'a> Applier<'a> {
 
     fn apply(&self, job: Job) -> anyhow::Result<()> {
         let (offset, length) = (job.offset(), job.length());
+        self.wrote.store(true, Ordering::Relaxed);
         let done = match job {
             Job::Data { offset, length, bytes } => {
                 let done = self.device.write_at(offset, &bytes[..length]);
@@ -132,6 +197,7 @@ impl<'a> Applier<'a> {
             }
             touched.prepared = chunk + 1;
             if self.reads_as_zeros(begin, chunk_end)? {
+                self.wrote.store(true, Ordering::Relaxed);
                 self.device.zero_out(begin, chunk_end - begin)?;
             }
         }
@@ -243,13 +309,16 @@ impl Touched {
     /// Counts the chunks that a record writes to. A stream that writes to more of them than it
     /// announced would fill the pool.
     fn count(&mut self, record: &Record<'_>, ground: Ground) -> Result<(), Refusal> {
-        if matches!(record, Record::Discard { .. }) {
-            return Ok(());
+        let (begin, end) = (record.offset(), record.offset() + record.length());
+        if !matches!(record, Record::Discard { .. }) {
+            self.add(begin / ground.chunk_size, end.div_ceil(ground.chunk_size));
+        } else if ground.other_chunks {
+            for place in [begin, end] {
+                if !place.is_multiple_of(ground.chunk_size) {
+                    self.add(place / ground.chunk_size, place / ground.chunk_size + 1);
+                }
+            }
         }
-        let first = (record.offset() / ground.chunk_size).max(self.next);
-        let behind = (record.offset() + record.length()).div_ceil(ground.chunk_size);
-        self.chunks += behind.saturating_sub(first);
-        self.next = self.next.max(behind);
         if self.chunks > ground.chunks {
             return Err(Refusal::NoSpace(format!(
                 "the stream writes to more chunks than it announced, for which there was room: {}",
@@ -258,6 +327,11 @@ impl Touched {
         }
         Ok(())
     }
+
+    fn add(&mut self, first: u64, behind: u64) {
+        self.chunks += behind.saturating_sub(first.max(self.next));
+        self.next = self.next.max(behind);
+    }
 }
 
 #[cfg(test)]
@@ -265,31 +339,23 @@ mod tests {
     use std::os::unix::fs::MetadataExt;
 
     use blockio::OpenMode;
-    use hyperlayer::{Decoder, Encoder, Header, Volume};
+    use hyperlayer::{Decoder, Encoder, Header};
 
     use super::*;
 
-    const GROUND: Ground = Ground { chunk_size: 65536, zeroes: true, chunks: u64::MAX };
+    const GROUND: Ground =
+        Ground { chunk_size: 65536, zeroes: true, chunks: u64::MAX, other_chunks: false };
 
     fn stream(size: u64, records: &[Record<'_>]) -> Vec<u8> {
-        let volume = || Volume { name: "v".into(), uuid: String::new(), size };
         let sum = |discard: bool| {
             let of_kind =
                 |record: &&Record<'_>| matches!(record, Record::Discard { .. }) == discard;
             records.iter().filter(of_kind).map(Record::length).sum()
         };
         let header = Header {
-            target: volume(),
-            base: Some(volume()),
-            chunk_size: 65536,
-            pairs: vec![],
-            detect_level: 0,
-            extents: 1,
             changed_bytes: sum(false),
             unmapped_bytes: sum(true),
-            tool: "test".into(),
-            created: 0,
-            undo: false,
+            ..crate::testing::header(size)
         };
         let mut encoder = Encoder::new(Vec::new(), &header, &[]).unwrap();
         records.iter().for_each(|record| encoder.record(*record).unwrap());
@@ -306,7 +372,8 @@ mod tests {
         let interrupt = Interrupt::default();
         let applier = Applier::new(&device, "image", ground, &interrupt);
         let progress = Progress::new("test", 0, true);
-        applier.apply_all(&mut Decoder::new(stream.as_slice()).unwrap(), &progress)
+        let mut decoder = Decoder::new(stream.as_slice()).unwrap();
+        applier.apply_all("test", &mut decoder, &progress, Extras::default())
     }
 
     #[test]
@@ -378,5 +445,69 @@ mod tests {
         apply(&file, Ground { chunks: 3, ..GROUND }, &records).unwrap();
         let error = apply(&file, Ground { chunks: 2, ..GROUND }, &records).unwrap_err();
         assert_eq!(cli::exit_code(&error), 7);
+    }
+
+    #[test]
+    fn parts_of_chunks_count_where_chunks_are_of_another_size() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(4 << 20).unwrap();
+        // From inside chunk 0 to inside chunk 3, and a write to chunk 3.
+        let records = [
+            Record::Discard { offset: 4096, length: 3 * 65536 },
+            Record::Data { offset: 4 * 65536 - 512, bytes: &[1; 512] },
+        ];
+        let ground = |chunks| Ground { chunks, other_chunks: true, ..GROUND };
+        apply(&file, ground(2), &records).unwrap();
+        let error = apply(&file, ground(1), &records).unwrap_err();
+        assert_eq!(cli::exit_code(&error), 7);
+    }
+
+    #[test]
+    fn what_is_kept_brings_back_every_byte() {
+        let before: Vec<u8> = (0..4 << 20).map(|place: u32| (place / 4096 % 3) as u8).collect();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), &before).unwrap();
+        let records = [
+            Record::Data { offset: 512, bytes: &[2; 4096] },
+            Record::Zero { offset: 65536, length: 3 << 19 },
+            Record::Discard { offset: 2 << 20, length: 1 << 20 },
+            Record::Data { offset: 3 << 20, bytes: &[7; 1 << 20] },
+        ];
+        let stream = stream(4 << 20, &records);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("undo");
+        let device = Device::open(file.path(), OpenMode::WriteExclusive).unwrap();
+        let (interrupt, progress) = (Interrupt::default(), Progress::new("test", 0, true));
+        let mut decoder = Decoder::new(stream.as_slice()).unwrap();
+        let mut undo = Undo::create(&path, decoder.header()).unwrap();
+        let extras = Extras { undo: Some(&mut undo), partial: false };
+        let applier = Applier::new(&device, "image", GROUND, &interrupt);
+        applier.apply_all("test", &mut decoder, &progress, extras).unwrap();
+        undo.finish().unwrap();
+        assert!(std::fs::read(file.path()).unwrap() != before);
+
+        // Whole; and, as after a kill, what there is of it up to a cut.
+        let whole = std::fs::read(&path).unwrap();
+        let after = std::fs::read(file.path()).unwrap();
+        for length in [whole.len(), whole.len() - 1, whole.len() - 200, whole.len() / 2, 600] {
+            std::fs::write(file.path(), &after).unwrap();
+            let mut decoder = Decoder::new(&whole[..length]).unwrap();
+            assert!(decoder.header().undo);
+            let extras = Extras { undo: None, partial: true };
+            let applier = Applier::new(&device, "image", GROUND, &interrupt);
+            let totals = applier.apply_all("undo", &mut decoder, &progress, extras).unwrap();
+            let covered = Decoder::new(&whole[..length]).map(|mut decoder| {
+                let mut end = 0;
+                while let Ok(Some(record)) = decoder.next_record() {
+                    end = (record.offset() + record.length()) as usize;
+                }
+                end
+            });
+            let covered = covered.unwrap();
+            let now = std::fs::read(file.path()).unwrap();
+            assert!(now[..covered] == before[..covered], "{length}");
+            assert!(now[covered..] == after[covered..], "{length}");
+            assert!(length < whole.len() - 200 || totals.data_records > 0);
+        }
     }
 }

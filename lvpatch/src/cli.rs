@@ -4,28 +4,43 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser};
 
+use crate::until::Until;
+
 /// Applies what lvdiff found to the same base, as a new thin-provisioned LVM2 volume.
 ///
-/// The stream comes on standard input. The base is proved to be the one that the diff was made
-/// from, and is never written: the changes go to a snapshot of it, which becomes the new volume
-/// once all of the stream has arrived and been verified. Whatever fails leaves nothing behind.
+/// The stream comes on standard input, or from files. The base is proved to be the one that the
+/// diff was made from, and is never written: the changes go to a snapshot of it, which becomes the
+/// new volume once all of the stream has arrived and been verified. Whatever fails leaves nothing
+/// behind. A full stream needs no base, and makes its volume in a pool. Streams that follow one
+/// another, a full one and its increments say, are applied in one run.
 #[derive(Debug, Parser)]
 #[command(name = "lvpatch", version, max_term_width = 100)]
-#[command(override_usage = "lvpatch [OPTIONS] [NEW] < DIFF")]
+#[command(override_usage = "lvpatch [OPTIONS] [NEW] < DIFF\n       \
+    lvpatch [OPTIONS] -i DIFF [-i DIFF]… [NEW]\n       \
+    lvpatch --info [FILE]…")]
 #[command(after_help = concat!(
     "\
 Examples:
   lvpatch -g vg1 -l sp0 < test.diff        makes vg1/vol0 of vg1/sp0 and the changes
   lvpatch -g vg1 -l sp0 tuesday < test.diff
+  lvpatch -g vg1 -p pool0 < full           makes the volume of a full stream in vg1/pool0
+  cat full mon tue | lvpatch -g vg1 -p pool0 vol0
+  lvpatch --in-place -g vg1 -l vol0 --backup undo.diff -i test.diff
   lvpatch --device disk.img < test.diff    changes an image, which must be the base
-  lvpatch --info < test.diff
+  lvpatch --info full mon tue              what they are, and whether they follow one another
 
 ",
     include_str!("../../crates/cli/exit-codes.txt")
 ))]
 pub(crate) struct Args {
-    /// The new volume's name [default: the volume's name in the stream]
-    pub(crate) new: Option<String>,
+    /// The new volume's name [default: the volume's name in the last stream]; with --info the files
+    /// to read
+    #[arg(value_name = "NEW")]
+    pub(crate) names: Vec<String>,
+
+    /// Read the stream from this file (repeatable: one after another) [default: standard input]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) input: Vec<PathBuf>,
 
     /// The base is in this volume group
     #[arg(short = 'g', long, value_name = "VG")]
@@ -36,30 +51,68 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "BASE")]
     pub(crate) lv: Option<String>,
 
-    /// The base is in this thin pool
+    /// The base is in this thin pool; a full stream's volume is made in it
     #[arg(short, long)]
     pub(crate) pool: Option<String>,
 
+    /// Of streams that follow one another, make a volume of each, under its own name: a snapshot of
+    /// the one before. Those that are done stay, whatever comes after them
+    #[arg(long, conflicts_with_all = ["names", "device", "in_place", "check"])]
+    pub(crate) each: bool,
+
+    /// Of streams that follow one another, stop after the one whose volume has this name or UUID,
+    /// or after the last that was made at or before this time (2026-11-21T03:00:00Z); what
+    /// follows is not read
+    #[arg(long, value_name = "NAME|UUID|TIME", value_parser = Until::parse)]
+    pub(crate) until: Option<Until>,
+
+    /// Write onto the volume that -l names, itself. It must be the base, and not be mounted or in use
+    /// otherwise. Without --backup there is no way back: a stream that is cut leaves a part of it
+    /// applied
+    #[arg(long, requires = "lv", conflicts_with_all = ["names", "device"])]
+    pub(crate) in_place: bool,
+
     /// Apply to this block device or image file itself, which must be the base; no LVM is needed.
     /// There is no snapshot then: a stream in a file is verified whole before the first write, one
-    /// in a pipe record by record
-    #[arg(long, value_name = "PATH", conflicts_with_all = ["new", "lvgroup", "lv", "pool"])]
+    /// in a pipe record by record. A full stream makes a new, sparse file
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["names", "lvgroup", "lv", "pool"])]
     pub(crate) device: Option<PathBuf>,
 
-    /// Do not prove the base: a wrong one makes a wrong volume
+    /// With --in-place or --device: before anything is overwritten, keep it in this new file, a
+    /// stream that leads back
+    #[arg(long, value_name = "FILE")]
+    pub(crate) backup: Option<PathBuf>,
+
+    /// With --in-place or --device: accept a stream from --backup that is cut, and apply what is
+    /// there of it, which brings back what was overwritten so far
+    #[arg(long)]
+    pub(crate) partial: bool,
+
+    /// Say whether the base would be accepted, from the stream's header and digests, and do nothing
+    /// else; the rest of the stream is not read
+    #[arg(long, conflicts_with_all = ["backup", "partial"])]
+    pub(crate) check: bool,
+
+    /// Do not prove the base, neither by its digests nor by its tags: a wrong one makes a wrong volume
     #[arg(long)]
     pub(crate) no_base_check: bool,
 
-    /// Print the stream's header, pairs, base digests and counts, and nothing else is done
-    #[arg(long, conflicts_with_all = ["new", "lvgroup", "lv", "pool", "device", "verify"])]
+    /// Apply to a pool of another chunk size than that of the stream. What is a part of a chunk there
+    /// cannot be unmapped, and becomes zeros
+    #[arg(long)]
+    pub(crate) allow_chunk_mismatch: bool,
+
+    /// Print the stream's header, pairs, base digests and counts, and nothing else is done; of several
+    /// streams a table, in the order in which they follow one another
+    #[arg(long, conflicts_with_all = ["lvgroup", "lv", "pool", "device", "verify", "in_place", "each", "until", "check"])]
     pub(crate) info: bool,
 
     /// With --info: as JSON
     #[arg(long, requires = "info")]
     pub(crate) json: bool,
 
-    /// Read the whole stream and say whether it is sound; nothing else is done
-    #[arg(long, conflicts_with_all = ["new", "lvgroup", "lv", "pool", "device"])]
+    /// Read all streams and say whether they are sound; nothing else is done
+    #[arg(long, conflicts_with_all = ["names", "lvgroup", "lv", "pool", "device", "in_place", "each", "until", "check"])]
     pub(crate) verify: bool,
 
     /// Say nothing but warnings and errors
@@ -69,4 +122,47 @@ pub(crate) struct Args {
     /// Say more (twice: even more)
     #[arg(short, long, action = ArgAction::Count)]
     pub(crate) verbose: u8,
+}
+
+impl Args {
+    /// What clap cannot say of combinations.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        if !self.info && self.names.len() > 1 {
+            return Err(format!(
+                "only one volume is made, so NEW is one name, not {}; streams are read with -i",
+                self.names.join(" ")
+            ));
+        }
+        if self.info && !self.names.is_empty() && !self.input.is_empty() {
+            return Err("--info reads the files that are named; leave out -i".into());
+        }
+        if (self.backup.is_some() || self.partial) && !self.in_place && self.device.is_none() {
+            return Err(
+                "--backup and --partial are for --in-place and --device; elsewhere the base, which \
+                 is never written, is the way back"
+                    .into(),
+            );
+        }
+        Ok(())
+    }
+
+    /// The new volume's name, if it was given.
+    pub(crate) fn new_name(&self) -> Option<&str> {
+        self.names.first().map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
 }

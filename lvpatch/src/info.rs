@@ -15,6 +15,9 @@ pub(crate) fn text(header: &Header, digests: &[BaseDigest]) -> String {
     };
     line("Volume:", volume_text(&header.target));
     line("Base:", header.base.as_ref().map_or("none".into(), volume_text));
+    if header.undo {
+        line("Undo:", "it leads back: what was there before it was overwritten".into());
+    }
     line("Chunk size:", format!("{} bytes", header.chunk_size));
     line("Extents:", header.extents.to_string());
     line("Changed:", format!("{} bytes", header.changed_bytes));
@@ -33,15 +36,20 @@ pub(crate) fn text(header: &Header, digests: &[BaseDigest]) -> String {
 
 /// The same as JSON, with the same characters escaped.
 pub(crate) fn json(header: &Header, digests: &[BaseDigest]) -> String {
+    json_text(&value(header, digests))
+}
+
+/// A JSON value in lines, with everything escaped that a terminal would obey.
+pub(crate) fn json_text(value: &Value) -> String {
     let escape = |character: char| match character {
         '\n' => "\n".into(), // between the lines; within strings JSON escapes it already
         character if is_obeyed(character) => format!("\\u{:04x}", u32::from(character)),
         character => character.to_string(),
     };
-    format!("{:#}\n", value(header, digests)).chars().map(escape).collect()
+    format!("{value:#}\n").chars().map(escape).collect()
 }
 
-fn value(header: &Header, digests: &[BaseDigest]) -> Value {
+pub(crate) fn value(header: &Header, digests: &[BaseDigest]) -> Value {
     let volume =
         |volume: &Volume| json!({ "name": volume.name, "uuid": volume.uuid, "size": volume.size });
     let pair = |(key, value): &(String, String)| json!({ "key": key, "value": value });
@@ -55,6 +63,7 @@ fn value(header: &Header, digests: &[BaseDigest]) -> Value {
         "changed_bytes": header.changed_bytes,
         "unmapped_bytes": header.unmapped_bytes,
         "detect_level": header.detect_level,
+        "undo": header.undo,
         "tool": header.tool,
         "created": header.created,
         "pairs": header.pairs.iter().map(pair).collect::<Vec<_>>(),
@@ -67,7 +76,7 @@ fn volume_text(volume: &Volume) -> String {
     format!("{} ({uuid}), {} bytes", escaped(&volume.name), volume.size)
 }
 
-fn time_text(seconds: u64) -> String {
+pub(crate) fn time_text(seconds: u64) -> String {
     // humantime knows the years up to 9999.
     const END: u64 = 253_402_300_800;
     match SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)) {
@@ -110,21 +119,9 @@ mod tests {
 
     #[test]
     fn json_escapes_the_same_and_stays_json() {
-        let volume = Volume { name: "v".into(), uuid: String::new(), size: 512 };
         let value = "\x1b[2J\n\u{9b}31m a\u{202e}b \"文\"";
-        let header = Header {
-            target: volume,
-            base: None,
-            chunk_size: 512,
-            pairs: vec![("key".into(), value.into())],
-            detect_level: 0,
-            extents: 0,
-            changed_bytes: 0,
-            unmapped_bytes: 0,
-            tool: "test".into(),
-            created: 0,
-            undo: false,
-        };
+        let pairs = vec![("key".into(), value.into())];
+        let header = Header { pairs, ..crate::testing::header(512) };
         let text = json(&header, &[]);
         assert!(!text.chars().any(|character| character != '\n' && is_obeyed(character)), "{text}");
         let parsed: Value = serde_json::from_str(&text).unwrap();

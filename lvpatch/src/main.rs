@@ -1,12 +1,22 @@
 //! `lvpatch`: applies what lvdiff found to the same base, as a new thin-provisioned LVM2 volume.
 
 mod apply;
+mod chain;
+mod check;
 mod cli;
+mod identity;
+mod in_place;
 mod info;
 mod patch;
 mod plan;
 mod prove;
 mod space;
+mod table;
+#[cfg(test)]
+mod testing;
+mod undo;
+mod until;
+mod volume;
 
 use std::process::ExitCode;
 

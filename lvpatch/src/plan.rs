@@ -5,22 +5,73 @@ use cli::Refusal;
 use hyperlayer::{Header, Volume};
 use lvm::{LogicalVolume, Scope, VolumeName, check_new_name};
 
-use crate::info::escaped;
-
 use crate::cli::Args;
+use crate::info::escaped;
 
 /// What there is to do.
 pub(crate) struct Plan {
-    /// The volume that the stream starts from.
-    pub(crate) base: LogicalVolume,
-    /// The new volume's name.
-    pub(crate) new: String,
+    /// What the first stream starts from.
+    pub(crate) start: Start,
+    /// The new volume's name, where it is not that in the stream.
+    new: Option<String>,
     /// All volumes that there are.
     pub(crate) volumes: Vec<LogicalVolume>,
 }
 
-/// Finds the base, and makes sure that the stream can be meant for it.
+/// What a stream starts from.
+pub(crate) enum Start {
+    /// A volume.
+    Base(LogicalVolume),
+    /// Nothing, in this thin pool.
+    Pool(LogicalVolume),
+}
+
+impl Start {
+    /// The volume group.
+    pub(crate) fn group(&self) -> &str {
+        let (Self::Base(volume) | Self::Pool(volume)) = self;
+        &volume.group
+    }
+}
+
+impl Plan {
+    /// The name of the volume that a stream makes, if it may be made.
+    pub(crate) fn new_name(&self, header: &Header) -> anyhow::Result<String> {
+        let new = self.new.as_ref().unwrap_or(&header.target.name);
+        check_new_name(new, self.start.group(), &self.volumes).with_context(|| {
+            match &self.new {
+                Some(_) => "the new volume",
+                None => "the volume's name in the stream (give another one as the last argument)",
+            }
+        })?;
+        Ok(new.clone())
+    }
+}
+
+/// Finds what the first stream starts from, and makes sure that it can be meant for it.
 pub(crate) fn look_up(args: &Args, header: &Header) -> anyhow::Result<Plan> {
+    let volumes = LogicalVolume::list().context("the logical volumes cannot be listed")?;
+    let start = match header.base {
+        Some(_) => Start::Base(find_base(args, header, &volumes)?),
+        None => Start::Pool(find_pool(args, &volumes)?),
+    };
+    let pool = match &start {
+        Start::Base(base) => pool_of(base, &volumes)?,
+        Start::Pool(pool) => pool.clone(),
+    };
+    check_chunk_size(args, header, &pool)?;
+    let plan = Plan { start, new: args.new_name().map(Into::into), volumes };
+    if !args.in_place {
+        plan.new_name(header)?;
+    }
+    Ok(plan)
+}
+
+fn find_base(
+    args: &Args,
+    header: &Header,
+    volumes: &[LogicalVolume],
+) -> anyhow::Result<LogicalVolume> {
     let base = base_of(header)?;
     let scope = Scope { group: args.lvgroup.as_deref(), pool: args.pool.as_deref() };
     let name = match &args.lv {
@@ -29,23 +80,41 @@ pub(crate) fn look_up(args: &Args, header: &Header) -> anyhow::Result<Plan> {
         None if base.name.contains('/') => return Err(not_a_name(&base.name)),
         None => VolumeName::parse(&base.name)?,
     };
-    let volumes = LogicalVolume::list().context("the logical volumes cannot be listed")?;
-    let found = name.find(&volumes, scope)?.clone();
-    let pool = pool_of(&found, &volumes)?;
-    let new = args.new.as_ref().unwrap_or(&header.target.name);
-    check_new_name(new, &found.group, &volumes).with_context(|| match &args.new {
-        Some(_) => "the new volume",
-        None => "the volume's name in the stream (give another one as the last argument)",
-    })?;
-    check_sizes(header, &found, &pool)?;
-    Ok(Plan { base: found, new: new.clone(), volumes })
+    let found = name.find(volumes, scope)?;
+    check_base_size(header, &found.full_name(), found.size)?;
+    Ok(found.clone())
+}
+
+fn find_pool(args: &Args, volumes: &[LogicalVolume]) -> anyhow::Result<LogicalVolume> {
+    if let Some(base) = &args.lv {
+        return Err(Refusal::Usage(format!(
+            "the stream is a full one and starts from nothing, not from {base}: name the pool for \
+             its volume (-g VG -p POOL), and no base"
+        ))
+        .into());
+    }
+    let pools: Vec<_> =
+        volumes.iter().filter(|volume| volume.segment_type == "thin-pool").cloned().collect();
+    let names = || pools.iter().map(LogicalVolume::full_name).collect::<Vec<_>>().join(", ");
+    let Some(pool) = &args.pool else {
+        return Err(Refusal::Usage(format!(
+            "the stream is a full one: name the thin pool for its volume (-g VG -p POOL); there is: \
+             {}",
+            names()
+        ))
+        .into());
+    };
+    let scope = Scope { group: args.lvgroup.as_deref(), pool: None };
+    let found = VolumeName::parse(pool)?.find(&pools, scope);
+    Ok(found.with_context(|| format!("the thin pool {pool} (there is: {})", names()))?.clone())
 }
 
 /// The base that the header names.
 pub(crate) fn base_of(header: &Header) -> anyhow::Result<&Volume> {
-    header.base.as_ref().context(
-        "the stream starts from nothing: full streams are not supported by this version of lvpatch",
-    )
+    header.base.as_ref().ok_or_else(|| {
+        Refusal::Usage("the stream is a full one: it starts from nothing, not from a base".into())
+            .into()
+    })
 }
 
 fn pool_of(base: &LogicalVolume, volumes: &[LogicalVolume]) -> anyhow::Result<LogicalVolume> {
@@ -65,22 +134,21 @@ fn pool_of(base: &LogicalVolume, volumes: &[LogicalVolume]) -> anyhow::Result<Lo
         .with_context(|| format!("`lvs` does not list pool {}/{name}", base.group))
 }
 
-fn check_sizes(header: &Header, base: &LogicalVolume, pool: &LogicalVolume) -> anyhow::Result<()> {
-    check_base_size(header, &base.full_name(), base.size)?;
-    if pool.chunk_size != header.chunk_size {
-        anyhow::bail!(
-            "pool {} has chunks of {} bytes, but the stream comes from a pool with chunks of {}: \
-             make a pool with `lvcreate --chunksize {}b`",
-            pool.full_name(),
-            pool.chunk_size,
-            header.chunk_size,
-            header.chunk_size
-        );
+fn check_chunk_size(args: &Args, header: &Header, pool: &LogicalVolume) -> anyhow::Result<()> {
+    if pool.chunk_size == header.chunk_size || args.allow_chunk_mismatch {
+        return Ok(());
     }
-    Ok(())
+    anyhow::bail!(
+        "pool {} has chunks of {} bytes, but the stream comes from a pool with chunks of {}: make a \
+         pool with `lvcreate --chunksize {}b`, or apply it all the same with --allow-chunk-mismatch",
+        pool.full_name(),
+        pool.chunk_size,
+        header.chunk_size,
+        header.chunk_size
+    );
 }
 
-/// Refuses a base of another size, and a stream that changes the size.
+/// Refuses a base of another size.
 pub(crate) fn check_base_size(header: &Header, name: &str, size: u64) -> anyhow::Result<()> {
     let expected = base_of(header)?;
     if size != expected.size {
@@ -90,14 +158,6 @@ pub(crate) fn check_base_size(header: &Header, name: &str, size: u64) -> anyhow:
             expected.size
         ))
         .into());
-    }
-    if header.target.size != expected.size {
-        anyhow::bail!(
-            "the volume was resized from {} to {} bytes between base and target, which this \
-             version of lvpatch does not support",
-            expected.size,
-            header.target.size
-        );
     }
     Ok(())
 }

@@ -27,6 +27,11 @@ pub(crate) fn check(
     }
     let chunk_size = pool.table.chunk_size;
     let mut chunks = header.changed_bytes.div_ceil(chunk_size);
+    if header.chunk_size != chunk_size {
+        // Every extent may begin and end inside a chunk.
+        let all = header.target.size.div_ceil(chunk_size);
+        chunks = chunks.saturating_add(header.extents.saturating_mul(2)).min(all);
+    }
     if status.ignores_discards {
         // What cannot be unmapped becomes zeros.
         chunks = chunks.saturating_add(header.unmapped_bytes.div_ceil(chunk_size));
@@ -67,8 +72,6 @@ fn metadata_blocks(header: &Header, chunks: u64, chunk_size: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use hyperlayer::Volume;
-
     use super::*;
 
     fn check_with(changed_chunks: u64, status: &str) -> anyhow::Result<u64> {
@@ -76,19 +79,10 @@ mod tests {
     }
 
     fn check_both(changed_chunks: u64, unmapped: u64, status: &str) -> anyhow::Result<u64> {
-        let volume = || Volume { name: "v".into(), uuid: String::new(), size: 1 << 30 };
         let header = Header {
-            target: volume(),
-            base: Some(volume()),
-            chunk_size: 65536,
-            pairs: vec![],
-            detect_level: 0,
-            extents: 1,
             changed_bytes: changed_chunks * 65536,
             unmapped_bytes: unmapped * 65536,
-            tool: "test".into(),
-            created: 0,
-            undo: false,
+            ..crate::testing::header(1 << 30)
         };
         let number = || "254:1".parse().unwrap();
         let table = "254:1 254:2 128 0".parse().unwrap();

@@ -11,10 +11,15 @@ fn lvpatch(arguments: &[&str], stdin: &[u8]) -> (Option<i32>, String, String) {
 }
 
 fn stream() -> Vec<u8> {
-    let volume = |name: &str| Volume { name: name.into(), uuid: "uuid".into(), size: 1 << 20 };
+    stream_between(("sp0", "uuid-1"), ("vol0", "uuid-2"))
+}
+
+fn stream_between(base: (&str, &str), target: (&str, &str)) -> Vec<u8> {
+    let volume =
+        |(name, uuid): (&str, &str)| Volume { name: name.into(), uuid: uuid.into(), size: 1 << 20 };
     let header = Header {
-        target: volume("vol0"),
-        base: Some(volume("sp0")),
+        target: volume(target),
+        base: Some(volume(base)),
         chunk_size: 65536,
         pairs: vec![
             ("Author".into(), "Someone".into()),
@@ -77,7 +82,9 @@ fn verify_reads_all_of_it() {
     flipped[stream.len() - 1000] ^= 1;
     assert_eq!(lvpatch(&["--verify"], &flipped).0, Some(4));
     let doubled = [stream.clone(), stream].concat();
-    assert_eq!(lvpatch(&["--verify"], &doubled).0, Some(4));
+    let (code, _, stderr) = lvpatch(&["--verify"], &doubled);
+    assert_eq!(code, Some(3), "{stderr}");
+    assert!(stderr.contains("stream 2 (vol0) does not follow"), "{stderr}");
     let (code, _, stderr) = lvpatch(&["--verify"], b"");
     assert_eq!(code, Some(4));
     assert!(stderr.contains("the input is empty"), "{stderr}");
@@ -89,7 +96,13 @@ fn wrong_usage_is_exit_2() {
     for arguments in [
         &["--json"][..],
         &["--info", "--verify"],
-        &["--info", "new"],
+        &["--info", "file", "-i", "file"],
+        &["--verify", "new"],
+        &["--each", "new"],
+        &["--in-place"],
+        &["--backup", "undo"],
+        &["--partial"],
+        &["--until", "25:00"],
         &["--verify", "-g", "vg1"],
         &["--device", "x", "-l", "sp0"],
         &["--no-such-option"],
@@ -113,4 +126,42 @@ fn a_device_that_does_not_fit_is_not_touched() {
     let (code, _, stderr) = lvpatch(&["--device", "/no/such/file"], &stream());
     assert_eq!(code, Some(1));
     assert!(stderr.contains("/no/such/file"), "{stderr}");
+}
+
+#[test]
+fn several_streams_are_a_table_in_the_order_of_the_chain() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, streams: &[Vec<u8>]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, streams.concat()).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (a, b, c, d) = (("a", "u-a"), ("b", "u-b"), ("c", "u-c"), ("d", "u-d"));
+    let late = write("late", &[stream_between(c, d)]);
+    let early = write("early", &[stream_between(a, b), stream_between(b, c)]);
+    let places = |text: &str| -> Vec<String> {
+        let word = |line: &str| {
+            let end = line.find("  ").unwrap_or(line.len());
+            line[..end].rsplit('/').next().unwrap().to_owned()
+        };
+        text.lines().skip(1).map(word).collect()
+    };
+    let (code, text, stderr) = lvpatch(&["--info", &late, &early], b"");
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    assert_eq!(places(&text), ["early, stream 1", "early, stream 2", "late"], "{text}");
+
+    let gap = write("gap", &[stream_between(a, b)]);
+    let (_, text, _) = lvpatch(&["--info", &late, &gap], b"");
+    assert!(text.contains("-- the chain breaks here: its base is "), "{text}");
+    let (code, json, _) = lvpatch(&["--info", "--json", &late, &gap], b"");
+    assert_eq!(code, Some(0));
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json.as_array().unwrap().len(), 2);
+    assert!(json[1]["breaks"].as_str().unwrap().contains("expected"), "{json}");
+    assert_eq!(json[0]["breaks"], serde_json::Value::Null);
+
+    let cut = write("cut", &[stream_between(a, b)[..1000].to_vec()]);
+    let (code, _, stderr) = lvpatch(&["--info", &early, &cut], b"");
+    assert_eq!(code, Some(4));
+    assert!(stderr.contains("/cut: "), "{stderr}");
 }

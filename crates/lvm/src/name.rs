@@ -176,6 +176,11 @@ pub fn check_new_name(name: &str, group: &str, volumes: &[LogicalVolume]) -> Res
     Ok(())
 }
 
+/// Device-mapper's name of a volume.
+pub(crate) fn dm_name(group: &str, volume: &str) -> String {
+    format!("{}-{}", group.replace('-', "--"), volume.replace('-', "--"))
+}
+
 fn has_lvm_characters(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+_.-".contains(&byte);
     !name.is_empty()
@@ -236,6 +241,14 @@ mod tests {
             let parsed = VolumeName::parse(text).unwrap();
             assert_eq!((parsed.group(), parsed.volume()), (group, name), "{text}");
         }
+    }
+
+    #[test]
+    fn device_mappers_names_are_read_as_they_are_made() {
+        let name = dm_name("vg-a", "vm-1");
+        assert_eq!(name, "vg--a-vm--1");
+        let parsed = VolumeName::from_dm_name(&name).unwrap();
+        assert_eq!((parsed.group(), parsed.volume()), (Some("vg-a"), "vm-1"));
     }
 
     #[test]

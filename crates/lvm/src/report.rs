@@ -130,6 +130,27 @@ impl LogicalVolume {
         })
     }
 
+    /// Gives the volume these tags, and takes all others from it.
+    ///
+    /// # Errors
+    /// Where LVM fails to do it.
+    pub fn change_tags(&mut self, tags: &[String]) -> Result<()> {
+        let name = self.full_name();
+        let mut arguments = Vec::new();
+        for tag in self.tags.iter().filter(|tag| !tags.contains(tag)) {
+            arguments.extend(["--deltag", tag]);
+        }
+        for tag in tags.iter().filter(|tag| !self.tags.contains(tag)) {
+            arguments.extend(["--addtag", tag]);
+        }
+        if !arguments.is_empty() {
+            arguments.push(&name);
+            command::run("lvchange", &arguments)?;
+            self.tags = tags.to_vec();
+        }
+        Ok(())
+    }
+
     /// `vg/lv`, as LVM's commands take it.
     pub fn full_name(&self) -> String {
         format!("{}/{}", self.group, self.name)

@@ -5,6 +5,7 @@
 
 use crate::error::Result;
 use crate::lock::LockFile;
+use crate::name::dm_name;
 use crate::{DeviceMapper, Error, LogicalVolume, ThinDevice, command};
 
 /// A snapshot of a thin volume, under a name of its own, active and writable.
@@ -23,43 +24,69 @@ impl TemporarySnapshot {
     /// # Errors
     /// Where LVM fails to do it.
     pub fn create(origin: &LogicalVolume) -> Result<Self> {
+        let full_name = origin.full_name();
+        Self::make(origin, &["--snapshot", &full_name])
+    }
+
+    /// Makes an empty thin volume of `size` bytes in a thin pool.
+    ///
+    /// # Errors
+    /// Where LVM fails to do it; [`Error::State`] where the volume group's extents do not allow a
+    /// volume of exactly this size.
+    pub fn create_empty(pool: &LogicalVolume, size: u64) -> Result<Self> {
+        let (pool_name, size_argument) = (pool.full_name(), format!("{size}b"));
+        let snapshot = Self::make(
+            pool,
+            &["--type", "thin", "--thinpool", &pool_name, "--virtualsize", &size_argument],
+        )?;
+        check_size(&snapshot.volume, size)?;
+        Ok(snapshot)
+    }
+
+    /// Makes a volume beside `sibling`; `how` are the arguments of lvcreate that say from what.
+    fn make(sibling: &LogicalVolume, how: &[&str]) -> Result<Self> {
         let name = format!("{PREFIX}{:016x}", rand::random::<u64>());
-        let full_name = format!("{}/{name}", origin.group);
-        let Some(lock) = LockFile::try_now(&lock_object(&origin.group, &name))? else {
+        let group = &sibling.group;
+        let full_name = format!("{group}/{name}");
+        let Some(lock) = LockFile::try_now(&lock_object(group, &name))? else {
             return Err(Error::State(format!("{full_name} is another run's")));
         };
         // Whatever happens from here on, the volume is removed if it is there.
         let mut snapshot = Self {
-            volume: LogicalVolume { name: name.clone(), ..origin.clone() },
+            volume: LogicalVolume { name: name.clone(), ..sibling.clone() },
             lock: Some(lock),
         };
-        command::run(
-            "lvcreate",
-            &[
-                "--yes",
-                "--snapshot",
-                "--name",
-                &name,
-                // Active from the beginning, and whenever its group is activated: it becomes a volume
-                // like any other if it is kept.
-                "--setactivationskip",
-                "n",
-                "--activate",
-                "y",
-                "--permission",
-                "rw",
-                "--addtag",
-                TAG,
-                &origin.full_name(),
-            ],
-        )?;
+        // Active from the beginning, and whenever its group is activated: it becomes a volume like
+        // any other if it is kept.
+        let common = ["--yes", "--name", &name, "--setactivationskip", "n", "--activate", "y"];
+        let rest = ["--permission", "rw", "--addtag", TAG];
+        // The origin stands last; an empty volume is told its group by the pool's name.
+        command::run("lvcreate", &[&common[..], &rest, how].concat())?;
+        snapshot.look_up()?;
+        Ok(snapshot)
+    }
+
+    fn look_up(&mut self) -> Result<()> {
+        let (group, name) = (&self.volume.group, &self.volume.name);
         let found = LogicalVolume::list()?
             .into_iter()
-            .find(|volume| volume.group == origin.group && volume.name == name);
-        snapshot.volume = found.ok_or_else(|| {
-            Error::NotFound(format!("{full_name} is not there after lvcreate made it"))
+            .find(|volume| &volume.group == group && &volume.name == name);
+        self.volume = found.ok_or_else(|| {
+            Error::NotFound(format!("{group}/{name} is not there after LVM made it"))
         })?;
-        Ok(snapshot)
+        Ok(())
+    }
+
+    /// Makes the volume larger or smaller. It must not be open where it becomes smaller.
+    ///
+    /// # Errors
+    /// Where LVM fails to do it; [`Error::State`] where the volume group's extents do not allow
+    /// exactly this size.
+    pub fn resize(&mut self, size: u64) -> Result<()> {
+        let (size_argument, name) = (format!("{size}b"), self.volume.full_name());
+        command::run("lvresize", &["--yes", "--force", "--size", &size_argument, &name])?;
+        self.look_up()?;
+        check_size(&self.volume, size)
     }
 
     /// The snapshot as LVM knows it.
@@ -75,22 +102,23 @@ impl TemporarySnapshot {
         ThinDevice::find(dm, &self.volume)
     }
 
-    /// Keeps the snapshot under the name `name`.
+    /// Keeps the volume under the name `name`, with these tags and no others; yields it.
     ///
     /// # Errors
     /// Where LVM fails to rename it; it is removed then.
-    pub fn keep_as(mut self, name: &str) -> Result<()> {
-        let group = &self.volume.group;
-        command::run("lvrename", &[group, &self.volume.name, name])?;
+    pub fn keep_as(mut self, name: &str, tags: &[String]) -> Result<LogicalVolume> {
+        command::run("lvrename", &[&self.volume.group, &self.volume.name, name])?;
+        let mut kept = self.volume.clone();
+        kept.name = name.into();
+        kept.dm_name = dm_name(&kept.group, name);
         // It is nobody's leftover under its new name, tag or no tag.
-        let untagged = command::run("lvchange", &["--deltag", TAG, &format!("{group}/{name}")]);
-        if let Err(error) = untagged {
-            log::warn!("{group}/{name} keeps the tag {TAG}, which means nothing: {error}");
+        if let Err(error) = kept.change_tags(tags) {
+            log::warn!("{} keeps the tags {}: {error}", kept.full_name(), kept.tags.join(", "));
         }
         if let Some(lock) = self.lock.take() {
             lock.remove();
         }
-        Ok(())
+        Ok(kept)
     }
 
     /// Removes the snapshot.
@@ -143,6 +171,18 @@ impl Drop for TemporarySnapshot {
             log::error!("{} could not be removed: {error}", self.volume.full_name());
         }
     }
+}
+
+/// LVM rounds a size up to whole extents of the volume group.
+fn check_size(volume: &LogicalVolume, size: u64) -> Result<()> {
+    if volume.size == size {
+        return Ok(());
+    }
+    Err(Error::State(format!(
+        "a volume of {size} bytes is needed, but volume group {} has extents with which it gets {}: \
+         `vgs -o vg_extent_size {}` shows them, `vgcreate --physicalextentsize` chooses them",
+        volume.group, volume.size, volume.group
+    )))
 }
 
 fn lock_object(group: &str, name: &str) -> String {

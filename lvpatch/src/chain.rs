@@ -1,0 +1,180 @@
+//! [`Chain`]: the streams of the input, one after another.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Seek, SeekFrom};
+use std::os::fd::{AsFd, AsRawFd};
+
+use anyhow::Context;
+use cli::{Input, Interrupt, Refusal};
+use hyperlayer::{Decoder, Header, Records};
+
+use crate::cli::Args;
+use crate::info::escaped;
+use crate::until::Until;
+
+/// Where streams come from: standard input, or files.
+pub(crate) struct Sources {
+    files: Vec<(String, File)>,
+}
+
+impl Sources {
+    /// Opens what the arguments name.
+    pub(crate) fn open(args: &Args) -> anyhow::Result<Self> {
+        let mut files = Vec::new();
+        for path in &args.input {
+            let name = path.display().to_string();
+            let file = File::open(path).with_context(|| name.clone())?;
+            files.push((name, file));
+        }
+        if files.is_empty() {
+            if io::stdin().is_terminal() {
+                return Err(Refusal::Usage(
+                    "a stream is expected on standard input: redirect a file (lvpatch … < FILE), \
+                     name one (-i FILE), or pipe one (lvdiff … | lvpatch …)"
+                        .into(),
+                )
+                .into());
+            }
+            let stdin = io::stdin().as_fd().try_clone_to_owned().context("standard input")?;
+            files.push(("standard input".into(), File::from(stdin)));
+        }
+        Ok(Self { files })
+    }
+
+    /// Whether all of it can be read twice.
+    pub(crate) fn are_files(&self) -> anyhow::Result<bool> {
+        for (name, file) in &self.files {
+            if !file.metadata().with_context(|| name.clone())?.is_file() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Reads and verifies everything up to `until`; nothing has been read of it afterwards.
+    pub(crate) fn verify(
+        &self,
+        until: Option<&Until>,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<()> {
+        let again = |(name, file): &(String, File)| {
+            // Opened anew: what reads ahead would go on moving a place that both share.
+            let mut again = File::open(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+            again.seek(SeekFrom::Start((&*file).stream_position()?))?;
+            io::Result::Ok((name.clone(), again))
+        };
+        let files = self.files.iter().map(again).collect::<io::Result<_>>();
+        let files = files.context("opening the input a second time")?;
+        let mut chain = Chain::new(Self { files }, until, interrupt);
+        let mut next = Some(chain.first()?);
+        while let Some(link) = next {
+            next = chain.next(link)?;
+        }
+        Ok(())
+    }
+}
+
+/// The streams of all sources, in order, each of which must follow the one before.
+pub(crate) struct Chain<'a> {
+    sources: std::vec::IntoIter<(String, File)>,
+    /// The source that is being read, and the number of its stream.
+    source: String,
+    number: usize,
+    until: Option<&'a Until>,
+    interrupt: &'a Interrupt,
+}
+
+/// One stream of a chain.
+pub(crate) struct Link {
+    /// For messages: where it comes from.
+    pub(crate) name: String,
+    pub(crate) decoder: Decoder<Input>,
+}
+
+impl Link {
+    /// Its header.
+    pub(crate) fn header(&self) -> &Header {
+        self.decoder.header()
+    }
+}
+
+impl<'a> Chain<'a> {
+    pub(crate) fn new(
+        sources: Sources,
+        until: Option<&'a Until>,
+        interrupt: &'a Interrupt,
+    ) -> Self {
+        let (sources, source) = (sources.files.into_iter(), String::new());
+        Self { sources, source, number: 0, until, interrupt }
+    }
+
+    /// The first stream.
+    pub(crate) fn first(&mut self) -> anyhow::Result<Link> {
+        let link = self.next_source()?.context("there is no input")?;
+        match self.until {
+            Some(until) if until.is_past(link.header()) => Err(Refusal::Usage(format!(
+                "{}: already the first stream was made later than --until says",
+                link.name
+            ))
+            .into()),
+            _ => Ok(link),
+        }
+    }
+
+    /// Makes sure that all of a stream has arrived, and goes on to the next; `None` where the chain
+    /// ends.
+    pub(crate) fn next(&mut self, link: Link) -> anyhow::Result<Option<Link>> {
+        let Link { name, mut decoder } = link;
+        let header = decoder.header().clone();
+        while decoder.next_record().with_context(|| name.clone())?.is_some() {}
+        if self.until.is_some_and(|until| until.is_reached(&header)) {
+            return Ok(None);
+        }
+        let next = decoder.next_stream().with_context(|| format!("behind {name}"))?;
+        let next = match next {
+            Some(decoder) => Some(self.link(decoder)),
+            None => self.next_source()?,
+        };
+        let Some(next) = next else {
+            return match self.until {
+                Some(Until::Volume(volume)) => Err(Refusal::Usage(format!(
+                    "no stream leads to a volume with the name or UUID {volume}, where --until \
+                     would stop"
+                ))
+                .into()),
+                _ => Ok(None),
+            };
+        };
+        if self.until.is_some_and(|until| until.is_past(next.header())) {
+            return Ok(None);
+        }
+        if let Err(why) = next.header().follows(&header) {
+            return Err(Refusal::BaseMismatch(format!(
+                "{} does not follow the stream before it: {why}",
+                next.name
+            ))
+            .into());
+        }
+        Ok(Some(next))
+    }
+
+    fn next_source(&mut self) -> anyhow::Result<Option<Link>> {
+        let Some((name, file)) = self.sources.next() else { return Ok(None) };
+        cli::widen_pipe(&file);
+        (self.source, self.number) = (name.clone(), 0);
+        let decoder = Decoder::new(Input::new(file, self.interrupt)).context(name)?;
+        Ok(Some(self.link(decoder)))
+    }
+
+    fn link(&mut self, decoder: Decoder<Input>) -> Link {
+        self.number += 1;
+        let name = match self.number {
+            1 => self.source.clone(),
+            number => {
+                let target = escaped(&decoder.header().target.name);
+                format!("{}, stream {number} ({target})", self.source)
+            }
+        };
+        Link { name, decoder }
+    }
+}

@@ -1,0 +1,110 @@
+//! Which volume a volume is a copy of, as its tags say.
+
+use cli::Refusal;
+use hyperlayer::Header;
+use lvm::LogicalVolume;
+
+/// Before the UUID of the volume that this one is a copy of.
+const SOURCE: &str = "lvpatch.source=";
+/// Before the digest of the stream that made it one.
+const STREAM: &str = "lvpatch.stream=";
+
+/// The tags of a volume that a stream has made.
+pub(crate) fn tags(header: &Header, stream_digest: Option<[u8; 32]>) -> Vec<String> {
+    let mut tags = Vec::new();
+    let uuid = &header.target.uuid;
+    // What LVM takes in a tag. A UUID of LVM's own is letters, digits and hyphens.
+    if !uuid.is_empty() && uuid.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        tags.push(format!("{SOURCE}{uuid}"));
+    }
+    if let Some(digest) = stream_digest {
+        tags.push(format!("{STREAM}{}", blake3::Hash::from_bytes(digest).to_hex()));
+    }
+    tags
+}
+
+/// A volume's tags that are not this module's.
+pub(crate) fn other_tags(volume: &LogicalVolume) -> Vec<String> {
+    let is_other = |tag: &&String| !tag.starts_with(SOURCE) && !tag.starts_with(STREAM);
+    volume.tags.iter().filter(is_other).cloned().collect()
+}
+
+/// Holds the base's tag against the base that a stream names. A volume without a tag is not refused:
+/// then the digests decide.
+///
+/// # Errors
+/// [`Refusal::BaseMismatch`] where the volume is a copy of another one.
+pub(crate) fn check(header: &Header, volume: &LogicalVolume) -> anyhow::Result<()> {
+    let Some(base) = header.base.as_ref().filter(|base| !base.uuid.is_empty()) else {
+        return Ok(());
+    };
+    let Some(source) = volume.tags.iter().find_map(|tag| tag.strip_prefix(SOURCE)) else {
+        return Ok(());
+    };
+    if source == base.uuid || volume.uuid == base.uuid {
+        return Ok(());
+    }
+    Err(Refusal::BaseMismatch(format!(
+        "{} is not the stream's base: its tag {SOURCE} says that it is a copy of the volume with UUID \
+         {source}, and the stream starts from {base}",
+        volume.full_name()
+    ))
+    .into())
+}
+
+#[cfg(test)]
+mod tests {
+    use hyperlayer::Volume;
+
+    use super::*;
+    use crate::testing::header;
+
+    fn volume(uuid: &str, tags: &[&str]) -> LogicalVolume {
+        LogicalVolume {
+            group: "vg1".into(),
+            name: "copy".into(),
+            uuid: uuid.into(),
+            size: 512,
+            segment_type: "thin".into(),
+            pool: Some("pool0".into()),
+            thin_id: Some(1),
+            chunk_size: 0,
+            dm_name: "vg1-copy".into(),
+            tags: tags.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    #[test]
+    fn a_tag_must_name_the_base() {
+        let named =
+            |name: &str, uuid: &str| Volume { name: name.into(), uuid: uuid.into(), size: 512 };
+        let header = Header { base: Some(named("mon", "u-1")), ..header(512) };
+        check(&header, &volume("x", &["lvpatch.source=u-1", "backup"])).unwrap();
+        check(&header, &volume("x", &["backup"])).unwrap();
+        check(&header, &volume("u-1", &["lvpatch.source=u-0"])).unwrap();
+        let error = check(&header, &volume("x", &["lvpatch.source=u-2"])).unwrap_err();
+        assert_eq!(cli::exit_code(&error), 3);
+        let text = error.to_string();
+        assert!(
+            text.contains("vg1/copy") && text.contains("u-2") && text.contains("u-1"),
+            "{text}"
+        );
+        // A stream from files names no UUID.
+        let unknown = Header { base: Some(named("mon", "")), ..header };
+        check(&unknown, &volume("x", &["lvpatch.source=u-2"])).unwrap();
+    }
+
+    #[test]
+    fn a_copy_has_both_tags_and_keeps_its_others() {
+        let target = Volume { name: "tue".into(), uuid: "u-2".into(), size: 512 };
+        let tags = tags(&Header { target, ..header(512) }, Some([0xab; 32]));
+        assert_eq!(
+            tags,
+            ["lvpatch.source=u-2".into(), format!("lvpatch.stream={}", "ab".repeat(32))]
+        );
+        let odd = Volume { name: "tue".into(), uuid: "u 2;--x".into(), size: 512 };
+        assert!(super::tags(&Header { target: odd, ..header(512) }, None).is_empty());
+        let volume = volume("x", &["a", "lvpatch.source=u-1", "lvpatch.stream=00"]);
+        assert_eq!(other_tags(&volume), ["a"]);
+    }
+}

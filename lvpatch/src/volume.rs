@@ -1,0 +1,191 @@
+//! New volumes: stream → plan → proof → temporary volume → records → volume.
+
+use anyhow::Context;
+use blockio::{Device, OpenMode};
+use hyperlayer::{Header, Records, Totals};
+use lvm::{
+    Activation, DeviceMapper, LogicalVolume, PoolTable, TemporarySnapshot, ThinDevice, WriteCount,
+};
+
+use crate::apply::{Applier, Extras, Ground};
+use crate::chain::{Link, Sources};
+use crate::patch::{Job, sum};
+use crate::plan::{self, Start};
+use crate::{identity, prove, space};
+
+impl Job<'_> {
+    /// Makes a new volume of all streams, or one of each.
+    pub(crate) fn patch_volume(&self, sources: Sources) -> anyhow::Result<()> {
+        let mut chain = self.chain(sources);
+        let mut link = chain.first()?;
+        let mut plan = plan::look_up(self.args, link.header())?;
+        let dm = DeviceMapper::open()?;
+        TemporarySnapshot::remove_leftovers(&mut plan.volumes, plan.start.group())?;
+        // From here on there is something to undo: the guard removes it on every way out.
+        let mut made = self.begin(&dm, &plan.start, &link)?;
+        let (mut count, mut totals) = (0, Totals::default());
+        loop {
+            let name = plan.new_name(link.header())?;
+            let of_link = self
+                .apply_to(&dm, &mut made, &name, &mut link)
+                .with_context(|| format!("{}/{name}", plan.start.group()))?;
+            (count, totals) = (count + 1, sum(totals, of_link));
+            let header = link.header().clone();
+            let tags = identity::tags(&header, link.decoder.stream_digest());
+            if self.args.each {
+                // It is complete, whatever follows it.
+                self.interrupt.check()?;
+                let kept = made.keep_as(&name, &tags)?;
+                self.say_done(&kept.full_name(), 1, &of_link);
+                let Some(next) = chain.next(link)? else { return Ok(()) };
+                link = next;
+                plan.volumes.push(kept.clone());
+                plan.start = Start::Base(kept);
+                plan.new_name(link.header())?;
+                made = self.begin(&dm, &plan.start, &link)?;
+                continue;
+            }
+            let Some(next) = chain.next(link)? else {
+                self.interrupt.check()?;
+                let kept = made.keep_as(&name, &tags)?;
+                self.say_done(&kept.full_name(), count, &totals);
+                return Ok(());
+            };
+            link = next;
+            plan.new_name(link.header())?;
+            let thin = made.device(&dm)?;
+            let device = cli::open_thin(&thin, OpenMode::Read)?;
+            self.prove(&dm, &thin, &device, &header.target.name, &link)?;
+        }
+    }
+
+    /// Makes what a stream will be applied to: a snapshot of the base, once that is proved, or an
+    /// empty volume.
+    fn begin(
+        &self,
+        dm: &DeviceMapper,
+        start: &Start,
+        link: &Link,
+    ) -> anyhow::Result<TemporarySnapshot> {
+        let base = match start {
+            Start::Base(base) => base,
+            Start::Pool(pool) => {
+                return TemporarySnapshot::create_empty(pool, link.header().target.size)
+                    .with_context(|| format!("a new volume in pool {}", pool.full_name()));
+            }
+        };
+        self.check_identity(link.header(), base)?;
+        let keep_waiting = || self.interrupt.is_absent();
+        let base_active = Activation::ensure(dm, base, &keep_waiting)?;
+        let thin = ThinDevice::find(dm, base)?;
+        let pool = thin.pool(dm)?;
+        let in_use = thin.may_be_written();
+        if in_use {
+            log::warn!(
+                "{} is in use: what is written to it meanwhile will be in the new volume, or make \
+                 the base another one",
+                base.full_name()
+            );
+        }
+        let written = self.prove_base(dm, &thin, base, link)?;
+        space::check(link.header(), &pool, &pool.status(dm)?)?;
+        self.interrupt.check()?;
+        let snapshot = TemporarySnapshot::create(base)
+            .with_context(|| format!("a snapshot of {}", base.full_name()))?;
+        // What was proved is the base; what is built on is the snapshot. Nobody else writes to
+        // that, so it is proved in its own right where the base may have changed in between.
+        if in_use || written.is_none() || thin.writes() != written {
+            let thin = snapshot.device(dm)?;
+            let device = cli::open_thin(&thin, OpenMode::Read)?;
+            self.prove(dm, &thin, &device, &base.full_name(), link)?;
+        }
+        // The snapshot has the base's chunks, whether the base stays active or not.
+        base_active.release()?;
+        Ok(snapshot)
+    }
+
+    /// Applies a stream to a volume that holds its base; `name` is what it will be called.
+    fn apply_to(
+        &self,
+        dm: &DeviceMapper,
+        made: &mut TemporarySnapshot,
+        name: &str,
+        link: &mut Link,
+    ) -> anyhow::Result<Totals> {
+        let size = link.header().target.size;
+        let before = match &link.header().base {
+            Some(base) => base.size,
+            None => size, // it was made with its size, and empty
+        };
+        if size > before {
+            made.resize(size).context("growing it to the stream's size")?;
+        }
+        let thin = made.device(dm)?;
+        let pool = thin.pool(dm)?;
+        let chunks = space::check(link.header(), &pool, &pool.status(dm)?)?;
+        let device = cli::open_thin(&thin, OpenMode::WriteExclusive)?;
+        let PoolTable { chunk_size, zeroes, .. } = pool.table;
+        let other_chunks = chunk_size != link.header().chunk_size;
+        let ground = Ground { chunk_size, zeroes, chunks, other_chunks };
+        let applier = Applier::new(&device, name, ground, self.interrupt);
+        // A volume that was shrunk once can have old data behind its end.
+        applier.clear(before.min(size), size)?;
+        let totals = self.apply(link, &applier, Extras::default())?;
+        device.sync()?;
+        // A device that is open can be renamed, but not removed should that fail.
+        drop(device);
+        if size < before {
+            made.resize(size).context("shrinking it to the stream's size")?;
+        }
+        Ok(totals)
+    }
+
+    /// Holds a volume's tags against the base that the stream names.
+    pub(crate) fn check_identity(
+        &self,
+        header: &Header,
+        volume: &LogicalVolume,
+    ) -> anyhow::Result<()> {
+        match identity::check(header, volume) {
+            Err(error) if self.args.no_base_check => log::warn!("{error}"),
+            checked => checked?,
+        }
+        Ok(())
+    }
+
+    /// Proves the base; yields what had been written to it before.
+    pub(crate) fn prove_base(
+        &self,
+        dm: &DeviceMapper,
+        thin: &ThinDevice,
+        base: &LogicalVolume,
+        link: &Link,
+    ) -> anyhow::Result<Option<WriteCount>> {
+        let device = cli::open_thin(thin, OpenMode::Read)?;
+        device.write_back().with_context(|| base.full_name())?;
+        let written = thin.writes();
+        self.prove(dm, thin, &device, &base.full_name(), link)?;
+        Ok(written)
+    }
+
+    /// Proves what a device holds; `name` is for messages.
+    pub(crate) fn prove(
+        &self,
+        dm: &DeviceMapper,
+        thin: &ThinDevice,
+        device: &Device,
+        name: &str,
+        link: &Link,
+    ) -> anyhow::Result<()> {
+        let digests = link.decoder.base_digests();
+        if self.args.no_base_check || digests.is_empty() {
+            return Ok(());
+        }
+        let mapped = match link.header().detect_level {
+            3 => prove::mapped_ranges(dm, thin, self.interrupt)?,
+            _ => None,
+        };
+        prove::prove(name, device, digests, mapped.as_deref(), self.interrupt)
+            .with_context(|| link.name.clone())
+    }
+}
