@@ -4,6 +4,8 @@ use cli::Refusal;
 use hyperlayer::Header;
 use lvm::LogicalVolume;
 
+use crate::info::escaped;
+
 /// Before the UUID of the volume that this one is a copy of.
 const SOURCE: &str = "lvpatch.source=";
 /// Before the digest of the stream that made it one.
@@ -44,10 +46,11 @@ pub(crate) fn check(header: &Header, volume: &LogicalVolume) -> anyhow::Result<(
     if source == base.uuid || volume.uuid == base.uuid {
         return Ok(());
     }
+    let (name, base) = (volume.full_name(), escaped(&base.to_string()));
     Err(Refusal::BaseMismatch(format!(
-        "{} is not the stream's base: its tag {SOURCE} says that it is a copy of the volume with UUID \
-         {source}, and the stream starts from {base}",
-        volume.full_name()
+        "{name} is not the stream's base: its tag says that it is a copy of the volume with UUID \
+         {source}, and the stream starts from {base}; where you know better, `lvchange --deltag \
+         {SOURCE}{source} {name}` leaves it to the digests"
     ))
     .into())
 }

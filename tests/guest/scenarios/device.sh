@@ -76,8 +76,12 @@ for device in /dev/vg1/sp0 "$loop" image.img; do
 	expect_equal "$(sum "$device")" "$before" "$device"
 done
 # Nor with bytes that are left over.
-run 'cat change.diff change.diff > double.diff'
+run '{ cat change.diff; echo x; } > double.diff'
 expect_exit 4 'lvpatch --device image.img < double.diff'
+expect_equal "$(sum image.img)" "$base" "the image"
+# Nor with a stream that does not follow.
+run 'cat change.diff change.diff > double.diff'
+expect_exit 3 'lvpatch --device image.img < double.diff'
 expect_equal "$(sum image.img)" "$base" "the image"
 say "from a pipe, it is said that the device may be changed in part"
 expect_exit 4 'cat cut.diff | lvpatch --device image.img'
