@@ -29,8 +29,8 @@ pub(crate) struct Content<B, T> {
     pub(crate) target: T,
 }
 
-/// Enough reads at once for a disk to have something to choose from; a piece takes at most 2 MiB,
-/// so that all of them stay below 40 MiB.
+/// Enough reads at once for a disk to have something to choose from; a piece takes 1 MiB, and one
+/// more each where it is compared and where it is compressed, so that all take about 48 MiB at most.
 const WIDTH: Width = Width { threads: 8, window: 16 };
 
 /// Extents as near to each other as this are read together.
@@ -78,9 +78,12 @@ pub(crate) fn write<W: Write>(
                     write_zeros(encoder, &mut zeros)?;
                     encoder.discard(range.offset, range.length)?;
                 }
-                Piece::Read { tools, runs, bytes } => {
+                Piece::Read { mut tools, runs, bytes } => {
                     for run in runs {
                         write_run(encoder, &run, &tools.target, &mut zeros)?;
+                        if let Some((_, packed)) = run.data {
+                            tools.packer.take_back(packed);
+                        }
                     }
                     progress.add(bytes);
                     idle.lock().expect("nobody panics with it").push(tools);

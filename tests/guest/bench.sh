@@ -1,9 +1,11 @@
 source /run/guest/lib.sh
 # Measures with real volumes, for `cargo xtask bench`, which reads the lines that begin with `pair`
-# (name, their nanoseconds, ours) and `size` (name, their bytes, ours).
+# (name, their nanoseconds, ours), `rate` (name, bytes, nanoseconds) and `size` (name, their bytes,
+# ours).
 
 RUNS=$(cat /run/out/runs)
-size=768 # MiB
+RATE=$(cat /run/out/rate) # bytes in a second, of a disk
+size=768                  # MiB
 
 # took COMMAND: runs a line of shell, and sets TOOK to its nanoseconds.
 took() {
@@ -28,10 +30,52 @@ pairs() {
 	done
 }
 
-# random DEVICE BYTES: data that does not compress, the same each time.
+# parts WHOLE [NAME COMMAND]…: each command in turn with the whole, which it is a part of.
+parts() {
+	local number whole=$1 took_whole
+	shift
+	for ((number = 0; number <= RUNS; number++)); do
+		took "$whole"
+		took_whole=$TOOK
+		local part=("$@")
+		while [ "${#part[@]}" -gt 0 ]; do
+			took "${part[1]}"
+			[ "$number" = 0 ] || echo "pair part-${part[0]} $TOOK $took_whole"
+			part=("${part[@]:2}")
+		done
+	done
+}
+
+# rate NAME COMMAND: how fast a command moves as many bytes as a volume has.
+rate() {
+	took "$2"
+	echo "rate $1 $((size << 20)) $TOOK"
+}
+
+# random DEVICE MIB SEED: data that does not compress, the same each time.
 random() {
-	openssl enc -aes-128-ctr -K 00 -iv "$(printf %02x "$3")" -in /dev/zero 2> /dev/null |
-		dd of="$1" bs=1M count="$2" iflag=fullblock oflag=direct status=none || :
+	head -c "${2}M" /dev/zero | openssl enc -aes-128-ctr -K 00 -iv "$(printf %02x "$3")" 2> /dev/null |
+		dd of="$1" bs=1M iflag=fullblock oflag=direct status=none
+}
+
+# limit_disks DEVICE…: makes a cgroup in which disks have a disk's rate. Bios that device-mapper
+# passes on stay in the cgroup of whoever made them, so that the limit holds below a thin volume;
+# only the pool's own metadata is not limited.
+limit_disks() {
+	local disk
+	mount -t cgroup2 cgroup2 /sys/fs/cgroup
+	echo +io > /sys/fs/cgroup/cgroup.subtree_control
+	mkdir /sys/fs/cgroup/disk
+	for disk; do
+		echo "$(< "/sys/class/block/${disk##*/}/dev") rbps=$RATE wbps=$RATE" > /sys/fs/cgroup/disk/io.max
+	done
+}
+
+# at memory|disk: what is run from here on has disks of that rate.
+at() {
+	local cgroup=/sys/fs/cgroup
+	[ "$1" = memory ] || cgroup=$cgroup/$1
+	echo $$ > "$cgroup/cgroup.procs"
 }
 
 # The guest's own two disks are too small for this.
@@ -47,17 +91,31 @@ run lvcreate -s -kn -ay -n sp0 vg0/vol0
 run lvcreate -s -kn -ay -n sp0 vg1/vol0
 random /dev/vg0/vol0 "$size" 2
 
-direct="iflag=direct bs=1M status=none"
-pairs read "dd if=/dev/vg0/vol0 $direct of=/dev/null" \
-	"lvdiff -q -d 0 -g vg0 sp0 vol0 > /dev/null"
-pairs read-no-sha1 "dd if=/dev/vg0/vol0 $direct of=/dev/null" \
-	"lvdiff -q --no-sha1 -d 0 -g vg0 sp0 vol0 > /dev/null"
-pairs level-3 "lvdiff -q -d 0 -g vg0 sp0 vol0 > /dev/null; dd if=/dev/vg0/sp0 $direct of=/dev/null" \
-	"lvdiff -q -d 3 -g vg0 sp0 vol0 > /dev/null"
-pairs copy "lvcreate -qq -s -kn -ay -n new vg1/sp0 > /dev/null; dd if=/dev/vg0/vol0 $direct |
-	dd of=/dev/vg1/new oflag=direct iflag=fullblock bs=1M conv=fsync status=none" \
-	"lvdiff -q -d 0 -g vg0 sp0 vol0 | lvpatch -q -g vg1 -l sp0 new" \
-	"lvremove -y vg1/new"
+limit_disks /dev/ubdc /dev/ubdd
+dd_in="dd if=/dev/vg0/vol0 iflag=direct bs=1M status=none"
+dd_out="dd of=/dev/vg1/new oflag=direct iflag=fullblock bs=1M conv=fsync status=none"
+dd_base="dd if=/dev/vg0/sp0 iflag=direct bs=1M status=none of=/dev/null"
+lvdiff="lvdiff -q -g vg0 sp0 vol0 -d"
+make_new="lvcreate -qq -s -kn -ay -n new vg1/sp0 > /dev/null"
+
+for where in disk memory; do
+	at "$where"
+	pairs "$where-read" "$dd_in > /dev/null" "$lvdiff 0 > /dev/null"
+	pairs "$where-level-3" "$lvdiff 0 > /dev/null; $dd_base" "$lvdiff 3 > /dev/null"
+	pairs "$where-copy" "$make_new; $dd_in | $dd_out" \
+		"$lvdiff 0 | lvpatch -q -g vg1 -l sp0 new" "lvremove -y vg1/new"
+	# What dd reaches without LVM's commands: where the disks have a rate, this is it.
+	bash -c "$make_new"
+	rate "$where-read" "$dd_in > /dev/null"
+	rate "$where-write" "head -c ${size}M /dev/zero | $dd_out"
+	run lvremove -y vg1/new
+done
+parts "$lvdiff 0 > /dev/null" \
+	lvs "lvs > /dev/null" \
+	list "lvdiff --list -g vg0 sp0 vol0 > /dev/null" \
+	dd "$dd_in > /dev/null" \
+	dd-pipe "$dd_in | cat > /dev/null" \
+	no-sha1 "$lvdiff 0 --no-sha1 > /dev/null"
 run lvremove -y vg0/vol0 vg0/sp0 vg1/sp0 vg1/vol0
 
 # Random writes of 4 KiB: how much the stream holds with and without looking inside the chunks.

@@ -37,6 +37,9 @@ enum Task {
     Demo,
     /// Measure against what a user would run instead, and write docs/benchmarks.md
     Bench {
+        /// Only this section of the page; the other one stays as it is
+        #[arg(long, value_name = "SECTION")]
+        only: Option<bench::Section>,
         /// How often each command is measured
         #[arg(long, default_value = "5", value_parser = clap::value_parser!(u32).range(5..))]
         runs: u32,
@@ -79,7 +82,7 @@ fn run(task: Task) -> Result<()> {
     match task {
         Task::Test { filter } => test::run(filter.as_deref()),
         Task::Demo => demo::run(),
-        Task::Bench { runs, mappings } => bench::run(runs, mappings),
+        Task::Bench { only, runs, mappings } => bench::run(only, runs, mappings),
         Task::Guest { script, release, disks } => guest::run(
             script.as_deref(),
             if release { Profile::Release } else { Profile::Dev },

@@ -18,6 +18,9 @@ pub struct Packed {
 /// Hashes contents, and compresses them if that was asked for. Each thread has one of its own.
 pub struct Packer {
     compressor: Option<zstd::bulk::Compressor<'static>>,
+    /// Room for the next compressed content: new room of a MiB would be zeroed by the kernel page
+    /// by page, each time.
+    room: Vec<u8>,
 }
 
 impl Packer {
@@ -31,7 +34,8 @@ impl Packer {
         {
             return Err(Error::Invalid(format!("zstd has no level {level}")));
         }
-        Ok(Self { compressor: level.map(zstd::bulk::Compressor::new).transpose()? })
+        let compressor = level.map(zstd::bulk::Compressor::new).transpose()?;
+        Ok(Self { compressor, room: Vec::new() })
     }
 
     /// The levels that zstd has.
@@ -45,11 +49,28 @@ impl Packer {
     /// Where zstd fails, which takes a lack of memory.
     pub fn pack(&mut self, bytes: &[u8]) -> Result<Packed> {
         let digest = *blake3::hash(bytes).as_bytes();
-        let compressed = match &mut self.compressor {
-            None => None,
-            Some(compressor) => Some(compressor.compress(bytes)?),
+        let Some(compressor) = &mut self.compressor else {
+            return Ok(Packed { digest, compressed: None });
         };
-        Ok(Packed { digest, compressed: compressed.filter(|packed| packed.len() < bytes.len()) })
+        let mut room = std::mem::take(&mut self.room);
+        room.clear();
+        room.reserve(zstd::zstd_safe::compress_bound(bytes.len()));
+        let length = compressor.compress_to_buffer(bytes, &mut room)?;
+        if length < bytes.len() {
+            return Ok(Packed { digest, compressed: Some(room) });
+        }
+        self.room = room;
+        Ok(Packed { digest, compressed: None })
+    }
+
+    /// Takes back what was packed and has been written: its memory is used again.
+    pub fn take_back(&mut self, packed: Packed) {
+        // The largest is kept, and only one, so that many small contents hold no more than a large.
+        if let Some(room) = packed.compressed
+            && room.capacity() > self.room.capacity()
+        {
+            self.room = room;
+        }
     }
 }
 
@@ -92,5 +113,30 @@ impl Unpacker {
             Ok(found) => Err(format!("compressed content has {found} bytes: expected {length}")),
             Err(error) => Err(format!("compressed content of {length} bytes: {error}")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_packed_into_used_room_is_the_same() {
+        let mut packer = Packer::new(Some(3)).unwrap();
+        let long = b"some text that compresses, and ".repeat(30_000);
+        let noise = blake3::hash(b"noise").as_bytes().to_vec();
+        for content in [&long[..], &long[..5000], &noise, &long[7..], &long[..100]] {
+            let packed = packer.pack(content).unwrap();
+            let fresh = Packer::new(Some(3)).unwrap().pack(content).unwrap();
+            assert_eq!((packed.digest, &packed.compressed), (fresh.digest, &fresh.compressed));
+            if let Some(compressed) = &packed.compressed {
+                let mut stored = compressed.clone();
+                let mut unpacker = Unpacker::new().unwrap();
+                unpacker.unpack(&mut stored, content.len() as u64).unwrap();
+                assert!(stored == content);
+            }
+            packer.take_back(packed);
+        }
+        assert!(packer.room.capacity() >= long.len());
     }
 }

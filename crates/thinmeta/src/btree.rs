@@ -2,6 +2,7 @@
 //! the small trees of devices. Trees of mappings are gone through by [`Walk`](crate::walk::Walk).
 
 use blockio::ReadAt;
+use zerocopy::little_endian::U64;
 
 use crate::block::Blocks;
 use crate::node::{Node, Subtree, Value, read_node};
@@ -45,6 +46,21 @@ impl Tree {
         blocks: &'m Blocks<R>,
     ) -> Cursor<'m, R, V> {
         Cursor::new(blocks, self.subtree())
+    }
+
+    /// A cursor before the entry of `key`, or where there is none, before the last one below it or
+    /// the first of all; reads one node of each level.
+    pub(crate) fn cursor_near<'m, R: ReadAt, V: Value>(
+        &self,
+        blocks: &'m Blocks<R>,
+        key: u64,
+    ) -> Result<Cursor<'m, R, V>> {
+        let mut cursor = self.cursor(blocks);
+        cursor.descend(|node| {
+            let not_above = |candidate: &U64| candidate.get() <= key;
+            Some(node.keys().partition_point(not_above).saturating_sub(1))
+        })?;
+        Ok(cursor)
     }
 
     /// The value of `key`.

@@ -1,12 +1,13 @@
 //! [`Mappings`]: which data block each block of one thin device is mapped to.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use blockio::ReadAt;
 use zerocopy::little_endian::U64;
 
 use crate::block::Blocks;
-use crate::btree::Tree;
+use crate::btree::{Cursor, Tree};
 use crate::node::Node;
 use crate::walk::{Entries, Leaves, Side, Walk};
 use crate::{DataBlock, MetaBlock, Result, ThinBlock};
@@ -39,6 +40,15 @@ impl<'m, R: ReadAt> Mappings<'m, R> {
     pub fn get(&self, block: ThinBlock) -> Result<Option<DataBlock>> {
         let value = self.tree.get(self.blocks, block.get())?;
         Ok(value.map(|value: U64| DataBlock::from_mapping(value.get())))
+    }
+
+    /// The mappings of the thin blocks in `blocks`, ascending. Reads one node of each level and the
+    /// nodes that follow, as far as the range goes, none of them ahead: for few blocks.
+    ///
+    /// # Errors
+    /// Where the device fails or the metadata is damaged.
+    pub fn range(&self, blocks: Range<u64>) -> Result<Part<'m, R>> {
+        Ok(Part { cursor: Some(self.tree.cursor_near(self.blocks, blocks.start)?), blocks })
     }
 
     /// A mapped thin block about `fraction` (0 to 1) of the way through all mapped ones; None where
@@ -97,6 +107,34 @@ impl<R: ReadAt> Iterator for Iter<'_, R> {
             Ok(None) | Err(_) => self.walk = None,
         }
         found.transpose()
+    }
+}
+
+/// The mappings of a device in a range of thin blocks, ascending; ends after an error.
+pub struct Part<'m, R> {
+    /// None after an error or the end.
+    cursor: Option<Cursor<'m, R, U64>>,
+    blocks: Range<u64>,
+}
+
+impl<R: ReadAt> Iterator for Part<'_, R> {
+    type Item = Result<(ThinBlock, DataBlock)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match self.cursor.as_mut()?.next_entry() {
+                // The first may be one below the range.
+                Ok(Some((key, _))) if key < self.blocks.start => {}
+                Ok(Some((key, value))) if key < self.blocks.end => {
+                    return Some(Ok((key.into(), DataBlock::from_mapping(value.get()))));
+                }
+                Ok(_) => self.cursor = None,
+                Err(error) => {
+                    self.cursor = None;
+                    return Some(Err(error));
+                }
+            }
+        }
     }
 }
 

@@ -143,6 +143,12 @@ fn check_view(image: &[u8], view: View, devices: &BTreeMap<u32, Map>) {
         for block in [0, 1, 50, 99, 150, 299, 301, u64::MAX - 20, u64::MAX] {
             let found = mappings.get(block.into()).unwrap().map(|data| data.get());
             assert_eq!(found, map.get(&block).copied(), "block {block}");
+            for end in [block, block.saturating_add(1), block.saturating_add(60), u64::MAX] {
+                let part = mappings.range(block..end).unwrap().map(Result::unwrap);
+                let part = part.map(|(block, data)| (block.get(), data.get()));
+                let expected = map.range(block..end).map(|(&block, &data)| (block, data));
+                assert!(part.eq(expected), "blocks {block} to {end}");
+            }
         }
     }
 }

@@ -1,46 +1,49 @@
 //! `cargo xtask bench`: what it costs, beside what a user would run instead.
 //!
-//! Only ratios are told, each from pairs of runs in turn, because the machine's speed drifts.
+//! What is compared is told in ratios, from pairs of runs in turn, because the machine's speed drifts.
 
 mod data;
+mod files;
 mod machine;
 mod metadata;
+mod page;
 mod pairs;
+mod profile;
 
-use std::fmt::Write as _;
 use std::fs;
 
 use anyhow::{Context, Result};
 
+pub(crate) use self::page::Section;
+
+use self::page::Page;
 use crate::cargo::{Profile, build, root};
 use crate::{say, setup};
 
-/// Measures everything, and writes docs/benchmarks.md.
-pub(crate) fn run(runs: u32, mappings: u64) -> Result<()> {
+/// Measures a section or all of them, and writes docs/benchmarks.md.
+pub(crate) fn run(only: Option<Section>, runs: u32, mappings: u64) -> Result<()> {
     setup::install_missing()?;
     let programs = build(Profile::Release)?;
-    let mut page = String::from(HEAD);
-    writeln!(page, "{}", machine::describe()?)?;
-    writeln!(page, "## What changed: the metadata\n")?;
-    page.push_str(&metadata::measure(&programs, runs, mappings)?);
-    // The rest takes a while, and can fail: what has been measured stays.
-    write(&page)?;
-    writeln!(page, "\n## The changed bytes\n")?;
-    page.push_str(&data::measure(&programs, runs)?);
-    write(&page)
-}
-
-fn write(page: &str) -> Result<()> {
     let path = root().join("docs/benchmarks.md");
-    fs::write(&path, page).with_context(|| path.display().to_string())?;
-    say(&format!("written to {}", path.display()));
+    let context = || path.display().to_string();
+    let mut page = match path.exists() {
+        true => Page::of(&fs::read_to_string(&path).with_context(context)?),
+        false => Page::default(),
+    };
+    for section in Section::ALL {
+        if only.is_some_and(|only| only != section) {
+            continue;
+        }
+        // Each section says what it was measured on: they may be of different days.
+        let machine = machine::describe()?;
+        let text = match section {
+            Section::Metadata => metadata::measure(&programs, runs, mappings)?,
+            Section::Data => data::measure(&programs, runs)?,
+        };
+        page.renew(section, &format!("{machine}\n{text}"));
+        // The next one takes a while, and can fail: what has been measured stays.
+        fs::write(&path, page.to_string()).with_context(context)?;
+        say(&format!("written to {}", path.display()));
+    }
     Ok(())
 }
-
-const HEAD: &str = "\
-# Benchmarks
-
-Written by `cargo xtask bench`. Every figure is a ratio from pairs of runs in turn, theirs and ours, after a warm-up: the median,
-and behind it the lowest and the highest, which show the machine's noise. A ratio of 2 means that ours takes half the time.
-
-";
