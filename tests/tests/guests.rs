@@ -51,6 +51,16 @@ fn chain() {
 }
 
 #[test]
+fn in_place() {
+    scenario("in_place");
+}
+
+#[test]
+fn chunk_mismatch() {
+    scenario("chunk_mismatch");
+}
+
+#[test]
 fn external() {
     scenario("external");
 }

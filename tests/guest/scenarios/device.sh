@@ -84,7 +84,9 @@ run 'cat change.diff change.diff > double.diff'
 expect_exit 3 'lvpatch --device image.img < double.diff'
 expect_equal "$(sum image.img)" "$base" "the image"
 say "from a pipe, it is said that the device may be changed in part"
-expect_exit 4 'cat cut.diff | lvpatch --device image.img'
+# Its trailer is not there, and everything before that is.
+run 'head -c -100 change.diff > late.diff'
+expect_exit 4 'cat late.diff | lvpatch --device image.img'
 expect_text "image.img may be changed in part"
 
 say "what is no device"
