@@ -66,49 +66,48 @@ pub(crate) struct Changes {
 }
 
 /// Reads all that is needed of the metadata. Memory follows the number of extents.
+///
+/// Without a base, what is mapped in the target has changed. A base of another size is compared as
+/// far as both go. Behind its end it holds nothing, whatever its tree says: a volume that shrank
+/// keeps its mappings there, and one that grew again shows them.
 pub(crate) fn collect<R: ReadAt>(
     metadata: &Metadata<R>,
-    base: &Side,
+    base: Option<&Side>,
     target: &Side,
     detect_level: u8,
 ) -> anyhow::Result<Changes> {
     let chunk_size = metadata.superblock().data_block_size();
-    let mut extents: Vec<Extent> = Vec::new();
-    for extent in metadata.delta(base.id, target.id)? {
-        let extent = extent?;
-        let Some(range) = in_volume(extent.begin, extent.length, chunk_size, target.size) else {
-            break; // past the end of a volume that was shrunk
-        };
-        // With an external origin, what is unmapped must be read like the rest.
-        let kind = if target.external_origin { ExtentKind::Changed } else { extent.kind };
-        if !extents.last_mut().is_some_and(|last| last.extend(range, kind)) {
-            extents.push(Extent::new(range, kind));
+    let mut changes = Changes { chunk_size, extents: vec![], sample: vec![], mapped: None };
+    // As far as this both volumes go.
+    let common = base.map_or(0, |base| base.size.min(target.size));
+    if let Some(base) = base {
+        for extent in metadata.delta(base.id, target.id)? {
+            let extent = extent?;
+            let Some(range) = in_volume(extent.begin, extent.length, chunk_size, common) else {
+                break;
+            };
+            // With an external origin, what is unmapped must be read like the rest.
+            let kind = if target.external_origin { ExtentKind::Changed } else { extent.kind };
+            changes.add(range, kind);
         }
+        changes.prove(metadata, base, detect_level)?;
     }
-    let mappings = metadata.mappings(base.id)?;
-    let mut sample = Vec::new();
-    let mut mapped = None;
-    match detect_level {
-        0 => {}
-        1 | 2 => {
-            sample = baseproof::positions(detect_level, base.size, chunk_size, |fraction| {
-                mappings.quantile(fraction)
-            })?;
-        }
-        _ if base.external_origin => {}
-        _ => {
-            let mut ranges = Vec::new();
-            for run in mappings.runs() {
-                let run = run.context("the base's mappings")?;
-                match in_volume(run.begin, run.length, chunk_size, base.size) {
-                    Some(range) => ranges.push(range),
-                    None => break,
-                }
-            }
-            mapped = Some(ranges);
-        }
+    if common == target.size {
+        return Ok(changes);
     }
-    Ok(Changes { chunk_size, extents, sample, mapped })
+    if target.external_origin {
+        changes.add(Range { offset: common, length: target.size - common }, ExtentKind::Changed);
+        return Ok(changes);
+    }
+    for run in metadata.mappings(target.id)?.runs_from((common / chunk_size).into()) {
+        let run = run.context("the volume's mappings")?;
+        let Some(range) = in_volume(run.begin, run.length, chunk_size, target.size) else { break };
+        // The chunk in which the base ends is only new behind that.
+        let offset = range.offset.max(common);
+        let length = range.offset + range.length - offset;
+        changes.add(Range { offset, length }, ExtentKind::Changed);
+    }
+    Ok(changes)
 }
 
 /// A run of chunks as a range of bytes, as far as it lies within the volume.
@@ -119,6 +118,46 @@ fn in_volume(begin: u64, length: u64, chunk_size: u64, size: u64) -> Option<Rang
 }
 
 impl Changes {
+    /// Takes in the next difference.
+    fn add(&mut self, range: Range, kind: ExtentKind) {
+        if !self.extents.last_mut().is_some_and(|last| last.extend(range, kind)) {
+            self.extents.push(Extent::new(range, kind));
+        }
+    }
+
+    /// Chooses what the base is to be proved by.
+    fn prove<R: ReadAt>(
+        &mut self,
+        metadata: &Metadata<R>,
+        base: &Side,
+        detect_level: u8,
+    ) -> anyhow::Result<()> {
+        let mappings = metadata.mappings(base.id)?;
+        let chunk_size = self.chunk_size;
+        match detect_level {
+            0 => {}
+            1 | 2 => {
+                self.sample =
+                    baseproof::positions(detect_level, base.size, chunk_size, |fraction| {
+                        mappings.quantile(fraction)
+                    })?;
+            }
+            _ if base.external_origin => {}
+            _ => {
+                let mut ranges = Vec::new();
+                for run in mappings.runs() {
+                    let run = run.context("the base's mappings")?;
+                    match in_volume(run.begin, run.length, chunk_size, base.size) {
+                        Some(range) => ranges.push(range),
+                        None => break,
+                    }
+                }
+                self.mapped = Some(ranges);
+            }
+        }
+        Ok(())
+    }
+
     /// How many bytes of the target are of this kind.
     pub(crate) fn bytes(&self, kind: ExtentKind) -> u64 {
         let of_kind = self.extents.iter().filter(|extent| extent.kind() == kind);
@@ -128,7 +167,170 @@ impl Changes {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use thinmeta::View;
+    use thinmeta::testing::{Pool, Shape};
+
     use super::*;
+
+    const CHUNK: u64 = 65536;
+    /// Sizes are multiples of this: volumes end within chunks, too.
+    const UNIT: u64 = CHUNK / 4;
+
+    /// What happens to a volume; blocks and sizes are taken by what they leave of its size.
+    #[derive(Clone, Debug)]
+    enum Step {
+        Write(u64),
+        Discard(u64),
+        Resize(u64),
+    }
+
+    fn history() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            6 => (0..40_u64).prop_map(Step::Write),
+            3 => (0..40_u64).prop_map(Step::Discard),
+            2 => (0..160_u64).prop_map(Step::Resize),
+        ];
+        prop::collection::vec(step, 0..60)
+    }
+
+    /// A volume as it should be: its size, and which write each of its chunks is from. Those past
+    /// its end stay.
+    #[derive(Clone, Default)]
+    struct Model {
+        size: u64,
+        chunks: BTreeMap<u64, u64>,
+    }
+
+    impl Model {
+        fn run(&mut self, pool: &mut Pool, history: &[Step], writes: &mut u64) {
+            for step in history {
+                match *step {
+                    Step::Resize(units) => self.size = units * UNIT,
+                    Step::Write(chunk) if chunk * CHUNK < self.size => {
+                        pool.write(1, chunk);
+                        *writes += 1;
+                        self.chunks.insert(chunk, *writes);
+                    }
+                    // The kernel passes over a chunk that the volume's end cuts off.
+                    Step::Discard(chunk) if (chunk + 1) * CHUNK <= self.size => {
+                        pool.discard(1, chunk);
+                        self.chunks.remove(&chunk);
+                    }
+                    Step::Write(_) | Step::Discard(_) => {}
+                }
+            }
+        }
+
+        /// What can be read of each unit up to `size`: the write that it is from; 0 is a hole.
+        fn content(&self, size: u64) -> Vec<u64> {
+            let unit = |unit: u64| match unit * UNIT < self.size {
+                true => self.chunks.get(&(unit * UNIT / CHUNK)).copied().unwrap_or(0),
+                false => 0,
+            };
+            (0..size / UNIT).map(unit).collect()
+        }
+    }
+
+    fn side(id: u64, size: u64, external_origin: bool) -> Side {
+        Side { id: id.try_into().unwrap(), size, external_origin }
+    }
+
+    /// The extents as a kind for each unit of the target; they must be ascending and joined.
+    fn units(changes: &Changes, size: u64) -> Vec<Option<ExtentKind>> {
+        let mut units = vec![None; (size / UNIT) as usize];
+        let mut before: Option<Extent> = None;
+        for extent in &changes.extents {
+            let (range, kind) = (extent.range(), extent.kind());
+            if let Some(before) = before {
+                let end = before.range().offset + before.range().length;
+                assert!(end < range.offset || (end == range.offset && before.kind() != kind));
+            }
+            assert!(range.length > 0 && range.offset % UNIT == 0 && range.length % UNIT == 0);
+            let (begin, length) = (range.offset / UNIT, range.length / UNIT);
+            units[begin as usize..(begin + length) as usize].fill(Some(kind));
+            before = Some(*extent);
+        }
+        units
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn sizes_and_histories_of_any_kind(
+            before in history(),
+            base_units in 0..160_u64,
+            after in history(),
+            target_units in prop::option::of(0..160_u64),
+            external_origin in any::<bool>(),
+        ) {
+            let mut pool = Pool::new(Shape { data_block_sectors: 128, max_entries: 6 });
+            pool.create(1);
+            let (mut target, mut writes) = (Model { size: 160 * UNIT, ..Model::default() }, 0);
+            target.run(&mut pool, &before, &mut writes);
+            target.size = base_units * UNIT;
+            let base = target.clone();
+            pool.snapshot(1, 2);
+            target.run(&mut pool, &after, &mut writes);
+            target.size = target_units.map_or(target.size, |units| units * UNIT);
+            let image = pool.image();
+            let metadata = Metadata::open(&image[..], image.len() as u64, View::Live).unwrap();
+
+            for ((base, base_id), (target, id)) in [((&base, 2), (&target, 1)), ((&target, 1), (&base, 2))] {
+                let sides = [side(base_id, base.size, external_origin), side(id, target.size, external_origin)];
+                let changes = collect(&metadata, Some(&sides[0]), &sides[1], 3).unwrap();
+                let (old, new) = (base.content(target.size), target.content(target.size));
+                let expected = (0..).zip(old.iter().zip(&new)).map(|(unit, (old, new))| {
+                    let behind = unit * UNIT >= base.size;
+                    match (old == new, *new) {
+                        (false, 0) if !external_origin => Some(ExtentKind::Unmapped),
+                        (false, _) => Some(ExtentKind::Changed),
+                        // There the base does not even show its external origin.
+                        (true, _) if behind && external_origin => Some(ExtentKind::Changed),
+                        (true, _) => None,
+                    }
+                });
+                prop_assert_eq!(units(&changes, target.size), expected.collect::<Vec<_>>());
+                // What is mapped in the base, for its proof.
+                let mapped = changes.mapped.as_ref().map(|ranges| {
+                    let inside = |unit: u64| ranges.iter().any(|range| {
+                        (range.offset..range.offset + range.length).contains(&(unit * UNIT))
+                    });
+                    (0..base.size / UNIT).map(inside).collect::<Vec<_>>()
+                });
+                let holes = base.content(base.size).into_iter().map(|write| write != 0);
+                prop_assert_eq!(mapped, (!external_origin).then(|| holes.collect()));
+
+                let full = collect(&metadata, None, &sides[1], 0).unwrap();
+                let mapped = |write: &u64| {
+                    (*write != 0 || external_origin).then_some(ExtentKind::Changed)
+                };
+                prop_assert_eq!(units(&full, target.size), new.iter().map(mapped).collect::<Vec<_>>());
+                prop_assert_eq!((full.sample.len(), full.mapped), (0, None));
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_volume_shows_again_after_it_shrank_and_grew_has_changed() {
+        let mut pool = Pool::new(Shape::default());
+        pool.create(1);
+        (0..8).for_each(|chunk| pool.write(1, chunk));
+        pool.discard(1, 6);
+        pool.snapshot(1, 2);
+        let image = pool.image();
+        let metadata = Metadata::open(&image[..], image.len() as u64, View::Live).unwrap();
+        // Not one mapping differs, but the base ends within its fourth chunk.
+        let base = side(2, 3 * CHUNK + 512, false);
+        let changes = collect(&metadata, Some(&base), &side(1, 8 * CHUNK, false), 0).unwrap();
+        let range = |offset, length| Range { offset, length };
+        let expected = [range(3 * CHUNK + 512, 3 * CHUNK - 512), range(7 * CHUNK, CHUNK)]
+            .map(|range| Extent::new(range, ExtentKind::Changed));
+        assert_eq!(changes.extents, expected);
+    }
 
     #[test]
     fn an_extent_keeps_its_range_and_kind_and_grows() {

@@ -10,26 +10,35 @@ use clap::{ArgAction, Parser};
 /// The order is that of diff(1): the old volume, then the new one. Applied to a volume that is
 /// identical with BASE, the stream makes a volume that is identical with VOLUME. What changed is
 /// read from the thin pool's metadata, so the cost follows the changes and not the volumes' size.
+/// With VOLUME alone it is a full stream, of all that is mapped: lvpatch makes a volume of nothing
+/// else.
 #[derive(Debug, Parser)]
 #[command(name = "lvdiff", version, max_term_width = 100)]
 #[command(override_usage = "lvdiff [OPTIONS] BASE VOLUME > DIFF\n       \
-    lvdiff --metadata FILE --data FILE [OPTIONS] BASE_ID VOLUME_ID > DIFF")]
+    lvdiff [OPTIONS] VOLUME > FULL\n       \
+    lvdiff --metadata FILE --data FILE [OPTIONS] [BASE_ID] VOLUME_ID > DIFF\n       \
+    lvdiff --list [OPTIONS] [[BASE] VOLUME]")]
 #[command(after_help = concat!(
     "\
 Examples:
   lvdiff -g vg0 sp0 vol0 > test.diff       what changed from snapshot sp0 to vol0
   lvdiff vg0/mon vg0/tue | ssh root@b lvpatch -g vg1 -l mon
+  lvdiff vg0/sp0 > full.diff               all of sp0: a volume can be made of it on any host
   lvdiff --list -g vg0 sp0 vol0            only where, without reading any data
+  lvdiff --list -g vg0 -p pool0            which thin volumes there are
 
 ",
     include_str!("../../crates/cli/exit-codes.txt")
 ))]
 pub(crate) struct Args {
-    /// The old volume: `lv`, `vg/lv`, `/dev/vg/lv` or `/dev/mapper/vg-lv`; a thin id with --metadata
-    pub(crate) base: String,
+    /// The old volume: `lv`, `vg/lv`, `/dev/vg/lv` or `/dev/mapper/vg-lv`; a thin id with
+    /// --metadata. Left out for a full stream of VOLUME
+    #[arg(value_name = "BASE")]
+    first: Option<String>,
 
-    /// The new volume, named likewise
-    pub(crate) volume: String,
+    /// The new volume, named likewise. A single name is VOLUME
+    #[arg(value_name = "VOLUME")]
+    second: Option<String>,
 
     /// Look the names up in this volume group (default: in all of them)
     #[arg(short = 'g', long, value_name = "VG")]
@@ -40,14 +49,19 @@ pub(crate) struct Args {
     pub(crate) pool: Option<String>,
 
     /// How lvpatch will prove its base: 0 not at all, 1 by the first chunk, 2 by a random sample of
-    /// 64 chunks, 3 by all of it (reads all that is mapped)
-    #[arg(short, long, value_name = "0..3", default_value = "2", hide_possible_values = true)]
+    /// 64 chunks, 3 by all of it (reads all that is mapped) [default: 2; without BASE 0]
+    #[arg(short, long, value_name = "0..3", hide_possible_values = true)]
     #[arg(value_parser = clap::value_parser!(u8).range(0..=3))]
-    pub(crate) detect_level: u8,
+    pub(crate) detect_level: Option<u8>,
 
     /// Put a key and a value into the stream's header, for lvpatch --info (repeatable)
     #[arg(long = "pair", visible_alias = "meta", value_name = "KEY:VALUE", value_parser = pair)]
     pub(crate) pairs: Vec<(String, String)>,
+
+    /// Put the pairs in FILE, lines `KEY: VALUE`, before those of --pair (repeatable); empty lines
+    /// and those that begin with # are passed over
+    #[arg(long, value_name = "FILE")]
+    pub(crate) head: Vec<PathBuf>,
 
     /// Write the stream to FILE: aside, and renamed once it is complete (readable by its owner only)
     #[arg(short, long, value_name = "FILE")]
@@ -77,8 +91,9 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "metadata")]
     pub(crate) snapshot: bool,
 
-    /// Print the extents that differ instead of a stream; no data is read
-    #[arg(long, conflicts_with_all = ["output", "pairs"])]
+    /// Print the extents that differ instead of a stream, with VOLUME alone those that are mapped; no
+    /// data is read. Without a name: the thin volumes that there are
+    #[arg(long, conflicts_with_all = ["output", "pairs", "head"])]
     pub(crate) list: bool,
 
     /// With --list: as JSON
@@ -109,6 +124,11 @@ pub(crate) struct Args {
     #[arg(value_parser = clap::builder::StringValueParser::new().try_map(|text| size(&text)))]
     pub(crate) size: Option<u64>,
 
+    /// Offline: the base's size, if the volume was resized since [default: that of --size]
+    #[arg(long, value_name = "SIZE", requires = "size")]
+    #[arg(value_parser = clap::builder::StringValueParser::new().try_map(|text| size(&text)))]
+    pub(crate) base_size: Option<u64>,
+
     /// Say nothing but warnings and errors
     #[arg(short, long)]
     pub(crate) quiet: bool,
@@ -118,10 +138,18 @@ pub(crate) struct Args {
     pub(crate) verbose: u8,
 }
 
-/// The most bytes that all pairs may take: the header has a limit, and what else is in it is small.
-pub(crate) const MAX_PAIR_BYTES: usize = 512 << 10;
+impl Args {
+    /// The names of the base and of the volume, as far as they are given.
+    pub(crate) fn names(&self) -> (Option<&str>, Option<&str>) {
+        match (self.first.as_deref(), self.second.as_deref()) {
+            (only, None) => (None, only),
+            both => both,
+        }
+    }
+}
 
-fn pair(text: &str) -> Result<(String, String), String> {
+/// A pair as one text; parted at the first colon.
+pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once(':').ok_or("there is no colon in it")?;
     let (key, value) = (key.trim(), value.trim());
     if key.is_empty() {

@@ -9,10 +9,9 @@ use blockio::{Device, Image, OpenMode, ReadAhead, ReadAt};
 use cli::{Interrupt, Interruptible, Output, Progress, Written, human};
 use hyperlayer::{BaseDigest, Encoder, Header, Totals, Volume};
 use lvm::{
-    Activation, DeviceMapper, LogicalVolume, MetadataSnapshot, Reserve, TemporarySnapshot,
-    ThinDevice,
+    Activation, DeviceMapper, LogicalVolume, MetadataSnapshot, TemporarySnapshot, ThinDevice,
 };
-use thinmeta::{ExtentKind, MetaBlock, Metadata, View};
+use thinmeta::{ExtentKind, Mappings, MetaBlock, Metadata, View};
 
 use crate::changes::{self, Changes, Side};
 use crate::list;
@@ -20,13 +19,18 @@ use crate::offline::MappedVolume;
 use crate::plan::{FilesSource, Outcome, Plan, PoolSource, Source, usage};
 use crate::sink::Sink;
 use crate::stream::{self, Content};
+use crate::volumes;
 
 /// Does what the plan says.
 pub(crate) fn run(plan: Plan, interrupt: &Interrupt) -> anyhow::Result<()> {
     let job = Job { begun: Instant::now(), interrupt, plan: &plan };
-    match &plan.source {
-        Source::Pool(source) => job.diff_pool(source),
-        Source::Files(source) => job.diff_files(source),
+    match (&plan.source, &plan.result) {
+        (Source::Pool(source), _) => job.diff_pool(source),
+        (Source::Files(source), _) => job.diff_files(source),
+        (Source::Volumes(source), result) => {
+            let json = matches!(result, Outcome::List { json: true });
+            volumes::print(source, json, interrupt)
+        }
     }
 }
 
@@ -37,8 +41,11 @@ struct Job<'a> {
     plan: &'a Plan,
 }
 
-/// The two volumes as the header names them: the base, then the target.
-type Names = [Volume; 2];
+/// The two volumes as the header names them.
+struct Names {
+    base: Option<Volume>,
+    target: Volume,
+}
 
 impl Job<'_> {
     fn diff_pool(&self, source: &PoolSource) -> anyhow::Result<()> {
@@ -47,9 +54,10 @@ impl Job<'_> {
         let keep_waiting = || interrupt.is_absent();
 
         // Guards: what they do is undone in the reverse order on every way out.
-        let mut volumes = LogicalVolume::list()?;
+        let mut volumes = source.volumes.clone();
         TemporarySnapshot::remove_leftovers(&mut volumes, &source.target.group)?;
-        let base_active = Activation::ensure(&dm, &source.base, &keep_waiting)?;
+        let activate = |volume| Activation::ensure(&dm, volume, &keep_waiting);
+        let base_active = source.base.as_ref().map(activate).transpose()?;
         let snapshot = match source.snapshot {
             true => Some(
                 TemporarySnapshot::create(&source.target)
@@ -58,20 +66,14 @@ impl Job<'_> {
             false => None,
         };
         let target_volume = snapshot.as_ref().map_or(&source.target, TemporarySnapshot::volume);
-        let target_active = Activation::ensure(&dm, target_volume, &keep_waiting)?;
+        let target_active = activate(target_volume)?;
         interrupt.check()?;
 
-        let base = OpenVolume::open(&dm, &source.base)?;
+        let base = source.base.as_ref().map(|base| OpenVolume::open(&dm, base)).transpose()?;
         let target = OpenVolume::open(&dm, target_volume)?;
-        let pool = base.thin.pool(&dm)?;
-        if pool != target.thin.pool(&dm)? {
-            return Err(usage("the two volumes are not in one pool"));
-        }
-        if base.thin.table.external_origin != target.thin.table.external_origin {
-            return Err(usage(
-                "the two volumes have different external origins, or only one of them has one: \
-                 what they read as where they are unmapped cannot be told from the metadata",
-            ));
+        let pool = target.thin.pool(&dm)?;
+        if let Some(base) = &base {
+            check_pair(base, &target, pool == base.thin.pool(&dm)?)?;
         }
         if target.thin.may_be_written() {
             log::warn!(
@@ -80,11 +82,12 @@ impl Job<'_> {
                 source.target.full_name()
             );
         }
-        let written = [base.thin.writes(), target.thin.writes()];
+        let base_written = || base.as_ref().map(|base| base.thin.writes());
+        let written = (base_written(), target.thin.writes());
 
-        let how = if source.force_release { Reserve::EvenIfHeld } else { Reserve::IfFree };
-        let held = MetadataSnapshot::reserve(&dm, &pool, how, &keep_waiting)?;
-        let changes = self.read_metadata(&pool.metadata_node()?, held.root(), &base, &target);
+        let held = MetadataSnapshot::reserve(&dm, &pool, source.reserve, &keep_waiting)?;
+        let node = pool.metadata_node()?;
+        let changes = self.read_metadata(&node, held.root(), base.as_ref(), &target);
         // The pool is free before any data is copied. Where somebody else released it under us,
         // what was read may be of any time.
         let released = held.release();
@@ -99,23 +102,25 @@ impl Job<'_> {
             );
         }
 
-        let name = |volume: &LogicalVolume, size| Volume {
+        let name = |volume: &LogicalVolume, open: &OpenVolume| Volume {
             name: volume.name.clone(),
             uuid: volume.uuid.clone(),
-            size,
+            size: open.data.size(),
         };
-        let names =
-            [name(&source.base, base.data.size()), name(&source.target, target.data.size())];
-        let what = format!("{} -> {}", source.base.full_name(), source.target.full_name());
+        let names = Names {
+            base: source.base.as_ref().zip(base.as_ref()).map(|(base, open)| name(base, open)),
+            target: name(&source.target, &target),
+        };
+        let base_name = source.base.as_ref().map_or("nothing".into(), LogicalVolume::full_name);
+        let what = format!("{base_name} -> {}", source.target.full_name());
         let check = || {
-            if self.plan.reads_base() && base.thin.writes() != written[0] {
+            if self.plan.reads_base() && base_written() != written.0 {
                 anyhow::bail!(
-                    "{} was written to while it was read: what was read of it is of no one time; \
-                     diff from a snapshot of it",
-                    source.base.full_name()
+                    "{base_name} was written to while it was read: what was read of it is of no \
+                     one time; diff from a snapshot of it"
                 );
             }
-            if target.thin.writes() != written[1] {
+            if target.thin.writes() != written.1 {
                 log::warn!(
                     "{} was written to while it was read: the stream may be inconsistent; \
                      --snapshot diffs a temporary snapshot instead",
@@ -124,12 +129,13 @@ impl Job<'_> {
             }
             Ok(())
         };
-        self.put_out(&changes, &base.data, &target.data, names, &what, &check)?;
+        let base_data = base.as_ref().map(|base| &base.data);
+        self.put_out(&changes, base_data, &target.data, names, &what, &check)?;
 
         drop((base, target));
         target_active.release()?;
         snapshot.map(TemporarySnapshot::remove).transpose()?;
-        base_active.release()?;
+        base_active.map(Activation::release).transpose()?;
         Ok(())
     }
 
@@ -137,7 +143,7 @@ impl Job<'_> {
         &self,
         node: &Path,
         held_root: u64,
-        base: &OpenVolume,
+        base: Option<&OpenVolume>,
         target: &OpenVolume,
     ) -> anyhow::Result<Changes> {
         let device = Device::open(node, OpenMode::Read)
@@ -146,7 +152,8 @@ impl Job<'_> {
         let reader = Interruptible { source: ReadAhead::new(device), interrupt: self.interrupt };
         let view = View::HeldAt(MetaBlock::new(held_root));
         let metadata = Metadata::open(reader, size, view)?;
-        changes::collect(&metadata, &base.side()?, &target.side()?, self.plan.detect_level)
+        let base = base.map(OpenVolume::side).transpose()?;
+        changes::collect(&metadata, base.as_ref(), &target.side()?, self.plan.detect_level)
     }
 
     fn diff_files(&self, source: &FilesSource) -> anyhow::Result<()> {
@@ -156,42 +163,53 @@ impl Job<'_> {
         let reader = Interruptible { source: reader, interrupt: self.interrupt };
         let metadata = Metadata::open(reader, size, View::Live).with_context(context)?;
         let chunk_size = metadata.superblock().data_block_size();
-        let (base, target) = (metadata.mappings(source.base)?, metadata.mappings(source.target)?);
+        let base = source.base.map(|base| metadata.mappings(base)).transpose()?;
+        let target = metadata.mappings(source.target)?;
         let size = match source.size {
             Some(size) => size,
             None => {
-                let last = base.last().and_then(|base| Ok(base.max(target.last()?)));
+                let base = base.as_ref().map_or(Ok(None), Mappings::last);
+                let last = base.and_then(|base| Ok(base.max(target.last()?)));
                 let chunks = last.with_context(context)?.map_or(0, |last| last.saturating_add(1));
                 chunks.saturating_mul(chunk_size)
             }
         };
-        let side = |id| Side { id, size, external_origin: false };
-        let (base_side, target_side) = (side(source.base), side(source.target));
-        let changes = changes::collect(&metadata, &base_side, &target_side, self.plan.detect_level)
+        let base_size = source.base_size.unwrap_or(size);
+        let side = |id, size| Side { id, size, external_origin: false };
+        let base_side = source.base.map(|id| side(id, base_size));
+        let target_side = side(source.target, size);
+        let level = self.plan.detect_level;
+        let changes = changes::collect(&metadata, base_side.as_ref(), &target_side, level)
             .with_context(context)?;
-        let name = |id| Volume { name: format!("thin-{id}"), uuid: String::new(), size };
-        let names = [name(source.base), name(source.target)];
-        let what = format!("{path:?} thin id {} -> {}", source.base, source.target);
+        let name = |side: &Side| Volume {
+            name: format!("thin-{}", side.id),
+            uuid: String::new(),
+            size: side.size,
+        };
+        let names = Names { base: base_side.as_ref().map(name), target: name(&target_side) };
+        let base_name = source.base.map_or("nothing".into(), |id| format!("thin id {id}"));
+        let what = format!("{path:?} {base_name} -> thin id {}", source.target);
         let Some(data_path) = &source.data else {
             // The plan has no stream without data, and a list reads none.
             let nothing: &[u8] = &[];
-            return self.put_out(&changes, &nothing, &nothing, names, &what, &|| Ok(()));
+            return self.put_out(&changes, Some(&nothing), &nothing, names, &what, &|| Ok(()));
         };
         let mode = if source.direct { OpenMode::ReadDirect } else { OpenMode::ReadExclusive };
         let data = Device::open(data_path, mode)
             .map_err(not_of_a_running_pool)
             .with_context(|| format!("data {}", data_path.display()))?;
         let volume = |mappings| MappedVolume { mappings, data: &data, chunk_size };
-        self.put_out(&changes, &volume(base), &volume(target), names, &what, &|| Ok(()))
+        let base = base.map(volume);
+        self.put_out(&changes, base.as_ref(), &volume(target), names, &what, &|| Ok(()))
     }
 
     /// Changes → a list or a stream, whose end is written only if `check` finds nothing wrong.
     fn put_out(
         &self,
         changes: &Changes,
-        base: &(impl ReadAt + Sync),
+        base: Option<&(impl ReadAt + Sync)>,
         target: &(impl ReadAt + Sync),
-        [base_name, target_name]: Names,
+        names: Names,
         what: &str,
         check: &dyn Fn() -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
@@ -210,11 +228,12 @@ impl Job<'_> {
                 changes.chunk_size
             )));
         }
-        let digests = self.prove(changes, base, base_name.size)?;
-        let content = Content { base, base_size: base_name.size, target };
+        let base_size = names.base.as_ref().map_or(0, |base| base.size);
+        let digests = base.map_or(Ok(vec![]), |base| self.prove(changes, base, base_size))?;
+        let content = Content { base, base_size, target };
         let header = Header {
-            target: target_name,
-            base: Some(base_name),
+            target: names.target,
+            base: names.base,
             chunk_size: changes.chunk_size,
             pairs: options.pairs.clone(),
             detect_level: if digests.is_empty() { 0 } else { self.plan.detect_level },
@@ -316,6 +335,20 @@ impl OpenVolume {
             external_origin: self.thin.table.external_origin.is_some(),
         })
     }
+}
+
+/// Refuses two volumes whose difference the metadata does not tell.
+fn check_pair(base: &OpenVolume, target: &OpenVolume, one_pool: bool) -> anyhow::Result<()> {
+    if !one_pool {
+        return Err(usage("the two volumes are not in one pool"));
+    }
+    if base.thin.table.external_origin != target.thin.table.external_origin {
+        return Err(usage(
+            "the two volumes have different external origins, or only one of them has one: \
+             what they read as where they are unmapped cannot be told from the metadata",
+        ));
+    }
+    Ok(())
 }
 
 /// A file or device that holds metadata.

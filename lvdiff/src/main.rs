@@ -3,11 +3,13 @@
 mod changes;
 mod cli;
 mod diff;
+mod head;
 mod list;
 mod offline;
 mod plan;
 mod sink;
 mod stream;
+mod volumes;
 
 use std::process::ExitCode;
 

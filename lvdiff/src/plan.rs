@@ -1,13 +1,14 @@
 //! Args → [`Plan`]: what there is to do, from look-ups that change nothing.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use lvm::{LogicalVolume, Scope, VolumeName};
+use lvm::{LogicalVolume, Reserve, Scope, VolumeName};
 use thinmeta::ThinId;
 
-use crate::cli::{Args, MAX_PAIR_BYTES};
+use crate::cli::Args;
+use crate::head;
 use crate::sink::NOT_TO_A_TERMINAL;
 use crate::stream::Detail;
 use cli::{OutputOptions, Refusal};
@@ -28,33 +29,48 @@ impl Plan {
     }
 }
 
-/// Where the two volumes are.
+/// Where the volumes are.
 pub(crate) enum Source {
     /// In a pool of this machine.
     Pool(Box<PoolSource>),
     /// In two files.
     Files(FilesSource),
+    /// None is named: those that there are.
+    Volumes(VolumesSource),
 }
 
-/// Two volumes in one thin pool.
+/// A volume in a thin pool, and perhaps another one to start from.
 pub(crate) struct PoolSource {
-    pub(crate) base: LogicalVolume,
+    /// None for a diff from nothing.
+    pub(crate) base: Option<LogicalVolume>,
     pub(crate) target: LogicalVolume,
+    /// All volumes of this machine.
+    pub(crate) volumes: Vec<LogicalVolume>,
     /// Diff a temporary snapshot of the target.
     pub(crate) snapshot: bool,
-    pub(crate) force_release: bool,
+    pub(crate) reserve: Reserve,
 }
 
-/// Two thin devices in a pool whose metadata and data are files.
+/// The same in a pool whose metadata and data are files.
 pub(crate) struct FilesSource {
     pub(crate) metadata: PathBuf,
     /// Not needed for a list.
     pub(crate) data: Option<PathBuf>,
-    pub(crate) base: ThinId,
+    pub(crate) base: Option<ThinId>,
     pub(crate) target: ThinId,
     pub(crate) size: Option<u64>,
+    /// The base's size, where it is another.
+    pub(crate) base_size: Option<u64>,
     /// Read the metadata as that of a device is read.
     pub(crate) direct: bool,
+}
+
+/// The thin volumes of a volume group, of a pool, or of this machine.
+pub(crate) struct VolumesSource {
+    pub(crate) thin: Vec<LogicalVolume>,
+    /// The pools that they are in.
+    pub(crate) pools: Vec<LogicalVolume>,
+    pub(crate) reserve: Reserve,
 }
 
 /// What is made of the changes.
@@ -73,73 +89,123 @@ pub(crate) struct StreamOptions {
 
 /// Looks up what the arguments name.
 pub(crate) fn look_up(args: Args) -> anyhow::Result<Plan> {
-    let result = match args.list {
-        true => Outcome::List { json: args.json },
-        false => {
-            if args.output.is_none() && std::io::stdout().is_terminal() {
-                return Err(usage(format!("standard output is a terminal: {NOT_TO_A_TERMINAL}")));
-            }
-            let bytes: usize =
-                args.pairs.iter().map(|(key, value)| key.len() + value.len() + 16).sum();
-            if bytes > MAX_PAIR_BYTES {
-                return Err(usage(format!(
-                    "the pairs take {bytes} bytes in the header: {MAX_PAIR_BYTES} at most"
-                )));
-            }
-            Outcome::Stream(StreamOptions {
-                output: args.output,
-                pairs: args.pairs,
-                detail: Detail { granularity: args.granularity, level: args.compress },
-                writing: OutputOptions { sha1: !args.no_sha1, bytes_per_second: args.bwlimit },
-            })
-        }
+    check_names(&args)?;
+    // A list carries no proof of the base, and nothing is proved by nothing.
+    let detect_level = match args.names() {
+        (Some(_), _) if !args.list => args.detect_level.unwrap_or(2),
+        _ => 0,
     };
-    let source = match args.metadata {
-        Some(metadata) => {
-            if args.data.is_none() && !args.list {
-                return Err(usage("a stream needs the pool's data: add --data FILE, or --list"));
-            }
-            let id = |text: &str| {
-                text.parse::<ThinId>().map_err(|error| {
-                    usage(format!("with --metadata a volume is a thin id, not {text:?}: {error}"))
-                })
-            };
-            let (base, target) = (id(&args.base)?, id(&args.volume)?);
-            let (data, size, direct) = (args.data, args.size, args.direct);
-            Source::Files(FilesSource { metadata, data, base, target, size, direct })
-        }
-        None => {
-            let scope = Scope { group: args.lvgroup.as_deref(), pool: args.pool.as_deref() };
-            let names = (VolumeName::parse(&args.base)?, VolumeName::parse(&args.volume)?);
-            let volumes = LogicalVolume::list().context("the logical volumes cannot be listed")?;
-            let (base, target) = (names.0.find(&volumes, scope)?, names.1.find(&volumes, scope)?);
-            check_pair(base, target)?;
-            if !args.list {
-                check_sizes(base, target)?;
-            }
-            Source::Pool(Box::new(PoolSource {
-                base: base.clone(),
-                target: target.clone(),
-                snapshot: args.snapshot,
-                force_release: args.force_release,
-            }))
-        }
+    let result = outcome(&args)?;
+    let source = match &args.metadata {
+        Some(metadata) => Source::Files(in_files(metadata, &args)?),
+        None => on_this_machine(&args)?,
     };
-    // A list carries no proof of the base.
-    let detect_level = if args.list { 0 } else { args.detect_level };
     Ok(Plan { source, result, detect_level, quiet: args.quiet })
 }
 
-fn check_pair(base: &LogicalVolume, target: &LogicalVolume) -> anyhow::Result<()> {
-    for volume in [base, target] {
-        if volume.thin_id.is_none() {
-            return Err(usage(format!(
-                "{} is not a thin volume: its segment type is {}",
-                volume.full_name(),
-                volume.segment_type
-            )));
+/// Refuses what the number of names makes impossible.
+fn check_names(args: &Args) -> anyhow::Result<()> {
+    let without = match args.names() {
+        (Some(_), _) => return Ok(()),
+        (None, Some(_)) => "of a single volume",
+        (None, None) if args.list => {
+            if args.snapshot {
+                return Err(usage("--snapshot needs the name of a volume"));
+            }
+            "for a list of the volumes"
         }
+        (None, None) => {
+            return Err(usage(
+                "no volume is named: lvdiff BASE VOLUME says what changed, lvdiff VOLUME makes a \
+                 full stream, lvdiff --list says which volumes there are",
+            ));
+        }
+    };
+    let refused = |what: &str| Err(usage(format!("{what} {without}: there is no base")));
+    match args.detect_level {
+        Some(level @ 1..) => refused(&format!("-d {level}")),
+        _ if args.granularity.is_some() => refused("--granularity"),
+        _ if args.base_size.is_some() => refused("--base-size"),
+        _ => Ok(()),
     }
+}
+
+fn outcome(args: &Args) -> anyhow::Result<Outcome> {
+    if args.list {
+        return Ok(Outcome::List { json: args.json });
+    }
+    if args.output.is_none() && std::io::stdout().is_terminal() {
+        return Err(usage(format!("standard output is a terminal: {NOT_TO_A_TERMINAL}")));
+    }
+    Ok(Outcome::Stream(StreamOptions {
+        output: args.output.clone(),
+        pairs: head::pairs(&args.head, &args.pairs)?,
+        detail: Detail { granularity: args.granularity, level: args.compress },
+        writing: OutputOptions { sha1: !args.no_sha1, bytes_per_second: args.bwlimit },
+    }))
+}
+
+fn in_files(metadata: &Path, args: &Args) -> anyhow::Result<FilesSource> {
+    let (base, Some(target)) = args.names() else {
+        return Err(usage("with --metadata, name volumes by their thin ids"));
+    };
+    if args.data.is_none() && !args.list {
+        return Err(usage("a stream needs the pool's data: add --data FILE, or --list"));
+    }
+    let id = |text: &str| {
+        text.parse::<ThinId>().map_err(|error| {
+            usage(format!("with --metadata a volume is a thin id, not {text:?}: {error}"))
+        })
+    };
+    Ok(FilesSource {
+        metadata: metadata.into(),
+        data: args.data.clone(),
+        base: base.map(id).transpose()?,
+        target: id(target)?,
+        size: args.size,
+        base_size: args.base_size,
+        direct: args.direct,
+    })
+}
+
+fn on_this_machine(args: &Args) -> anyhow::Result<Source> {
+    let scope = Scope { group: args.lvgroup.as_deref(), pool: args.pool.as_deref() };
+    let reserve = if args.force_release { Reserve::EvenIfHeld } else { Reserve::IfFree };
+    let (base, target) = args.names();
+    let base = base.map(VolumeName::parse).transpose()?;
+    let target = target.map(VolumeName::parse).transpose()?;
+    let volumes = LogicalVolume::list().context("the logical volumes cannot be listed")?;
+    let Some(target) = target else {
+        let pools: Vec<_> = scope.pools(&volumes)?.into_iter().cloned().collect();
+        let is_in = |volume: &LogicalVolume, pool: &LogicalVolume| {
+            volume.group == pool.group && volume.pool.as_ref() == Some(&pool.name)
+        };
+        let mut thin = volumes;
+        thin.retain(|volume| pools.iter().any(|pool| is_in(volume, pool)));
+        return Ok(Source::Volumes(VolumesSource { thin, pools, reserve }));
+    };
+    let find = |name: VolumeName| name.find(&volumes, scope).cloned();
+    let (base, target) = (base.map(find).transpose()?, find(target)?);
+    base.iter().chain([&target]).try_for_each(check_thin)?;
+    if let Some(base) = &base {
+        check_pair(base, &target)?;
+    }
+    let snapshot = args.snapshot;
+    Ok(Source::Pool(Box::new(PoolSource { base, target, volumes, snapshot, reserve })))
+}
+
+fn check_thin(volume: &LogicalVolume) -> anyhow::Result<()> {
+    if volume.thin_id.is_some() {
+        return Ok(());
+    }
+    Err(usage(format!(
+        "{} is not a thin volume: its segment type is {}",
+        volume.full_name(),
+        volume.segment_type
+    )))
+}
+
+fn check_pair(base: &LogicalVolume, target: &LogicalVolume) -> anyhow::Result<()> {
     if base.uuid == target.uuid {
         return Err(usage(format!("{} is compared with itself", base.full_name())));
     }
@@ -155,20 +221,6 @@ fn check_pair(base: &LogicalVolume, target: &LogicalVolume) -> anyhow::Result<()
         )));
     }
     Ok(())
-}
-
-/// What lvpatch would refuse is refused here, before anybody relies on the stream.
-fn check_sizes(base: &LogicalVolume, target: &LogicalVolume) -> anyhow::Result<()> {
-    if base.size == target.size {
-        return Ok(());
-    }
-    Err(usage(format!(
-        "{} has {} bytes, and {} has {}: a volume that was resized in between is not supported",
-        base.full_name(),
-        base.size,
-        target.full_name(),
-        target.size
-    )))
 }
 
 pub(crate) fn usage(why: impl Into<String>) -> anyhow::Error {

@@ -23,7 +23,8 @@ pub(crate) struct Detail {
 
 /// The two volumes' content.
 pub(crate) struct Content<B, T> {
-    pub(crate) base: B,
+    /// None where everything is compared with nothing.
+    pub(crate) base: Option<B>,
     /// In bytes; behind its end the base counts as zeros.
     pub(crate) base_size: u64,
     pub(crate) target: T,
@@ -182,9 +183,12 @@ impl Tools {
         let begin = first.offset;
         let span = (last.offset + last.length - begin) as usize;
         read("volume", &content.target, begin, &mut self.target[..span])?;
-        if let Some(base) = &mut self.base {
+        if let (Some(base), Some(source)) = (&mut self.base, &content.base) {
             let there = content.base_size.saturating_sub(begin).min(span as u64) as usize;
-            read("base", &content.base, begin, &mut base[..there])?;
+            // Behind its end, not even nothing can be read.
+            if there > 0 {
+                read("base", source, begin, &mut base[..there])?;
+            }
             base[there..span].fill(0);
         }
         let mut runs: Vec<(usize, usize, bool)> = Vec::new();

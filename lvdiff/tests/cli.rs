@@ -28,8 +28,19 @@ fn help_tells_all_of_it() {
 
 #[test]
 fn wrong_usage_is_exit_2_and_says_why() {
-    refused(&[], "Usage");
-    refused(&["only-one"], "VOLUME");
+    refused(&[], "no volume is named");
+    refused(&["a", "b", "c"], "unexpected argument 'c'");
+    refused(&["-d", "2", "a"], "-d 2 of a single volume: there is no base");
+    refused(&["--list", "-d", "1", "a"], "-d 1 of a single volume");
+    refused(&["--granularity", "4K", "a"], "--granularity of a single volume");
+    refused(
+        &["--metadata", "x", "--size", "1M", "--base-size", "1M", "3"],
+        "--base-size of a single",
+    );
+    refused(&["--list", "-d", "3"], "-d 3 for a list");
+    refused(&["--list", "--snapshot"], "name of a volume");
+    refused(&["--list", "--metadata", "x"], "thin ids");
+    refused(&["--base-size", "1M", "1", "2"], "--metadata");
     refused(&["-d", "4", "a", "b"], "4 is not in 0..=3");
     refused(&["--pair", "no colon", "a", "b"], "no colon");
     refused(&["--pair", ": x", "a", "b"], "no key");
@@ -53,6 +64,25 @@ fn wrong_usage_is_exit_2_and_says_why() {
     let mut arguments = vec!["a", "b"];
     arguments.extend([["--pair", &long]; 6].as_flattened());
     refused(&arguments, "the pairs take");
+}
+
+#[test]
+fn lines_of_a_head_are_named_if_they_are_no_pairs() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("head");
+    let head = path.to_str().unwrap();
+    std::fs::write(&path, "# notes\na: 1\n\nno pair\n").unwrap();
+    refused(&["--head", head, "a", "b"], &format!("--head {head}, line 4: there is no colon"));
+    refused(&["--list", "--head", head, "a", "b"], "cannot be used with");
+    std::fs::write(&path, format!("a: {}\n", "x".repeat(512 << 10))).unwrap();
+    refused(&["--head", head, "a", "b"], "more than 524288 bytes");
+    // A file and the command line have one limit.
+    std::fs::write(&path, format!("a: {}\n", "x".repeat(500 << 10))).unwrap();
+    let long = format!("key:{}", "x".repeat(20_000));
+    refused(&["--head", head, "--pair", &long, "a", "b"], "the pairs take");
+    let (code, _, stderr) = lvdiff(&["--head", "/no/such/head", "a", "b"]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("--head /no/such/head"), "{stderr}");
 }
 
 #[test]

@@ -36,6 +36,21 @@ fn discards() {
 }
 
 #[test]
+fn full_stream() {
+    scenario("full_stream");
+}
+
+#[test]
+fn resize() {
+    scenario("resize");
+}
+
+#[test]
+fn list_pool() {
+    scenario("list_pool");
+}
+
+#[test]
 fn inactive() {
     scenario("inactive");
 }

@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use hyperlayer::{Decoder, Header, Record, Records};
 use proptest::prelude::*;
 use system_tests::programs;
 use thinmeta::testing::{Pool, Shape};
@@ -45,6 +46,24 @@ impl Files {
             .unwrap();
         (output, fs::read(&image).unwrap())
     }
+}
+
+/// What a stream makes of a volume that holds `content`, and its header. Behind its end, the volume
+/// holds nothing.
+fn applied(content: &[u8], stream: &[u8]) -> (Header, Vec<u8>) {
+    let mut decoder = Decoder::new(stream).unwrap();
+    let header = decoder.header().clone();
+    let mut image = content.to_vec();
+    image.resize(header.target.size as usize, 0);
+    while let Some(record) = decoder.next_record().unwrap() {
+        let range = &mut image[record.offset() as usize..][..record.length() as usize];
+        match record {
+            Record::Data { bytes, .. } => range.copy_from_slice(bytes),
+            Record::Zero { .. } | Record::Discard { .. } => range.fill(0),
+        }
+    }
+    decoder.finish().unwrap();
+    (header, image)
 }
 
 fn program(name: &str) -> Command {
@@ -143,6 +162,57 @@ fn the_list_is_what_thin_delta_says() {
 
     let output = files.lvdiff(&["--list", "--json", "2", "2"]);
     assert_eq!(String::from_utf8(output.stdout).unwrap().replace('\n', ""), "[]");
+}
+
+#[test]
+fn a_full_stream_has_what_is_mapped() {
+    let files = real_pool();
+    for (id, content) in [("2", &files.base), ("3", &files.target)] {
+        let full = files.lvdiff(&[id]);
+        let stderr = expect(&full, 0);
+        assert!(stderr.contains(&format!("nothing -> thin id {id}:")), "{stderr}");
+        let (header, image) = applied(&[], &full.stdout);
+        assert!(image == content[..image.len()], "thin id {id}");
+        assert!(content[image.len()..].iter().all(|&byte| byte == 0));
+        assert_eq!((&header.base, header.detect_level, header.unmapped_bytes), (&None, 0, 0));
+
+        // The metadata says the same, in another way.
+        let metadata = fs::read(files.path("metadata")).unwrap();
+        let pool = Metadata::open(&metadata[..], metadata.len() as u64, View::Live).unwrap();
+        let id_number: ThinId = id.parse().unwrap();
+        let info = pool.devices().unwrap().into_iter().find(|info| info.id == id_number).unwrap();
+        assert_eq!(header.changed_bytes, info.mapped_blocks * files.chunk_size);
+        let runs: Vec<_> = pool.mappings(id_number).unwrap().runs().map(Result::unwrap).collect();
+        let line = |begin, length| format!("{} {} changed\n", begin * 65536, length * 65536);
+        let lines: String = runs.iter().map(|run| line(run.begin, run.length)).collect();
+        let list = files.lvdiff(&["--list", id]);
+        expect(&list, 0);
+        assert_eq!(String::from_utf8(list.stdout).unwrap(), lines);
+
+        fs::write(files.path("full.diff"), &full.stdout).unwrap();
+        let full = || File::open(files.path("full.diff")).unwrap();
+        expect(&program("lvpatch").arg("--verify").stdin(full()).output().unwrap(), 0);
+        let info = program("lvpatch").arg("--info").stdin(full()).output().unwrap();
+        expect(&info, 0);
+        assert!(String::from_utf8_lossy(&info.stdout).contains(&format!("thin-{id} ")));
+    }
+    expect(&files.lvdiff(&["9"]), 2);
+    expect(&files.lvdiff(&["-d", "1", "3"]), 2);
+}
+
+#[test]
+fn pairs_of_files_come_before_those_of_the_command_line() {
+    let files = real_pool();
+    fs::write(files.path("one"), "# of the host\nHost: b\n\nAt: 12:30\n").unwrap();
+    fs::write(files.path("two"), "Host: c").unwrap();
+    let head = |name: &str| files.path(name).to_str().unwrap().to_owned();
+    let (one, two) = (head("one"), head("two"));
+    let diff =
+        files.lvdiff(&["--head", &one, "--pair", "Author:Someone", "--head", &two, "2", "3"]);
+    expect(&diff, 0);
+    let (header, _) = applied(&files.base, &diff.stdout);
+    let expected = [("Host", "b"), ("At", "12:30"), ("Host", "c"), ("Author", "Someone")];
+    assert_eq!(header.pairs, expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
 }
 
 #[test]
@@ -350,8 +420,59 @@ proptest! {
         let (output, image) = files.patched(&files.base, &diff.stdout, &[]);
         expect(&output, 0);
         prop_assert!(image == files.target);
+        let (header, image) = applied(&files.base, &diff.stdout);
+        prop_assert!(image == files.target && header.base.is_some());
+
+        // From nothing: the whole volume, and no more than what is mapped.
+        let full = files.lvdiff(&[&["--size", &size, "1"], without_granularity(detail)].concat());
+        expect(&full, 0);
+        let (header, image) = applied(&[], &full.stdout);
+        prop_assert!(image == files.target && header.base.is_none());
+        let mapped = files.target.chunks(files.chunk_size as usize);
+        let mapped = mapped.filter(|chunk| chunk.iter().any(|&byte| byte != 0)).count() as u64;
+        prop_assert!(header.changed_bytes <= (mapped + zeros(&[before, after.clone()])) * files.chunk_size);
+
         // What changed, and not much more, is in the stream.
         let chunks = after.len() as u64 + 1;
         prop_assert!((diff.stdout.len() as u64) < chunks * (files.chunk_size + 400) + 10_000);
     }
+
+    #[test]
+    fn volumes_of_any_two_sizes_arrive(
+        sectors in prop::sample::select(vec![128_u32, 384, 5120]),
+        // Of a volume's size, in 1/1000.
+        sizes in (1..1000_u64, 1..1000_u64),
+        level in prop::sample::select(vec!["0", "1", "2", "3"]),
+        detail in prop::sample::select(vec![&[][..], &["--granularity", "4K"]]),
+        before in changes(),
+        after in changes(),
+    ) {
+        let files = pool_of(sectors, 0, &before, &after);
+        let bytes = |share: u64| (files.base.len() as u64 * share / 1000).next_multiple_of(512);
+        let (base_size, size) = (bytes(sizes.0), bytes(sizes.1));
+        let texts = (base_size.to_string(), size.to_string());
+        let arguments = ["-d", level, "--base-size", &texts.0, "--size", &texts.1, "2", "1"];
+        let diff = files.lvdiff(&[&arguments[..], detail].concat());
+        expect(&diff, 0);
+        let base = &files.base[..base_size as usize];
+        let (header, image) = applied(base, &diff.stdout);
+        prop_assert!(image == files.target[..size as usize]);
+        prop_assert_eq!(header.base.unwrap().size, base_size);
+        // The digests are of the base as it is.
+        if level == "3" {
+            let digests = Decoder::new(&diff.stdout[..]).unwrap().base_digests().to_vec();
+            prop_assert_eq!(digests.len(), 1);
+            prop_assert_eq!(digests[0].digest, *blake3::hash(base).as_bytes());
+        }
+    }
+}
+
+/// There is no base to compare with.
+fn without_granularity<'a>(detail: &'a [&'a str]) -> &'a [&'a str] {
+    if detail.first() == Some(&"--granularity") { &detail[2..] } else { detail }
+}
+
+/// How many chunks may be mapped although they hold zeros.
+fn zeros(histories: &[Vec<Change>]) -> u64 {
+    histories.iter().flatten().filter(|change| matches!(change, Change::Zero(_))).count() as u64
 }

@@ -29,4 +29,4 @@ pub use pipe::widen_pipe;
 pub use progress::Progress;
 pub use run::run;
 pub use thin::open_thin;
-pub use units::human;
+pub use units::{human, time_text};

@@ -1,4 +1,6 @@
-//! Sizes, as people read them.
+//! Sizes and times, as people read them.
+
+use std::time::{Duration, SystemTime};
 
 /// A size in bytes, in the largest binary unit that leaves a number of at least 1.
 pub fn human(bytes: u64) -> String {
@@ -10,9 +12,27 @@ pub fn human(bytes: u64) -> String {
     }
 }
 
+/// A time in seconds since 1970-01-01 00:00 UTC, as RFC 3339 has it, in UTC.
+pub fn time_text(seconds: u64) -> String {
+    // humantime knows the years up to 9999.
+    const END: u64 = 253_402_300_800;
+    match SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)) {
+        Some(time) if seconds < END => humantime::format_rfc3339_seconds(time).to_string(),
+        _ => format!("{seconds} s after 1970"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_time_has_a_text() {
+        assert_eq!(time_text(0), "1970-01-01T00:00:00Z");
+        assert_eq!(time_text(1_795_219_200), "2026-11-21T00:00:00Z");
+        assert_eq!(time_text(253_402_300_799), "9999-12-31T23:59:59Z");
+        assert_eq!(time_text(u64::MAX), "18446744073709551615 s after 1970");
+    }
 
     #[test]
     fn sizes_have_their_unit() {

@@ -22,6 +22,43 @@ pub struct Scope<'a> {
     pub pool: Option<&'a str>,
 }
 
+impl Scope<'_> {
+    /// The thin pools in it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], with what was found, where the group or pool that it names is not there.
+    pub fn pools<'v>(&self, volumes: &'v [LogicalVolume]) -> Result<Vec<&'v LogicalVolume>> {
+        if let Some(group) = self.group
+            && !volumes.iter().any(|volume| volume.group == group)
+        {
+            let mut groups: Vec<_> = volumes.iter().map(|volume| volume.group.as_str()).collect();
+            groups.sort_unstable();
+            groups.dedup();
+            return Err(Error::NotFound(format!(
+                "there are no logical volumes in volume group {group}; there are some in {}",
+                if groups.is_empty() { "none".into() } else { groups.join(", ") }
+            )));
+        }
+        let in_group = |volume: &&LogicalVolume| {
+            volume.segment_type == "thin-pool"
+                && self.group.is_none_or(|group| volume.group == group)
+        };
+        let mut pools: Vec<_> = volumes.iter().filter(in_group).collect();
+        if let Some(pool) = self.pool {
+            let names: Vec<_> = pools.iter().map(|pool| pool.full_name()).collect();
+            pools.retain(|volume| volume.name == pool);
+            if pools.is_empty() {
+                return Err(Error::NotFound(format!(
+                    "there is no thin pool {pool} in {}; the thin pools there: {}",
+                    describe(self.group, None),
+                    if names.is_empty() { "none".into() } else { names.join(", ") }
+                )));
+            }
+        }
+        Ok(pools)
+    }
+}
+
 impl VolumeName {
     /// Reads a name. Only a path that is none of LVM's makes it look at the file system.
     ///
@@ -225,6 +262,8 @@ mod tests {
             chunk_size: 0,
             dm_name: String::new(),
             tags: vec![],
+            origin: None,
+            created: None,
         }
     }
 
@@ -291,6 +330,30 @@ mod tests {
         assert!(error.contains("no volume c") && error.contains("vg1/a, vg1/b"), "{error}");
         assert!(find("b", Scope { group: None, pool: Some("p0") }).is_err());
         assert!(find("vg1/b", in_group("vg0")).is_err());
+    }
+
+    #[test]
+    fn a_scope_has_its_pools() {
+        let pool = |group: &str, name: &str| LogicalVolume {
+            segment_type: "thin-pool".into(),
+            pool: None,
+            thin_id: None,
+            ..volume(group, name, "")
+        };
+        let volumes =
+            [pool("vg0", "p"), volume("vg0", "v", "p"), pool("vg1", "p"), pool("vg1", "q")];
+        let pools = |group, pool| {
+            let pools = Scope { group, pool }.pools(&volumes)?;
+            Ok::<_, Error>(pools.into_iter().map(LogicalVolume::full_name).collect::<Vec<_>>())
+        };
+        assert_eq!(pools(None, None).unwrap(), ["vg0/p", "vg1/p", "vg1/q"]);
+        assert_eq!(pools(Some("vg1"), None).unwrap(), ["vg1/p", "vg1/q"]);
+        assert_eq!(pools(None, Some("p")).unwrap(), ["vg0/p", "vg1/p"]);
+        assert_eq!(pools(Some("vg1"), Some("q")).unwrap(), ["vg1/q"]);
+        let error = pools(Some("vg0"), Some("v")).unwrap_err().to_string();
+        assert!(error.contains("no thin pool v") && error.contains("vg0/p"), "{error}");
+        let error = pools(Some("vg2"), None).unwrap_err().to_string();
+        assert!(error.contains("vg2") && error.contains("vg0, vg1"), "{error}");
     }
 
     #[test]

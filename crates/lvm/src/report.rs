@@ -28,14 +28,18 @@ pub struct LogicalVolume {
     pub dm_name: String,
     /// Its tags.
     pub tags: Vec<String>,
+    /// The name of the volume that it is a snapshot of, while that is there.
+    pub origin: Option<String>,
+    /// When it was made, in seconds since 1970-01-01 00:00 UTC, where LVM knows.
+    pub created: Option<u64>,
 }
 
 const FIELDS: &str = "vg_name,lv_name,lv_uuid,lv_size,segtype,pool_lv,thin_id,chunk_size,\
-                      lv_dm_path,lv_tags";
+                      lv_dm_path,lv_tags,origin,lv_time";
 
 /// The report's form, whatever lvm.conf says of it: with compact output, fields that are empty are
 /// left out.
-const FORM: &str = r#"report { compact_output=0 compact_output_cols="" list_item_separator=","
+const FORM: &str = r#"report { time_format="%s" compact_output=0 compact_output_cols="" list_item_separator=","
     prefixes=0 headings=1 columns_as_rows=0 buffered=1 } log { report_command_log=0 }"#;
 
 /// One row of the report, all text.
@@ -51,6 +55,8 @@ struct Row {
     chunk_size: String,
     lv_dm_path: String,
     lv_tags: String,
+    origin: String,
+    lv_time: String,
 }
 
 #[derive(Deserialize)]
@@ -123,6 +129,8 @@ impl LogicalVolume {
             thin_id,
             dm_name: dm_name.into(),
             tags: row.lv_tags.split(',').filter(|tag| !tag.is_empty()).map(Into::into).collect(),
+            origin: Some(row.origin).filter(|origin| !origin.is_empty()),
+            created: row.lv_time.parse().ok(),
             group: row.vg_name,
             name: row.lv_name,
             uuid: row.lv_uuid,
@@ -166,10 +174,10 @@ mod tests {
       "report": [
           {
               "lv": [
-                  {"vg_name":"vg-a", "lv_name":"pool0", "lv_uuid":"AAA", "lv_size":"419430400", "segtype":"thin-pool", "pool_lv":"", "thin_id":"", "chunk_size":"65536", "lv_dm_path":"/dev/mapper/vg--a-pool0", "lv_tags":""},
-                  {"vg_name":"vg-a", "lv_name":"vm-1", "lv_uuid":"BBB", "lv_size":"67108864", "segtype":"thin", "pool_lv":"pool0", "thin_id":"7", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-vm--1", "lv_tags":"a,b"},
-                  {"vg_name":"vg-a", "lv_name":"two", "lv_uuid":"CCC", "lv_size":"8388608", "segtype":"linear", "pool_lv":"", "thin_id":"", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-two", "lv_tags":""},
-                  {"vg_name":"vg-a", "lv_name":"two", "lv_uuid":"CCC", "lv_size":"8388608", "segtype":"linear", "pool_lv":"", "thin_id":"", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-two", "lv_tags":""}
+                  {"vg_name":"vg-a", "lv_name":"pool0", "lv_uuid":"AAA", "lv_size":"419430400", "segtype":"thin-pool", "pool_lv":"", "thin_id":"", "chunk_size":"65536", "lv_dm_path":"/dev/mapper/vg--a-pool0", "lv_tags":"", "origin":"", "lv_time":""},
+                  {"vg_name":"vg-a", "lv_name":"vm-1", "lv_uuid":"BBB", "lv_size":"67108864", "segtype":"thin", "pool_lv":"pool0", "thin_id":"7", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-vm--1", "lv_tags":"a,b", "origin":"vm-0", "lv_time":"1795219200"},
+                  {"vg_name":"vg-a", "lv_name":"two", "lv_uuid":"CCC", "lv_size":"8388608", "segtype":"linear", "pool_lv":"", "thin_id":"", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-two", "lv_tags":"", "origin":"", "lv_time":""},
+                  {"vg_name":"vg-a", "lv_name":"two", "lv_uuid":"CCC", "lv_size":"8388608", "segtype":"linear", "pool_lv":"", "thin_id":"", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-two", "lv_tags":"", "origin":"", "lv_time":""}
               ]
           }
       ]
@@ -185,6 +193,8 @@ mod tests {
         assert_eq!((thin.pool.as_deref(), thin.thin_id), (Some("pool0"), Some(7)));
         assert_eq!((thin.dm_name.as_str(), thin.size), ("vg--a-vm--1", 67_108_864));
         assert_eq!(thin.tags, ["a", "b"]);
+        assert_eq!((thin.origin.as_deref(), thin.created), (Some("vm-0"), Some(1_795_219_200)));
+        assert_eq!((&volumes[2].origin, volumes[2].created), (&None, None));
         assert_eq!(thin.full_name(), "vg-a/vm-1");
     }
 

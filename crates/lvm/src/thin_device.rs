@@ -115,6 +115,18 @@ fn only_read_only_mounts(mountinfo: &str, number: DeviceNumber) -> bool {
 }
 
 impl PoolDevice {
+    /// Finds the device of a thin pool, whether any volume in it is active or not; `None` where the
+    /// pool is not active.
+    ///
+    /// # Errors
+    /// [`Error::State`] where it is no thin pool's device; [`Error::Dm`].
+    pub fn find(dm: &DeviceMapper, pool: &LogicalVolume) -> Result<Option<Self>> {
+        // Beside the volume itself LVM keeps the pool under a name of its own.
+        let Some(device) = dm.device(&format!("{}-tpool", pool.dm_name))? else { return Ok(None) };
+        let table = dm.table(&device.name, "thin-pool")?.parse()?;
+        Ok(Some(Self { name: device.name, number: device.number, table }))
+    }
+
     /// The pool's status now.
     ///
     /// # Errors

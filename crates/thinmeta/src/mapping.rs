@@ -30,7 +30,15 @@ impl<'m, R: ReadAt> Mappings<'m, R> {
 
     /// The mapped runs in ascending order, neighbours joined wherever their data blocks lie.
     pub fn runs(&self) -> Runs<'m, R> {
-        Runs { walk: Some(self.walk()), ready: VecDeque::new(), open: None }
+        self.runs_from(ThinBlock::from(0))
+    }
+
+    /// The mapped runs from `block` on, likewise: a run that begins before it is cut there. Nodes
+    /// that map only what lies before it are not read.
+    pub fn runs_from(&self, block: ThinBlock) -> Runs<'m, R> {
+        let from = block.get();
+        let walk = Some(self.walk().starting_at(from));
+        Runs { walk, from, ready: VecDeque::new(), open: None }
     }
 
     /// The data block that `block` is mapped to, if it is; reads one node of each level.
@@ -169,6 +177,8 @@ impl Run {
 pub struct Runs<'m, R> {
     /// None after an error or the end.
     walk: Option<Walk<'m, R>>,
+    /// What is mapped before it is left out.
+    from: u64,
     /// Runs that no further mapping can lengthen.
     ready: VecDeque<Run>,
     /// The run that the next mapping may lengthen.
@@ -180,7 +190,7 @@ impl<R: ReadAt> Runs<'_, R> {
     fn take_in(&mut self) -> Result<bool> {
         let Some(walk) = &mut self.walk else { return Ok(false) };
         let Leaves::One(side, Entries { keys, .. }, _) = walk.leaves()? else { return Ok(false) };
-        for key in keys {
+        for key in keys.iter().filter(|key| key.get() >= self.from) {
             if self.open.as_mut().is_some_and(|run| run.extend(key.get())) {
                 continue;
             }

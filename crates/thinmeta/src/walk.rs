@@ -35,6 +35,8 @@ pub(crate) struct Walk<'m, R> {
     roots: [Option<Subtree>; 2],
     /// The nodes of height 1, the leaves, then those of height 2, and so on.
     levels: Vec<Level>,
+    /// Subtrees that end before this key are passed over, unread.
+    from: u64,
 }
 
 /// The nodes of one height, of both trees.
@@ -83,7 +85,14 @@ impl<'m, R: ReadAt> Walk<'m, R> {
             blocks,
             roots: trees.map(|tree| tree.map(|tree| tree.subtree())),
             levels: (0..levels).map(|_| Level::default()).collect(),
+            from: 0,
         }
+    }
+
+    /// The same walk, but what lies before `key` need not be shown: whole subtrees of it are not
+    /// read, while the first leaf may still have entries of it.
+    pub(crate) fn starting_at(self, key: u64) -> Self {
+        Self { from: key, ..self }
     }
 
     /// The leaves' entries that come next.
@@ -171,6 +180,15 @@ impl<'m, R: ReadAt> Walk<'m, R> {
         loop {
             self.load(above)?;
             let [base, target] = SIDES.map(|side| self.head(height, side));
+            let early = |head: &Option<Subtree>| {
+                head.as_ref().is_some_and(|subtree| *subtree.keys.end() < self.from)
+            };
+            if let Some(side) =
+                SIDES.into_iter().find(|side| early([&base, &target][*side as usize]))
+            {
+                self.pass_head(height, side);
+                continue;
+            }
             // Where only one side has something to show, the other may still have the same.
             let (to, ended) = match self.levels.get(above) {
                 Some(level) => (level.taken_to, level.ended),

@@ -213,6 +213,31 @@ proptest! {
 }
 
 #[test]
+fn runs_from_a_block_on_leave_out_what_lies_before_it_unread() {
+    let mut pool = Pool::new(SMALL);
+    let blocks: Vec<u64> = (0..5000).filter(|block| block % 7 != 3).chain([u64::MAX]).collect();
+    pool.create_with(1, blocks.iter().map(|&block| (block, block % 10_000)));
+    let height = pool.height(1);
+    let image = pool.image();
+    let reader = Counting::new(&image[..]);
+    let metadata = open(&reader, image.len());
+    let runs = |from: u64| -> Vec<u64> {
+        let runs = metadata.mappings(id(1)).unwrap().runs_from(from.into());
+        runs.flat_map(|run| run.map(|run| run.begin..=run.begin + (run.length - 1)).unwrap())
+            .collect()
+    };
+    for from in (0..40).chain(4980..5010).chain([2500, u64::MAX - 1, u64::MAX]) {
+        let expected: Vec<u64> = blocks.iter().copied().filter(|&block| block >= from).collect();
+        assert_eq!(runs(from), expected, "from {from}");
+    }
+    reader.reads.take();
+    assert_eq!(runs(4990).first(), Some(&4990));
+    // The tree of devices, measured and searched; this one, measured, and its right edge.
+    let reads = reader.reads.take().len();
+    assert!(reads <= 2 + 3 * height, "{reads} reads");
+}
+
+#[test]
 fn of_equal_trees_nothing_is_read() {
     let mut pool = Pool::new(SMALL);
     pool.create_with(1, (0..1000).map(|block| (block, block)));

@@ -68,7 +68,7 @@ for name in "vg-a/base-1;true" /dev/null /dev/ubda /dev/dm-99; do
 	expect_exit 2 lvdiff --list "$name" vg-a/x
 	expect_text "$name"
 done
-expect_exit 2 lvdiff --list vg-a/x
+expect_exit 2 lvdiff --list -d 1 vg-a/x
 run 'lvdiff -q vg-a/base-1 vg-a/vm-100-disk-0 > named.diff'
 expect_exit 2 'lvpatch -g vg-a -l none new < named.diff'
 expect_text "vg-a/base-1"
