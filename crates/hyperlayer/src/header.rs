@@ -3,6 +3,8 @@
 //! The only user of bincode in the project: fixed-width little-endian integers, a limit, and no
 //! byte left over, which together are the layout that `docs/stream-format.md` specifies.
 
+use std::fmt;
+
 use bincode::Options;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +21,16 @@ pub struct Volume {
     pub uuid: String,
     /// Its size in bytes.
     pub size: u64,
+}
+
+/// For messages; control characters are not in it, because a header with them is refused.
+impl fmt::Display for Volume {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.uuid.as_str() {
+            "" => write!(formatter, "{} (no UUID)", self.name),
+            uuid => write!(formatter, "{} (UUID {uuid})", self.name),
+        }
+    }
 }
 
 /// A stream's header. Its fields' order is their order in the stream.

@@ -40,6 +40,7 @@
 #![warn(clippy::arithmetic_side_effects)]
 
 mod base_digest;
+mod chain;
 mod decode;
 mod encode;
 mod error;
