@@ -4,8 +4,6 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser};
 
-use crate::until::Until;
-
 /// Applies what lvdiff found to the same base, as a new thin-provisioned LVM2 volume.
 ///
 /// The stream comes on standard input, or from files. The base is proved to be the one that the
@@ -63,8 +61,8 @@ pub(crate) struct Args {
     /// Of streams that follow one another, stop after the one whose volume has this name or UUID,
     /// or after the last that was made at or before this time (2026-11-21T03:00:00Z); what
     /// follows is not read
-    #[arg(long, value_name = "NAME|UUID|TIME", value_parser = Until::parse)]
-    pub(crate) until: Option<Until>,
+    #[arg(long, value_name = "NAME|UUID|TIME")]
+    pub(crate) until: Option<String>,
 
     /// Write onto the volume that -l names, itself. It must be the base, and not be mounted or in use
     /// otherwise. Without --backup there is no way back: a stream that is cut leaves a part of it

@@ -74,6 +74,8 @@ mod tests {
             chunk_size: 0,
             dm_name: "vg1-copy".into(),
             tags: tags.iter().map(ToString::to_string).collect(),
+            origin: None,
+            created: None,
         }
     }
 

@@ -266,7 +266,7 @@ impl Job<'_> {
         if self.args.partial || !sources.are_files()? {
             return Ok(());
         }
-        sources.verify(self.args.until.as_ref(), self.interrupt)
+        sources.verify(self.until.as_ref(), self.interrupt)
     }
 
     fn check_partial(&self, header: &Header) -> anyhow::Result<()> {

@@ -10,6 +10,7 @@ use hyperlayer::{Records, Totals};
 use crate::apply::{Applier, Extras};
 use crate::chain::{Chain, Link, Sources};
 use crate::cli::Args;
+use crate::until::Until;
 use crate::{info, table};
 
 /// Does what the arguments say.
@@ -18,8 +19,10 @@ pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> anyhow::Result<()> {
     if args.info && !args.names.is_empty() {
         return table::print(&args.names, args.json);
     }
+    let until = args.until.as_deref().map(Until::parse).transpose();
+    let until = until.map_err(|why| Refusal::Usage(format!("--until: {why}")))?;
     let sources = Sources::open(args)?;
-    let job = Job { begun: Instant::now(), args, interrupt };
+    let job = Job { begun: Instant::now(), args, until, interrupt };
     match &args.device {
         _ if args.info => job.print_info(sources),
         _ if args.verify => job.verify(sources),
@@ -35,13 +38,15 @@ pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> anyhow::Result<()> {
 pub(crate) struct Job<'a> {
     pub(crate) begun: Instant,
     pub(crate) args: &'a Args,
+    /// Where the chain of streams ends before its end.
+    pub(crate) until: Option<Until>,
     pub(crate) interrupt: &'a Interrupt,
 }
 
-impl<'a> Job<'a> {
+impl Job<'_> {
     /// The input's streams, up to where the arguments say.
-    pub(crate) fn chain(&self, sources: Sources) -> Chain<'a> {
-        Chain::new(sources, self.args.until.as_ref(), self.interrupt)
+    pub(crate) fn chain(&self, sources: Sources) -> Chain<'_> {
+        Chain::new(sources, self.until.as_ref(), self.interrupt)
     }
 
     fn print_info(&self, sources: Sources) -> anyhow::Result<()> {

@@ -4,10 +4,11 @@ use std::io::{self, Read};
 
 use zerocopy::FromBytes;
 
+use crate::content::{self, Place};
 use crate::encode::{check_announced, check_range};
 use crate::error::Result;
 use crate::frame::{self, FRAME_BYTES, Frame};
-use crate::packed::{CODEC_NONE, CODEC_ZSTD, Unpacker};
+use crate::packed::{CODEC_NONE, Unpacker};
 use crate::totals::Trailer;
 use crate::{BaseDigest, Error, Header, MAGIC, MAX_RECORD, Record, Records, Totals, base_digest};
 
@@ -19,6 +20,8 @@ pub struct Decoder<R: Read> {
     content: Vec<u8>,
     /// Where the last record ended in the volume.
     end: u64,
+    /// Where the last record stands in the input.
+    place: Place,
     totals: Totals,
     state: State,
 }
@@ -72,6 +75,12 @@ impl<R: Read> Decoder<R> {
         self.input.at
     }
 
+    /// Where the record that was handed out last stands in the input, for
+    /// [`Contents`](crate::Contents).
+    pub fn place(&self) -> Place {
+        self.place
+    }
+
     /// Reads up to the first record; `first` are bytes that have been read already.
     fn begin(mut input: Input<R>, first: &[u8], mut content: Vec<u8>) -> Result<Self> {
         input.magic(first)?;
@@ -93,8 +102,8 @@ impl<R: Read> Decoder<R> {
                 base_digest::from_bytes(&content).map_err(|reason| damaged(at, reason))?;
         }
         base_digest::validate(&header, &base_digests).map_err(|reason| damaged(at, reason))?;
-        let (end, totals, state) = (0, Totals::default(), State::Records);
-        Ok(Self { input, header, base_digests, content, end, totals, state })
+        let (totals, state, place) = (Totals::default(), State::Records, Place { at: 0, mark: 0 });
+        Ok(Self { input, header, base_digests, content, end: 0, place, totals, state })
     }
 
     /// Reads and verifies the next frame; `None` for a right trailer.
@@ -106,6 +115,8 @@ impl<R: Read> Decoder<R> {
             self.check_trailer().map_err(damaged)?;
             return Ok(None);
         }
+        let taken = (FRAME_BYTES as u64).saturating_add(frame.stored.get().into());
+        self.place = Place::new(self.input.at.saturating_sub(taken), &frame);
         let record = record(&frame, &self.content).map_err(damaged)?;
         self.end = check_range(&record, self.end, self.header.target.size).map_err(damaged)?;
         self.totals.add(&record);
@@ -268,13 +279,13 @@ impl<R: Read> Input<R> {
             .contains(&frame.kind);
             match (known, frame.flags.get()) {
                 (true, 0) => {
-                    self.unpack(&frame, content, at)?;
+                    content::unpack(&mut self.unpacker, &frame, content, at)?;
                     return Ok(frame);
                 }
                 (false, frame::OPTIONAL) => {
                     // The stream's digest relies on it.
                     if frame.codec.get() == CODEC_NONE {
-                        verify(&frame, content).map_err(|reason| damaged(at, reason))?;
+                        content::verify(&frame, content).map_err(|reason| damaged(at, reason))?;
                     }
                 }
                 (_, flags) => {
@@ -316,27 +327,6 @@ impl<R: Read> Input<R> {
         Ok(frame)
     }
 
-    /// Makes of what is stored the content, and verifies that.
-    fn unpack(&mut self, frame: &Frame, content: &mut Vec<u8>, at: u64) -> Result<()> {
-        match (frame.codec.get(), frame.kind) {
-            (CODEC_NONE, _) => {}
-            (CODEC_ZSTD, frame::DATA) => {
-                let unpacker = match &mut self.unpacker {
-                    Some(unpacker) => unpacker,
-                    none => none.insert(Unpacker::new()?),
-                };
-                unpacker
-                    .unpack(content, frame.length.get())
-                    .map_err(|reason| damaged(at, reason))?;
-            }
-            (codec, _) => {
-                let what = format!("{} stored with codec {codec}", frame.kind_text());
-                return Err(Error::Unsupported { at, what });
-            }
-        }
-        verify(frame, content).map_err(|reason| damaged(at, reason))
-    }
-
     fn fill_whole(&mut self, buf: &mut [u8], inside: &'static str) -> Result<()> {
         let length = buf.len();
         match self.fill(buf)? {
@@ -359,13 +349,6 @@ impl<R: Read> Input<R> {
         self.at = self.at.saturating_add(filled as u64);
         Ok(filled)
     }
-}
-
-fn verify(frame: &Frame, content: &[u8]) -> std::result::Result<(), String> {
-    if blake3::hash(content) != frame.digest {
-        return Err(format!("the content of {} does not match its BLAKE3", frame.kind_text()));
-    }
-    Ok(())
 }
 
 fn damaged(at: u64, reason: String) -> Error {

@@ -77,6 +77,11 @@ impl Frame {
         self.check == self.expected_check()
     }
 
+    /// A part of the check, by which the frame is known again.
+    pub(crate) fn mark(&self) -> u32 {
+        u32::from_le_bytes(*self.check.first_chunk().expect("a check has 8 bytes"))
+    }
+
     /// Adds a frame to the stream's digest. Stored bytes that are the content as it is are in it by
     /// their own digest, which is among the 80 bytes; others are added as they are stored.
     pub(crate) fn digest_into(&self, stream_digest: &mut blake3::Hasher, stored: &[u8]) {

@@ -41,6 +41,7 @@
 
 mod base_digest;
 mod chain;
+mod content;
 mod decode;
 mod encode;
 mod error;
@@ -52,6 +53,7 @@ mod record;
 mod totals;
 
 pub use base_digest::BaseDigest;
+pub use content::{Contents, Place};
 pub use decode::Decoder;
 pub use encode::Encoder;
 pub use error::Error;
