@@ -23,6 +23,7 @@ pub mod packages;
 mod process;
 pub mod programs;
 mod scenario;
+mod services;
 
 pub use guest::Guest;
 pub use outcome::{End, Outcome};
