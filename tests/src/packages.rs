@@ -14,7 +14,7 @@ const FOLDERS: [&str; 6] =
 /// Programs that a guest or a scenario calls, each with the package it comes from. A program is
 /// looked for rather than a package, so that one built by hand will do. What `mount`, `util-linux`
 /// and `coreutils` bring is here for systems cut down below Debian's essential set.
-const NEEDED: [(&str, &str); 16] = [
+const NEEDED: [(&str, &str); 20] = [
     ("linux.uml", "user-mode-linux"),
     ("lvm", "lvm2"),
     ("dmsetup", "dmsetup"),
@@ -29,6 +29,10 @@ const NEEDED: [(&str, &str); 16] = [
     ("blkdiscard", "util-linux"),
     ("setpriv", "util-linux"),
     ("setsid", "util-linux"),
+    ("ip", "iproute2"),
+    ("ssh", "openssh-client"),
+    ("ssh-keygen", "openssh-client"),
+    ("sshd", "openssh-server"),
     ("dd", "coreutils"),
     ("bash", "bash"),
 ];
