@@ -144,6 +144,11 @@ fn migrate() {
     scenario_of_two("migrate");
 }
 
+#[test]
+fn connection_cut() {
+    scenario_of_two("connection_cut");
+}
+
 /// A part of a scenario that would keep one guest busy for too long.
 fn part(name: &str, part: &str) -> Result<()> {
     packages::check()?;
