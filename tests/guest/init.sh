@@ -1,4 +1,4 @@
-# The guest's first process. Its settings stand above this line: shares, out, scenario,
+# The guest's first process. Its settings stand above this line: shares, out, host, scenario,
 # terminal (/dev/ttyS0, or /dev/tty0 for a person), TERM and size (rows and columns, or empty).
 # The root is the host's file system, read-only; what must be writable is a tmpfs.
 
@@ -8,7 +8,7 @@ mount -t tmpfs tmpfs /run
 mkdir -p /run/lock /run/lvm /run/udev /run/lvmconf /run/home /run/out /dev/pts
 mount -t devpts devpts /dev/pts
 ln -sf /proc/self/fd /dev/fd
-echo guest > /proc/sys/kernel/hostname
+echo "$host" > /proc/sys/kernel/hostname
 
 # Folders of the host come before /tmp is covered: they may lie there.
 mount -t hostfs none /run/out -o "$out"

@@ -3,19 +3,22 @@
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
+use crate::cable::CableEnd;
 use crate::memory;
 use crate::outcome::Outcome;
 use crate::process::{Running, run_on_terminal, terminal_size};
 
 const INIT: &str = include_str!("../guest/init.sh");
-const LIBRARY: &str = include_str!("../guest/lib.sh");
+/// What scenarios source, from `/run/guest`.
+const LIBRARIES: [(&str, &str); 2] =
+    [("lib.sh", include_str!("../guest/lib.sh")), ("net.sh", include_str!("../guest/net.sh"))];
 
 /// user-mode Linux has ubda to ubdh.
 const MAX_DISKS: usize = 8;
@@ -29,6 +32,8 @@ pub struct Guest {
     work: TempDir,
     disks: Vec<PathBuf>,
     shares: Vec<(String, PathBuf)>,
+    host_name: String,
+    cable: Option<CableEnd>,
     memory_mb: u32,
     limit: Duration,
 }
@@ -51,6 +56,8 @@ impl Guest {
             work,
             disks: Vec::new(),
             shares: Vec::new(),
+            host_name: "guest".into(),
+            cable: None,
             memory_mb: 512,
             limit: Duration::from_secs(300),
         })
@@ -77,6 +84,20 @@ impl Guest {
         ensure_plain(&dir)?;
         self.shares.push((name.into(), dir));
         Ok(self)
+    }
+
+    /// Plugs a cable in: the guest's network card `vec0`, down and without an address at boot.
+    #[must_use]
+    pub fn with_cable(mut self, end: CableEnd) -> Self {
+        self.cable = Some(end);
+        self
+    }
+
+    /// Sets the guest's host name, which is `guest` otherwise.
+    #[must_use]
+    pub fn with_host_name(mut self, name: &str) -> Self {
+        self.host_name = name.into();
+        self
     }
 
     /// Sets the guest's memory. Its /tmp can take half of that.
@@ -116,6 +137,11 @@ impl Guest {
         let init = self.write_init(scenario, "terminal=/dev/ttyS0\n")?;
         let mut command = self.command(&init);
         command.args(["con0=null,fd:2", "ssl0=null,fd:1"]);
+        if let Some(cable) = &self.cable {
+            command.arg(CableEnd::KERNEL_OPTION).stdin(cable.stdin()?);
+        } else {
+            command.stdin(Stdio::null());
+        }
         Running::start(command, self.work.path(), self.limit)
     }
 
@@ -127,7 +153,8 @@ impl Guest {
         self.boot(scenario)?.wait()
     }
 
-    /// Boots the guest with its console on the terminal of this process, without a time limit.
+    /// Boots the guest with its console on the terminal of this process, without a time limit and
+    /// without its cable.
     ///
     /// # Errors
     /// As [`Guest::boot`]; or the guest died.
@@ -173,7 +200,9 @@ impl Guest {
         let target = work.join("lib").join(name);
         fs::copy(scenario, &target)
             .with_context(|| format!("cannot read the scenario {}", scenario.display()))?;
-        fs::write(work.join("lib/lib.sh"), LIBRARY)?;
+        for (name, text) in LIBRARIES {
+            fs::write(work.join("lib").join(name), text)?;
+        }
 
         let mut text = String::from("#!/bin/bash\n");
         let lib = work.join("lib");
@@ -184,6 +213,7 @@ impl Guest {
         }
         text += ")\n";
         text += &format!("out={}\n", quoted(&self.out().display().to_string()));
+        text += &format!("host={}\n", quoted(&self.host_name));
         text += settings;
         text += &format!("scenario={}\n", quoted(&name.to_string_lossy()));
         text += INIT;

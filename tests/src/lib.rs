@@ -5,6 +5,8 @@
 //! script as the scenario. The guest's root is the host's file system, read-only, so that every
 //! program of the host is there. [`packages`] knows what must be installed for that, [`programs`]
 //! where cargo has put lvdiff and lvpatch, and [`scenario()`] is what a test calls.
+//! A [`CableEnd`] connects a guest with another one, and [`scenario_of_two`] runs a scenario in one
+//! of two that reach each other with ssh.
 //!
 //! ```no_run
 //! use system_tests::{End, Guest};
@@ -16,15 +18,20 @@
 //! # Ok::<(), anyhow::Error>(())
 //! ```
 
+mod cable;
 mod guest;
+mod hosts;
 mod memory;
 mod outcome;
 pub mod packages;
 mod process;
 pub mod programs;
 mod scenario;
+mod services;
 
+pub use cable::CableEnd;
 pub use guest::Guest;
+pub use hosts::scenario_of_two;
 pub use outcome::{End, Outcome};
 pub use process::Running;
 pub use scenario::{host_guest, scenario, scenario_in};

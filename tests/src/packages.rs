@@ -5,6 +5,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::services::NoServices;
+
 /// Where Debian keeps programs. An ordinary user's PATH often lacks the sbin folders.
 const FOLDERS: [&str; 6] =
     ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
@@ -12,7 +14,7 @@ const FOLDERS: [&str; 6] =
 /// Programs that a guest or a scenario calls, each with the package it comes from. A program is
 /// looked for rather than a package, so that one built by hand will do. What `mount`, `util-linux`
 /// and `coreutils` bring is here for systems cut down below Debian's essential set.
-const NEEDED: [(&str, &str); 16] = [
+const NEEDED: [(&str, &str); 20] = [
     ("linux.uml", "user-mode-linux"),
     ("lvm", "lvm2"),
     ("dmsetup", "dmsetup"),
@@ -27,6 +29,10 @@ const NEEDED: [(&str, &str); 16] = [
     ("blkdiscard", "util-linux"),
     ("setpriv", "util-linux"),
     ("setsid", "util-linux"),
+    ("ip", "iproute2"),
+    ("ssh", "openssh-client"),
+    ("ssh-keygen", "openssh-client"),
+    ("sshd", "openssh-server"),
     ("dd", "coreutils"),
     ("bash", "bash"),
 ];
@@ -53,7 +59,8 @@ pub fn install_line(packages: &[&str]) -> String {
     format!("apt-get update && apt-get install -y --no-install-recommends {}", packages.join(" "))
 }
 
-/// Installs packages with apt-get, whose output goes where this process's output goes.
+/// Installs packages with apt-get, whose output goes where this process's output goes. No service
+/// is started.
 ///
 /// # Errors
 /// This process is not root's: the message holds the line to run. Or apt-get fails, or something
@@ -66,9 +73,11 @@ pub fn install(packages: &[&str]) -> Result<()> {
             install_line(packages)
         );
     }
+    let no_services = NoServices::new()?;
     apt_get(&["update", "-q"])?;
     let options = ["install", "-y", "-q", "--no-install-recommends"];
     apt_get(&[&options[..], packages].concat())?;
+    drop(no_services);
     let left = missing();
     ensure!(left.is_empty(), "apt-get is done, but programs of {} are missing", left.join(", "));
     Ok(())

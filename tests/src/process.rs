@@ -33,6 +33,7 @@ pub struct Running<'a> {
 }
 
 impl Running<'_> {
+    /// Starts a guest with the standard input that the command has.
     pub(crate) fn start(mut command: Command, work: &Path, limit: Duration) -> Result<Self> {
         let log = work.join("log");
         let console = work.join("console");
@@ -41,7 +42,6 @@ impl Running<'_> {
             fs::remove_file(&status)?;
         }
         let child = command
-            .stdin(Stdio::null())
             .stdout(File::create(&log)?)
             .stderr(File::create(&console)?)
             // A group of its own, so that it can be ended together with its helper processes.

@@ -26,7 +26,7 @@ pub fn scenario(name: &str) {
 /// # Errors
 /// The scenario fails, or cannot be started.
 pub fn scenario_in(guest: &mut Guest, name: &str) -> Result<()> {
-    let outcome = guest.run(&path(name))?;
+    let outcome = guest.run(&scenario_path(name))?;
     outcome.success().with_context(|| format!("{name}.sh failed"))?;
     eprint!("{}", outcome.log); // shown by `cargo test -- --nocapture`
     Ok(())
@@ -40,6 +40,12 @@ pub fn host_guest(programs: &Path) -> Result<Guest> {
     Guest::new()?.with_disk(2048)?.with_disk(2048)?.with_share("bin", programs)
 }
 
-fn path(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("guest/scenarios").join(format!("{name}.sh"))
+/// The script of a scenario.
+pub(crate) fn scenario_path(name: &str) -> PathBuf {
+    own_file("scenarios").join(format!("{name}.sh"))
+}
+
+/// What is in the folder `guest`, beside this one.
+pub(crate) fn own_file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("guest").join(name)
 }

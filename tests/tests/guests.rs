@@ -1,7 +1,7 @@
 //! The end-to-end tests, each a script in `guest/scenarios`, each in a guest of its own.
 
 use anyhow::Result;
-use system_tests::{host_guest, packages, programs, scenario, scenario_in};
+use system_tests::{host_guest, packages, programs, scenario, scenario_in, scenario_of_two};
 
 #[test]
 fn kernel() {
@@ -160,6 +160,18 @@ fn neighbours() {
 #[test]
 fn new_name() {
     scenario("new_name");
+}
+
+// Two hosts, and ssh between them.
+
+#[test]
+fn migrate() {
+    scenario_of_two("migrate");
+}
+
+#[test]
+fn connection_cut() {
+    scenario_of_two("connection_cut");
 }
 
 /// A part of a scenario that would keep one guest busy for too long.
