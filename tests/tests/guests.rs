@@ -66,6 +66,11 @@ fn chain() {
 }
 
 #[test]
+fn backup_set() {
+    scenario("backup_set");
+}
+
+#[test]
 fn in_place() {
     scenario("in_place");
 }
