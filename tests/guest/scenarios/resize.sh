@@ -79,6 +79,15 @@ discard /dev/vg0/vol 20480 4096
 fill /dev/vg0/vol 39000 500 "large again"
 step last
 
+say "the chunk in which the base ends is unmapped in the target"
+resize 39072
+step cut
+resize 50048
+discard /dev/vg0/vol 39040 64
+run lvdiff --list vg0/cut vg0/vol
+expect_equal "${OUTPUT%%$'\n'*}" "$((39040 * 1024)) $((32 * 1024)) unmapped" "what is unmapped, as far as the base goes"
+step uncut
+
 say "blocks inside the chunks, across the base's end"
 run 'lvdiff -q --granularity 4K vg0/shrunk vg0/again | lvpatch -q -g vg1 -l shrunk fine'
 expect_equal "$(sum /dev/vg1/fine)" "$(sum /dev/vg1/again)" "the new volume"
