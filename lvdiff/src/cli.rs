@@ -13,23 +13,27 @@ use clap::{ArgAction, Parser};
 #[derive(Debug, Parser)]
 #[command(name = "lvdiff", version, max_term_width = 100)]
 #[command(override_usage = "lvdiff [OPTIONS] BASE VOLUME > DIFF\n       \
-    lvdiff --metadata FILE --data FILE [OPTIONS] BASE_ID VOLUME_ID > DIFF")]
+    lvdiff --metadata FILE --data FILE [OPTIONS] BASE_ID VOLUME_ID > DIFF\n       \
+    lvdiff --merge FILE FILE... [OPTIONS] > DIFF")]
 #[command(after_help = concat!(
     "\
 Examples:
   lvdiff -g vg0 sp0 vol0 > test.diff       what changed from snapshot sp0 to vol0
   lvdiff vg0/mon vg0/tue | ssh root@b lvpatch -g vg1 -l mon
   lvdiff --list -g vg0 sp0 vol0            only where, without reading any data
+  lvdiff --merge mon.diff tue.diff -o both.diff
 
 ",
     include_str!("../../crates/cli/exit-codes.txt")
 ))]
 pub(crate) struct Args {
     /// The old volume: `lv`, `vg/lv`, `/dev/vg/lv` or `/dev/mapper/vg-lv`; a thin id with --metadata
-    pub(crate) base: String,
+    #[arg(required_unless_present = "merge")]
+    base: Option<String>,
 
     /// The new volume, named likewise
-    pub(crate) volume: String,
+    #[arg(required_unless_present = "merge")]
+    volume: Option<String>,
 
     /// Look the names up in this volume group (default: in all of them)
     #[arg(short = 'g', long, value_name = "VG")]
@@ -85,6 +89,14 @@ pub(crate) struct Args {
     #[arg(long, requires = "list")]
     pub(crate) json: bool,
 
+    /// Put the streams in these files into one, which leads from the first one's base to the last
+    /// one's target: each must follow the one before. Needs no volume and no root. Works with -o,
+    /// --pair, --compress, --bwlimit and --no-sha1
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    #[arg(conflicts_with_all = ["base", "volume", "lvgroup", "pool", "detect_level", "granularity"])]
+    #[arg(conflicts_with_all = ["snapshot", "list", "force_release", "metadata"])]
+    pub(crate) merge: Vec<PathBuf>,
+
     /// Release the pool's metadata snapshot if somebody else holds it: breaks what they read
     #[arg(long, conflicts_with = "metadata")]
     pub(crate) force_release: bool,
@@ -116,6 +128,13 @@ pub(crate) struct Args {
     /// Say more (twice: even more)
     #[arg(short, long, action = ArgAction::Count)]
     pub(crate) verbose: u8,
+}
+
+impl Args {
+    /// The names of the base and of the volume; empty with --merge.
+    pub(crate) fn names(&self) -> (&str, &str) {
+        (self.base.as_deref().unwrap_or_default(), self.volume.as_deref().unwrap_or_default())
+    }
 }
 
 /// The most bytes that all pairs may take: the header has a limit, and what else is in it is small.

@@ -75,26 +75,10 @@ pub(crate) struct StreamOptions {
 pub(crate) fn look_up(args: Args) -> anyhow::Result<Plan> {
     let result = match args.list {
         true => Outcome::List { json: args.json },
-        false => {
-            if args.output.is_none() && std::io::stdout().is_terminal() {
-                return Err(usage(format!("standard output is a terminal: {NOT_TO_A_TERMINAL}")));
-            }
-            let bytes: usize =
-                args.pairs.iter().map(|(key, value)| key.len() + value.len() + 16).sum();
-            if bytes > MAX_PAIR_BYTES {
-                return Err(usage(format!(
-                    "the pairs take {bytes} bytes in the header: {MAX_PAIR_BYTES} at most"
-                )));
-            }
-            Outcome::Stream(StreamOptions {
-                output: args.output,
-                pairs: args.pairs,
-                detail: Detail { granularity: args.granularity, level: args.compress },
-                writing: OutputOptions { sha1: !args.no_sha1, bytes_per_second: args.bwlimit },
-            })
-        }
+        false => Outcome::Stream(stream_options(&args)?),
     };
-    let source = match args.metadata {
+    let (base, volume) = args.names();
+    let source = match args.metadata.clone() {
         Some(metadata) => {
             if args.data.is_none() && !args.list {
                 return Err(usage("a stream needs the pool's data: add --data FILE, or --list"));
@@ -104,13 +88,13 @@ pub(crate) fn look_up(args: Args) -> anyhow::Result<Plan> {
                     usage(format!("with --metadata a volume is a thin id, not {text:?}: {error}"))
                 })
             };
-            let (base, target) = (id(&args.base)?, id(&args.volume)?);
+            let (base, target) = (id(base)?, id(volume)?);
             let (data, size, direct) = (args.data, args.size, args.direct);
             Source::Files(FilesSource { metadata, data, base, target, size, direct })
         }
         None => {
             let scope = Scope { group: args.lvgroup.as_deref(), pool: args.pool.as_deref() };
-            let names = (VolumeName::parse(&args.base)?, VolumeName::parse(&args.volume)?);
+            let names = (VolumeName::parse(base)?, VolumeName::parse(volume)?);
             let volumes = LogicalVolume::list().context("the logical volumes cannot be listed")?;
             let (base, target) = (names.0.find(&volumes, scope)?, names.1.find(&volumes, scope)?);
             check_pair(base, target)?;
@@ -128,6 +112,25 @@ pub(crate) fn look_up(args: Args) -> anyhow::Result<Plan> {
     // A list carries no proof of the base.
     let detect_level = if args.list { 0 } else { args.detect_level };
     Ok(Plan { source, result, detect_level, quiet: args.quiet })
+}
+
+/// What the stream is to be like.
+pub(crate) fn stream_options(args: &Args) -> anyhow::Result<StreamOptions> {
+    if args.output.is_none() && std::io::stdout().is_terminal() {
+        return Err(usage(format!("standard output is a terminal: {NOT_TO_A_TERMINAL}")));
+    }
+    let bytes: usize = args.pairs.iter().map(|(key, value)| key.len() + value.len() + 16).sum();
+    if bytes > MAX_PAIR_BYTES {
+        return Err(usage(format!(
+            "the pairs take {bytes} bytes in the header: {MAX_PAIR_BYTES} at most"
+        )));
+    }
+    Ok(StreamOptions {
+        output: args.output.clone(),
+        pairs: args.pairs.clone(),
+        detail: Detail { granularity: args.granularity, level: args.compress },
+        writing: OutputOptions { sha1: !args.no_sha1, bytes_per_second: args.bwlimit },
+    })
 }
 
 fn check_pair(base: &LogicalVolume, target: &LogicalVolume) -> anyhow::Result<()> {

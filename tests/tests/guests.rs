@@ -51,6 +51,11 @@ fn chain() {
 }
 
 #[test]
+fn merge() {
+    scenario("merge");
+}
+
+#[test]
 fn external() {
     scenario("external");
 }
