@@ -69,5 +69,13 @@ expect_same /dev/vg0/s3 /dev/vg1/merged-twice
 say "a wrong base is refused as by the first of them"
 remember /dev/vg1/s0 /dev/vg1/s1
 refused 3 'lvpatch -g vg1 -l s1 other < merged.diff'
+
+say "a full stream and its increments become a newer full"
+run 'lvdiff vg0/s0 > full.diff'
+run lvdiff --merge full.diff d1.diff d2.diff d3.diff -o newer.diff
+run 'lvpatch -g vg1 -p pool0 newer < newer.diff'
+expect_same /dev/vg0/s3 /dev/vg1/newer
+expect_exit 3 'lvdiff --merge d1.diff full.diff > wrong.diff'
+expect_text "full stream"
 no_leftovers
 check_pool vg0/pool0 vg1/pool0
