@@ -17,7 +17,8 @@ use clap::{ArgAction, Parser};
 #[command(override_usage = "lvdiff [OPTIONS] BASE VOLUME > DIFF\n       \
     lvdiff [OPTIONS] VOLUME > FULL\n       \
     lvdiff --metadata FILE --data FILE [OPTIONS] [BASE_ID] VOLUME_ID > DIFF\n       \
-    lvdiff --list [OPTIONS] [[BASE] VOLUME]")]
+    lvdiff --list [OPTIONS] [[BASE] VOLUME]\n       \
+    lvdiff --merge FILE FILE... [OPTIONS] > DIFF")]
 #[command(after_help = concat!(
     "\
 Examples:
@@ -26,6 +27,7 @@ Examples:
   lvdiff vg0/sp0 > full.diff               all of sp0: a volume can be made of it on any host
   lvdiff --list -g vg0 sp0 vol0            only where, without reading any data
   lvdiff --list -g vg0 -p pool0            which thin volumes there are
+  lvdiff --merge mon.diff tue.diff -o both.diff
 
 ",
     include_str!("../../crates/cli/exit-codes.txt")
@@ -99,6 +101,14 @@ pub(crate) struct Args {
     /// With --list: as JSON
     #[arg(long, requires = "list")]
     pub(crate) json: bool,
+
+    /// Put the streams in these files into one, which leads from the first one's base to the last
+    /// one's target: each must follow the one before. Needs no volume and no root. Works with -o,
+    /// --pair, --compress, --bwlimit and --no-sha1
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    #[arg(conflicts_with_all = ["base", "volume", "lvgroup", "pool", "detect_level", "granularity"])]
+    #[arg(conflicts_with_all = ["snapshot", "list", "force_release", "metadata"])]
+    pub(crate) merge: Vec<PathBuf>,
 
     /// Release the pool's metadata snapshot if somebody else holds it: breaks what they read
     #[arg(long, conflicts_with = "metadata")]

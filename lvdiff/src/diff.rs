@@ -379,7 +379,8 @@ fn not_of_a_running_pool(error: io::Error) -> io::Error {
     }
 }
 
-fn now() -> u64 {
+/// The time, in seconds since 1970.
+pub(crate) fn now() -> u64 {
     // Before 1970 only where the clock was never set.
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

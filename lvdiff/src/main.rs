@@ -5,6 +5,7 @@ mod cli;
 mod diff;
 mod head;
 mod list;
+mod merge;
 mod offline;
 mod plan;
 mod sink;
@@ -18,5 +19,8 @@ use clap::Parser;
 fn main() -> ExitCode {
     let args = cli::Args::parse();
     let verbosity = ::cli::Verbosity { quiet: args.quiet, verbose: args.verbose };
-    ::cli::run("lvdiff", verbosity, |interrupt| diff::run(plan::look_up(args)?, interrupt))
+    ::cli::run("lvdiff", verbosity, |interrupt| match args.merge.as_slice() {
+        [] => diff::run(plan::look_up(args)?, interrupt),
+        files => merge::run(files, &plan::stream_options(&args)?, args.quiet, interrupt),
+    })
 }

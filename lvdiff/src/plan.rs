@@ -134,15 +134,20 @@ fn outcome(args: &Args) -> anyhow::Result<Outcome> {
     if args.list {
         return Ok(Outcome::List { json: args.json });
     }
+    stream_options(args).map(Outcome::Stream)
+}
+
+/// What the stream is to be like.
+pub(crate) fn stream_options(args: &Args) -> anyhow::Result<StreamOptions> {
     if args.output.is_none() && std::io::stdout().is_terminal() {
         return Err(usage(format!("standard output is a terminal: {NOT_TO_A_TERMINAL}")));
     }
-    Ok(Outcome::Stream(StreamOptions {
+    Ok(StreamOptions {
         output: args.output.clone(),
         pairs: head::pairs(&args.head, &args.pairs)?,
         detail: Detail { granularity: args.granularity, level: args.compress },
         writing: OutputOptions { sha1: !args.no_sha1, bytes_per_second: args.bwlimit },
-    }))
+    })
 }
 
 fn in_files(metadata: &Path, args: &Args) -> anyhow::Result<FilesSource> {

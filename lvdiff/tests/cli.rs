@@ -60,6 +60,14 @@ fn wrong_usage_is_exit_2_and_says_why() {
     refused(&["--list", "-o", "x", "a", "b"], "cannot be used with");
     refused(&["a/b/c", "d"], "not the name of a logical volume");
     refused(&["--", "--foo", "d"], "not the name of a logical volume");
+    refused(&["--merge"], "a value is required");
+    refused(&["a", "b", "--merge", "d1"], "cannot be used with");
+    for option in ["-g=vg0", "-p=p", "-d=0", "--granularity=4K", "--snapshot", "--list"] {
+        refused(&[option, "--merge", "d1", "d2"], "cannot be used with");
+    }
+    refused(&["--metadata", "x", "--merge", "d1", "d2"], "cannot be used with");
+    refused(&["--force-release", "--merge", "d1", "d2"], "cannot be used with");
+    refused(&["--merge", "/dev/null", "d2"], "/dev/null is not a regular file");
     let long = format!("key:{}", "x".repeat(100_000));
     let mut arguments = vec!["a", "b"];
     arguments.extend([["--pair", &long]; 6].as_flattened());

@@ -81,6 +81,11 @@ fn chunk_mismatch() {
 }
 
 #[test]
+fn merge() {
+    scenario("merge");
+}
+
+#[test]
 fn external() {
     scenario("external");
 }

@@ -1,0 +1,104 @@
+//! `--merge`: consecutive streams → one, without a device.
+//!
+//! All files are read and verified first; then it is known what every range becomes, and where its
+//! content stands. The second time, only what is still to be seen in the end is read.
+
+mod copy;
+mod inputs;
+mod piece;
+mod settle;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::Context;
+use cli::{Interrupt, Output, Progress, human};
+use hyperlayer::{Encoder, Header};
+
+use self::inputs::{Chain, Input};
+use self::settle::{Ends, Settled, settle};
+use crate::diff::now;
+use crate::plan::StreamOptions;
+use crate::sink::Sink;
+
+/// Merges the streams in these files, in this order.
+pub(crate) fn run(
+    paths: &[PathBuf],
+    options: &StreamOptions,
+    quiet: bool,
+    interrupt: &Interrupt,
+) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    let inputs = Input::open_all(paths)?;
+    let mut chain = Chain::read(&inputs, interrupt, quiet)?;
+    let ends = Ends {
+        chunk_size: chain.first.chunk_size,
+        base_size: chain.first.base.as_ref().map_or(0, |base| base.size),
+        target_size: chain.last.target.size,
+    };
+    let settled = settle(&std::mem::take(&mut chain.pieces), ends);
+    let header = header(&chain, &settled, options);
+
+    let sink = Sink::open(options.output.as_deref())?;
+    let writing = || match &options.output {
+        Some(path) => format!("writing {}", path.display()),
+        None => "writing to standard output".into(),
+    };
+    let writer = sink.writer().with_context(writing)?;
+    cli::widen_pipe(&writer);
+    let output = Output::new(writer, options.writing, interrupt);
+    let mut encoder = Encoder::new(output, &header, &chain.base_digests).with_context(writing)?;
+    let progress = Progress::new("lvdiff", data_bytes(&settled), quiet);
+    let level = options.detail.level;
+    copy::write(&mut encoder, &settled.pieces, &inputs, level, interrupt, &progress, writing)?;
+    let (output, totals) = encoder.finish().with_context(writing)?;
+    let (_, written) = output.finish().with_context(writing)?;
+    sink.keep()?;
+    drop(progress);
+    if quiet {
+        return Ok(());
+    }
+    // The stream is there, whether anybody can be told or not.
+    let mut stderr = io::stderr();
+    let base = header.base.as_ref().map_or("nothing", |base| &base.name);
+    _ = writeln!(
+        stderr,
+        "lvdiff: {} streams merged, {base} -> {}: {} changed, {} unmapped; {} of data and {} of \
+         zeros; {} bytes written in {:.1} s",
+        chain.streams,
+        header.target.name,
+        human(header.changed_bytes),
+        human(header.unmapped_bytes),
+        human(totals.data_bytes),
+        human(totals.zero_bytes),
+        written.bytes,
+        begun.elapsed().as_secs_f64()
+    );
+    if let Some(sha1) = &written.sha1 {
+        _ = writeln!(stderr, "SHA1: {sha1}");
+    }
+    Ok(())
+}
+
+/// From the first base to the last target, with the pairs of the last stream and those given.
+fn header(chain: &Chain, settled: &Settled, options: &StreamOptions) -> Header {
+    Header {
+        target: chain.last.target.clone(),
+        base: chain.first.base.clone(),
+        chunk_size: chain.first.chunk_size,
+        pairs: [&chain.last.pairs[..], &options.pairs].concat(),
+        detect_level: chain.first.detect_level,
+        extents: settled.extents,
+        changed_bytes: settled.changed_bytes,
+        unmapped_bytes: settled.unmapped_bytes,
+        tool: concat!("lvdiff ", env!("CARGO_PKG_VERSION")).into(),
+        created: now(),
+        undo: false,
+    }
+}
+
+fn data_bytes(settled: &Settled) -> u64 {
+    let has_content = |piece: &&piece::Piece| matches!(piece.what, piece::What::Data { .. });
+    settled.pieces.iter().filter(has_content).map(piece::Piece::length).sum()
+}

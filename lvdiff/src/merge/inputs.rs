@@ -1,0 +1,193 @@
+//! [`Inputs`]: the files to be merged, read and verified whole.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use cli::{Interrupt, Progress, Refusal};
+use hyperlayer::{BaseDigest, Contents, Decoder, Header, Place, Record, Records};
+
+use super::piece::{Layers, Piece, push};
+use crate::plan::usage;
+
+/// A file that was read once, and stays open.
+pub(super) struct Input {
+    pub(super) path: PathBuf,
+    file: File,
+    size: u64,
+}
+
+/// What was read of all files.
+pub(super) struct Chain {
+    /// The first stream's header, and what proves its base.
+    pub(super) first: Header,
+    pub(super) base_digests: Vec<BaseDigest>,
+    /// The last stream's header.
+    pub(super) last: Header,
+    /// How many streams there are.
+    pub(super) streams: u64,
+    /// What all of them do, in ascending order. It may reach behind the last target's end.
+    pub(super) pieces: Vec<Piece>,
+}
+
+/// No volume reaches further.
+const NO_END: u64 = 1 << 63;
+
+/// Large enough that the frames of small records cost no system call each.
+const BUFFER: usize = 256 << 10;
+
+impl Input {
+    /// Opens the files; each must be one that can be read twice.
+    pub(super) fn open_all(paths: &[PathBuf]) -> anyhow::Result<Vec<Self>> {
+        paths.iter().map(|path| Self::open(path)).collect()
+    }
+
+    fn open(path: &Path) -> anyhow::Result<Self> {
+        let name = || path.display().to_string();
+        // Opening a FIFO would wait for its other end, so the kind is asked first.
+        if !std::fs::metadata(path).with_context(name)?.is_file() {
+            return Err(usage(format!(
+                "{} is not a regular file: what is merged is read twice, so write the stream to a \
+                 file first",
+                path.display()
+            )));
+        }
+        let file = File::open(path).with_context(name)?;
+        let size = file.metadata().with_context(name)?.len();
+        Ok(Self { path: path.into(), file, size })
+    }
+
+    /// Reads a record's content once more.
+    pub(super) fn content<'a>(
+        &self,
+        contents: &'a mut Contents,
+        place: Place,
+    ) -> anyhow::Result<(u64, &'a [u8])> {
+        let reader = Reader { file: &self.file, at: place.at };
+        contents
+            .read(reader, place)
+            .with_context(|| format!("{}, read once more", self.path.display()))
+    }
+}
+
+/// Reads a file from a place on, without moving the position that all its readers share.
+struct Reader<'a> {
+    file: &'a File,
+    at: u64,
+}
+
+impl Read for Reader<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let length = self.file.read_at(buf, self.at)?;
+        self.at += length as u64;
+        Ok(length)
+    }
+}
+
+impl Chain {
+    /// Reads and verifies all streams of all files, each of which must follow the one before.
+    pub(super) fn read(
+        inputs: &[Input],
+        interrupt: &Interrupt,
+        quiet: bool,
+    ) -> anyhow::Result<Self> {
+        let bytes = inputs.iter().map(|input| input.size).sum();
+        let progress = Progress::new("lvdiff: verifying", bytes, quiet);
+        let mut reading = Reading { chain: None, layers: Layers::default() };
+        for (number, input) in (0..).zip(inputs) {
+            let name = || input.path.display().to_string();
+            let reader = Reader { file: &input.file, at: 0 };
+            let reader = BufReader::with_capacity(BUFFER, reader);
+            let mut next = Some(Decoder::new(reader).with_context(name)?);
+            let (mut stream, mut done) = (1, 0);
+            while let Some(mut decoder) = next {
+                let name = || match stream {
+                    1 => name(),
+                    _ => format!("{}, stream {stream}", name()),
+                };
+                reading.begin(decoder.header(), decoder.base_digests(), &name())?;
+                let mut layer = Vec::new();
+                loop {
+                    interrupt.check()?;
+                    let Some(record) = decoder.next_record().with_context(name)? else { break };
+                    let (offset, length) = (record.offset(), record.length());
+                    let piece = match record {
+                        Record::Data { bytes, .. } => {
+                            let length = bytes.len().try_into().context("a record's length")?;
+                            Piece::data(offset, length, number, decoder.place())
+                        }
+                        Record::Zero { .. } => Piece::zero(offset, length),
+                        Record::Discard { .. } => Piece::discard(offset, length),
+                    };
+                    push(&mut layer, piece);
+                    progress.add(decoder.position() - done);
+                    done = decoder.position();
+                }
+                reading.end(decoder.header(), layer);
+                next = decoder.next_stream().with_context(name)?;
+                stream += 1;
+            }
+        }
+        let Reading { chain, layers } = reading;
+        let mut chain = chain.ok_or_else(|| usage("there is no stream to merge"))?;
+        chain.pieces = layers.merged();
+        Ok(chain)
+    }
+}
+
+/// What has been read so far.
+struct Reading {
+    chain: Option<Chain>,
+    layers: Layers,
+}
+
+impl Reading {
+    /// Another stream begins: it must belong there.
+    fn begin(&mut self, header: &Header, digests: &[BaseDigest], name: &str) -> anyhow::Result<()> {
+        if header.undo {
+            return Err(usage(format!(
+                "{name} is an undo stream: it leads back, and cannot be merged"
+            )));
+        }
+        let Some(chain) = &mut self.chain else {
+            // Where the first base has nothing, all that nobody writes to is as if discarded.
+            let end = header.base.as_ref().map_or(0, |base| base.size);
+            self.layers.push(vec![Piece::discard(end, NO_END - end)]);
+            self.chain = Some(Chain {
+                first: header.clone(),
+                base_digests: digests.to_vec(),
+                last: header.clone(),
+                streams: 1,
+                pieces: Vec::new(),
+            });
+            return Ok(());
+        };
+        header.follows(&chain.last).map_err(|why| {
+            Refusal::BaseMismatch(format!("{name} does not follow the stream before it: {why}"))
+        })?;
+        if header.chunk_size != chain.first.chunk_size {
+            return Err(usage(format!(
+                "{name} has chunks of {} bytes, and the streams before it have chunks of {}: only \
+                 streams of one chunk size can be merged",
+                header.chunk_size, chain.first.chunk_size
+            )));
+        }
+        chain.last = header.clone();
+        chain.streams += 1;
+        Ok(())
+    }
+
+    /// All of a stream is there.
+    fn end(&mut self, header: &Header, mut layer: Vec<Piece>) {
+        if let Some(base) = &header.base
+            && header.target.size < base.size
+        {
+            // What was cut off reads as zeros where the volume grows again.
+            let cut_off = base.size - header.target.size;
+            push(&mut layer, Piece::discard(header.target.size, cut_off));
+        }
+        self.layers.push(layer);
+    }
+}

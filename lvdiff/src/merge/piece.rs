@@ -1,0 +1,197 @@
+//! [`Piece`]: what a range of the merged volume becomes, and [`Layers`] of pieces.
+
+use hyperlayer::Place;
+
+/// What a range of the volume becomes, in 32 bytes: there can be many millions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Piece {
+    /// Where the range begins, in bytes.
+    pub(super) offset: u64,
+    pub(super) what: What,
+}
+const _: () = assert!(size_of::<Piece>() == 32);
+
+/// How long a range is, in bytes, and what it becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    /// What a data record holds, or a part of it: the record says where in the volume it begins.
+    Data {
+        length: u32,
+        file: u32,
+        mark: u32,
+        at: u64,
+    },
+    Zero {
+        length: u64,
+    },
+    Discard {
+        length: u64,
+    },
+}
+
+impl Piece {
+    pub(super) fn zero(offset: u64, length: u64) -> Self {
+        Self { offset, what: What::Zero { length } }
+    }
+
+    pub(super) fn discard(offset: u64, length: u64) -> Self {
+        Self { offset, what: What::Discard { length } }
+    }
+
+    /// What the record at `place` of an input holds; a record has 1 MiB at most.
+    pub(super) fn data(offset: u64, length: u32, file: u32, place: Place) -> Self {
+        Self { offset, what: What::Data { length, file, mark: place.mark, at: place.at } }
+    }
+
+    pub(super) fn length(&self) -> u64 {
+        match self.what {
+            What::Data { length, .. } => length.into(),
+            What::Zero { length } | What::Discard { length } => length,
+        }
+    }
+
+    pub(super) fn end(&self) -> u64 {
+        self.offset + self.length()
+    }
+
+    /// The part before `end`, which lies inside.
+    pub(super) fn before(mut self, end: u64) -> Self {
+        self.set_length(end - self.offset);
+        self
+    }
+
+    /// The part from `begin` on, which lies inside.
+    pub(super) fn from(mut self, begin: u64) -> Self {
+        self.set_length(self.end() - begin);
+        self.offset = begin;
+        self
+    }
+
+    fn set_length(&mut self, new: u64) {
+        match &mut self.what {
+            What::Data { length, .. } => {
+                *length = new.try_into().expect("a part is no longer than the whole");
+            }
+            What::Zero { length } | What::Discard { length } => *length = new,
+        }
+    }
+
+    /// Takes in what follows it at once and is the same without content.
+    fn join(&mut self, next: &Self) -> bool {
+        let follows = self.end() == next.offset;
+        match (&mut self.what, next.what) {
+            (What::Zero { length }, What::Zero { length: more })
+            | (What::Discard { length }, What::Discard { length: more })
+                if follows =>
+            {
+                *length += more;
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Adds a piece behind the others.
+pub(super) fn push(pieces: &mut Vec<Piece>, piece: Piece) {
+    if !pieces.last_mut().is_some_and(|last| last.join(&piece)) {
+        pieces.push(piece);
+    }
+}
+
+/// What streams do one after the other: each layer covers those before it. The pieces of a layer
+/// ascend, and do not overlap.
+#[derive(Default)]
+pub(super) struct Layers(Vec<Vec<Piece>>);
+
+impl Layers {
+    /// Puts a layer on top. Layers of a like size are merged at once, so that what is hidden takes no
+    /// memory for long, and no piece is copied more often than the logarithm of their number.
+    pub(super) fn push(&mut self, layer: Vec<Piece>) {
+        self.0.push(layer);
+        while let [.., lower, upper] = self.0.as_slice()
+            && lower.len() <= upper.len().saturating_mul(2)
+        {
+            self.merge_two();
+        }
+    }
+
+    /// All of it as one layer.
+    pub(super) fn merged(mut self) -> Vec<Piece> {
+        while self.0.len() > 1 {
+            self.merge_two();
+        }
+        self.0.pop().unwrap_or_default()
+    }
+
+    fn merge_two(&mut self) {
+        if let (Some(upper), Some(lower)) = (self.0.pop(), self.0.pop()) {
+            self.0.push(overlay(lower, &upper));
+        }
+    }
+}
+
+/// `lower`, with `upper` in front of it.
+fn overlay(lower: Vec<Piece>, upper: &[Piece]) -> Vec<Piece> {
+    let mut merged = Vec::new();
+    let mut lower = lower.into_iter();
+    let mut next = lower.next();
+    for &top in upper {
+        while let Some(piece) = next.filter(|piece| piece.offset < top.offset) {
+            if piece.end() <= top.offset {
+                push(&mut merged, piece);
+                next = lower.next();
+            } else {
+                push(&mut merged, piece.before(top.offset));
+                next = Some(piece.from(top.offset));
+            }
+        }
+        push(&mut merged, top);
+        while let Some(piece) = next.filter(|piece| piece.offset < top.end()) {
+            let sticks_out = piece.end() > top.end();
+            next = if sticks_out { Some(piece.from(top.end())) } else { lower.next() };
+        }
+    }
+    next.into_iter().chain(lower).for_each(|piece| push(&mut merged, piece));
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data(offset: u64, length: u32, at: u64) -> Piece {
+        Piece::data(offset, length, 0, Place { at, mark: 0 })
+    }
+
+    fn merged(layers: &[&[Piece]]) -> Vec<Piece> {
+        let mut all = Layers::default();
+        layers.iter().for_each(|layer| all.push(layer.to_vec()));
+        all.merged()
+    }
+
+    #[test]
+    fn what_came_last_is_in_front() {
+        let long = data(0, 10, 1);
+        assert_eq!(
+            merged(&[&[long], &[data(2, 3, 2)]]),
+            [data(0, 2, 1), data(2, 3, 2), data(5, 5, 1)]
+        );
+        assert_eq!(merged(&[&[long], &[Piece::zero(0, 10)]]), [Piece::zero(0, 10)]);
+        assert_eq!(
+            merged(&[&[data(0, 4, 1), data(6, 4, 2)], &[Piece::discard(3, 4)]]),
+            [data(0, 3, 1), Piece::discard(3, 4), data(7, 3, 2)]
+        );
+        assert_eq!(merged(&[&[], &[long], &[]]), [long]);
+        assert_eq!(merged(&[]), []);
+    }
+
+    #[test]
+    fn neighbours_without_content_become_one() {
+        let layers: &[&[Piece]] = &[
+            &[Piece::zero(0, 4), data(4, 4, 1), Piece::discard(8, 4)],
+            &[Piece::zero(4, 4), Piece::discard(12, 4)],
+        ];
+        assert_eq!(merged(layers), [Piece::zero(0, 8), Piece::discard(8, 8)]);
+    }
+}

@@ -1,0 +1,168 @@
+//! [`Settled`]: pieces as records can say them, and what the header announces of them.
+
+use super::piece::{Piece, What, push};
+
+/// What counts of the volumes at the two ends, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ends {
+    pub(super) chunk_size: u64,
+    /// The first base's size; 0 without one.
+    pub(super) base_size: u64,
+    /// The last target's size.
+    pub(super) target_size: u64,
+}
+
+/// Pieces that are a stream's records, and their sums.
+#[derive(Debug, Default)]
+pub(super) struct Settled {
+    pub(super) pieces: Vec<Piece>,
+    /// Runs of chunks that are written, and runs that are unmapped.
+    pub(super) extents: u64,
+    /// The chunks that are written to, as a whole, as far as the volume goes.
+    pub(super) changed_bytes: u64,
+    pub(super) unmapped_bytes: u64,
+}
+
+/// Makes records of `pieces`, in which everything behind the base's end is discarded that nothing
+/// covers.
+///
+/// Whole chunks are unmapped, where the base has them. A part of a chunk cannot be: where the base
+/// has it, it becomes zeros, and the chunk is one that is written. Behind the base's end there is
+/// nothing to unmap, and what nobody writes to reads as zeros.
+pub(super) fn settle(pieces: &[Piece], ends: Ends) -> Settled {
+    let mut settled = Settled::default();
+    let writes_to_border = writes_to_border(pieces, ends);
+    let stands = |offset: u64| {
+        let chunk = offset - offset % ends.chunk_size;
+        let border = chunk + ends.chunk_size > ends.base_size;
+        chunk < ends.base_size && (!border || writes_to_border)
+    };
+    for &piece in pieces {
+        if piece.offset >= ends.target_size {
+            break;
+        }
+        let piece =
+            if piece.end() > ends.target_size { piece.before(ends.target_size) } else { piece };
+        if !matches!(piece.what, What::Discard { .. }) {
+            push(&mut settled.pieces, piece);
+            continue;
+        }
+        let (begin, end) = (piece.offset, piece.end());
+        // The volume's end is a chunk's end.
+        let whole_end = if end == ends.target_size { end } else { end - end % ends.chunk_size };
+        let whole_begin = begin.next_multiple_of(ends.chunk_size).min(end);
+        let whole_end = whole_end.max(whole_begin);
+        if begin < whole_begin && stands(begin) {
+            push(&mut settled.pieces, Piece::zero(begin, whole_begin - begin));
+        }
+        let base_end = ends.base_size.next_multiple_of(ends.chunk_size);
+        let discarded_end = whole_end.min(base_end);
+        if whole_begin < discarded_end {
+            push(&mut settled.pieces, Piece::discard(whole_begin, discarded_end - whole_begin));
+        }
+        if whole_end < end && stands(whole_end) {
+            push(&mut settled.pieces, Piece::zero(whole_end, end - whole_end));
+        }
+    }
+    settled.announce(ends);
+    settled
+}
+
+/// Whether anything is done to the chunk that the base ends inside of, but that it grew.
+fn writes_to_border(pieces: &[Piece], ends: Ends) -> bool {
+    let begin = ends.base_size - ends.base_size % ends.chunk_size;
+    let end = begin + ends.chunk_size;
+    let grown = |piece: &Piece| {
+        matches!(piece.what, What::Discard { .. }) && piece.offset >= ends.base_size
+    };
+    let from = pieces.partition_point(|piece| piece.end() <= begin);
+    pieces[from..].iter().take_while(|piece| piece.offset < end).any(|piece| !grown(piece))
+}
+
+impl Settled {
+    fn announce(&mut self, ends: Ends) {
+        /// A run of chunks of one kind.
+        struct Run {
+            end: u64,
+            unmapped: bool,
+        }
+        let mut last = Run { end: 0, unmapped: false };
+        for piece in &self.pieces {
+            let unmapped = matches!(piece.what, What::Discard { .. });
+            let begin = piece.offset - piece.offset % ends.chunk_size;
+            let end = piece.end().next_multiple_of(ends.chunk_size).min(ends.target_size);
+            if self.extents == 0 || last.unmapped != unmapped || begin > last.end {
+                self.extents += 1;
+            }
+            // A chunk that several pieces write to counts once.
+            let sum = if unmapped { &mut self.unmapped_bytes } else { &mut self.changed_bytes };
+            *sum += end - begin.max(last.end);
+            last = Run { end, unmapped };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENDS: Ends = Ends { chunk_size: 4096, base_size: 40960, target_size: 40960 };
+
+    fn settled(pieces: &[Piece], ends: Ends) -> (Vec<Piece>, u64, u64, u64) {
+        let settled = settle(pieces, ends);
+        (settled.pieces, settled.extents, settled.changed_bytes, settled.unmapped_bytes)
+    }
+
+    #[test]
+    fn parts_of_chunks_become_zeros() {
+        let zero = Piece::zero;
+        assert_eq!(
+            settled(&[Piece::discard(512, 4096 * 2)], ENDS),
+            (vec![zero(512, 3584), Piece::discard(4096, 4096), zero(8192, 512)], 3, 8192, 4096)
+        );
+        assert_eq!(settled(&[Piece::discard(512, 512)], ENDS), (vec![zero(512, 512)], 1, 4096, 0));
+        assert_eq!(
+            settled(&[Piece::discard(512, 4096)], ENDS),
+            (vec![zero(512, 4096)], 1, 8192, 0)
+        );
+    }
+
+    #[test]
+    fn the_last_chunk_is_whole_up_to_the_volumes_end() {
+        let ends = Ends { base_size: 40960 - 512, target_size: 40960 - 512, ..ENDS };
+        let last = Piece::discard(40960 - 4096, 3584);
+        assert_eq!(settled(&[last], ends), (vec![last], 1, 0, 3584));
+        // What is cut off by a smaller target is not there.
+        let ends = Ends { target_size: 40960 - 4096 + 512, ..ends };
+        assert_eq!(settled(&[last], ends), (vec![Piece::discard(36864, 512)], 1, 0, 512));
+        assert_eq!(settled(&[last], Ends { target_size: 4096, ..ends }), (vec![], 0, 0, 0));
+    }
+
+    #[test]
+    fn where_the_base_has_nothing_nothing_is_unmapped() {
+        let full = Ends { base_size: 0, ..ENDS };
+        let zero = Piece::zero(4096, 512);
+        let pieces = [Piece::discard(0, 4096), zero, Piece::discard(4608, 1 << 40)];
+        assert_eq!(settled(&pieces, full), (vec![zero], 1, 4096, 0));
+
+        // The base ends inside a chunk: growth alone does nothing to it.
+        let grown = Ends { base_size: 4608, ..ENDS };
+        let tail = Piece::discard(4608, 1 << 40);
+        assert_eq!(settled(&[tail], grown), (vec![], 0, 0, 0));
+        // Where something does, the rest of the chunk is made sure of.
+        assert_eq!(
+            settled(&[Piece::zero(4096, 512), tail], grown),
+            (vec![Piece::zero(4096, 4096)], 1, 4096, 0)
+        );
+        assert_eq!(
+            settled(&[Piece::discard(4096, 1 << 40)], grown),
+            (vec![Piece::discard(4096, 4096)], 1, 0, 4096)
+        );
+    }
+
+    #[test]
+    fn a_chunk_that_is_written_to_twice_counts_once() {
+        let pieces = [512, 2048, 4096 + 512].map(|offset| Piece::zero(offset, 512));
+        assert_eq!(settled(&pieces, ENDS), (pieces.to_vec(), 1, 8192, 0));
+    }
+}
