@@ -45,6 +45,8 @@ struct Job<'a> {
 struct Names {
     base: Option<Volume>,
     target: Volume,
+    /// The UUID of the volume that the base is a snapshot of; empty where it is none.
+    base_origin: String,
 }
 
 impl Job<'_> {
@@ -110,6 +112,7 @@ impl Job<'_> {
         let names = Names {
             base: source.base.as_ref().zip(base.as_ref()).map(|(base, open)| name(base, open)),
             target: name(&source.target, &target),
+            base_origin: source.base_origin().unwrap_or_default(),
         };
         let base_name = source.base.as_ref().map_or("nothing".into(), LogicalVolume::full_name);
         let what = format!("{base_name} -> {}", source.target.full_name());
@@ -186,7 +189,11 @@ impl Job<'_> {
             uuid: String::new(),
             size: side.size,
         };
-        let names = Names { base: base_side.as_ref().map(name), target: name(&target_side) };
+        let names = Names {
+            base: base_side.as_ref().map(name),
+            target: name(&target_side),
+            base_origin: String::new(),
+        };
         let base_name = source.base.map_or("nothing".into(), |id| format!("thin id {id}"));
         let what = format!("{path:?} {base_name} -> thin id {}", source.target);
         let Some(data_path) = &source.data else {
@@ -243,6 +250,7 @@ impl Job<'_> {
             tool: concat!("lvdiff ", env!("CARGO_PKG_VERSION")).into(),
             created: now(),
             undo: false,
+            base_origin: names.base_origin,
         };
         let sink = Sink::open(options.output.as_deref())?;
         let writing = || match &options.output {

@@ -95,6 +95,7 @@ fn header(chain: &Chain, settled: &Settled, options: &StreamOptions) -> Header {
         tool: concat!("lvdiff ", env!("CARGO_PKG_VERSION")).into(),
         created: now(),
         undo: false,
+        base_origin: chain.first.base_origin.clone(),
     }
 }
 

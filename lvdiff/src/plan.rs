@@ -51,6 +51,17 @@ pub(crate) struct PoolSource {
     pub(crate) reserve: Reserve,
 }
 
+impl PoolSource {
+    /// The UUID of the volume that the base is a snapshot of, if that is there.
+    pub(crate) fn base_origin(&self) -> Option<String> {
+        let base = self.base.as_ref()?;
+        let is_origin = |volume: &&LogicalVolume| {
+            volume.group == base.group && Some(&volume.name) == base.origin.as_ref()
+        };
+        self.volumes.iter().find(is_origin).map(|origin| origin.uuid.clone())
+    }
+}
+
 /// The same in a pool whose metadata and data are files.
 pub(crate) struct FilesSource {
     pub(crate) metadata: PathBuf,

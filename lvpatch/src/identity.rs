@@ -31,8 +31,8 @@ pub(crate) fn other_tags(volume: &LogicalVolume) -> Vec<String> {
     volume.tags.iter().filter(is_other).cloned().collect()
 }
 
-/// Holds the base's tag against the base that a stream names. A volume without a tag is not refused:
-/// then the digests decide.
+/// Holds the base's tag against the base that a stream names. A volume without a tag is not refused,
+/// nor is one that is a copy of the base's origin: then the digests decide.
 ///
 /// # Errors
 /// [`Refusal::BaseMismatch`] where the volume is a copy of another one.
@@ -43,7 +43,8 @@ pub(crate) fn check(header: &Header, volume: &LogicalVolume) -> anyhow::Result<(
     let Some(source) = volume.tags.iter().find_map(|tag| tag.strip_prefix(SOURCE)) else {
         return Ok(());
     };
-    if source == base.uuid || volume.uuid == base.uuid {
+    // A copy of a volume that a snapshot was taken of since may be what the snapshot is, or not.
+    if [base.uuid.as_str(), &header.base_origin].contains(&source) || volume.uuid == base.uuid {
         return Ok(());
     }
     let (name, base) = (volume.full_name(), escaped(&base.to_string()));
@@ -86,6 +87,9 @@ mod tests {
         let header = Header { base: Some(named("mon", "u-1")), ..header(512) };
         check(&header, &volume("x", &["lvpatch.source=u-1", "backup"])).unwrap();
         check(&header, &volume("x", &["backup"])).unwrap();
+        let snapshot = Header { base_origin: "u-2".into(), ..header.clone() };
+        check(&snapshot, &volume("x", &["lvpatch.source=u-2"])).unwrap();
+        check(&snapshot, &volume("x", &["lvpatch.source=u-3"])).unwrap_err();
         check(&header, &volume("u-1", &["lvpatch.source=u-0"])).unwrap();
         let error = check(&header, &volume("x", &["lvpatch.source=u-2"])).unwrap_err();
         assert_eq!(cli::exit_code(&error), 3);

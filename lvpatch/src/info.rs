@@ -64,6 +64,7 @@ pub(crate) fn value(header: &Header, digests: &[BaseDigest]) -> Value {
         "unmapped_bytes": header.unmapped_bytes,
         "detect_level": header.detect_level,
         "undo": header.undo,
+        "base_origin": header.base_origin,
         "tool": header.tool,
         "created": header.created,
         "pairs": header.pairs.iter().map(pair).collect::<Vec<_>>(),

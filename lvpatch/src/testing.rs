@@ -17,5 +17,6 @@ pub(crate) fn header(size: u64) -> Header {
         tool: "test".into(),
         created: 0,
         undo: false,
+        base_origin: String::new(),
     }
 }

@@ -115,6 +115,7 @@ fn reversed(header: &Header) -> anyhow::Result<Header> {
         tool: concat!("lvpatch ", env!("CARGO_PKG_VERSION")).into(),
         created: now.map_or(0, |since| since.as_secs()),
         undo: true,
+        base_origin: String::new(),
     })
 }
 

@@ -32,6 +32,7 @@ fn stream_between(base: (&str, &str), target: (&str, &str)) -> Vec<u8> {
         tool: "test".into(),
         created: 1_795_219_200,
         undo: false,
+        base_origin: String::new(),
     };
     let digest = BaseDigest { offset: 0, length: 65536, digest: [0xab; 32] };
     let mut encoder = Encoder::new(Vec::new(), &header, &[digest]).unwrap();

@@ -206,6 +206,7 @@ impl Chain {
             tool: "test".into(),
             created: 1,
             undo: false,
+            base_origin: String::new(),
         };
         let mut encoder = Encoder::new(Vec::new(), &header, &[]).unwrap();
         let mut packer = Packer::new(step.compressed.then_some(1)).unwrap();

@@ -23,6 +23,7 @@ fn encoded(content: &[u8], packer: &mut Packer) -> Vec<u8> {
         tool: "bench".into(),
         created: 0,
         undo: false,
+        base_origin: String::new(),
     };
     let mut encoder = Encoder::new(Vec::new(), &header, &[]).expect("the header is right");
     for number in 0..RECORDS {

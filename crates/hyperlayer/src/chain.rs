@@ -51,6 +51,7 @@ mod tests {
             tool: "test".into(),
             created: 0,
             undo: false,
+            base_origin: String::new(),
         }
     }
 

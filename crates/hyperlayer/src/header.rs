@@ -60,6 +60,8 @@ pub struct Header {
     /// volume on which any part of that has happened, they bring back what was there; and so does
     /// the whole beginning of such a stream that was cut.
     pub undo: bool,
+    /// The UUID of the volume that the base is a snapshot of; empty where it is none, or not known.
+    pub base_origin: String,
 }
 
 /// Offsets are `off_t` in the kernel; no volume is larger.
@@ -88,6 +90,7 @@ impl Header {
         if let Some(base) = &self.base {
             validate_volume("base", base)?;
         }
+        validate_uuid("base's origin", &self.base_origin)?;
         if self.chunk_size == 0
             || self.chunk_size > MAX_CHUNK
             || !self.chunk_size.is_multiple_of(SECTOR)
@@ -118,14 +121,19 @@ impl Header {
 
 fn validate_volume(which: &str, volume: &Volume) -> std::result::Result<(), String> {
     validate_text(&format!("{which}'s name"), &volume.name)?;
-    if volume.uuid.len() > 64 || !volume.uuid.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(format!("the {which}'s UUID is {:?}", shortened(&volume.uuid)));
-    }
+    validate_uuid(which, &volume.uuid)?;
     if volume.size > MAX_SIZE || !volume.size.is_multiple_of(SECTOR) {
         return Err(format!(
             "the {which}'s size is {} bytes: expected a multiple of {SECTOR}, at most {MAX_SIZE}",
             volume.size
         ));
+    }
+    Ok(())
+}
+
+fn validate_uuid(which: &str, uuid: &str) -> std::result::Result<(), String> {
+    if uuid.len() > 64 || !uuid.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(format!("the {which}'s UUID is {:?}", shortened(uuid)));
     }
     Ok(())
 }
@@ -170,6 +178,7 @@ mod tests {
             tool: "test".into(),
             created: 1,
             undo: false,
+            base_origin: String::new(),
         }
     }
 
@@ -207,6 +216,7 @@ mod tests {
         refused(|header| header.target.name = "a\u{1b}[2J".into());
         refused(|header| header.target.name = "x".repeat(256));
         refused(|header| header.target.uuid = "a b".into());
+        refused(|header| header.base_origin = "x".repeat(65));
         refused(|header| header.target.size = 1 << 63);
         refused(|header| header.target.size = 513);
         refused(|header| header.base.as_mut().unwrap().size = u64::MAX);

@@ -22,6 +22,7 @@
 //!     tool: "doctest".into(),
 //!     created: 0,
 //!     undo: false,
+//!     base_origin: String::new(),
 //! };
 //! let mut encoder = Encoder::new(Vec::new(), &header, &[])?;
 //! encoder.data(0, &[7; 65536])?;

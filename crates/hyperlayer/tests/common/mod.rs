@@ -91,6 +91,7 @@ pub(crate) fn header_content(header: &Header) -> Vec<u8> {
     text(&mut bytes, &header.tool);
     bytes.extend(header.created.to_le_bytes());
     bytes.push(header.undo.into());
+    text(&mut bytes, &header.base_origin);
     bytes
 }
 
@@ -114,6 +115,7 @@ pub(crate) fn example() -> (Header, Vec<BaseDigest>, Vec<Record<'static>>) {
         tool: "example".into(),
         created: 1_795_219_200,
         undo: false,
+        base_origin: "uuid-2".into(),
     };
     let digest = *blake3::hash(&[0; 65536]).as_bytes();
     let digests = vec![BaseDigest { offset: 0, length: 65536, digest }];
