@@ -106,7 +106,7 @@ pub(crate) struct Args {
     /// one's target: each must follow the one before. Needs no volume and no root. Works with -o,
     /// --pair, --compress, --bwlimit and --no-sha1
     #[arg(long, value_name = "FILE", num_args = 1..)]
-    #[arg(conflicts_with_all = ["base", "volume", "lvgroup", "pool", "detect_level", "granularity"])]
+    #[arg(conflicts_with_all = ["first", "second", "lvgroup", "pool", "detect_level", "granularity"])]
     #[arg(conflicts_with_all = ["snapshot", "list", "force_release", "metadata"])]
     pub(crate) merge: Vec<PathBuf>,
 

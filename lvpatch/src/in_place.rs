@@ -81,7 +81,9 @@ impl Job<'_> {
         let (applied, wrote) = match volume.change_tags(&others) {
             Ok(()) => self.overwrite(site, link, undo),
             Err(error) => {
-                undo.map(Undo::remove);
+                if let Some(undo) = undo {
+                    undo.remove();
+                }
                 return Err(error.into());
             }
         };
