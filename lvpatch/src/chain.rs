@@ -130,7 +130,7 @@ impl<'a> Chain<'a> {
         if self.until.is_some_and(|until| until.is_reached(&header)) {
             return Ok(None);
         }
-        let next = decoder.next_stream().with_context(|| format!("behind {name}"))?;
+        let next = decoder.next_stream().with_context(|| name.clone())?;
         let next = match next {
             Some(decoder) => Some(self.link(decoder)),
             None => self.next_source()?,
