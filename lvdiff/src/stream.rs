@@ -31,8 +31,9 @@ pub(crate) struct Content<B, T> {
 }
 
 /// Enough reads at once for a disk to have something to choose from; a piece takes 1 MiB, and one
-/// more each where it is compared and where it is compressed, so that all take about 48 MiB at most.
-const WIDTH: Width = Width { threads: 8, window: 16 };
+/// more each where it is compared and where it is compressed. With all of it, what zstd takes at its
+/// default level, and the output's blocks, a run stays below 64 MiB.
+const WIDTH: Width = Width { threads: 8, window: 9 };
 
 /// Extents as near to each other as this are read together.
 const GAP: u64 = 64 << 10;
