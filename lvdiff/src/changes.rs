@@ -163,6 +163,20 @@ impl Changes {
         let of_kind = self.extents.iter().filter(|extent| extent.kind() == kind);
         of_kind.map(|extent| extent.range().length).sum()
     }
+
+    /// How many bytes the chunks have in which something changed, as far as a volume of `size` bytes
+    /// goes: whoever applies the stream makes room for so much. An extent can begin inside a chunk,
+    /// where the base ended.
+    pub(crate) fn announced(&self, size: u64) -> u64 {
+        let (mut end, mut bytes) = (0, 0);
+        for extent in self.extents.iter().filter(|extent| extent.kind() == ExtentKind::Changed) {
+            let Range { offset, length } = extent.range();
+            let begin = (offset - offset % self.chunk_size).max(end);
+            end = (offset + length).next_multiple_of(self.chunk_size).min(size);
+            bytes += end - begin;
+        }
+        bytes
+    }
 }
 
 #[cfg(test)]
@@ -348,6 +362,17 @@ mod tests {
             assert!(!extent.extend(range(1536, 512), other));
             assert_eq!((extent.range(), extent.kind()), (range(512, 1024), kind));
         }
+    }
+
+    #[test]
+    fn whole_chunks_are_announced() {
+        let extent = |offset, length| Extent::new(Range { offset, length }, ExtentKind::Changed);
+        let unmapped = Extent::new(Range { offset: 512, length: 512 }, ExtentKind::Unmapped);
+        let extents = vec![extent(1536, 512), unmapped, extent(2048, 512), extent(3072, 512)];
+        let changes = Changes { chunk_size: 1024, extents, sample: vec![], mapped: None };
+        assert_eq!(changes.announced(1 << 20), 3072);
+        // The last chunk is a part of one.
+        assert_eq!(changes.announced(3584), 1024 + 1024 + 512);
     }
 
     #[test]

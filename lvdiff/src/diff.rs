@@ -238,6 +238,7 @@ impl Job<'_> {
         let base_size = names.base.as_ref().map_or(0, |base| base.size);
         let digests = base.map_or(Ok(vec![]), |base| self.prove(changes, base, base_size))?;
         let content = Content { base, base_size, target };
+        let target_size = names.target.size;
         let header = Header {
             target: names.target,
             base: names.base,
@@ -245,7 +246,7 @@ impl Job<'_> {
             pairs: options.pairs.clone(),
             detect_level: if digests.is_empty() { 0 } else { self.plan.detect_level },
             extents: changes.extents.len() as u64,
-            changed_bytes: changes.bytes(ExtentKind::Changed),
+            changed_bytes: changes.announced(target_size),
             unmapped_bytes: changes.bytes(ExtentKind::Unmapped),
             tool: concat!("lvdiff ", env!("CARGO_PKG_VERSION")).into(),
             created: now(),

@@ -22,9 +22,8 @@ pub(crate) struct Ground {
     pub(crate) zeroes: bool,
     /// How many chunks may be written to: there is room for so many.
     pub(crate) chunks: u64,
-    /// The stream's chunks are of another size: a discard can end inside a chunk, where it becomes
-    /// zeros, which are written.
-    pub(crate) other_chunks: bool,
+    /// The size of the stream's volume, in bytes.
+    pub(crate) size: u64,
 }
 
 /// Writes records to a device that holds the base.
@@ -46,6 +45,9 @@ pub(crate) struct Extras<'a> {
     /// A stream that is cut is applied as far as it goes.
     pub(crate) partial: bool,
 }
+
+/// As many records are kept at once at the most: each takes a page of memory, however short it is.
+const KEPT_RECORDS: usize = 4096;
 
 /// How much of what is overwritten is kept at once, between two syncs of the file that keeps it.
 const KEPT_AT_ONCE: u64 = 16 << 20;
@@ -139,6 +141,7 @@ impl<'a> Applier<'a> {
     ) -> anyhow::Result<()> {
         let mut bytes: u64 = 0;
         while bytes < KEPT_AT_ONCE
+            && kept.len() < KEPT_RECORDS
             && let Some(job) = next_job()?
         {
             let (offset, length) = (job.offset(), job.length());
@@ -152,7 +155,9 @@ impl<'a> Applier<'a> {
     fn job(&self, record: Record<'_>) -> anyhow::Result<Job> {
         Ok(match record {
             Record::Data { offset, bytes } => {
-                let mut buf = self.buffer()?;
+                // Short ones may wait in thousands.
+                let short = bytes.len() <= MAX_RECORD / 4;
+                let mut buf = if short { AlignedBuf::new(bytes.len())? } else { self.buffer()? };
                 buf[..bytes.len()].copy_from_slice(bytes);
                 Job::Data { offset, length: bytes.len(), bytes: buf }
             }
@@ -266,6 +271,9 @@ impl<'a> Applier<'a> {
     }
 
     fn give_back(&self, buf: AlignedBuf) {
+        if buf.len() < MAX_RECORD {
+            return;
+        }
         self.idle.lock().expect("nobody panics with it").push(buf);
     }
 
@@ -312,9 +320,11 @@ impl Touched {
         let (begin, end) = (record.offset(), record.offset() + record.length());
         if !matches!(record, Record::Discard { .. }) {
             self.add(begin / ground.chunk_size, end.div_ceil(ground.chunk_size));
-        } else if ground.other_chunks {
+        } else {
+            // A part of a chunk cannot be unmapped, and becomes zeros. At the volume's end that was
+            // counted when room was made.
             for place in [begin, end] {
-                if !place.is_multiple_of(ground.chunk_size) {
+                if !place.is_multiple_of(ground.chunk_size) && place != ground.size {
                     self.add(place / ground.chunk_size, place / ground.chunk_size + 1);
                 }
             }
@@ -344,7 +354,7 @@ mod tests {
     use super::*;
 
     const GROUND: Ground =
-        Ground { chunk_size: 65536, zeroes: true, chunks: u64::MAX, other_chunks: false };
+        Ground { chunk_size: 65536, zeroes: true, chunks: u64::MAX, size: 5 * 65536 + 512 };
 
     fn stream(size: u64, records: &[Record<'_>]) -> Vec<u8> {
         let sum = |discard: bool| {
@@ -448,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_of_chunks_count_where_chunks_are_of_another_size() {
+    fn parts_of_chunks_that_are_discarded_count() {
         let file = tempfile::NamedTempFile::new().unwrap();
         file.as_file().set_len(4 << 20).unwrap();
         // From inside chunk 0 to inside chunk 3, and a write to chunk 3.
@@ -456,7 +466,7 @@ mod tests {
             Record::Discard { offset: 4096, length: 3 * 65536 },
             Record::Data { offset: 4 * 65536 - 512, bytes: &[1; 512] },
         ];
-        let ground = |chunks| Ground { chunks, other_chunks: true, ..GROUND };
+        let ground = |chunks| Ground { chunks, size: 4 << 20, ..GROUND };
         apply(&file, ground(2), &records).unwrap();
         let error = apply(&file, ground(1), &records).unwrap_err();
         assert_eq!(cli::exit_code(&error), 7);

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd};
 
 use anyhow::Context;
 use cli::{Input, Interrupt, Refusal};
-use hyperlayer::{Decoder, Header, Records};
+use hyperlayer::{Decoder, Header, Outline, Records};
 
 use crate::cli::Args;
 use crate::info::escaped;
@@ -51,27 +51,48 @@ impl Sources {
         Ok(true)
     }
 
-    /// Reads and verifies everything up to `until`; nothing has been read of it afterwards.
+    /// The last stream's header, where that can be known beforehand: in files.
+    pub(crate) fn last_header(&self) -> anyhow::Result<Option<Header>> {
+        let Some((name, file)) = self.files.last() else { return Ok(None) };
+        if !self.are_files()? {
+            return Ok(None);
+        }
+        let mut file = again(file).with_context(|| name.clone())?;
+        // Whatever is wrong with it is said when its turn comes.
+        let outlines = Outline::all(&mut file).unwrap_or_default();
+        Ok(outlines.into_iter().last().map(|outline| outline.header))
+    }
+
+    /// Reads and verifies everything up to `until`, and asks `accept` of each stream, with the number
+    /// of streams before it; nothing has been read of it afterwards.
     pub(crate) fn verify(
         &self,
         until: Option<&Until>,
         interrupt: &Interrupt,
+        accept: impl Fn(usize, &Link) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let again = |(name, file): &(String, File)| {
-            // Opened anew: what reads ahead would go on moving a place that both share.
-            let mut again = File::open(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
-            again.seek(SeekFrom::Start((&*file).stream_position()?))?;
-            io::Result::Ok((name.clone(), again))
-        };
+        let again = |(name, file): &(String, File)| io::Result::Ok((name.clone(), again(file)?));
         let files = self.files.iter().map(again).collect::<io::Result<_>>();
         let files = files.context("opening the input a second time")?;
         let mut chain = Chain::new(Self { files }, until, interrupt);
         let mut next = Some(chain.first()?);
+        let mut count = 0;
         while let Some(link) = next {
+            accept(count, &link)?;
+            count += 1;
             next = chain.next(link)?;
         }
         Ok(())
     }
+}
+
+/// A file once more, at the same place. Opened anew: what reads ahead would go on moving a place
+/// that both share.
+fn again(file: &File) -> io::Result<File> {
+    let mut place = file;
+    let mut again = File::open(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+    again.seek(SeekFrom::Start(place.stream_position()?))?;
+    Ok(again)
 }
 
 /// The streams of all sources, in order, each of which must follow the one before.

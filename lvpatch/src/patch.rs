@@ -16,8 +16,10 @@ use crate::{info, table};
 /// Does what the arguments say.
 pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> anyhow::Result<()> {
     args.check().map_err(Refusal::Usage)?;
-    if args.info && !args.names.is_empty() {
-        return table::print(&args.names, args.json);
+    let paths = || args.input.iter().map(|path| path.display().to_string()).collect();
+    let files: Vec<String> = if args.names.is_empty() { paths() } else { args.names.clone() };
+    if args.info && !files.is_empty() {
+        return table::print(&files, args.json);
     }
     let until = args.until.as_deref().map(Until::parse).transpose();
     let until = until.map_err(|why| Refusal::Usage(format!("--until: {why}")))?;

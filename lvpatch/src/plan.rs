@@ -14,11 +14,15 @@ pub(crate) struct Plan {
     pub(crate) start: Start,
     /// The new volume's name, where it is not that in the stream.
     new: Option<String>,
+    /// The pool's chunk size, where the stream's must be the same.
+    chunk_size: Option<u64>,
+    pool: String,
     /// All volumes that there are.
     pub(crate) volumes: Vec<LogicalVolume>,
 }
 
 /// What a stream starts from.
+#[derive(Clone)]
 pub(crate) enum Start {
     /// A volume.
     Base(LogicalVolume),
@@ -35,16 +39,33 @@ impl Start {
 }
 
 impl Plan {
-    /// The name of the volume that a stream makes, if it may be made.
+    /// Refuses a stream from a pool with other chunks.
+    pub(crate) fn check_chunk_size(&self, header: &Header) -> anyhow::Result<()> {
+        let (ours, theirs) = (self.chunk_size, header.chunk_size);
+        let Some(ours) = ours.filter(|&ours| ours != theirs) else { return Ok(()) };
+        anyhow::bail!(
+            "pool {} has chunks of {ours} bytes, but the stream comes from a pool with chunks of \
+             {theirs}: make a pool with `lvcreate --chunksize {theirs}b`, or apply it all the same \
+             with --allow-chunk-mismatch",
+            self.pool
+        );
+    }
+
+    /// The name of the volume that a stream makes.
+    pub(crate) fn name(&self, header: &Header) -> String {
+        self.new.as_ref().unwrap_or(&header.target.name).clone()
+    }
+
+    /// The same, if the volume may be made.
     pub(crate) fn new_name(&self, header: &Header) -> anyhow::Result<String> {
-        let new = self.new.as_ref().unwrap_or(&header.target.name);
-        check_new_name(new, self.start.group(), &self.volumes).with_context(|| {
+        let new = self.name(header);
+        check_new_name(&new, self.start.group(), &self.volumes).with_context(|| {
             match &self.new {
                 Some(_) => "the new volume",
                 None => "the volume's name in the stream (give another one as the last argument)",
             }
         })?;
-        Ok(new.clone())
+        Ok(new)
     }
 }
 
@@ -59,11 +80,14 @@ pub(crate) fn look_up(args: &Args, header: &Header) -> anyhow::Result<Plan> {
         Start::Base(base) => pool_of(base, &volumes)?,
         Start::Pool(pool) => pool.clone(),
     };
-    check_chunk_size(args, header, &pool)?;
-    let plan = Plan { start, new: args.new_name().map(Into::into), volumes };
-    if !args.in_place {
-        plan.new_name(header)?;
-    }
+    let plan = Plan {
+        start,
+        new: args.new_name().map(Into::into),
+        chunk_size: Some(pool.chunk_size).filter(|_| !args.allow_chunk_mismatch),
+        pool: pool.full_name(),
+        volumes,
+    };
+    plan.check_chunk_size(header)?;
     Ok(plan)
 }
 
@@ -132,20 +156,6 @@ fn pool_of(base: &LogicalVolume, volumes: &[LogicalVolume]) -> anyhow::Result<Lo
         .find(is_pool)
         .cloned()
         .with_context(|| format!("`lvs` does not list pool {}/{name}", base.group))
-}
-
-fn check_chunk_size(args: &Args, header: &Header, pool: &LogicalVolume) -> anyhow::Result<()> {
-    if pool.chunk_size == header.chunk_size || args.allow_chunk_mismatch {
-        return Ok(());
-    }
-    anyhow::bail!(
-        "pool {} has chunks of {} bytes, but the stream comes from a pool with chunks of {}: make a \
-         pool with `lvcreate --chunksize {}b`, or apply it all the same with --allow-chunk-mismatch",
-        pool.full_name(),
-        pool.chunk_size,
-        header.chunk_size,
-        header.chunk_size
-    );
 }
 
 /// Refuses a base of another size.

@@ -41,6 +41,6 @@ pub use metadata_snapshot::{MetadataSnapshot, Reserve};
 pub use name::{Scope, VolumeName, check_new_name};
 pub use report::LogicalVolume;
 pub use table::{PoolMode, PoolStatus, PoolTable, ThinTable};
-pub use temporary_snapshot::TemporarySnapshot;
+pub use temporary_snapshot::{TemporarySnapshot, check_extents};
 pub use thin_device::{PoolDevice, ThinDevice};
 pub use writes::WriteCount;

@@ -16,6 +16,8 @@ pub struct LogicalVolume {
     pub uuid: String,
     /// Its size, in bytes.
     pub size: u64,
+    /// The unit of sizes in its volume group, in bytes.
+    pub extent_size: u64,
     /// Its segment type: `thin`, `thin-pool`, `linear`, `snapshot` …
     pub segment_type: String,
     /// The name of its thin pool, where it is a thin volume.
@@ -34,7 +36,7 @@ pub struct LogicalVolume {
     pub created: Option<u64>,
 }
 
-const FIELDS: &str = "vg_name,lv_name,lv_uuid,lv_size,segtype,pool_lv,thin_id,chunk_size,\
+const FIELDS: &str = "vg_extent_size,vg_name,lv_name,lv_uuid,lv_size,segtype,pool_lv,thin_id,chunk_size,\
                       lv_dm_path,lv_tags,origin,lv_time";
 
 /// The report's form, whatever lvm.conf says of it: with compact output, fields that are empty are
@@ -45,6 +47,7 @@ const FORM: &str = r#"report { time_format="%s" compact_output=0 compact_output_
 /// One row of the report, all text.
 #[derive(Deserialize)]
 struct Row {
+    vg_extent_size: String,
     vg_name: String,
     lv_name: String,
     lv_uuid: String,
@@ -124,6 +127,7 @@ impl LogicalVolume {
         let dm_name = row.lv_dm_path.strip_prefix("/dev/mapper/").unwrap_or(&row.lv_dm_path);
         Ok(Self {
             size: number(&row.lv_size)?,
+            extent_size: number(&row.vg_extent_size)?,
             chunk_size: number(&row.chunk_size)?,
             pool: Some(row.pool_lv).filter(|pool| !pool.is_empty()),
             thin_id,
@@ -174,10 +178,10 @@ mod tests {
       "report": [
           {
               "lv": [
-                  {"vg_name":"vg-a", "lv_name":"pool0", "lv_uuid":"AAA", "lv_size":"419430400", "segtype":"thin-pool", "pool_lv":"", "thin_id":"", "chunk_size":"65536", "lv_dm_path":"/dev/mapper/vg--a-pool0", "lv_tags":"", "origin":"", "lv_time":""},
-                  {"vg_name":"vg-a", "lv_name":"vm-1", "lv_uuid":"BBB", "lv_size":"67108864", "segtype":"thin", "pool_lv":"pool0", "thin_id":"7", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-vm--1", "lv_tags":"a,b", "origin":"vm-0", "lv_time":"1795219200"},
-                  {"vg_name":"vg-a", "lv_name":"two", "lv_uuid":"CCC", "lv_size":"8388608", "segtype":"linear", "pool_lv":"", "thin_id":"", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-two", "lv_tags":"", "origin":"", "lv_time":""},
-                  {"vg_name":"vg-a", "lv_name":"two", "lv_uuid":"CCC", "lv_size":"8388608", "segtype":"linear", "pool_lv":"", "thin_id":"", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-two", "lv_tags":"", "origin":"", "lv_time":""}
+                  {"vg_extent_size":"4194304", "vg_name":"vg-a", "lv_name":"pool0", "lv_uuid":"AAA", "lv_size":"419430400", "segtype":"thin-pool", "pool_lv":"", "thin_id":"", "chunk_size":"65536", "lv_dm_path":"/dev/mapper/vg--a-pool0", "lv_tags":"", "origin":"", "lv_time":""},
+                  {"vg_extent_size":"4194304", "vg_name":"vg-a", "lv_name":"vm-1", "lv_uuid":"BBB", "lv_size":"67108864", "segtype":"thin", "pool_lv":"pool0", "thin_id":"7", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-vm--1", "lv_tags":"a,b", "origin":"vm-0", "lv_time":"1795219200"},
+                  {"vg_extent_size":"4194304", "vg_name":"vg-a", "lv_name":"two", "lv_uuid":"CCC", "lv_size":"8388608", "segtype":"linear", "pool_lv":"", "thin_id":"", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-two", "lv_tags":"", "origin":"", "lv_time":""},
+                  {"vg_extent_size":"4194304", "vg_name":"vg-a", "lv_name":"two", "lv_uuid":"CCC", "lv_size":"8388608", "segtype":"linear", "pool_lv":"", "thin_id":"", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-two", "lv_tags":"", "origin":"", "lv_time":""}
               ]
           }
       ]

@@ -25,6 +25,14 @@ remember /dev/vg1/sp0
 refused 1 'lvpatch --in-place --no-base-check -g vg1 -l mounted --backup /tmp/undo < /tmp/stream'
 expect_text "must not be mounted or in use"
 run umount /tmp/mnt
+# A virtual machine or a database has it open, and not exclusively.
+exec 9< /dev/vg1/mounted
+remember /dev/vg1/sp0
+refused 1 'lvpatch --in-place --no-base-check -g vg1 -l mounted --backup /tmp/undo < /tmp/stream'
+expect_text "it is open"
+refused 1 'lvpatch --device /dev/vg1/mounted --no-base-check --backup /tmp/undo < /tmp/stream'
+expect_text "it is open"
+exec 9<&-
 remember /dev/vg1/sp0 /dev/vg1/mounted
 refused 3 'lvpatch --in-place -g vg1 -l mounted --backup /tmp/undo < /tmp/stream'
 run touch /tmp/exists
@@ -105,8 +113,15 @@ fill /dev/vg0/vol0 1024 256 later
 run 'lvdiff vg0/sp1 vg0/vol0 > /tmp/second'
 content /dev/vg1/sp0 > /tmp/image
 run 'lvdiff -d 3 vg0/sp0 vg0/sp1 > /tmp/first'
+run rm -f /tmp/undo
 expect_exit 2 'lvpatch --device /tmp/image --backup /tmp/undo -i /tmp/first -i /tmp/second'
 expect_text "one stream too many"
+[ ! -e /tmp/undo ] || fail "a refused run made a backup"
+expect_equal "$(sum /tmp/image)" "$before" "the image"
+# From a pipe the second is seen only when the first is applied.
+expect_exit 2 'cat /tmp/first /tmp/second | lvpatch --device /tmp/image --backup /tmp/undo'
+expect_text "one stream too many"
+expect_text "the first stream is applied"
 run lvpatch --device /tmp/image -i /tmp/undo
 expect_equal "$(sum /tmp/image)" "$before" "the image, brought back"
 run lvpatch --device /tmp/image -i /tmp/first -i /tmp/second
