@@ -184,6 +184,11 @@ fn connection_cut() {
     scenario_of_two("connection_cut");
 }
 
+#[test]
+fn cookbook() {
+    scenario_of_two("cookbook");
+}
+
 /// A part of a scenario that would keep one guest busy for too long.
 fn part(name: &str, part: &str) -> Result<()> {
     packages::check()?;
