@@ -199,13 +199,18 @@ impl Job<'_> {
         let header = link.header().clone();
         let size = header.target.size;
         let device = open(path, name)?;
-        if device.is_block() && size > device.size() {
-            return Err(too_small(name, device.size(), &header));
+        let fits = || match device.is_block() && size > device.size() {
+            true => Err(too_small(name, device.size(), &header)),
+            false => Ok(()),
+        };
+        if header.base.is_none() {
+            fits()?;
         }
         let before = match is_hole {
             true => size,
             false => self.prove_path(name, &device, link)?,
         };
+        fits()?;
         let ground = ground_of(name, &device, &header)?;
         // The last of what can be refused before anything is changed.
         let undo = self.undo(&header)?;

@@ -12,6 +12,10 @@ before=$(sum /dev/vg1/sp0)
 after=$(sum /dev/vg0/vol0)
 remember /dev/vg1/sp0
 
+changed() {
+	[ "$(sum /dev/vg1/sp0)" != "$before" ]
+}
+
 say "what is refused changes nothing, and makes no backup"
 refused 2 'lvpatch --in-place -g vg1 < /tmp/stream'
 refused 2 'lvpatch --backup /tmp/undo -g vg1 -l sp0 < /tmp/stream'
@@ -71,6 +75,18 @@ expect_exit 4 'lvpatch --in-place -g vg1 -l sp0 -i /tmp/undo'
 run 'lvpatch --in-place -l vg1/sp0 --partial -i /tmp/undo'
 expect_equal "$(sum /dev/vg1/sp0)" "$before" "the base, brought back"
 
+say "SIGKILL in the middle, and the way back"
+for megabytes in 18 24 34; do
+	rm -f /tmp/undo
+	start_patch /tmp/stream $((megabytes << 20)) --in-place -g vg1 -l sp0 --backup /tmp/undo
+	wait_until changed
+	kill -KILL "$PID"
+	ended 5
+	stop_other_end
+	run 'lvpatch -q --in-place -g vg1 -l sp0 --partial -i /tmp/undo'
+	expect_equal "$(sum /dev/vg1/sp0)" "$before" "the base, brought back"
+done
+
 say "SIGKILL at any moment, and the way back"
 begun=$EPOCHREALTIME
 run rm /tmp/undo
@@ -96,7 +112,6 @@ for ((i = 3; i < 20; i++)); do
 	[[ $(field vg1/sp0 lv_tags) != *"$source_uuid"* ]] || fail "a tag says what is not so"
 done
 echo "($undone were in the middle)"
-((undone > 0)) || fail "no signal came in the middle"
 no_leftovers
 
 say "a full backup's file system changes nothing"
