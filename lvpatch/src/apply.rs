@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Context;
 use blockio::{AlignedBuf, Device, ReadAt, Width, in_order, is_zero};
 use cli::{Interrupt, Progress, Refusal};
-use hyperlayer::{Error, MAX_RECORD, Record, Records, Totals};
+use hyperlayer::{Error, Header, MAX_RECORD, Record, Records, Totals};
 
 use crate::undo::Undo;
 
@@ -25,6 +25,14 @@ pub(crate) struct Ground {
     /// The stream's chunks are of another size: a discard can end inside a chunk, where it becomes
     /// zeros, which are written.
     pub(crate) other_chunks: bool,
+}
+
+impl Ground {
+    /// A device or file that has all of its space already.
+    pub(crate) fn plain(header: &Header) -> Self {
+        let chunk_size = header.chunk_size;
+        Self { chunk_size, zeroes: true, chunks: u64::MAX, other_chunks: false }
+    }
 }
 
 /// Writes records to a device that holds the base.

@@ -5,13 +5,13 @@ use std::path::Path;
 
 use anyhow::Context;
 use blockio::{Device, OpenMode};
-use lvm::{Activation, DeviceMapper, ThinDevice};
+use lvm::{Activation, DeviceMapper};
 
 use crate::chain::{Link, Sources};
 use crate::info::escaped;
 use crate::patch::Job;
+use crate::place::Place;
 use crate::plan::{self, Start};
-use crate::space;
 
 impl Job<'_> {
     /// For a volume of this machine, or a pool.
@@ -27,10 +27,12 @@ impl Job<'_> {
         self.check_identity(link.header(), base)?;
         let dm = DeviceMapper::open()?;
         let active = Activation::ensure(&dm, base, &|| self.interrupt.is_absent())?;
-        let thin = ThinDevice::find(&dm, base)?;
-        self.prove_base(&dm, &thin, base, &link)?;
-        let pool = thin.pool(&dm)?;
-        space::check(link.header(), &pool, &pool.status(&dm)?)?;
+        let place = Place::find(&dm, base)?;
+        let device = place.open(OpenMode::Read)?;
+        device.write_back().with_context(|| base.full_name())?;
+        self.prove_place(&dm, &place, &device, &base.full_name(), &link)?;
+        place.ground(&dm, link.header())?;
+        drop(device);
         active.release()?;
         self.say_accepted(&link, &format!("on {}", base.full_name()))
     }

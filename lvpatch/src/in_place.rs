@@ -7,14 +7,15 @@ use anyhow::{Context, anyhow};
 use blockio::{Device, OpenMode};
 use cli::Refusal;
 use hyperlayer::{Header, Records, Totals};
-use lvm::{Activation, DeviceMapper, DeviceNumber, LogicalVolume, PoolTable, ThinDevice};
+use lvm::{Activation, DeviceMapper, DeviceNumber, LogicalVolume, ThinDevice};
 
 use crate::apply::{Applier, Extras, Ground};
 use crate::chain::{Chain, Link, Sources};
 use crate::patch::{Job, sum};
+use crate::place::Place;
 use crate::plan::{self, Start};
 use crate::undo::{Undo, sync_folder};
-use crate::{identity, prove, space};
+use crate::{identity, prove};
 
 /// A device or image that is open for writing.
 struct Site<'a> {
@@ -39,20 +40,16 @@ impl Job<'_> {
         let dm = DeviceMapper::open()?;
         let keep_waiting = || self.interrupt.is_absent();
         let active = Activation::ensure(&dm, &volume, &keep_waiting)?;
-        let thin = ThinDevice::find(&dm, &volume)?;
-        let device = cli::open_thin(&thin, OpenMode::WriteExclusive).with_context(|| {
+        let place = Place::find(&dm, &volume)?;
+        let device = place.open(OpenMode::WriteExclusive).with_context(|| {
             format!("{name} is written itself, and must not be mounted or in use")
         })?;
-        self.prove(&dm, &thin, &device, &name, &link)?;
+        self.prove_place(&dm, &place, &device, &name, &link)?;
         let (mut count, mut totals) = (0, Totals::default());
         loop {
             check_size_stays(link.header())?;
             self.check_partial(link.header())?;
-            let pool = thin.pool(&dm)?;
-            let chunks = space::check(link.header(), &pool, &pool.status(&dm)?)?;
-            let PoolTable { chunk_size, zeroes, .. } = pool.table;
-            let other_chunks = chunk_size != link.header().chunk_size;
-            let ground = Ground { chunk_size, zeroes, chunks, other_chunks };
+            let ground = place.ground(&dm, link.header())?;
             let site = Site { name: &name, device: &device, ground };
             let of_link = self.write_over(&mut volume, &site, &mut link)?;
             (count, totals) = (count + 1, sum(totals, of_link));
@@ -60,7 +57,7 @@ impl Job<'_> {
                 None => break,
                 Some(next) => link = next,
             }
-            self.prove(&dm, &thin, &device, &name, &link)?;
+            self.prove_place(&dm, &place, &device, &name, &link)?;
         }
         drop(device);
         active.release()?;
@@ -332,12 +329,7 @@ fn size_of_volume(device: &Device, header: &Header) -> u64 {
 
 /// What a device given by its path lies on.
 fn ground_of(device: &Device, header: &Header) -> anyhow::Result<Ground> {
-    let plain = Ground {
-        chunk_size: header.chunk_size,
-        zeroes: true,
-        chunks: u64::MAX,
-        other_chunks: false,
-    };
+    let plain = Ground::plain(header);
     let number = DeviceNumber::from_rdev(device.rdev());
     if !device.is_block() || !Path::new(&format!("/sys/dev/block/{number}/dm")).exists() {
         return Ok(plain);
