@@ -111,7 +111,7 @@ pub(crate) fn collect<R: ReadAt>(
 }
 
 /// A run of chunks as a range of bytes, as far as it lies within the volume.
-fn in_volume(begin: u64, length: u64, chunk_size: u64, size: u64) -> Option<Range> {
+pub(crate) fn in_volume(begin: u64, length: u64, chunk_size: u64, size: u64) -> Option<Range> {
     let offset = begin.checked_mul(chunk_size).filter(|&offset| offset < size)?;
     let length = length.saturating_mul(chunk_size).min(size - offset);
     Some(Range { offset, length })
@@ -119,7 +119,7 @@ fn in_volume(begin: u64, length: u64, chunk_size: u64, size: u64) -> Option<Rang
 
 impl Changes {
     /// Takes in the next difference.
-    fn add(&mut self, range: Range, kind: ExtentKind) {
+    pub(crate) fn add(&mut self, range: Range, kind: ExtentKind) {
         if !self.extents.last_mut().is_some_and(|last| last.extend(range, kind)) {
             self.extents.push(Extent::new(range, kind));
         }

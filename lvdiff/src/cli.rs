@@ -11,11 +11,13 @@ use clap::{ArgAction, Parser};
 /// identical with BASE, the stream makes a volume that is identical with VOLUME. What changed is
 /// read from the thin pool's metadata, so the cost follows the changes and not the volumes' size.
 /// With VOLUME alone it is a full stream, of all that is mapped: lvpatch makes a volume of nothing
-/// else.
+/// else. A classic (thick) snapshot alone is the base, and its origin the volume: what changed is
+/// read from the snapshot's exception store.
 #[derive(Debug, Parser)]
 #[command(name = "lvdiff", version, max_term_width = 100)]
 #[command(override_usage = "lvdiff [OPTIONS] BASE VOLUME > DIFF\n       \
     lvdiff [OPTIONS] VOLUME > FULL\n       \
+    lvdiff [OPTIONS] [-R] SNAPSHOT > DIFF\n       \
     lvdiff --metadata FILE --data FILE [OPTIONS] [BASE_ID] VOLUME_ID > DIFF\n       \
     lvdiff --list [OPTIONS] [[BASE] VOLUME]\n       \
     lvdiff --merge FILE FILE... [OPTIONS] > DIFF")]
@@ -92,6 +94,10 @@ pub(crate) struct Args {
     /// Take a temporary snapshot of VOLUME and diff that: for a volume in use
     #[arg(long, conflicts_with = "metadata")]
     pub(crate) snapshot: bool,
+
+    /// With a classic snapshot alone: the other way round, from the origin to the snapshot
+    #[arg(short = 'R', long, conflicts_with_all = ["metadata", "merge", "second"])]
+    pub(crate) reverse: bool,
 
     /// Print the extents that differ instead of a stream, with VOLUME alone those that are mapped; no
     /// data is read. Without a name: the thin volumes that there are

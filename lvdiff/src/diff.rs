@@ -26,6 +26,7 @@ pub(crate) fn run(plan: Plan, interrupt: &Interrupt) -> anyhow::Result<()> {
     let job = Job { begun: Instant::now(), interrupt, plan: &plan };
     match (&plan.source, &plan.result) {
         (Source::Pool(source), _) => job.diff_pool(source),
+        (Source::Classic(source), _) => job.diff_classic(source),
         (Source::Files(source), _) => job.diff_files(source),
         (Source::Volumes(source), result) => {
             let json = matches!(result, Outcome::List { json: true });
@@ -35,18 +36,18 @@ pub(crate) fn run(plan: Plan, interrupt: &Interrupt) -> anyhow::Result<()> {
 }
 
 /// A run, and what all its stages need.
-struct Job<'a> {
+pub(crate) struct Job<'a> {
     begun: Instant,
-    interrupt: &'a Interrupt,
-    plan: &'a Plan,
+    pub(crate) interrupt: &'a Interrupt,
+    pub(crate) plan: &'a Plan,
 }
 
 /// The two volumes as the header names them.
-struct Names {
-    base: Option<Volume>,
-    target: Volume,
+pub(crate) struct Names {
+    pub(crate) base: Option<Volume>,
+    pub(crate) target: Volume,
     /// The UUID of the volume that the base is a snapshot of; empty where it is none.
-    base_origin: String,
+    pub(crate) base_origin: String,
 }
 
 impl Job<'_> {
@@ -211,7 +212,7 @@ impl Job<'_> {
     }
 
     /// Changes → a list or a stream, whose end is written only if `check` finds nothing wrong.
-    fn put_out(
+    pub(crate) fn put_out(
         &self,
         changes: &Changes,
         base: Option<&(impl ReadAt + Sync)>,
@@ -231,7 +232,7 @@ impl Job<'_> {
             && granularity > changes.chunk_size
         {
             return Err(usage(format!(
-                "a granularity of {granularity} bytes, where the pool's chunks have {}",
+                "a granularity of {granularity} bytes, where the chunks have {}",
                 changes.chunk_size
             )));
         }

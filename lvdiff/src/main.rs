@@ -1,6 +1,7 @@
 //! `lvdiff`: says what changed between two thin-provisioned LVM2 volumes, as a stream for lvpatch.
 
 mod changes;
+mod classic;
 mod cli;
 mod diff;
 mod head;

@@ -30,9 +30,13 @@ fn help_tells_all_of_it() {
 fn wrong_usage_is_exit_2_and_says_why() {
     refused(&[], "no volume is named");
     refused(&["a", "b", "c"], "unexpected argument 'c'");
-    refused(&["-d", "2", "a"], "-d 2 of a single volume: there is no base");
-    refused(&["--list", "-d", "1", "a"], "-d 1 of a single volume");
-    refused(&["--granularity", "4K", "a"], "--granularity of a single volume");
+    refused(&["--metadata", "x", "-d", "2", "3"], "-d 2 of a single volume: there is no base");
+    refused(&["--list", "--metadata", "x", "-d", "1", "3"], "-d 1 of a single volume");
+    refused(&["--granularity", "4K", "--metadata", "x", "3"], "--granularity of a single volume");
+    refused(&["-R", "a", "b"], "cannot be used with");
+    refused(&["-R", "--metadata", "x", "3"], "cannot be used with");
+    refused(&["-R", "--merge", "x", "y"], "cannot be used with");
+    refused(&["-R", "--list"], "name of a classic snapshot");
     refused(
         &["--metadata", "x", "--size", "1M", "--base-size", "1M", "3"],
         "--base-size of a single",

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Context;
 use blockio::{AlignedBuf, Device, ReadAt, Width, in_order, is_zero};
 use cli::{Interrupt, Progress, Refusal};
-use hyperlayer::{Error, MAX_RECORD, Record, Records, Totals};
+use hyperlayer::{Error, Header, MAX_RECORD, Record, Records, Totals};
 
 use crate::undo::Undo;
 
@@ -24,6 +24,14 @@ pub(crate) struct Ground {
     pub(crate) chunks: u64,
     /// The size of the stream's volume, in bytes.
     pub(crate) size: u64,
+}
+
+impl Ground {
+    /// A device or file that has all of its space already.
+    pub(crate) fn plain(header: &Header) -> Self {
+        let (chunk_size, size) = (header.chunk_size, header.target.size);
+        Self { chunk_size, zeroes: true, chunks: u64::MAX, size }
+    }
 }
 
 /// Writes records to a device that holds the base.

@@ -5,11 +5,12 @@ use std::path::Path;
 
 use anyhow::Context;
 use blockio::{Device, OpenMode};
-use lvm::{Activation, DeviceMapper, LogicalVolume, PoolDevice, ThinDevice, check_extents};
+use lvm::{Activation, DeviceMapper, LogicalVolume, PoolDevice, check_extents};
 
 use crate::chain::{Link, Sources};
 use crate::info::escaped;
 use crate::patch::Job;
+use crate::place::Place;
 use crate::plan::{self, Start};
 use crate::space;
 
@@ -39,13 +40,16 @@ impl Job<'_> {
         self.check_identity(link, base)?;
         check_extents(base, link.header().target.size)?;
         let active = Activation::ensure(dm, base, &|| self.interrupt.is_absent())?;
-        let thin = ThinDevice::find(dm, base)?;
-        if self.args.in_place {
-            drop(self.open_in_place(dm, &thin, &base.full_name())?);
-        }
-        self.prove_base(dm, &thin, base, link)?;
-        let pool = thin.pool(dm)?;
-        space::check(link.header(), &pool, &pool.status(dm)?).with_context(|| link.name.clone())?;
+        let place = Place::find(dm, base)?;
+        let name = base.full_name();
+        let device = match self.args.in_place {
+            true => self.open_in_place(dm, &place, &name)?,
+            false => place.open(OpenMode::Read)?,
+        };
+        device.write_back().with_context(|| name.clone())?;
+        self.prove_place(dm, &place, &device, &name, link)?;
+        place.ground(dm, link.header()).with_context(|| link.name.clone())?;
+        drop(device);
         active.release()?;
         self.say_accepted(link, &format!("on {}", base.full_name()))
     }

@@ -64,7 +64,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME|UUID|TIME")]
     pub(crate) until: Option<String>,
 
-    /// Write onto the volume that -l names, itself. It must be the base, and not be mounted or in use
+    /// Write onto the volume that -l names, itself: a thin one or any other. It must be the base, and not be mounted or in use
     /// otherwise. Without --backup there is no way back: a stream that is cut leaves a part of it
     /// applied
     #[arg(long, requires = "lv", conflicts_with_all = ["names", "device"])]

@@ -8,14 +8,15 @@ use anyhow::{Context, anyhow};
 use blockio::{Device, OpenMode};
 use cli::Refusal;
 use hyperlayer::{Header, Records, Totals};
-use lvm::{Activation, DeviceMapper, DeviceNumber, LogicalVolume, PoolTable, ThinDevice};
+use lvm::{Activation, DeviceMapper, DeviceNumber, LogicalVolume, ThinDevice};
 
 use crate::apply::{Applier, Extras, Ground};
 use crate::chain::{Chain, Link, Sources};
 use crate::patch::{Job, sum};
+use crate::place::Place;
 use crate::plan::{self, Start};
 use crate::undo::{Undo, sync_folder};
-use crate::{identity, prove, space};
+use crate::{identity, prove};
 
 /// A device or image that is open for writing.
 struct Site<'a> {
@@ -42,22 +43,15 @@ impl Job<'_> {
         let dm = DeviceMapper::open()?;
         let keep_waiting = || self.interrupt.is_absent();
         let active = Activation::ensure(&dm, &volume, &keep_waiting)?;
-        let thin = ThinDevice::find(&dm, &volume)?;
-        let device = self.open_in_place(&dm, &thin, &name)?;
+        let place = Place::find(&dm, &volume)?;
+        let device = self.open_in_place(&dm, &place, &name)?;
         let (mut count, mut totals) = (0, Totals::default());
         loop {
             let step = || -> anyhow::Result<Ground> {
                 self.accept_in_place(count, &link)?;
                 plan.check_chunk_size(link.header())?;
-                self.prove(&dm, &thin, &device, &name, &link)?;
-                let pool = thin.pool(&dm)?;
-                let PoolTable { chunk_size, zeroes, .. } = pool.table;
-                let chunks = match link.header().undo {
-                    // What it writes to has been written to already. It must not be stopped.
-                    true => u64::MAX,
-                    false => space::check(link.header(), &pool, &pool.status(&dm)?)?,
-                };
-                Ok(Ground { chunk_size, zeroes, chunks, size: link.header().target.size })
+                self.prove_place(&dm, &place, &device, &name, &link)?;
+                place.ground(&dm, link.header())
             };
             let ground = step()
                 .with_context(|| link.name.clone())
@@ -85,13 +79,13 @@ impl Job<'_> {
     pub(crate) fn open_in_place(
         &self,
         dm: &DeviceMapper,
-        thin: &ThinDevice,
+        place: &Place,
         name: &str,
     ) -> anyhow::Result<Device> {
-        let device = cli::open_thin(thin, OpenMode::WriteExclusive).with_context(|| {
+        let device = place.open(OpenMode::WriteExclusive).with_context(|| {
             format!("{name} is written itself, and must not be mounted or in use")
         })?;
-        check_only_ours(dm, name, thin.device.number)?;
+        check_only_ours(dm, name, DeviceNumber::from_rdev(device.rdev()))?;
         Ok(device)
     }
 
@@ -444,8 +438,7 @@ fn size_of_volume(device: &Device, header: &Header) -> u64 {
 
 /// What a device given by its path lies on.
 fn ground_of(name: &str, device: &Device, header: &Header) -> anyhow::Result<Ground> {
-    let (chunk_size, size) = (header.chunk_size, header.target.size);
-    let plain = Ground { chunk_size, zeroes: true, chunks: u64::MAX, size };
+    let plain = Ground::plain(header);
     let number = DeviceNumber::from_rdev(device.rdev());
     if !device.is_block() || !Path::new(&format!("/sys/dev/block/{number}/dm")).exists() {
         return Ok(plain);

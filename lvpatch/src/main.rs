@@ -8,6 +8,7 @@ mod identity;
 mod in_place;
 mod info;
 mod patch;
+mod place;
 mod plan;
 mod prove;
 mod space;

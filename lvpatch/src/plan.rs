@@ -7,6 +7,7 @@ use lvm::{LogicalVolume, Scope, VolumeName, check_new_name};
 
 use crate::cli::Args;
 use crate::info::escaped;
+use crate::place;
 
 /// What there is to do.
 pub(crate) struct Plan {
@@ -77,14 +78,19 @@ pub(crate) fn look_up(args: &Args, header: &Header) -> anyhow::Result<Plan> {
         None => Start::Pool(find_pool(args, &volumes)?),
     };
     let pool = match &start {
-        Start::Base(base) => pool_of(base, &volumes)?,
-        Start::Pool(pool) => pool.clone(),
+        // Without a pool there are no chunks.
+        Start::Base(base) if args.in_place && place::is_thick(base)? => None,
+        Start::Base(base) => Some(pool_of(base, &volumes)?),
+        Start::Pool(pool) => Some(pool.clone()),
     };
     let plan = Plan {
         start,
         new: args.new_name().map(Into::into),
-        chunk_size: Some(pool.chunk_size).filter(|_| !args.allow_chunk_mismatch),
-        pool: pool.full_name(),
+        chunk_size: pool
+            .as_ref()
+            .map(|pool| pool.chunk_size)
+            .filter(|_| !args.allow_chunk_mismatch),
+        pool: pool.map_or(String::new(), |pool| pool.full_name()),
         volumes,
     };
     plan.check_chunk_size(header)?;
@@ -144,7 +150,8 @@ pub(crate) fn base_of(header: &Header) -> anyhow::Result<&Volume> {
 fn pool_of(base: &LogicalVolume, volumes: &[LogicalVolume]) -> anyhow::Result<LogicalVolume> {
     let Some(name) = base.pool.as_ref().filter(|_| base.thin_id.is_some()) else {
         return Err(Refusal::Usage(format!(
-            "{} is not a thin volume: its segment type is {}",
+            "{} is not a thin volume: its segment type is {}; there is no thin snapshot to make of it, \
+             but --in-place writes onto it itself",
             base.full_name(),
             base.segment_type
         ))

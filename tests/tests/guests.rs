@@ -76,6 +76,11 @@ fn in_place() {
 }
 
 #[test]
+fn classic() {
+    scenario("classic");
+}
+
+#[test]
 fn chunk_mismatch() {
     scenario("chunk_mismatch");
 }
