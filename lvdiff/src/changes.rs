@@ -5,6 +5,8 @@ use baseproof::Range;
 use blockio::ReadAt;
 use thinmeta::{ExtentKind, Metadata, ThinId};
 
+use crate::compared::Compared;
+
 /// A thin device, as far as its metadata does not say it.
 pub(crate) struct Side {
     pub(crate) id: ThinId,
@@ -26,7 +28,7 @@ const _: () = assert!(size_of::<Extent>() == 16);
 const UNMAPPED: u64 = 1 << 63;
 
 impl Extent {
-    fn new(range: Range, kind: ExtentKind) -> Self {
+    pub(crate) fn new(range: Range, kind: ExtentKind) -> Self {
         let kind = if kind == ExtentKind::Unmapped { UNMAPPED } else { 0 };
         Self { offset: range.offset, length_and_kind: range.length | kind }
     }
@@ -63,6 +65,8 @@ pub(crate) struct Changes {
     pub(crate) sample: Vec<Range>,
     /// What is mapped in the base, at detect level 3; `None` where all of it must be read.
     pub(crate) mapped: Option<Vec<Range>>,
+    /// The two volumes' blocks, where what is made of the changes needs more than these.
+    pub(crate) compared: Option<Compared>,
 }
 
 /// Reads all that is needed of the metadata. Memory follows the number of extents.
@@ -77,7 +81,8 @@ pub(crate) fn collect<R: ReadAt>(
     detect_level: u8,
 ) -> anyhow::Result<Changes> {
     let chunk_size = metadata.superblock().data_block_size();
-    let mut changes = Changes { chunk_size, extents: vec![], sample: vec![], mapped: None };
+    let mut changes =
+        Changes { chunk_size, extents: vec![], sample: vec![], mapped: None, compared: None };
     // As far as this both volumes go.
     let common = base.map_or(0, |base| base.size.min(target.size));
     if let Some(base) = base {
@@ -111,7 +116,7 @@ pub(crate) fn collect<R: ReadAt>(
 }
 
 /// A run of chunks as a range of bytes, as far as it lies within the volume.
-fn in_volume(begin: u64, length: u64, chunk_size: u64, size: u64) -> Option<Range> {
+pub(crate) fn in_volume(begin: u64, length: u64, chunk_size: u64, size: u64) -> Option<Range> {
     let offset = begin.checked_mul(chunk_size).filter(|&offset| offset < size)?;
     let length = length.saturating_mul(chunk_size).min(size - offset);
     Some(Range { offset, length })

@@ -2,9 +2,12 @@
 
 mod changes;
 mod cli;
+mod compared;
+mod crc;
 mod diff;
 mod head;
 mod list;
+mod map;
 mod merge;
 mod offline;
 mod plan;
