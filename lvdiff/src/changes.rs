@@ -5,6 +5,8 @@ use baseproof::Range;
 use blockio::ReadAt;
 use thinmeta::{ExtentKind, Metadata, ThinId};
 
+use crate::compared::Compared;
+
 /// A thin device, as far as its metadata does not say it.
 pub(crate) struct Side {
     pub(crate) id: ThinId,
@@ -26,7 +28,7 @@ const _: () = assert!(size_of::<Extent>() == 16);
 const UNMAPPED: u64 = 1 << 63;
 
 impl Extent {
-    fn new(range: Range, kind: ExtentKind) -> Self {
+    pub(crate) fn new(range: Range, kind: ExtentKind) -> Self {
         let kind = if kind == ExtentKind::Unmapped { UNMAPPED } else { 0 };
         Self { offset: range.offset, length_and_kind: range.length | kind }
     }
@@ -63,6 +65,8 @@ pub(crate) struct Changes {
     pub(crate) sample: Vec<Range>,
     /// What is mapped in the base, at detect level 3; `None` where all of it must be read.
     pub(crate) mapped: Option<Vec<Range>>,
+    /// The two volumes' blocks, where what is made of the changes needs more than these.
+    pub(crate) compared: Option<Compared>,
 }
 
 /// Reads all that is needed of the metadata. Memory follows the number of extents.
@@ -77,7 +81,8 @@ pub(crate) fn collect<R: ReadAt>(
     detect_level: u8,
 ) -> anyhow::Result<Changes> {
     let chunk_size = metadata.superblock().data_block_size();
-    let mut changes = Changes { chunk_size, extents: vec![], sample: vec![], mapped: None };
+    let mut changes =
+        Changes { chunk_size, extents: vec![], sample: vec![], mapped: None, compared: None };
     // As far as this both volumes go.
     let common = base.map_or(0, |base| base.size.min(target.size));
     if let Some(base) = base {
@@ -369,7 +374,8 @@ mod tests {
         let extent = |offset, length| Extent::new(Range { offset, length }, ExtentKind::Changed);
         let unmapped = Extent::new(Range { offset: 512, length: 512 }, ExtentKind::Unmapped);
         let extents = vec![extent(1536, 512), unmapped, extent(2048, 512), extent(3072, 512)];
-        let changes = Changes { chunk_size: 1024, extents, sample: vec![], mapped: None };
+        let changes =
+            Changes { chunk_size: 1024, extents, sample: vec![], mapped: None, compared: None };
         assert_eq!(changes.announced(1 << 20), 3072);
         // The last chunk is a part of one.
         assert_eq!(changes.announced(3584), 1024 + 1024 + 512);

@@ -13,9 +13,9 @@ use lvm::{
 use thinmeta::ExtentKind;
 
 use crate::changes::{Changes, in_volume};
-use crate::cli::Args;
+use crate::cli::{Args, MapFormat};
 use crate::diff::{Job, Names};
-use crate::plan::usage;
+use crate::plan::{Outcome, usage};
 
 /// A classic snapshot, its origin, and the direction.
 pub(crate) struct ClassicSource {
@@ -95,6 +95,9 @@ pub(crate) fn merging(name: &VolumeName, scope: Scope<'_>) -> Option<anyhow::Err
 impl Job<'_> {
     /// Of a classic snapshot and its origin.
     pub(crate) fn diff_classic(&self, source: &ClassicSource) -> anyhow::Result<()> {
+        if matches!(self.plan.result, Outcome::List { format: Some(MapFormat::ThinDelta) }) {
+            return Err(usage("--map thin-delta tells of thin volumes, not of classic snapshots"));
+        }
         let dm = DeviceMapper::open()?;
         let interrupt = self.interrupt;
         let (snapshot, origin) = (&source.snapshot, &source.origin);
@@ -218,7 +221,8 @@ impl<'a> Side<'a> {
 /// already, or that missed a stream.
 fn collect(exceptions: &Exceptions, size: u64, detect_level: u8) -> anyhow::Result<Changes> {
     let chunk_size = exceptions.chunk_size().bytes();
-    let mut changes = Changes { chunk_size, extents: vec![], sample: vec![], mapped: None };
+    let mut changes =
+        Changes { chunk_size, extents: vec![], sample: vec![], mapped: None, compared: None };
     for run in exceptions.runs() {
         if let Some(range) = in_volume(run.begin, run.length, chunk_size, size) {
             changes.add(range, ExtentKind::Changed);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::builder::TypedValueParser as _;
-use clap::{ArgAction, Parser};
+use clap::{ArgAction, Parser, ValueEnum};
 
 /// Says what changed between two thin-provisioned LVM2 volumes, as a stream for lvpatch.
 ///
@@ -108,6 +108,19 @@ pub(crate) struct Args {
     #[arg(long, requires = "list")]
     pub(crate) json: bool,
 
+    /// With --list: for tools that take a map of what changed. json is that of --json. thin-delta is
+    /// the XML of thin_delta, same blocks included, which reads all mappings. borg has lines `START
+    /// LENGTH data|zero|same` without gaps. rbd is what `rbd diff --format json` prints
+    #[arg(long, value_name = "FORMAT", requires = "list", conflicts_with_all = ["json", "merge"])]
+    pub(crate) map: Option<MapFormat>,
+
+    /// The stream's format: ours, that of the original lvpatch (whole chunks, all of them data), or
+    /// that of thin_send 1.1 for thin_recv (no proof of the base). The last two have no checksums of
+    /// data, and no --compress and --granularity
+    #[arg(long, value_name = "FORMAT", default_value = "hyperlayer-2.0")]
+    #[arg(conflicts_with_all = ["list", "merge"])]
+    pub(crate) format: StreamFormat,
+
     /// Put the streams in these files into one, which leads from the first one's base to the last
     /// one's target: each must follow the one before. Needs no volume and no root. Works with -o,
     /// --pair, --compress, --bwlimit and --no-sha1
@@ -152,6 +165,37 @@ pub(crate) struct Args {
     /// Say more (twice: even more)
     #[arg(short, long, action = ArgAction::Count)]
     pub(crate) verbose: u8,
+}
+
+/// What a list is printed as for other programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MapFormat {
+    Json,
+    ThinDelta,
+    Borg,
+    Rbd,
+}
+
+/// What a stream is written as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StreamFormat {
+    #[default]
+    #[value(name = "hyperlayer-2.0")]
+    Hyperlayer2,
+    #[value(name = "hyperlayer-1.0")]
+    Hyperlayer1,
+    ThinSend,
+}
+
+impl StreamFormat {
+    /// As it is named on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Hyperlayer2 => "hyperlayer-2.0",
+            Self::Hyperlayer1 => "hyperlayer-1.0",
+            Self::ThinSend => "thin-send",
+        }
+    }
 }
 
 impl Args {

@@ -7,18 +7,22 @@ use std::time::{Instant, SystemTime};
 use anyhow::Context;
 use blockio::{Device, Image, OpenMode, ReadAhead, ReadAt};
 use cli::{Interrupt, Interruptible, Output, Progress, Written, human};
-use hyperlayer::{BaseDigest, Encoder, Header, Totals, Volume};
+use hyperlayer::{BaseDigest, Encoder, Header, Hyperlayer1, RecordSink, ThinSend, Totals, Volume};
 use lvm::{
     Activation, DeviceMapper, LogicalVolume, MetadataSnapshot, TemporarySnapshot, ThinDevice,
 };
 use thinmeta::{ExtentKind, Mappings, MetaBlock, Metadata, View};
 
-use crate::changes::{self, Changes, Side};
+use crate::changes::{Changes, Side};
+use crate::cli::{MapFormat, StreamFormat};
+use crate::compared;
+use crate::crc;
 use crate::list;
+use crate::map::{self, Sizes};
 use crate::offline::MappedVolume;
 use crate::plan::{FilesSource, Outcome, Plan, PoolSource, Source, usage};
 use crate::sink::Sink;
-use crate::stream::{self, Content};
+use crate::stream::{self, Content, Detail};
 use crate::volumes;
 
 /// Does what the plan says.
@@ -29,7 +33,7 @@ pub(crate) fn run(plan: Plan, interrupt: &Interrupt) -> anyhow::Result<()> {
         (Source::Classic(source), _) => job.diff_classic(source),
         (Source::Files(source), _) => job.diff_files(source),
         (Source::Volumes(source), result) => {
-            let json = matches!(result, Outcome::List { json: true });
+            let json = matches!(result, Outcome::List { format: Some(MapFormat::Json) });
             volumes::print(source, json, interrupt)
         }
     }
@@ -157,7 +161,7 @@ impl Job<'_> {
         let view = View::HeldAt(MetaBlock::new(held_root));
         let metadata = Metadata::open(reader, size, view)?;
         let base = base.map(OpenVolume::side).transpose()?;
-        changes::collect(&metadata, base.as_ref(), &target.side()?, self.plan.detect_level)
+        compared::collect(self.plan, &metadata, base.as_ref(), &target.side()?)
     }
 
     fn diff_files(&self, source: &FilesSource) -> anyhow::Result<()> {
@@ -182,8 +186,7 @@ impl Job<'_> {
         let side = |id, size| Side { id, size, external_origin: false };
         let base_side = source.base.map(|id| side(id, base_size));
         let target_side = side(source.target, size);
-        let level = self.plan.detect_level;
-        let changes = changes::collect(&metadata, base_side.as_ref(), &target_side, level)
+        let changes = compared::collect(self.plan, &metadata, base_side.as_ref(), &target_side)
             .with_context(context)?;
         let name = |side: &Side| Volume {
             name: format!("thin-{}", side.id),
@@ -222,9 +225,17 @@ impl Job<'_> {
         check: &dyn Fn() -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let options = match &self.plan.result {
-            Outcome::List { json } => {
-                return list::print(&changes.extents, *json, io::stdout().lock())
-                    .context("standard output");
+            Outcome::List { format } => {
+                let out = io::stdout().lock();
+                let sizes = Sizes {
+                    base: names.base.as_ref().map(|base| base.size),
+                    target: names.target.size,
+                };
+                let printed = match format {
+                    Some(format) => map::print(changes, sizes, *format, out),
+                    None => list::print(&changes.extents, false, out),
+                };
+                return printed.context("standard output");
             }
             Outcome::Stream(options) => options,
         };
@@ -237,7 +248,24 @@ impl Job<'_> {
             )));
         }
         let base_size = names.base.as_ref().map_or(0, |base| base.size);
-        let digests = base.map_or(Ok(vec![]), |base| self.prove(changes, base, base_size))?;
+        if options.format == StreamFormat::Hyperlayer1 && base_size != names.target.size {
+            return Err(usage(format!(
+                "--format hyperlayer-1.0, where the base has {base_size} bytes and the volume {}: \
+                 that format cannot resize",
+                names.target.size
+            )));
+        }
+        let (mut digests, mut crcs) = (vec![], vec![]);
+        match (base, options.format) {
+            (Some(base), StreamFormat::Hyperlayer2) => {
+                digests = self.prove(changes, base, base_size)?;
+            }
+            (Some(base), StreamFormat::Hyperlayer1) => {
+                crcs = crc::of_ranges(base, &changes.sample, self.interrupt)
+                    .context("reading the base")?;
+            }
+            _ => {}
+        }
         let content = Content { base, base_size, target };
         let target_size = names.target.size;
         let header = Header {
@@ -245,7 +273,10 @@ impl Job<'_> {
             base: names.base,
             chunk_size: changes.chunk_size,
             pairs: options.pairs.clone(),
-            detect_level: if digests.is_empty() { 0 } else { self.plan.detect_level },
+            detect_level: match digests.is_empty() && crcs.is_empty() {
+                true => 0,
+                false => self.plan.detect_level,
+            },
             extents: changes.extents.len() as u64,
             changed_bytes: changes.announced(target_size),
             unmapped_bytes: changes.bytes(ExtentKind::Unmapped),
@@ -262,20 +293,48 @@ impl Job<'_> {
         let writer = sink.writer().with_context(writing)?;
         cli::widen_pipe(&writer);
         let output = Output::new(writer, options.writing, self.interrupt);
-        let mut encoder = Encoder::new(output, &header, &digests).with_context(writing)?;
         let progress = Progress::new("lvdiff", header.changed_bytes, self.plan.quiet);
-        stream::write(&mut encoder, changes, &content, options.detail, self.interrupt, &progress)
-            .map_err(|error| match error.is::<hyperlayer::Error>() {
-            true => error.context(writing()),
-            false => error,
-        })?;
-        check()?;
-        let (output, totals) = encoder.finish().with_context(writing)?;
+        let fill = Fill { changes, content, detail: options.detail, progress: &progress, check };
+        let (output, totals) = match options.format {
+            StreamFormat::Hyperlayer2 => {
+                let sink = Encoder::new(output, &header, &digests).with_context(writing)?;
+                self.fill(sink, &fill, &writing)
+            }
+            StreamFormat::Hyperlayer1 => {
+                let sink = Hyperlayer1::new(output, &header, &crcs).with_context(writing)?;
+                self.fill(sink, &fill, &writing)
+            }
+            StreamFormat::ThinSend => {
+                let changed = changes.extents.iter();
+                let changed = changed.filter(|extent| extent.kind() == ExtentKind::Changed);
+                let ranges = changed.map(|extent| (extent.range().offset, extent.range().length));
+                let sink = ThinSend::new(output, ranges).with_context(writing)?;
+                self.fill(sink, &fill, &writing)
+            }
+        }?;
         let (_, written) = output.finish().with_context(writing)?;
         sink.keep()?;
         drop(progress);
         self.summarize(what, &header, &totals, &written);
         Ok(())
+    }
+
+    /// Writes all records and the end of a stream.
+    fn fill<S: RecordSink>(
+        &self,
+        mut sink: S,
+        from: &Fill<'_, impl ReadAt + Sync, impl ReadAt + Sync>,
+        writing: &dyn Fn() -> String,
+    ) -> anyhow::Result<(S::Output, Totals)> {
+        let Fill { changes, content, detail, progress, check } = from;
+        stream::write(&mut sink, changes, content, *detail, self.interrupt, progress).map_err(
+            |error| match error.is::<hyperlayer::Error>() {
+                true => error.context(writing()),
+                false => error,
+            },
+        )?;
+        check()?;
+        sink.finish().with_context(writing)
     }
 
     fn prove(
@@ -317,6 +376,16 @@ impl Job<'_> {
             _ = writeln!(stderr, "SHA1: {sha1}");
         }
     }
+}
+
+/// What a stream is filled with.
+struct Fill<'a, B, T> {
+    changes: &'a Changes,
+    content: Content<B, T>,
+    detail: Detail,
+    progress: &'a Progress,
+    /// Whether the end may be written.
+    check: &'a dyn Fn() -> anyhow::Result<()>,
 }
 
 /// A thin volume of this machine, open for reading.

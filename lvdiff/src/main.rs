@@ -3,9 +3,12 @@
 mod changes;
 mod classic;
 mod cli;
+mod compared;
+mod crc;
 mod diff;
 mod head;
 mod list;
+mod map;
 mod merge;
 mod offline;
 mod plan;

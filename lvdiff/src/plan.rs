@@ -8,7 +8,7 @@ use lvm::{LogicalVolume, Reserve, Scope, VolumeName};
 use thinmeta::ThinId;
 
 use crate::classic::{self, ClassicSource};
-use crate::cli::Args;
+use crate::cli::{Args, MapFormat, StreamFormat};
 use crate::head;
 use crate::sink::NOT_TO_A_TERMINAL;
 use crate::stream::Detail;
@@ -100,12 +100,16 @@ pub(crate) struct VolumesSource {
 
 /// What is made of the changes.
 pub(crate) enum Outcome {
-    List { json: bool },
+    /// None: in lines, for people.
+    List {
+        format: Option<MapFormat>,
+    },
     Stream(StreamOptions),
 }
 
 /// What the stream is like, and where it goes.
 pub(crate) struct StreamOptions {
+    pub(crate) format: StreamFormat,
     pub(crate) output: Option<PathBuf>,
     pub(crate) pairs: Vec<(String, String)>,
     pub(crate) detail: Detail,
@@ -115,6 +119,7 @@ pub(crate) struct StreamOptions {
 /// Looks up what the arguments name.
 pub(crate) fn look_up(args: Args) -> anyhow::Result<Plan> {
     check_names(&args)?;
+    check_format(&args)?;
     let result = outcome(&args)?;
     let source = match &args.metadata {
         Some(metadata) => Source::Files(in_files(metadata, &args)?),
@@ -122,7 +127,9 @@ pub(crate) fn look_up(args: Args) -> anyhow::Result<Plan> {
     };
     // A list carries no proof of the base, and nothing is proved by nothing.
     let detect_level = match source.has_base() {
-        true if !args.list => args.detect_level.unwrap_or(2),
+        true if !args.list && args.format != StreamFormat::ThinSend => {
+            args.detect_level.unwrap_or(2)
+        }
         true => 0,
         false => {
             check_without_base(&args)?;
@@ -166,9 +173,48 @@ fn check_without_base(args: &Args) -> anyhow::Result<()> {
     }
 }
 
+/// Refuses what the format of the stream, or of the map, cannot carry.
+fn check_format(args: &Args) -> anyhow::Result<()> {
+    let refused = |what: &str, why: &str| {
+        Err(usage(format!("{what} with --format {}: {why}", args.format.name())))
+    };
+    let base = args.names().0;
+    match args.map {
+        Some(_) if args.names().1.is_none() => {
+            return Err(usage("--map needs the name of a volume"));
+        }
+        Some(MapFormat::ThinDelta) if base.is_none() => {
+            return Err(usage("--map thin-delta of a single volume: it tells two volumes apart"));
+        }
+        _ => {}
+    }
+    if args.format == StreamFormat::Hyperlayer2 {
+        return Ok(());
+    }
+    if args.compress.is_some() {
+        return refused("--compress", "its data is not compressed");
+    }
+    if args.granularity.is_some() {
+        return refused("--granularity", "it is made of whole chunks");
+    }
+    match args.format {
+        StreamFormat::Hyperlayer1 if base.is_none() => {
+            refused("a single volume", "it starts from a base")
+        }
+        StreamFormat::ThinSend if args.detect_level.is_some() => {
+            refused("-d", "it carries no proof of the base")
+        }
+        StreamFormat::ThinSend if !args.pairs.is_empty() || !args.head.is_empty() => {
+            refused("--pair and --head", "it has no header")
+        }
+        _ => Ok(()),
+    }
+}
+
 fn outcome(args: &Args) -> anyhow::Result<Outcome> {
     if args.list {
-        return Ok(Outcome::List { json: args.json });
+        let format = if args.json { Some(MapFormat::Json) } else { args.map };
+        return Ok(Outcome::List { format });
     }
     stream_options(args).map(Outcome::Stream)
 }
@@ -178,9 +224,15 @@ pub(crate) fn stream_options(args: &Args) -> anyhow::Result<StreamOptions> {
     if args.output.is_none() && std::io::stdout().is_terminal() {
         return Err(usage(format!("standard output is a terminal: {NOT_TO_A_TERMINAL}")));
     }
+    let pairs = head::pairs(&args.head, &args.pairs)?;
+    if args.format == StreamFormat::Hyperlayer1 {
+        hyperlayer::check_pairs_for_hyperlayer1(&pairs)
+            .map_err(|error| usage(error.to_string()))?;
+    }
     Ok(StreamOptions {
+        format: args.format,
         output: args.output.clone(),
-        pairs: head::pairs(&args.head, &args.pairs)?,
+        pairs,
         detail: Detail { granularity: args.granularity, level: args.compress },
         writing: OutputOptions { sha1: !args.no_sha1, bytes_per_second: args.bwlimit },
     })

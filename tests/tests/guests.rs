@@ -177,6 +177,11 @@ fn new_name() {
     scenario("new_name");
 }
 
+#[test]
+fn other_formats() {
+    scenario("other_formats");
+}
+
 // Two hosts, and ssh between them.
 
 #[test]

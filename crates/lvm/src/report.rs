@@ -222,7 +222,7 @@ mod tests {
         let row = |name: &str, attr: &str| {
             format!(
                 r#"{{"vg_name":"vg0", "lv_name":"{name}", "lv_uuid":"{name}", "lv_size":"16777216",
-                "segtype":"linear", "pool_lv":"", "thin_id":"", "chunk_size":"4096",
+                "vg_extent_size":"4194304", "segtype":"linear", "pool_lv":"", "thin_id":"", "chunk_size":"4096",
                 "lv_dm_path":"/dev/mapper/vg0-snap", "lv_tags":"", "origin":"lv", "lv_time":"",
                 "lv_attr":"{attr}", "origin_size":"33554432"}}"#
             )
