@@ -89,8 +89,8 @@ impl Job<'_> {
                 source.target.full_name()
             );
         }
-        let base_written = || base.as_ref().map(|base| base.thin.writes());
-        let written = (base_written(), target.thin.writes());
+        let base_written = || base.as_ref().map(|base| base.thin.device.sectors_written());
+        let written = (base_written(), target.thin.device.sectors_written());
 
         let held = MetadataSnapshot::reserve(&dm, &pool, source.reserve, &keep_waiting)?;
         let node = pool.metadata_node()?;
@@ -128,7 +128,7 @@ impl Job<'_> {
                      one time; diff from a snapshot of it"
                 );
             }
-            if target.thin.writes() != written.1 {
+            if target.thin.device.sectors_written() != written.1 {
                 log::warn!(
                     "{} was written to while it was read: the stream may be inconsistent; \
                      --snapshot diffs a temporary snapshot instead",
