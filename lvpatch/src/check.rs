@@ -30,7 +30,7 @@ impl Job<'_> {
         let thin = ThinDevice::find(&dm, base)?;
         self.prove_base(&dm, &thin, base, &link)?;
         let pool = thin.pool(&dm)?;
-        space::check(link.header(), &pool, &pool.status(&dm)?)?;
+        space::check(&link, &pool, &pool.status(&dm)?)?;
         active.release()?;
         self.say_accepted(&link, &format!("on {}", base.full_name()))
     }

@@ -44,7 +44,10 @@ pub(crate) fn check(header: &Header, volume: &LogicalVolume) -> anyhow::Result<(
         return Ok(());
     };
     // A copy of a volume that a snapshot was taken of since may be what the snapshot is, or not.
-    if [base.uuid.as_str(), &header.base_origin].contains(&source) || volume.uuid == base.uuid {
+    if is_same(source, &base.uuid)
+        || source == header.base_origin
+        || is_same(&volume.uuid, &base.uuid)
+    {
         return Ok(());
     }
     let (name, base) = (volume.full_name(), escaped(&base.to_string()));
@@ -54,6 +57,13 @@ pub(crate) fn check(header: &Header, volume: &LogicalVolume) -> anyhow::Result<(
          {SOURCE}{source} {name}` leaves it to the digests"
     ))
     .into())
+}
+
+/// Whether two UUIDs are the same, one of which may have lost its end: lvbackup keeps 36 bytes of it.
+fn is_same(one: &str, other: &str) -> bool {
+    const KEPT: usize = 36;
+    let is_cut = |cut: &str, whole: &str| cut.len() == KEPT && whole.starts_with(cut);
+    one == other || is_cut(one, other) || is_cut(other, one)
 }
 
 #[cfg(test)]
@@ -98,6 +108,12 @@ mod tests {
             text.contains("vg1/copy") && text.contains("u-2") && text.contains("u-1"),
             "{text}"
         );
+        // lvbackup keeps the first 36 bytes of a UUID.
+        let (whole, cut) =
+            ("oklnYd-csbs-fF5B-UjTK-gKwW-qZdc-xX97it", "oklnYd-csbs-fF5B-UjTK-gKwW-qZdc-xX97");
+        let kept = Header { base: Some(named("mon", cut)), ..header.clone() };
+        super::check(&kept, &volume("x", &[&format!("lvpatch.source={whole}")])).unwrap();
+        super::check(&kept, &volume("x", &[&format!("lvpatch.source=x{whole}")])).unwrap_err();
         // A stream from files names no UUID.
         let unknown = Header { base: Some(named("mon", "")), ..header };
         check(&unknown, &volume("x", &["lvpatch.source=u-2"])).unwrap();

@@ -7,10 +7,11 @@ use anyhow::{Context, anyhow};
 use blockio::{Device, OpenMode};
 use cli::Refusal;
 use hyperlayer::{Header, Records, Totals};
-use lvm::{Activation, DeviceMapper, DeviceNumber, LogicalVolume, PoolTable, ThinDevice};
+use lvm::{Activation, DeviceMapper, DeviceNumber, LogicalVolume, ThinDevice};
 
-use crate::apply::{Applier, Extras, Ground};
+use crate::apply::{Applier, Extras};
 use crate::chain::{Chain, Link, Sources};
+use crate::ground::Ground;
 use crate::patch::{Job, sum};
 use crate::plan::{self, Start};
 use crate::undo::{Undo, sync_folder};
@@ -49,10 +50,8 @@ impl Job<'_> {
             check_size_stays(link.header())?;
             self.check_partial(link.header())?;
             let pool = thin.pool(&dm)?;
-            let chunks = space::check(link.header(), &pool, &pool.status(&dm)?)?;
-            let PoolTable { chunk_size, zeroes, .. } = pool.table;
-            let other_chunks = chunk_size != link.header().chunk_size;
-            let ground = Ground { chunk_size, zeroes, chunks, other_chunks };
+            let room = space::check(&link, &pool, &pool.status(&dm)?)?;
+            let ground = Ground::of_pool(&pool, room, &link);
             let site = Site { name: &name, device: &device, ground };
             let of_link = self.write_over(&mut volume, &site, &mut link)?;
             (count, totals) = (count + 1, sum(totals, of_link));
@@ -75,7 +74,7 @@ impl Job<'_> {
         site: &Site<'_>,
         link: &mut Link,
     ) -> anyhow::Result<Totals> {
-        let undo = self.undo(link.header())?;
+        let undo = self.undo(link)?;
         let before = volume.tags.clone();
         let others = identity::other_tags(volume);
         let (applied, wrote) = match volume.change_tags(&others) {
@@ -153,7 +152,7 @@ impl Job<'_> {
                 None => 0, // whatever a device holds, it goes
             };
             // Before anything is changed, also what it may refuse.
-            let undo = self.undo(&header)?;
+            let undo = self.undo(&link)?;
             let device = match size > device.size() {
                 false => device,
                 true if device.is_block() => return Err(too_small(name, device.size(), &header)),
@@ -192,6 +191,8 @@ impl Job<'_> {
         plan::check_base_size(header, name, size_of_volume(device, header))?;
         if !self.args.no_base_check {
             let digests = link.decoder.base_digests();
+            prove::prove_checksums(name, device, link.decoder.base_checksums(), self.interrupt)
+                .with_context(|| link.name.clone())?;
             prove::prove(name, device, digests, None, self.interrupt)
                 .with_context(|| link.name.clone())?;
         }
@@ -228,9 +229,22 @@ impl Job<'_> {
     }
 
     /// The file that keeps what a stream overwrites, if that is wanted.
-    fn undo(&self, header: &Header) -> anyhow::Result<Option<Undo>> {
-        let backup = self.args.backup.as_ref();
-        backup.map(|path| Undo::create(path, header)).transpose()
+    fn undo(&self, link: &Link) -> anyhow::Result<Option<Undo>> {
+        let Some(path) = &self.args.backup else { return Ok(None) };
+        let mut header = link.header().clone();
+        if !link.decoder.ascend() {
+            if !self.is_ordered.get() {
+                return Err(Refusal::Usage(
+                    "--backup needs a stream of another tool in a file, because its records may come \
+                     in any order"
+                        .into(),
+                )
+                .into());
+            }
+            // Nobody knows how much it is.
+            (header.changed_bytes, header.unmapped_bytes) = (header.target.size, 0);
+        }
+        Undo::create(path, &header).map(Some)
     }
 
     /// For an error after which a part is applied.
@@ -268,7 +282,9 @@ impl Job<'_> {
         if self.args.partial || !sources.are_files()? {
             return Ok(());
         }
-        sources.verify(self.until.as_ref(), self.interrupt)
+        sources.verify(self.args, self.until.as_ref(), self.interrupt)?;
+        self.is_ordered.set(self.args.backup.is_some());
+        Ok(())
     }
 
     fn check_partial(&self, header: &Header) -> anyhow::Result<()> {
@@ -332,12 +348,7 @@ fn size_of_volume(device: &Device, header: &Header) -> u64 {
 
 /// What a device given by its path lies on.
 fn ground_of(device: &Device, header: &Header) -> anyhow::Result<Ground> {
-    let plain = Ground {
-        chunk_size: header.chunk_size,
-        zeroes: true,
-        chunks: u64::MAX,
-        other_chunks: false,
-    };
+    let plain = Ground { chunk_size: header.chunk_size, ..Ground::default() };
     let number = DeviceNumber::from_rdev(device.rdev());
     if !device.is_block() || !Path::new(&format!("/sys/dev/block/{number}/dm")).exists() {
         return Ok(plain);

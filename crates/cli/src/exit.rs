@@ -13,6 +13,9 @@ pub enum Refusal {
     /// The base is not the one that the diff was made from (exit code 3).
     #[error("{0}")]
     BaseMismatch(String),
+    /// The stream's format cannot promise what was asked for (exit code 4).
+    #[error("{0}")]
+    Unverifiable(String),
     /// There is not enough space (exit code 7).
     #[error("{0}")]
     NoSpace(String),
@@ -28,6 +31,7 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         return Some(match refusal {
             Refusal::Usage(_) => 2,
             Refusal::BaseMismatch(_) => 3,
+            Refusal::Unverifiable(_) => 4,
             Refusal::NoSpace(_) => 7,
         });
     }
@@ -76,6 +80,7 @@ mod tests {
         assert_eq!(code(lvm::Error::NotFound("x".into()).into()), 2);
         assert_eq!(code(Refusal::BaseMismatch("x".into()).into()), 3);
         assert_eq!(code(hyperlayer::Error::Cut { at: 1, inside: "x" }.into()), 4);
+        assert_eq!(code(Refusal::Unverifiable("x".into()).into()), 4);
         let held = lvm::Error::MetadataSnapshotHeld { pool: "x".into(), root: 1 };
         assert_eq!(code(held.into()), 6);
         let full = || io::Error::from_raw_os_error(Errno::ENOSPC as i32);

@@ -148,7 +148,12 @@ impl Foreign {
             chunk_size: self.chunk_size.or(missing.chunk_size).unwrap_or(CHUNK),
             pairs: self.pairs.clone(),
             detect_level: self.detect_level,
-            extents: 0,
+            // No more than there are blocks.
+            extents: self
+                .changed
+                .zip(self.chunk_size)
+                .and_then(|(bytes, chunk)| bytes.checked_div(chunk))
+                .unwrap_or(0),
             changed_bytes: self.changed.unwrap_or(0),
             unmapped_bytes: 0,
             tool: self.format.into(),
