@@ -5,6 +5,8 @@ use baseproof::Range;
 use blockio::ReadAt;
 use thinmeta::{ExtentKind, Metadata, ThinId};
 
+use crate::compared::Compared;
+
 /// A thin device, as far as its metadata does not say it.
 pub(crate) struct Side {
     pub(crate) id: ThinId,
@@ -26,7 +28,7 @@ const _: () = assert!(size_of::<Extent>() == 16);
 const UNMAPPED: u64 = 1 << 63;
 
 impl Extent {
-    fn new(range: Range, kind: ExtentKind) -> Self {
+    pub(crate) fn new(range: Range, kind: ExtentKind) -> Self {
         let kind = if kind == ExtentKind::Unmapped { UNMAPPED } else { 0 };
         Self { offset: range.offset, length_and_kind: range.length | kind }
     }
@@ -63,6 +65,8 @@ pub(crate) struct Changes {
     pub(crate) sample: Vec<Range>,
     /// What is mapped in the base, at detect level 3; `None` where all of it must be read.
     pub(crate) mapped: Option<Vec<Range>>,
+    /// The two volumes' blocks, where what is made of the changes needs more than these.
+    pub(crate) compared: Option<Compared>,
 }
 
 /// Reads all that is needed of the metadata. Memory follows the number of extents.
@@ -77,7 +81,8 @@ pub(crate) fn collect<R: ReadAt>(
     detect_level: u8,
 ) -> anyhow::Result<Changes> {
     let chunk_size = metadata.superblock().data_block_size();
-    let mut changes = Changes { chunk_size, extents: vec![], sample: vec![], mapped: None };
+    let mut changes =
+        Changes { chunk_size, extents: vec![], sample: vec![], mapped: None, compared: None };
     // As far as this both volumes go.
     let common = base.map_or(0, |base| base.size.min(target.size));
     if let Some(base) = base {
@@ -111,7 +116,7 @@ pub(crate) fn collect<R: ReadAt>(
 }
 
 /// A run of chunks as a range of bytes, as far as it lies within the volume.
-fn in_volume(begin: u64, length: u64, chunk_size: u64, size: u64) -> Option<Range> {
+pub(crate) fn in_volume(begin: u64, length: u64, chunk_size: u64, size: u64) -> Option<Range> {
     let offset = begin.checked_mul(chunk_size).filter(|&offset| offset < size)?;
     let length = length.saturating_mul(chunk_size).min(size - offset);
     Some(Range { offset, length })
@@ -119,7 +124,7 @@ fn in_volume(begin: u64, length: u64, chunk_size: u64, size: u64) -> Option<Rang
 
 impl Changes {
     /// Takes in the next difference.
-    fn add(&mut self, range: Range, kind: ExtentKind) {
+    pub(crate) fn add(&mut self, range: Range, kind: ExtentKind) {
         if !self.extents.last_mut().is_some_and(|last| last.extend(range, kind)) {
             self.extents.push(Extent::new(range, kind));
         }
@@ -162,6 +167,20 @@ impl Changes {
     pub(crate) fn bytes(&self, kind: ExtentKind) -> u64 {
         let of_kind = self.extents.iter().filter(|extent| extent.kind() == kind);
         of_kind.map(|extent| extent.range().length).sum()
+    }
+
+    /// How many bytes the chunks have in which something changed, as far as a volume of `size` bytes
+    /// goes: whoever applies the stream makes room for so much. An extent can begin inside a chunk,
+    /// where the base ended.
+    pub(crate) fn announced(&self, size: u64) -> u64 {
+        let (mut end, mut bytes) = (0, 0);
+        for extent in self.extents.iter().filter(|extent| extent.kind() == ExtentKind::Changed) {
+            let Range { offset, length } = extent.range();
+            let begin = (offset - offset % self.chunk_size).max(end);
+            end = (offset + length).next_multiple_of(self.chunk_size).min(size);
+            bytes += end - begin;
+        }
+        bytes
     }
 }
 
@@ -348,6 +367,18 @@ mod tests {
             assert!(!extent.extend(range(1536, 512), other));
             assert_eq!((extent.range(), extent.kind()), (range(512, 1024), kind));
         }
+    }
+
+    #[test]
+    fn whole_chunks_are_announced() {
+        let extent = |offset, length| Extent::new(Range { offset, length }, ExtentKind::Changed);
+        let unmapped = Extent::new(Range { offset: 512, length: 512 }, ExtentKind::Unmapped);
+        let extents = vec![extent(1536, 512), unmapped, extent(2048, 512), extent(3072, 512)];
+        let changes =
+            Changes { chunk_size: 1024, extents, sample: vec![], mapped: None, compared: None };
+        assert_eq!(changes.announced(1 << 20), 3072);
+        // The last chunk is a part of one.
+        assert_eq!(changes.announced(3584), 1024 + 1024 + 512);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::builder::TypedValueParser as _;
-use clap::{ArgAction, Parser};
+use clap::{ArgAction, Parser, ValueEnum};
 
 /// Says what changed between two thin-provisioned LVM2 volumes, as a stream for lvpatch.
 ///
@@ -11,11 +11,13 @@ use clap::{ArgAction, Parser};
 /// identical with BASE, the stream makes a volume that is identical with VOLUME. What changed is
 /// read from the thin pool's metadata, so the cost follows the changes and not the volumes' size.
 /// With VOLUME alone it is a full stream, of all that is mapped: lvpatch makes a volume of nothing
-/// else.
+/// else. A classic (thick) snapshot alone is the base, and its origin the volume: what changed is
+/// read from the snapshot's exception store.
 #[derive(Debug, Parser)]
 #[command(name = "lvdiff", version, max_term_width = 100)]
 #[command(override_usage = "lvdiff [OPTIONS] BASE VOLUME > DIFF\n       \
     lvdiff [OPTIONS] VOLUME > FULL\n       \
+    lvdiff [OPTIONS] [-R] SNAPSHOT > DIFF\n       \
     lvdiff --metadata FILE --data FILE [OPTIONS] [BASE_ID] VOLUME_ID > DIFF\n       \
     lvdiff --list [OPTIONS] [[BASE] VOLUME]\n       \
     lvdiff --merge FILE FILE... [OPTIONS] > DIFF")]
@@ -93,6 +95,10 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "metadata")]
     pub(crate) snapshot: bool,
 
+    /// With a classic snapshot alone: the other way round, from the origin to the snapshot
+    #[arg(short = 'R', long, conflicts_with_all = ["metadata", "merge", "second"])]
+    pub(crate) reverse: bool,
+
     /// Print the extents that differ instead of a stream, with VOLUME alone those that are mapped; no
     /// data is read. Without a name: the thin volumes that there are
     #[arg(long, conflicts_with_all = ["output", "pairs", "head"])]
@@ -101,6 +107,19 @@ pub(crate) struct Args {
     /// With --list: as JSON
     #[arg(long, requires = "list")]
     pub(crate) json: bool,
+
+    /// With --list: for tools that take a map of what changed. json is that of --json. thin-delta is
+    /// the XML of thin_delta, same blocks included, which reads all mappings. borg has lines `START
+    /// LENGTH data|zero|same` without gaps. rbd is what `rbd diff --format json` prints
+    #[arg(long, value_name = "FORMAT", requires = "list", conflicts_with_all = ["json", "merge"])]
+    pub(crate) map: Option<MapFormat>,
+
+    /// The stream's format: ours, that of the original lvpatch (whole chunks, all of them data), or
+    /// that of thin_send 1.1 for thin_recv (no proof of the base). The last two have no checksums of
+    /// data, and no --compress and --granularity
+    #[arg(long, value_name = "FORMAT", default_value = "hyperlayer-2.0")]
+    #[arg(conflicts_with_all = ["list", "merge"])]
+    pub(crate) format: StreamFormat,
 
     /// Put the streams in these files into one, which leads from the first one's base to the last
     /// one's target: each must follow the one before. Needs no volume and no root. Works with -o,
@@ -146,6 +165,37 @@ pub(crate) struct Args {
     /// Say more (twice: even more)
     #[arg(short, long, action = ArgAction::Count)]
     pub(crate) verbose: u8,
+}
+
+/// What a list is printed as for other programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MapFormat {
+    Json,
+    ThinDelta,
+    Borg,
+    Rbd,
+}
+
+/// What a stream is written as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StreamFormat {
+    #[default]
+    #[value(name = "hyperlayer-2.0")]
+    Hyperlayer2,
+    #[value(name = "hyperlayer-1.0")]
+    Hyperlayer1,
+    ThinSend,
+}
+
+impl StreamFormat {
+    /// As it is named on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Hyperlayer2 => "hyperlayer-2.0",
+            Self::Hyperlayer1 => "hyperlayer-1.0",
+            Self::ThinSend => "thin-send",
+        }
+    }
 }
 
 impl Args {

@@ -7,18 +7,22 @@ use std::time::{Instant, SystemTime};
 use anyhow::Context;
 use blockio::{Device, Image, OpenMode, ReadAhead, ReadAt};
 use cli::{Interrupt, Interruptible, Output, Progress, Written, human};
-use hyperlayer::{BaseDigest, Encoder, Header, Totals, Volume};
+use hyperlayer::{BaseDigest, Encoder, Header, Hyperlayer1, RecordSink, ThinSend, Totals, Volume};
 use lvm::{
     Activation, DeviceMapper, LogicalVolume, MetadataSnapshot, TemporarySnapshot, ThinDevice,
 };
 use thinmeta::{ExtentKind, Mappings, MetaBlock, Metadata, View};
 
-use crate::changes::{self, Changes, Side};
+use crate::changes::{Changes, Side};
+use crate::cli::{MapFormat, StreamFormat};
+use crate::compared;
+use crate::crc;
 use crate::list;
+use crate::map::{self, Sizes};
 use crate::offline::MappedVolume;
 use crate::plan::{FilesSource, Outcome, Plan, PoolSource, Source, usage};
 use crate::sink::Sink;
-use crate::stream::{self, Content};
+use crate::stream::{self, Content, Detail};
 use crate::volumes;
 
 /// Does what the plan says.
@@ -26,27 +30,28 @@ pub(crate) fn run(plan: Plan, interrupt: &Interrupt) -> anyhow::Result<()> {
     let job = Job { begun: Instant::now(), interrupt, plan: &plan };
     match (&plan.source, &plan.result) {
         (Source::Pool(source), _) => job.diff_pool(source),
+        (Source::Classic(source), _) => job.diff_classic(source),
         (Source::Files(source), _) => job.diff_files(source),
         (Source::Volumes(source), result) => {
-            let json = matches!(result, Outcome::List { json: true });
+            let json = matches!(result, Outcome::List { format: Some(MapFormat::Json) });
             volumes::print(source, json, interrupt)
         }
     }
 }
 
 /// A run, and what all its stages need.
-struct Job<'a> {
+pub(crate) struct Job<'a> {
     begun: Instant,
-    interrupt: &'a Interrupt,
-    plan: &'a Plan,
+    pub(crate) interrupt: &'a Interrupt,
+    pub(crate) plan: &'a Plan,
 }
 
 /// The two volumes as the header names them.
-struct Names {
-    base: Option<Volume>,
-    target: Volume,
+pub(crate) struct Names {
+    pub(crate) base: Option<Volume>,
+    pub(crate) target: Volume,
     /// The UUID of the volume that the base is a snapshot of; empty where it is none.
-    base_origin: String,
+    pub(crate) base_origin: String,
 }
 
 impl Job<'_> {
@@ -84,8 +89,8 @@ impl Job<'_> {
                 source.target.full_name()
             );
         }
-        let base_written = || base.as_ref().map(|base| base.thin.writes());
-        let written = (base_written(), target.thin.writes());
+        let base_written = || base.as_ref().map(|base| base.thin.device.sectors_written());
+        let written = (base_written(), target.thin.device.sectors_written());
 
         let held = MetadataSnapshot::reserve(&dm, &pool, source.reserve, &keep_waiting)?;
         let node = pool.metadata_node()?;
@@ -123,7 +128,7 @@ impl Job<'_> {
                      one time; diff from a snapshot of it"
                 );
             }
-            if target.thin.writes() != written.1 {
+            if target.thin.device.sectors_written() != written.1 {
                 log::warn!(
                     "{} was written to while it was read: the stream may be inconsistent; \
                      --snapshot diffs a temporary snapshot instead",
@@ -156,7 +161,7 @@ impl Job<'_> {
         let view = View::HeldAt(MetaBlock::new(held_root));
         let metadata = Metadata::open(reader, size, view)?;
         let base = base.map(OpenVolume::side).transpose()?;
-        changes::collect(&metadata, base.as_ref(), &target.side()?, self.plan.detect_level)
+        compared::collect(self.plan, &metadata, base.as_ref(), &target.side()?)
     }
 
     fn diff_files(&self, source: &FilesSource) -> anyhow::Result<()> {
@@ -181,8 +186,7 @@ impl Job<'_> {
         let side = |id, size| Side { id, size, external_origin: false };
         let base_side = source.base.map(|id| side(id, base_size));
         let target_side = side(source.target, size);
-        let level = self.plan.detect_level;
-        let changes = changes::collect(&metadata, base_side.as_ref(), &target_side, level)
+        let changes = compared::collect(self.plan, &metadata, base_side.as_ref(), &target_side)
             .with_context(context)?;
         let name = |side: &Side| Volume {
             name: format!("thin-{}", side.id),
@@ -211,7 +215,7 @@ impl Job<'_> {
     }
 
     /// Changes → a list or a stream, whose end is written only if `check` finds nothing wrong.
-    fn put_out(
+    pub(crate) fn put_out(
         &self,
         changes: &Changes,
         base: Option<&(impl ReadAt + Sync)>,
@@ -221,9 +225,17 @@ impl Job<'_> {
         check: &dyn Fn() -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let options = match &self.plan.result {
-            Outcome::List { json } => {
-                return list::print(&changes.extents, *json, io::stdout().lock())
-                    .context("standard output");
+            Outcome::List { format } => {
+                let out = io::stdout().lock();
+                let sizes = Sizes {
+                    base: names.base.as_ref().map(|base| base.size),
+                    target: names.target.size,
+                };
+                let printed = match format {
+                    Some(format) => map::print(changes, sizes, *format, out),
+                    None => list::print(&changes.extents, false, out),
+                };
+                return printed.context("standard output");
             }
             Outcome::Stream(options) => options,
         };
@@ -231,21 +243,42 @@ impl Job<'_> {
             && granularity > changes.chunk_size
         {
             return Err(usage(format!(
-                "a granularity of {granularity} bytes, where the pool's chunks have {}",
+                "a granularity of {granularity} bytes, where the chunks have {}",
                 changes.chunk_size
             )));
         }
         let base_size = names.base.as_ref().map_or(0, |base| base.size);
-        let digests = base.map_or(Ok(vec![]), |base| self.prove(changes, base, base_size))?;
+        if options.format == StreamFormat::Hyperlayer1 && base_size != names.target.size {
+            return Err(usage(format!(
+                "--format hyperlayer-1.0, where the base has {base_size} bytes and the volume {}: \
+                 that format cannot resize",
+                names.target.size
+            )));
+        }
+        let (mut digests, mut crcs) = (vec![], vec![]);
+        match (base, options.format) {
+            (Some(base), StreamFormat::Hyperlayer2) => {
+                digests = self.prove(changes, base, base_size)?;
+            }
+            (Some(base), StreamFormat::Hyperlayer1) => {
+                crcs = crc::of_ranges(base, &changes.sample, self.interrupt)
+                    .context("reading the base")?;
+            }
+            _ => {}
+        }
         let content = Content { base, base_size, target };
+        let target_size = names.target.size;
         let header = Header {
             target: names.target,
             base: names.base,
             chunk_size: changes.chunk_size,
             pairs: options.pairs.clone(),
-            detect_level: if digests.is_empty() { 0 } else { self.plan.detect_level },
+            detect_level: match digests.is_empty() && crcs.is_empty() {
+                true => 0,
+                false => self.plan.detect_level,
+            },
             extents: changes.extents.len() as u64,
-            changed_bytes: changes.bytes(ExtentKind::Changed),
+            changed_bytes: changes.announced(target_size),
             unmapped_bytes: changes.bytes(ExtentKind::Unmapped),
             tool: concat!("lvdiff ", env!("CARGO_PKG_VERSION")).into(),
             created: now(),
@@ -260,20 +293,48 @@ impl Job<'_> {
         let writer = sink.writer().with_context(writing)?;
         cli::widen_pipe(&writer);
         let output = Output::new(writer, options.writing, self.interrupt);
-        let mut encoder = Encoder::new(output, &header, &digests).with_context(writing)?;
         let progress = Progress::new("lvdiff", header.changed_bytes, self.plan.quiet);
-        stream::write(&mut encoder, changes, &content, options.detail, self.interrupt, &progress)
-            .map_err(|error| match error.is::<hyperlayer::Error>() {
-            true => error.context(writing()),
-            false => error,
-        })?;
-        check()?;
-        let (output, totals) = encoder.finish().with_context(writing)?;
+        let fill = Fill { changes, content, detail: options.detail, progress: &progress, check };
+        let (output, totals) = match options.format {
+            StreamFormat::Hyperlayer2 => {
+                let sink = Encoder::new(output, &header, &digests).with_context(writing)?;
+                self.fill(sink, &fill, &writing)
+            }
+            StreamFormat::Hyperlayer1 => {
+                let sink = Hyperlayer1::new(output, &header, &crcs).with_context(writing)?;
+                self.fill(sink, &fill, &writing)
+            }
+            StreamFormat::ThinSend => {
+                let changed = changes.extents.iter();
+                let changed = changed.filter(|extent| extent.kind() == ExtentKind::Changed);
+                let ranges = changed.map(|extent| (extent.range().offset, extent.range().length));
+                let sink = ThinSend::new(output, ranges).with_context(writing)?;
+                self.fill(sink, &fill, &writing)
+            }
+        }?;
         let (_, written) = output.finish().with_context(writing)?;
         sink.keep()?;
         drop(progress);
         self.summarize(what, &header, &totals, &written);
         Ok(())
+    }
+
+    /// Writes all records and the end of a stream.
+    fn fill<S: RecordSink>(
+        &self,
+        mut sink: S,
+        from: &Fill<'_, impl ReadAt + Sync, impl ReadAt + Sync>,
+        writing: &dyn Fn() -> String,
+    ) -> anyhow::Result<(S::Output, Totals)> {
+        let Fill { changes, content, detail, progress, check } = from;
+        stream::write(&mut sink, changes, content, *detail, self.interrupt, progress).map_err(
+            |error| match error.is::<hyperlayer::Error>() {
+                true => error.context(writing()),
+                false => error,
+            },
+        )?;
+        check()?;
+        sink.finish().with_context(writing)
     }
 
     fn prove(
@@ -315,6 +376,16 @@ impl Job<'_> {
             _ = writeln!(stderr, "SHA1: {sha1}");
         }
     }
+}
+
+/// What a stream is filled with.
+struct Fill<'a, B, T> {
+    changes: &'a Changes,
+    content: Content<B, T>,
+    detail: Detail,
+    progress: &'a Progress,
+    /// Whether the end may be written.
+    check: &'a dyn Fn() -> anyhow::Result<()>,
 }
 
 /// A thin volume of this machine, open for reading.

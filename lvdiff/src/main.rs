@@ -1,10 +1,14 @@
 //! `lvdiff`: says what changed between two thin-provisioned LVM2 volumes, as a stream for lvpatch.
 
 mod changes;
+mod classic;
 mod cli;
+mod compared;
+mod crc;
 mod diff;
 mod head;
 mod list;
+mod map;
 mod merge;
 mod offline;
 mod plan;

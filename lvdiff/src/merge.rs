@@ -18,7 +18,6 @@ use hyperlayer::{Encoder, Header};
 
 use self::inputs::{Chain, Input};
 use self::settle::{Ends, Settled, settle};
-use crate::diff::now;
 use crate::plan::StreamOptions;
 use crate::sink::Sink;
 
@@ -93,7 +92,8 @@ fn header(chain: &Chain, settled: &Settled, options: &StreamOptions) -> Header {
         changed_bytes: settled.changed_bytes,
         unmapped_bytes: settled.unmapped_bytes,
         tool: concat!("lvdiff ", env!("CARGO_PKG_VERSION")).into(),
-        created: now(),
+        // The volume is as old as that: --until compares it.
+        created: chain.last.created,
         undo: false,
         base_origin: chain.first.base_origin.clone(),
     }

@@ -7,7 +7,8 @@ use anyhow::Context;
 use lvm::{LogicalVolume, Reserve, Scope, VolumeName};
 use thinmeta::ThinId;
 
-use crate::cli::Args;
+use crate::classic::{self, ClassicSource};
+use crate::cli::{Args, MapFormat, StreamFormat};
 use crate::head;
 use crate::sink::NOT_TO_A_TERMINAL;
 use crate::stream::Detail;
@@ -33,10 +34,23 @@ impl Plan {
 pub(crate) enum Source {
     /// In a pool of this machine.
     Pool(Box<PoolSource>),
+    /// A classic snapshot and its origin.
+    Classic(Box<ClassicSource>),
     /// In two files.
     Files(FilesSource),
     /// None is named: those that there are.
     Volumes(VolumesSource),
+}
+
+impl Source {
+    fn has_base(&self) -> bool {
+        match self {
+            Self::Pool(source) => source.base.is_some(),
+            Self::Classic(_) => true,
+            Self::Files(source) => source.base.is_some(),
+            Self::Volumes(_) => false,
+        }
+    }
 }
 
 /// A volume in a thin pool, and perhaps another one to start from.
@@ -86,12 +100,16 @@ pub(crate) struct VolumesSource {
 
 /// What is made of the changes.
 pub(crate) enum Outcome {
-    List { json: bool },
+    /// None: in lines, for people.
+    List {
+        format: Option<MapFormat>,
+    },
     Stream(StreamOptions),
 }
 
 /// What the stream is like, and where it goes.
 pub(crate) struct StreamOptions {
+    pub(crate) format: StreamFormat,
     pub(crate) output: Option<PathBuf>,
     pub(crate) pairs: Vec<(String, String)>,
     pub(crate) detail: Detail,
@@ -101,36 +119,50 @@ pub(crate) struct StreamOptions {
 /// Looks up what the arguments name.
 pub(crate) fn look_up(args: Args) -> anyhow::Result<Plan> {
     check_names(&args)?;
-    // A list carries no proof of the base, and nothing is proved by nothing.
-    let detect_level = match args.names() {
-        (Some(_), _) if !args.list => args.detect_level.unwrap_or(2),
-        _ => 0,
-    };
+    check_format(&args)?;
     let result = outcome(&args)?;
     let source = match &args.metadata {
         Some(metadata) => Source::Files(in_files(metadata, &args)?),
         None => on_this_machine(&args)?,
     };
+    // A list carries no proof of the base, and nothing is proved by nothing.
+    let detect_level = match source.has_base() {
+        true if !args.list && args.format != StreamFormat::ThinSend => {
+            args.detect_level.unwrap_or(2)
+        }
+        true => 0,
+        false => {
+            check_without_base(&args)?;
+            0
+        }
+    };
     Ok(Plan { source, result, detect_level, quiet: args.quiet })
 }
 
-/// Refuses what the number of names makes impossible.
+/// Refuses what the number of names makes impossible, whatever they name.
 fn check_names(args: &Args) -> anyhow::Result<()> {
+    match args.names() {
+        (_, Some(_)) if args.metadata.is_none() => Ok(()),
+        (None, None) if args.list && args.reverse => {
+            Err(usage("--reverse needs the name of a classic snapshot"))
+        }
+        (None, None) if args.list && args.snapshot => {
+            Err(usage("--snapshot needs the name of a volume"))
+        }
+        (None, None) if !args.list => Err(usage(
+            "no volume is named: lvdiff BASE VOLUME says what changed, lvdiff VOLUME makes a full \
+             stream, lvdiff --list says which volumes there are",
+        )),
+        (None, _) => check_without_base(args),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses what needs a base, where there is none.
+fn check_without_base(args: &Args) -> anyhow::Result<()> {
     let without = match args.names() {
-        (Some(_), _) => return Ok(()),
-        (None, Some(_)) => "of a single volume",
-        (None, None) if args.list => {
-            if args.snapshot {
-                return Err(usage("--snapshot needs the name of a volume"));
-            }
-            "for a list of the volumes"
-        }
-        (None, None) => {
-            return Err(usage(
-                "no volume is named: lvdiff BASE VOLUME says what changed, lvdiff VOLUME makes a \
-                 full stream, lvdiff --list says which volumes there are",
-            ));
-        }
+        (_, Some(_)) => "of a single volume",
+        _ => "for a list of the volumes",
     };
     let refused = |what: &str| Err(usage(format!("{what} {without}: there is no base")));
     match args.detect_level {
@@ -141,9 +173,48 @@ fn check_names(args: &Args) -> anyhow::Result<()> {
     }
 }
 
+/// Refuses what the format of the stream, or of the map, cannot carry.
+fn check_format(args: &Args) -> anyhow::Result<()> {
+    let refused = |what: &str, why: &str| {
+        Err(usage(format!("{what} with --format {}: {why}", args.format.name())))
+    };
+    let base = args.names().0;
+    match args.map {
+        Some(_) if args.names().1.is_none() => {
+            return Err(usage("--map needs the name of a volume"));
+        }
+        Some(MapFormat::ThinDelta) if base.is_none() => {
+            return Err(usage("--map thin-delta of a single volume: it tells two volumes apart"));
+        }
+        _ => {}
+    }
+    if args.format == StreamFormat::Hyperlayer2 {
+        return Ok(());
+    }
+    if args.compress.is_some() {
+        return refused("--compress", "its data is not compressed");
+    }
+    if args.granularity.is_some() {
+        return refused("--granularity", "it is made of whole chunks");
+    }
+    match args.format {
+        StreamFormat::Hyperlayer1 if base.is_none() => {
+            refused("a single volume", "it starts from a base")
+        }
+        StreamFormat::ThinSend if args.detect_level.is_some() => {
+            refused("-d", "it carries no proof of the base")
+        }
+        StreamFormat::ThinSend if !args.pairs.is_empty() || !args.head.is_empty() => {
+            refused("--pair and --head", "it has no header")
+        }
+        _ => Ok(()),
+    }
+}
+
 fn outcome(args: &Args) -> anyhow::Result<Outcome> {
     if args.list {
-        return Ok(Outcome::List { json: args.json });
+        let format = if args.json { Some(MapFormat::Json) } else { args.map };
+        return Ok(Outcome::List { format });
     }
     stream_options(args).map(Outcome::Stream)
 }
@@ -153,9 +224,15 @@ pub(crate) fn stream_options(args: &Args) -> anyhow::Result<StreamOptions> {
     if args.output.is_none() && std::io::stdout().is_terminal() {
         return Err(usage(format!("standard output is a terminal: {NOT_TO_A_TERMINAL}")));
     }
+    let pairs = head::pairs(&args.head, &args.pairs)?;
+    if args.format == StreamFormat::Hyperlayer1 {
+        hyperlayer::check_pairs_for_hyperlayer1(&pairs)
+            .map_err(|error| usage(error.to_string()))?;
+    }
     Ok(StreamOptions {
+        format: args.format,
         output: args.output.clone(),
-        pairs: head::pairs(&args.head, &args.pairs)?,
+        pairs,
         detail: Detail { granularity: args.granularity, level: args.compress },
         writing: OutputOptions { sha1: !args.no_sha1, bytes_per_second: args.bwlimit },
     })
@@ -200,8 +277,14 @@ fn on_this_machine(args: &Args) -> anyhow::Result<Source> {
         thin.retain(|volume| pools.iter().any(|pool| is_in(volume, pool)));
         return Ok(Source::Volumes(VolumesSource { thin, pools, reserve }));
     };
-    let find = |name: VolumeName| name.find(&volumes, scope).cloned();
+    let find = |name: VolumeName| match name.find(&volumes, scope) {
+        Ok(found) => Ok(found.clone()),
+        Err(error) => Err(classic::merging(&name, scope).unwrap_or_else(|| error.into())),
+    };
     let (base, target) = (base.map(find).transpose()?, find(target)?);
+    if let Some(source) = ClassicSource::of(base.as_ref(), &target, &volumes, args)? {
+        return Ok(Source::Classic(Box::new(source)));
+    }
     base.iter().chain([&target]).try_for_each(check_thin)?;
     if let Some(base) = &base {
         check_pair(base, &target)?;
@@ -215,7 +298,8 @@ fn check_thin(volume: &LogicalVolume) -> anyhow::Result<()> {
         return Ok(());
     }
     Err(usage(format!(
-        "{} is not a thin volume: its segment type is {}",
+        "{} is not a thin volume: its segment type is {}; what changed is known of two thin volumes of \
+         one pool, and of a classic snapshot and its origin",
         volume.full_name(),
         volume.segment_type
     )))

@@ -1,13 +1,12 @@
 //! Extents → records: read, compared, hashed and compressed on several threads, written in order.
 
-use std::io::Write;
 use std::sync::Mutex;
 
 use anyhow::Context;
 use baseproof::Range;
 use blockio::{AlignedBuf, ReadAt, Width, in_order, is_zero};
 use cli::{Interrupt, Progress};
-use hyperlayer::{Encoder, MAX_RECORD, Packed, Packer};
+use hyperlayer::{MAX_RECORD, Packed, Packer, RecordSink};
 use thinmeta::ExtentKind;
 
 use crate::changes::{Changes, Extent};
@@ -31,8 +30,9 @@ pub(crate) struct Content<B, T> {
 }
 
 /// Enough reads at once for a disk to have something to choose from; a piece takes 1 MiB, and one
-/// more each where it is compared and where it is compressed, so that all take about 48 MiB at most.
-const WIDTH: Width = Width { threads: 8, window: 16 };
+/// more each where it is compared and where it is compressed. With all of it, what zstd takes at its
+/// default level, and the output's blocks, a run stays below 64 MiB.
+const WIDTH: Width = Width { threads: 8, window: 9 };
 
 /// Extents as near to each other as this are read together.
 const GAP: u64 = 64 << 10;
@@ -41,8 +41,8 @@ const GAP: u64 = 64 << 10;
 ///
 /// Zeros are told by the chunk, or by [`MAX_RECORD`] where chunks are larger than that; with a
 /// granularity, by that.
-pub(crate) fn write<W: Write>(
-    encoder: &mut Encoder<W>,
+pub(crate) fn write(
+    sink: &mut impl RecordSink,
     changes: &Changes,
     content: &Content<impl ReadAt + Sync, impl ReadAt + Sync>,
     detail: Detail,
@@ -76,12 +76,12 @@ pub(crate) fn write<W: Write>(
         |piece| {
             match piece {
                 Piece::Discard(range) => {
-                    write_zeros(encoder, &mut zeros)?;
-                    encoder.discard(range.offset, range.length)?;
+                    write_zeros(sink, &mut zeros)?;
+                    sink.discard(range.offset, range.length)?;
                 }
                 Piece::Read { mut tools, runs, bytes } => {
                     for run in runs {
-                        write_run(encoder, &run, &tools.target, &mut zeros)?;
+                        write_run(sink, &run, &tools.target, &mut zeros)?;
                         if let Some((_, packed)) = run.data {
                             tools.packer.take_back(packed);
                         }
@@ -93,7 +93,7 @@ pub(crate) fn write<W: Write>(
             anyhow::Ok(())
         },
     )?;
-    write_zeros(encoder, &mut zeros)
+    write_zeros(sink, &mut zeros)
 }
 
 /// What is done at once.
@@ -229,8 +229,8 @@ fn read(what: &str, source: &impl ReadAt, offset: u64, buf: &mut [u8]) -> anyhow
 }
 
 /// Writes a run of data; zeros wait in `zeros`, for the next run may be more of them.
-fn write_run<W: Write>(
-    encoder: &mut Encoder<W>,
+fn write_run(
+    sink: &mut impl RecordSink,
     run: &Run,
     buf: &[u8],
     zeros: &mut Range,
@@ -238,23 +238,23 @@ fn write_run<W: Write>(
     let Range { offset, length } = run.range;
     match &run.data {
         Some((place, packed)) => {
-            write_zeros(encoder, zeros)?;
-            encoder.packed_data(offset, &buf[*place..place + length as usize], packed)?;
+            write_zeros(sink, zeros)?;
+            sink.packed_data(offset, &buf[*place..place + length as usize], packed)?;
         }
         None if zeros.length > 0 && zeros.offset + zeros.length == offset => {
             zeros.length += length;
         }
         None => {
-            write_zeros(encoder, zeros)?;
+            write_zeros(sink, zeros)?;
             *zeros = run.range;
         }
     }
     Ok(())
 }
 
-fn write_zeros<W: Write>(encoder: &mut Encoder<W>, zeros: &mut Range) -> anyhow::Result<()> {
+fn write_zeros(sink: &mut impl RecordSink, zeros: &mut Range) -> anyhow::Result<()> {
     if zeros.length > 0 {
-        encoder.zero(zeros.offset, zeros.length)?;
+        sink.zero(zeros.offset, zeros.length)?;
         zeros.length = 0;
     }
     Ok(())

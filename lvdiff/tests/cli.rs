@@ -30,9 +30,13 @@ fn help_tells_all_of_it() {
 fn wrong_usage_is_exit_2_and_says_why() {
     refused(&[], "no volume is named");
     refused(&["a", "b", "c"], "unexpected argument 'c'");
-    refused(&["-d", "2", "a"], "-d 2 of a single volume: there is no base");
-    refused(&["--list", "-d", "1", "a"], "-d 1 of a single volume");
-    refused(&["--granularity", "4K", "a"], "--granularity of a single volume");
+    refused(&["--metadata", "x", "-d", "2", "3"], "-d 2 of a single volume: there is no base");
+    refused(&["--list", "--metadata", "x", "-d", "1", "3"], "-d 1 of a single volume");
+    refused(&["--granularity", "4K", "--metadata", "x", "3"], "--granularity of a single volume");
+    refused(&["-R", "a", "b"], "cannot be used with");
+    refused(&["-R", "--metadata", "x", "3"], "cannot be used with");
+    refused(&["-R", "--merge", "x", "y"], "cannot be used with");
+    refused(&["-R", "--list"], "name of a classic snapshot");
     refused(
         &["--metadata", "x", "--size", "1M", "--base-size", "1M", "3"],
         "--base-size of a single",
@@ -68,10 +72,37 @@ fn wrong_usage_is_exit_2_and_says_why() {
     refused(&["--metadata", "x", "--merge", "d1", "d2"], "cannot be used with");
     refused(&["--force-release", "--merge", "d1", "d2"], "cannot be used with");
     refused(&["--merge", "/dev/null", "d2"], "/dev/null is not a regular file");
+    for option in ["--format=thin-send", "--map=borg"] {
+        refused(&[option, "--merge", "d1", "d2"], "cannot be used with");
+    }
     let long = format!("key:{}", "x".repeat(100_000));
     let mut arguments = vec!["a", "b"];
     arguments.extend([["--pair", &long]; 6].as_flattened());
     refused(&arguments, "the pairs take");
+}
+
+#[test]
+fn what_other_formats_cannot_carry_is_refused() {
+    refused(&["--format", "hyperlayer-3.0", "a", "b"], "hyperlayer-1.0, thin-send");
+    refused(&["--format", "thin-send", "--list", "a", "b"], "cannot be used with");
+    for format in ["hyperlayer-1.0", "thin-send"] {
+        refused(
+            &["--format", format, "--compress", "zstd", "a", "b"],
+            "its data is not compressed",
+        );
+        refused(&["--format", format, "--granularity", "4K", "a", "b"], "made of whole chunks");
+    }
+    refused(&["--format", "hyperlayer-1.0", "a"], "a single volume with --format hyperlayer-1.0");
+    refused(&["--format", "hyperlayer-1.0", "--pair", "Name:x", "a", "b"], "a key of the header");
+    refused(&["--format", "hyperlayer-1.0", "--pair", "a:x\ny", "a", "b"], "one line");
+    refused(&["--format", "thin-send", "-d", "0", "a", "b"], "carries no proof of the base");
+    refused(&["--format", "thin-send", "--pair", "a:b", "a", "b"], "has no header");
+    refused(&["--format", "thin-send", "--head", "x", "a", "b"], "has no header");
+    refused(&["--map", "borg", "a", "b"], "--list");
+    refused(&["--list", "--map", "xml", "a", "b"], "thin-delta, borg, rbd");
+    refused(&["--list", "--map", "borg", "--json", "a", "b"], "cannot be used with");
+    refused(&["--list", "--map", "borg"], "needs the name of a volume");
+    refused(&["--list", "--map", "thin-delta", "a"], "tells two volumes apart");
 }
 
 #[test]

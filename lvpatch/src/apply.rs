@@ -33,6 +33,9 @@ pub(crate) struct Extras<'a> {
     pub(crate) partial: bool,
 }
 
+/// As many records are kept at once at the most: each takes a page of memory, however short it is.
+const KEPT_RECORDS: usize = 4096;
+
 /// How much of what is overwritten is kept at once, between two syncs of the file that keeps it.
 const KEPT_AT_ONCE: u64 = 16 << 20;
 
@@ -136,6 +139,7 @@ impl<'a> Applier<'a> {
     ) -> anyhow::Result<()> {
         let mut bytes: u64 = 0;
         while bytes < KEPT_AT_ONCE
+            && kept.len() < KEPT_RECORDS
             && let Some(job) = next_job()?
         {
             let (offset, length) = (job.offset(), job.length());
@@ -149,7 +153,9 @@ impl<'a> Applier<'a> {
     fn job(&self, record: Record<'_>) -> anyhow::Result<Job> {
         Ok(match record {
             Record::Data { offset, bytes } => {
-                let mut buf = self.buffer()?;
+                // Short ones may wait in thousands.
+                let short = bytes.len() <= MAX_RECORD / 4;
+                let mut buf = if short { AlignedBuf::new(bytes.len())? } else { self.buffer()? };
                 buf[..bytes.len()].copy_from_slice(bytes);
                 Job::Data { offset, length: bytes.len(), bytes: buf }
             }
@@ -267,6 +273,9 @@ impl<'a> Applier<'a> {
     }
 
     fn give_back(&self, buf: AlignedBuf) {
+        if buf.len() < MAX_RECORD {
+            return;
+        }
         self.idle.lock().expect("nobody panics with it").push(buf);
     }
 
@@ -310,7 +319,7 @@ mod tests {
         chunk_size: 65536,
         zeroes: true,
         room: Room { chunks: u64::MAX, discards_write: false, metadata: None },
-        other_chunks: false,
+        size: 5 * 65536 + 512,
     };
 
     fn room(chunks: u64) -> Room {
@@ -419,7 +428,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_of_chunks_count_where_chunks_are_of_another_size() {
+    fn parts_of_chunks_that_are_discarded_count() {
         let file = tempfile::NamedTempFile::new().unwrap();
         file.as_file().set_len(4 << 20).unwrap();
         // From inside chunk 0 to inside chunk 3, and a write to chunk 3.
@@ -427,7 +436,7 @@ mod tests {
             Record::Discard { offset: 4096, length: 3 * 65536 },
             Record::Data { offset: 4 * 65536 - 512, bytes: &[1; 512] },
         ];
-        let ground = |chunks| Ground { room: room(chunks), other_chunks: true, ..GROUND };
+        let ground = |chunks| Ground { room: room(chunks), size: 4 << 20, ..GROUND };
         apply(&file, ground(2), &records).unwrap();
         let error = apply(&file, ground(1), &records).unwrap_err();
         assert_eq!(cli::exit_code(&error), 7);

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd};
 
 use anyhow::Context;
 use cli::{Input, Interrupt, Refusal};
-use hyperlayer::{AnyDecoder, Foreign, Header, Missing, Records};
+use hyperlayer::{AnyDecoder, Foreign, Header, Missing, Outline, Records};
 
 use crate::cli::Args;
 use crate::info::escaped;
@@ -63,26 +63,38 @@ impl Sources {
         Ok(true)
     }
 
-    /// Reads and verifies everything up to `until`; nothing has been read of it afterwards. With
-    /// --backup, records must ascend also where the format lets them come in any order.
+    /// The last stream's header, where that can be known beforehand: in files.
+    pub(crate) fn last_header(&self) -> anyhow::Result<Option<Header>> {
+        let Some((name, file)) = self.files.last() else { return Ok(None) };
+        if !self.are_files()? {
+            return Ok(None);
+        }
+        let mut file = again(file).with_context(|| name.clone())?;
+        // Whatever is wrong with it is said when its turn comes.
+        let outlines = Outline::all(&mut file).unwrap_or_default();
+        Ok(outlines.into_iter().last().map(|outline| outline.header))
+    }
+
+    /// Reads and verifies everything up to `until`, and asks `accept` of each stream, with the number
+    /// of streams before it; nothing has been read of it afterwards. With --backup, records must
+    /// ascend also where the format lets them come in any order.
     pub(crate) fn verify(
         &self,
         args: &Args,
         until: Option<&Until>,
         interrupt: &Interrupt,
+        accept: impl Fn(usize, &Link) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let again = |(name, file): &(String, File)| {
-            // Opened anew: what reads ahead would go on moving a place that both share.
-            let mut again = File::open(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
-            again.seek(SeekFrom::Start((&*file).stream_position()?))?;
-            io::Result::Ok((name.clone(), again))
-        };
+        let again = |(name, file): &(String, File)| io::Result::Ok((name.clone(), again(file)?));
         let files = self.files.iter().map(again).collect::<io::Result<_>>();
         let files = files.context("opening the input a second time")?;
         let mut chain = Chain::new(Self { files }, args, until, interrupt);
         chain.is_silent = true;
         let mut next = Some(chain.first()?);
+        let mut count = 0;
         while let Some(mut link) = next {
+            accept(count, &link)?;
+            count += 1;
             if args.backup.is_some() && !link.decoder.ascend() {
                 link.check_order()?;
             }
@@ -90,6 +102,15 @@ impl Sources {
         }
         Ok(())
     }
+}
+
+/// A file once more, at the same place. Opened anew: what reads ahead would go on moving a place
+/// that both share.
+fn again(file: &File) -> io::Result<File> {
+    let mut place = file;
+    let mut again = File::open(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+    again.seek(SeekFrom::Start(place.stream_position()?))?;
+    Ok(again)
 }
 
 /// The streams of all sources, in order, each of which must follow the one before.
@@ -116,6 +137,12 @@ impl Link {
     /// Its header.
     pub(crate) fn header(&self) -> &Header {
         self.decoder.header()
+    }
+
+    /// Whether the stream or the arguments name the volume that it makes.
+    pub(crate) fn is_named(&self, args: &Args) -> bool {
+        args.new_name().is_some()
+            || self.decoder.foreign().is_none_or(|foreign| foreign.name.is_some())
     }
 
     /// Whether the header says how much is written at the most.
@@ -173,7 +200,7 @@ impl<'a> Chain<'a> {
         if self.until.is_some_and(|until| until.is_reached(&header)) {
             return Ok(None);
         }
-        let next = decoder.next_stream().with_context(|| format!("behind {name}"))?;
+        let next = decoder.next_stream().with_context(|| name.clone())?;
         let next = match next {
             Some(decoder) => Some(self.link(decoder, Some(&header))?),
             None => self.next_source(Some(&header))?,

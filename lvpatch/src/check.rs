@@ -5,11 +5,12 @@ use std::path::Path;
 
 use anyhow::Context;
 use blockio::{Device, OpenMode};
-use lvm::{Activation, DeviceMapper, ThinDevice};
+use lvm::{Activation, DeviceMapper, LogicalVolume, PoolDevice, check_extents};
 
 use crate::chain::{Link, Sources};
 use crate::info::escaped;
 use crate::patch::Job;
+use crate::place::Place;
 use crate::plan::{self, Start};
 use crate::space;
 
@@ -17,27 +18,60 @@ impl Job<'_> {
     /// For a volume of this machine, or a pool.
     pub(crate) fn check_volume(&self, sources: Sources) -> anyhow::Result<()> {
         let link = self.chain(sources).first()?;
-        let plan = plan::look_up(self.args, link.header())?;
-        let base = match &plan.start {
-            Start::Base(base) => base,
-            Start::Pool(pool) => {
-                return self.say_accepted(&link, &format!("in pool {}", pool.full_name()));
-            }
-        };
-        self.check_identity(link.header(), base)?;
+        let plan = plan::look_up(self.args, link.header()).with_context(|| link.name.clone())?;
+        if self.args.in_place {
+            self.accept_in_place(0, &link)?;
+        } else if link.is_named(self.args) {
+            plan.new_name(link.header()).with_context(|| link.name.clone())?;
+        }
         let dm = DeviceMapper::open()?;
-        let active = Activation::ensure(&dm, base, &|| self.interrupt.is_absent())?;
-        let thin = ThinDevice::find(&dm, base)?;
-        self.prove_base(&dm, &thin, base, &link)?;
-        let pool = thin.pool(&dm)?;
-        space::check(&link, &pool, &pool.status(&dm)?)?;
+        match &plan.start {
+            Start::Base(base) => self.check_base(&dm, &link, base),
+            Start::Pool(pool) => self.check_pool(&dm, &link, pool),
+        }
+    }
+
+    fn check_base(
+        &self,
+        dm: &DeviceMapper,
+        link: &Link,
+        base: &LogicalVolume,
+    ) -> anyhow::Result<()> {
+        self.check_identity(link, base)?;
+        check_extents(base, link.header().target.size)?;
+        let active = Activation::ensure(dm, base, &|| self.interrupt.is_absent())?;
+        let place = Place::find(dm, base)?;
+        let name = base.full_name();
+        let device = match self.args.in_place {
+            true => self.open_in_place(dm, &place, &name)?,
+            false => place.open(OpenMode::Read)?,
+        };
+        device.write_back().with_context(|| name.clone())?;
+        self.prove_place(dm, &place, &device, &name, link)?;
+        place.ground(dm, link).with_context(|| link.name.clone())?;
+        drop(device);
         active.release()?;
-        self.say_accepted(&link, &format!("on {}", base.full_name()))
+        self.say_accepted(link, &format!("on {}", base.full_name()))
+    }
+
+    fn check_pool(
+        &self,
+        dm: &DeviceMapper,
+        link: &Link,
+        pool: &LogicalVolume,
+    ) -> anyhow::Result<()> {
+        check_extents(pool, link.header().target.size)?;
+        // A pool that is not active has no status; it becomes active with the first volume.
+        if let Some(device) = PoolDevice::find(dm, pool)? {
+            space::check(link, &device, &device.status(dm)?).with_context(|| link.name.clone())?;
+        }
+        self.say_accepted(link, &format!("in pool {}", pool.full_name()))
     }
 
     /// For a device or an image.
     pub(crate) fn check_device(&self, path: &Path, sources: Sources) -> anyhow::Result<()> {
         let link = self.chain(sources).first()?;
+        self.accept_in_place(0, &link)?;
         let name = path.display().to_string();
         if link.header().base.is_some() || path.exists() {
             let device = Device::open(path, OpenMode::Read).with_context(|| name.clone())?;

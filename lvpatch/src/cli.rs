@@ -65,7 +65,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME|UUID|TIME")]
     pub(crate) until: Option<String>,
 
-    /// Write onto the volume that -l names, itself. It must be the base, and not be mounted or in use
+    /// Write onto the volume that -l names, itself: a thin one or any other. It must be the base, and not be mounted or in use
     /// otherwise. Without --backup there is no way back: a stream that is cut leaves a part of it
     /// applied
     #[arg(long, requires = "lv", conflicts_with_all = ["names", "device"])]
@@ -73,7 +73,8 @@ pub(crate) struct Args {
 
     /// Apply to this block device or image file itself, which must be the base; no LVM is needed.
     /// There is no snapshot then: a stream in a file is verified whole before the first write, one
-    /// in a pipe record by record. A full stream makes a new, sparse file
+    /// in a pipe record by record. A full stream makes a new, sparse file, or goes to a block device
+    /// that holds nothing but zeros
     #[arg(long, value_name = "PATH", conflicts_with_all = ["names", "lvgroup", "lv", "pool"])]
     pub(crate) device: Option<PathBuf>,
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use cli::Refusal;
-use hyperlayer::Record;
+use hyperlayer::{Header, Record};
 use lvm::PoolDevice;
 
 use crate::chain::Link;
@@ -19,26 +19,21 @@ pub(crate) struct Ground {
     pub(crate) zeroes: bool,
     /// How much may be written: there is room for so much.
     pub(crate) room: Room,
-    /// The stream's chunks are of another size: a discard can end inside a chunk, where it becomes
-    /// zeros, which are written.
-    pub(crate) other_chunks: bool,
-}
-
-impl Default for Ground {
-    /// A file, or a device that is all there.
-    fn default() -> Self {
-        Self { chunk_size: 65536, zeroes: true, room: Room::default(), other_chunks: false }
-    }
+    /// The size of the stream's volume, in bytes.
+    pub(crate) size: u64,
 }
 
 impl Ground {
+    /// A device or file that has all of its space already.
+    pub(crate) fn plain(header: &Header) -> Self {
+        let (chunk_size, size) = (header.chunk_size, header.target.size);
+        Self { chunk_size, zeroes: true, room: Room::default(), size }
+    }
+
     /// The thin pool of the volume that a stream is applied to.
     pub(crate) fn of_pool(pool: &PoolDevice, room: Room, link: &Link) -> Self {
         let (chunk_size, zeroes) = (pool.table.chunk_size, pool.table.zeroes);
-        // What does not say how large its chunks are may discard any part of one.
-        let is_told = link.decoder.foreign().is_none_or(|foreign| foreign.chunk_size.is_some());
-        let other_chunks = !is_told || chunk_size != link.header().chunk_size;
-        Self { chunk_size, zeroes, room, other_chunks }
+        Self { chunk_size, zeroes, room, size: link.header().target.size }
     }
 }
 
@@ -69,9 +64,12 @@ impl Touched {
         let chunk_size = ground.chunk_size;
         if !matches!(record, Record::Discard { .. }) || ground.room.discards_write {
             self.add(begin / chunk_size, end.div_ceil(chunk_size));
-        } else if ground.other_chunks {
+        } else {
+            // A part of a chunk cannot be unmapped, and becomes zeros. At the volume's end that was
+            // counted when room was made, if the stream announced what it writes.
+            let is_counted = |place| place == ground.size && ground.room.metadata.is_none();
             for place in [begin, end] {
-                if !place.is_multiple_of(chunk_size) {
+                if !place.is_multiple_of(chunk_size) && !is_counted(place) {
                     self.add(place / chunk_size, place / chunk_size + 1);
                 }
             }

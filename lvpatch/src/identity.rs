@@ -43,11 +43,13 @@ pub(crate) fn check(header: &Header, volume: &LogicalVolume) -> anyhow::Result<(
     let Some(source) = volume.tags.iter().find_map(|tag| tag.strip_prefix(SOURCE)) else {
         return Ok(());
     };
-    // A copy of a volume that a snapshot was taken of since may be what the snapshot is, or not.
-    if is_same(source, &base.uuid)
-        || source == header.base_origin
-        || is_same(&volume.uuid, &base.uuid)
-    {
+    if is_same(source, &base.uuid) {
+        return Ok(());
+    }
+    // A copy of a volume that a snapshot was taken of since may be what the snapshot is, or not, and
+    // so may the base itself, once something else was applied to it: if there is a proof, it decides.
+    let may_be = source == header.base_origin || is_same(&volume.uuid, &base.uuid);
+    if may_be && header.detect_level > 0 {
         return Ok(());
     }
     let (name, base) = (volume.full_name(), escaped(&base.to_string()));
@@ -79,6 +81,7 @@ mod tests {
             name: "copy".into(),
             uuid: uuid.into(),
             size: 512,
+            extent_size: 0,
             segment_type: "thin".into(),
             pool: Some("pool0".into()),
             thin_id: Some(1),
@@ -97,10 +100,14 @@ mod tests {
         let header = Header { base: Some(named("mon", "u-1")), ..header(512) };
         check(&header, &volume("x", &["lvpatch.source=u-1", "backup"])).unwrap();
         check(&header, &volume("x", &["backup"])).unwrap();
-        let snapshot = Header { base_origin: "u-2".into(), ..header.clone() };
+        let snapshot = Header { base_origin: "u-2".into(), detect_level: 1, ..header.clone() };
+        let unproved = Header { detect_level: 0, ..snapshot.clone() };
+        check(&unproved, &volume("x", &["lvpatch.source=u-2"])).unwrap_err();
         check(&snapshot, &volume("x", &["lvpatch.source=u-2"])).unwrap();
         check(&snapshot, &volume("x", &["lvpatch.source=u-3"])).unwrap_err();
-        check(&header, &volume("u-1", &["lvpatch.source=u-0"])).unwrap();
+        let proved = Header { detect_level: 2, ..header.clone() };
+        check(&proved, &volume("u-1", &["lvpatch.source=u-0"])).unwrap();
+        check(&header, &volume("u-1", &["lvpatch.source=u-0"])).unwrap_err();
         let error = check(&header, &volume("x", &["lvpatch.source=u-2"])).unwrap_err();
         assert_eq!(cli::exit_code(&error), 3);
         let text = error.to_string();

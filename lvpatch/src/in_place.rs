@@ -1,6 +1,7 @@
 //! Changes a volume, a device or an image itself: there is no snapshot to throw away.
 
 use std::fs::File;
+use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
@@ -13,15 +14,18 @@ use crate::apply::{Applier, Extras};
 use crate::chain::{Chain, Link, Sources};
 use crate::ground::Ground;
 use crate::patch::{Job, sum};
+use crate::place::Place;
 use crate::plan::{self, Start};
 use crate::undo::{Undo, sync_folder};
-use crate::{identity, prove, space};
+use crate::{identity, prove};
 
 /// A device or image that is open for writing.
 struct Site<'a> {
     name: &'a str,
     device: &'a Device,
     ground: Ground,
+    /// A file that nobody has seen yet: whatever fails, it goes.
+    is_new: bool,
 }
 
 impl Job<'_> {
@@ -30,41 +34,60 @@ impl Job<'_> {
         self.verify_first(&sources)?;
         let mut chain = self.chain(sources);
         let mut link = chain.first()?;
-        plan::base_of(link.header())?;
-        let plan = plan::look_up(self.args, link.header())?;
-        let Start::Base(mut volume) = plan.start else {
+        self.accept_in_place(0, &link)?;
+        let plan = plan::look_up(self.args, link.header()).with_context(|| link.name.clone())?;
+        let Start::Base(mut volume) = plan.start.clone() else {
             return Err(anyhow!("the stream has a base, and none was looked up"));
         };
-        self.check_identity(link.header(), &volume)?;
+        self.check_identity(&link, &volume)?;
         let name = volume.full_name();
         let dm = DeviceMapper::open()?;
         let keep_waiting = || self.interrupt.is_absent();
         let active = Activation::ensure(&dm, &volume, &keep_waiting)?;
-        let thin = ThinDevice::find(&dm, &volume)?;
-        let device = cli::open_thin(&thin, OpenMode::WriteExclusive).with_context(|| {
-            format!("{name} is written itself, and must not be mounted or in use")
-        })?;
-        self.prove(&dm, &thin, &device, &name, &link)?;
+        let place = Place::find(&dm, &volume)?;
+        let device = self.open_in_place(&dm, &place, &name)?;
         let (mut count, mut totals) = (0, Totals::default());
         loop {
-            check_size_stays(link.header())?;
-            self.check_partial(link.header())?;
-            let pool = thin.pool(&dm)?;
-            let room = space::check(&link, &pool, &pool.status(&dm)?)?;
-            let ground = Ground::of_pool(&pool, room, &link);
-            let site = Site { name: &name, device: &device, ground };
-            let of_link = self.write_over(&mut volume, &site, &mut link)?;
+            let step = || -> anyhow::Result<Ground> {
+                self.accept_in_place(count, &link)?;
+                plan.check_chunk_size(link.header())?;
+                self.prove_place(&dm, &place, &device, &name, &link)?;
+                place.ground(&dm, &link)
+            };
+            let ground = step()
+                .with_context(|| link.name.clone())
+                .map_err(|error| after(&name, count, error))?;
+            let site = Site { name: &name, device: &device, ground, is_new: false };
+            let of_link = self
+                .write_over(&mut volume, &site, &mut link)
+                .map_err(|error| after(&name, count, error))?;
             (count, totals) = (count + 1, sum(totals, of_link));
-            match self.next_in_place(&mut chain, link)? {
+            match self
+                .next_in_place(&mut chain, link)
+                .map_err(|error| after(&name, count, error))?
+            {
                 None => break,
                 Some(next) => link = next,
             }
-            self.prove(&dm, &thin, &device, &name, &link)?;
         }
         drop(device);
         active.release()?;
         self.say_done(&name, count, &totals);
         Ok(())
+    }
+
+    /// Opens a volume that is to be written itself.
+    pub(crate) fn open_in_place(
+        &self,
+        dm: &DeviceMapper,
+        place: &Place,
+        name: &str,
+    ) -> anyhow::Result<Device> {
+        let device = place.open(OpenMode::WriteExclusive).with_context(|| {
+            format!("{name} is written itself, and must not be mounted or in use")
+        })?;
+        check_only_ours(dm, name, DeviceNumber::from_rdev(device.rdev()))?;
+        Ok(device)
     }
 
     /// One stream, onto the volume. Its tags say what it is a copy of only while it is one.
@@ -78,7 +101,7 @@ impl Job<'_> {
         let before = volume.tags.clone();
         let others = identity::other_tags(volume);
         let (applied, wrote) = match volume.change_tags(&others) {
-            Ok(()) => self.overwrite(site, link, undo),
+            Ok(()) => self.overwrite(site, link, 0..0, undo),
             Err(error) => {
                 if let Some(undo) = undo {
                     undo.remove();
@@ -88,8 +111,10 @@ impl Job<'_> {
         };
         match applied {
             Ok(totals) => {
-                let own = identity::tags(link.header(), link.decoder.stream_digest());
-                let tags: Vec<_> = others.into_iter().chain(own).collect();
+                // A part of a stream makes nothing that could be said.
+                let digest = link.decoder.stream_digest();
+                let own = digest.map(|digest| identity::tags(link.header(), Some(digest)));
+                let tags: Vec<_> = others.into_iter().chain(own.unwrap_or_default()).collect();
                 if let Err(error) = volume.change_tags(&tags) {
                     log::warn!("{} has no tags of what it is a copy of: {error}", site.name);
                 }
@@ -141,37 +166,13 @@ impl Job<'_> {
     ) -> anyhow::Result<()> {
         let (mut count, mut totals) = (0, Totals::default());
         loop {
-            let header = link.header().clone();
-            self.check_partial(&header)?;
-            let device = open(path, name)?;
-            let size = header.target.size;
-            let before = match &header.base {
-                Some(_) => self.prove_path(name, &device, &link)?,
-                None if is_new => size,
-                None if !device.is_block() => return Err(exists(name)),
-                None => 0, // whatever a device holds, it goes
-            };
-            // Before anything is changed, also what it may refuse.
-            let undo = self.undo(&link)?;
-            let device = match size > device.size() {
-                false => device,
-                true if device.is_block() => return Err(too_small(name, device.size(), &header)),
-                true => {
-                    drop(device);
-                    set_size(path, size).with_context(|| name.to_owned())?;
-                    open(path, name)?
-                }
-            };
-            let ground = ground_of(&device, &header)?;
-            let site = Site { name, device: &device, ground };
-            Applier::new(&device, name, ground, self.interrupt).clear(before.min(size), size)?;
-            let of_link = self.overwrite(&site, &mut link, undo).0?;
+            let is_new_now = is_new && count == 0;
+            let of_link = self
+                .patch_path_once(path, name, (is_new, is_new_now), count, &mut link)
+                .map_err(|error| if is_new { error } else { after(name, count, error) })?;
             (count, totals) = (count + 1, sum(totals, of_link));
-            if size < before && !device.is_block() {
-                drop(device);
-                set_size(path, size).with_context(|| name.to_owned())?;
-            }
-            match self.next_in_place(&mut chain, link)? {
+            let next = self.next_in_place(&mut chain, link);
+            match next.map_err(|error| if is_new { error } else { after(name, count, error) })? {
                 None => break,
                 Some(next) => link = next,
             }
@@ -180,7 +181,61 @@ impl Job<'_> {
         Ok(())
     }
 
-    /// Holds a device against the stream's base; yields the base's size.
+    /// One stream. `is_new`: whether nobody has seen the file yet, and whether it is a hole.
+    fn patch_path_once(
+        &self,
+        path: &Path,
+        name: &str,
+        (is_new, is_hole): (bool, bool),
+        count: usize,
+        link: &mut Link,
+    ) -> anyhow::Result<Totals> {
+        self.accept_in_place(count, link)?;
+        let header = link.header().clone();
+        let size = header.target.size;
+        let device = open(path, name)?;
+        let fits = || match device.is_block() && size > device.size() {
+            true => Err(too_small(name, device.size(), &header)),
+            false => Ok(()),
+        };
+        if header.base.is_none() {
+            fits()?;
+        }
+        let before = match is_hole {
+            true => size,
+            false => self.prove_path(name, &device, link)?,
+        };
+        fits()?;
+        let ground = ground_of(name, &device, &header)?;
+        // The last of what can be refused before anything is changed.
+        let undo = self.undo(link)?;
+        let device = match size > device.size() {
+            false => device,
+            true => {
+                drop(device);
+                set_size(path, size).with_context(|| name.to_owned())?;
+                open(path, name)?
+            }
+        };
+        let site = Site { name, device: &device, ground, is_new };
+        let stale = if device.is_block() { before.min(size)..size } else { size..size };
+        let (applied, wrote) = self.overwrite(&site, link, stale, undo);
+        let is_block = device.is_block();
+        drop(device);
+        let stays = before.max(size);
+        let right_size = match (&applied, wrote) {
+            (Ok(_), _) => size,
+            (Err(_), false) => before,
+            (Err(_), true) => stays,
+        };
+        if !is_block && right_size != stays {
+            set_size(path, right_size).with_context(|| name.to_owned())?;
+        }
+        applied
+    }
+
+    /// Holds a device against the stream's base; yields the base's size. A full stream's base is
+    /// nothing: zeros, and on a block device only.
     pub(crate) fn prove_path(
         &self,
         name: &str,
@@ -188,7 +243,18 @@ impl Job<'_> {
         link: &Link,
     ) -> anyhow::Result<u64> {
         let header = link.header();
-        plan::check_base_size(header, name, size_of_volume(device, header))?;
+        let Some(base) = &header.base else {
+            if !device.is_block() {
+                return Err(exists(name));
+            }
+            if !self.args.no_base_check {
+                prove::empty(name, device, header.target.size, self.interrupt)?;
+                return Ok(header.target.size);
+            }
+            return Ok(0); // whatever it holds, it goes
+        };
+        plan::check_base_size(header, name, size_of_volume(device, header))
+            .with_context(|| link.name.clone())?;
         if !self.args.no_base_check {
             let digests = link.decoder.base_digests();
             prove::prove_checksums(name, device, link.decoder.base_checksums(), self.interrupt)
@@ -196,31 +262,42 @@ impl Job<'_> {
             prove::prove(name, device, digests, None, self.interrupt)
                 .with_context(|| link.name.clone())?;
         }
-        Ok(plan::base_of(header)?.size)
+        Ok(base.size)
     }
 
-    /// Applies one stream, keeping what it overwrites if that is wanted. Also says whether anything
-    /// was written.
+    /// Applies one stream, keeping what it overwrites if that is wanted, after the range `stale` has
+    /// been cleared. Also says whether anything was written.
     fn overwrite(
         &self,
         site: &Site<'_>,
         link: &mut Link,
+        stale: Range<u64>,
         mut undo: Option<Undo>,
     ) -> (anyhow::Result<Totals>, bool) {
         let applier = Applier::new(site.device, site.name, site.ground, self.interrupt);
         let extras = Extras { undo: undo.as_mut(), partial: self.args.partial };
-        let applied = self.apply(link, &applier, extras).and_then(|totals| {
-            site.device.sync().with_context(|| site.name.to_owned())?;
-            Ok(totals)
-        });
+        let cleared = match stale.is_empty() {
+            true => Ok(()),
+            false => applier.clear(stale.start, stale.end),
+        };
+        let applied =
+            cleared.and_then(|()| self.apply(link, &applier, extras)).and_then(|totals| {
+                site.device.sync().with_context(|| site.name.to_owned())?;
+                Ok(totals)
+            });
         let wrote = applier.has_written();
         let applied = match (applied, undo) {
-            (Ok(totals), undo) => undo.map_or(Ok(()), Undo::finish).map(|()| totals),
+            (Ok(totals), undo) => undo
+                .map_or(Ok(()), Undo::finish)
+                .with_context(|| {
+                    format!("{} is what the stream says, but its backup has no end", site.name)
+                })
+                .map(|()| totals),
             (Err(error), Some(undo)) if !wrote => {
                 undo.remove();
                 Err(error)
             }
-            (Err(error), None) if !wrote => Err(error),
+            (Err(error), None) if !wrote || site.is_new => Err(error),
             (Err(error), undo) => {
                 Err(error.context(self.way_back(site.name, undo.as_ref().map(Undo::path))))
             }
@@ -260,20 +337,11 @@ impl Job<'_> {
         format!("{changed}; `lvpatch {target} --partial -i {undo}` brings back what was there")
     }
 
-    /// The next stream, where there is one and it can be applied in place.
+    /// The next stream, where there is one.
     fn next_in_place(&self, chain: &mut Chain<'_>, link: Link) -> anyhow::Result<Option<Link>> {
-        if self.args.partial {
-            return Ok(None); // a cut is the end of the input
-        }
-        let next = chain.next(link)?;
-        match &next {
-            Some(next) if self.args.backup.is_some() => Err(Refusal::Usage(format!(
-                "{} is one stream too many: --backup keeps what one stream overwrites; the streams \
-                 before it are applied",
-                next.name
-            ))
-            .into()),
-            _ => Ok(next),
+        match self.args.partial {
+            true => Ok(None), // a cut is the end of the input
+            false => chain.next(link),
         }
     }
 
@@ -282,22 +350,62 @@ impl Job<'_> {
         if self.args.partial || !sources.are_files()? {
             return Ok(());
         }
-        sources.verify(self.args, self.until.as_ref(), self.interrupt)?;
+        sources.verify(self.args, self.until.as_ref(), self.interrupt, |count, link| {
+            self.accept_in_place(count, link)
+        })?;
         self.is_ordered.set(self.args.backup.is_some());
         Ok(())
     }
 
-    fn check_partial(&self, header: &Header) -> anyhow::Result<()> {
+    /// Refuses what cannot be done in place, as far as a stream's header tells. `count` streams come
+    /// before it.
+    pub(crate) fn accept_in_place(&self, count: usize, link: &Link) -> anyhow::Result<()> {
+        let header = link.header();
+        if self.args.in_place {
+            check_size_stays(header)?;
+        }
         if self.args.partial && !header.undo {
             return Err(Refusal::Usage(
-                "--partial is for a stream that --backup wrote, which this is not: a part of any other \
-                 makes a volume that never was"
+                "--partial is for a stream that --backup wrote, which this is not: a part of any \
+                 other makes a volume that never was"
                     .into(),
             )
             .into());
         }
+        if self.args.backup.is_none() {
+            return Ok(());
+        }
+        Undo::check(header)?;
+        if count > 0 {
+            return Err(Refusal::Usage(format!(
+                "{} is one stream too many: --backup keeps what one stream overwrites",
+                link.name
+            ))
+            .into());
+        }
         Ok(())
     }
+}
+
+/// Says of an error that streams before it are applied.
+fn after(name: &str, count: usize, error: anyhow::Error) -> anyhow::Error {
+    match count {
+        0 => error,
+        1 => error.context(format!("the first stream is applied to {name}, the second is not")),
+        count => error.context(format!("the first {count} streams are applied to {name}")),
+    }
+}
+
+/// Refuses a device that somebody else has open: a virtual machine or a database does not hold it
+/// exclusively. To be asked while it is open here.
+fn check_only_ours(dm: &DeviceMapper, name: &str, number: DeviceNumber) -> anyhow::Result<()> {
+    let open_count = dm.device_by_number(number)?.open_count;
+    anyhow::ensure!(
+        open_count <= 1,
+        "{name} is written itself, and must not be mounted or in use: it is open {open_count} times, \
+         and only once here"
+    );
+    Ok(())
 }
 
 fn open(path: &Path, name: &str) -> anyhow::Result<Device> {
@@ -347,13 +455,14 @@ fn size_of_volume(device: &Device, header: &Header) -> u64 {
 }
 
 /// What a device given by its path lies on.
-fn ground_of(device: &Device, header: &Header) -> anyhow::Result<Ground> {
-    let plain = Ground { chunk_size: header.chunk_size, ..Ground::default() };
+fn ground_of(name: &str, device: &Device, header: &Header) -> anyhow::Result<Ground> {
+    let plain = Ground::plain(header);
     let number = DeviceNumber::from_rdev(device.rdev());
     if !device.is_block() || !Path::new(&format!("/sys/dev/block/{number}/dm")).exists() {
         return Ok(plain);
     }
     let dm = DeviceMapper::open()?;
+    check_only_ours(&dm, name, number)?;
     Ok(match ThinDevice::find_by_number(&dm, number)? {
         None => plain,
         Some(thin) => {

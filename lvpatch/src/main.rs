@@ -10,6 +10,7 @@ mod in_place;
 mod info;
 mod missing;
 mod patch;
+mod place;
 mod plan;
 mod prove;
 mod space;

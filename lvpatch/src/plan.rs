@@ -7,6 +7,7 @@ use lvm::{LogicalVolume, Scope, VolumeName, check_new_name};
 
 use crate::cli::Args;
 use crate::info::escaped;
+use crate::place;
 
 /// What there is to do.
 pub(crate) struct Plan {
@@ -14,11 +15,15 @@ pub(crate) struct Plan {
     pub(crate) start: Start,
     /// The new volume's name, where it is not that in the stream.
     new: Option<String>,
+    /// The pool's chunk size, where the stream's must be the same.
+    chunk_size: Option<u64>,
+    pool: String,
     /// All volumes that there are.
     pub(crate) volumes: Vec<LogicalVolume>,
 }
 
 /// What a stream starts from.
+#[derive(Clone)]
 pub(crate) enum Start {
     /// A volume.
     Base(LogicalVolume),
@@ -35,16 +40,33 @@ impl Start {
 }
 
 impl Plan {
-    /// The name of the volume that a stream makes, if it may be made.
+    /// Refuses a stream from a pool with other chunks.
+    pub(crate) fn check_chunk_size(&self, header: &Header) -> anyhow::Result<()> {
+        let (ours, theirs) = (self.chunk_size, header.chunk_size);
+        let Some(ours) = ours.filter(|&ours| ours != theirs) else { return Ok(()) };
+        anyhow::bail!(
+            "pool {} has chunks of {ours} bytes, but the stream comes from a pool with chunks of \
+             {theirs}: make a pool with `lvcreate --chunksize {theirs}b`, or apply it all the same \
+             with --allow-chunk-mismatch",
+            self.pool
+        );
+    }
+
+    /// The name of the volume that a stream makes.
+    pub(crate) fn name(&self, header: &Header) -> String {
+        self.new.as_ref().unwrap_or(&header.target.name).clone()
+    }
+
+    /// The same, if the volume may be made.
     pub(crate) fn new_name(&self, header: &Header) -> anyhow::Result<String> {
-        let new = self.new.as_ref().unwrap_or(&header.target.name);
-        check_new_name(new, self.start.group(), &self.volumes).with_context(|| {
+        let new = self.name(header);
+        check_new_name(&new, self.start.group(), &self.volumes).with_context(|| {
             match &self.new {
                 Some(_) => "the new volume",
                 None => "the volume's name in the stream (give another one as the last argument)",
             }
         })?;
-        Ok(new.clone())
+        Ok(new)
     }
 }
 
@@ -56,14 +78,22 @@ pub(crate) fn look_up(args: &Args, header: &Header) -> anyhow::Result<Plan> {
         None => Start::Pool(find_pool(args, &volumes)?),
     };
     let pool = match &start {
-        Start::Base(base) => pool_of(base, &volumes)?,
-        Start::Pool(pool) => pool.clone(),
+        // Without a pool there are no chunks.
+        Start::Base(base) if args.in_place && place::is_thick(base)? => None,
+        Start::Base(base) => Some(pool_of(base, &volumes)?),
+        Start::Pool(pool) => Some(pool.clone()),
     };
-    check_chunk_size(args, header, &pool)?;
-    let plan = Plan { start, new: args.new_name().map(Into::into), volumes };
-    if !args.in_place {
-        plan.new_name(header)?;
-    }
+    let plan = Plan {
+        start,
+        new: args.new_name().map(Into::into),
+        chunk_size: pool
+            .as_ref()
+            .map(|pool| pool.chunk_size)
+            .filter(|_| !args.allow_chunk_mismatch),
+        pool: pool.map_or(String::new(), |pool| pool.full_name()),
+        volumes,
+    };
+    plan.check_chunk_size(header)?;
     Ok(plan)
 }
 
@@ -130,7 +160,8 @@ pub(crate) fn base_of(header: &Header) -> anyhow::Result<&Volume> {
 fn pool_of(base: &LogicalVolume, volumes: &[LogicalVolume]) -> anyhow::Result<LogicalVolume> {
     let Some(name) = base.pool.as_ref().filter(|_| base.thin_id.is_some()) else {
         return Err(Refusal::Usage(format!(
-            "{} is not a thin volume: its segment type is {}",
+            "{} is not a thin volume: its segment type is {}; there is no thin snapshot to make of it, \
+             but --in-place writes onto it itself",
             base.full_name(),
             base.segment_type
         ))
@@ -142,20 +173,6 @@ fn pool_of(base: &LogicalVolume, volumes: &[LogicalVolume]) -> anyhow::Result<Lo
         .find(is_pool)
         .cloned()
         .with_context(|| format!("`lvs` does not list pool {}/{name}", base.group))
-}
-
-fn check_chunk_size(args: &Args, header: &Header, pool: &LogicalVolume) -> anyhow::Result<()> {
-    if pool.chunk_size == header.chunk_size || args.allow_chunk_mismatch {
-        return Ok(());
-    }
-    anyhow::bail!(
-        "pool {} has chunks of {} bytes, but the stream comes from a pool with chunks of {}: make a \
-         pool with `lvcreate --chunksize {}b`, or apply it all the same with --allow-chunk-mismatch",
-        pool.full_name(),
-        pool.chunk_size,
-        header.chunk_size,
-        header.chunk_size
-    );
 }
 
 /// Refuses a base of another size.

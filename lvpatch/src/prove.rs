@@ -1,8 +1,10 @@
 //! The base is proved, read-only, before anything is written.
 
+use std::io;
+
 use anyhow::Context;
 use baseproof::Range;
-use blockio::{Device, OpenMode, ReadAhead, ReadAt};
+use blockio::{AlignedBuf, Device, OpenMode, ReadAhead, ReadAt, Width, in_order, is_zero};
 use cli::{Interrupt, Interruptible, Refusal};
 use hyperlayer::{BaseChecksum, BaseDigest};
 use lvm::{DeviceMapper, MetadataSnapshot, Reserve, ThinDevice};
@@ -48,6 +50,46 @@ pub(crate) fn prove_checksums(
         .into()),
         Err(error) => Err(anyhow::Error::new(error).context(name.to_owned())),
     }
+}
+
+/// Makes sure that a device holds nothing but zeros, as far as a volume of `size` bytes goes.
+///
+/// # Errors
+/// [`Refusal::BaseMismatch`] where it does.
+pub(crate) fn empty(
+    name: &str,
+    device: &(impl ReadAt + Sync),
+    size: u64,
+    interrupt: &Interrupt,
+) -> anyhow::Result<()> {
+    const PIECE: u64 = 1 << 20;
+    let mut places = (0..size).step_by(PIECE as usize);
+    let width = Width { threads: 8, window: 16 };
+    let read = |place: u64| {
+        let mut buf = AlignedBuf::new((size - place).min(PIECE) as usize)?;
+        device.read_at(place, &mut buf)?;
+        io::Result::Ok(is_zero(&buf).then_some(()).ok_or(place))
+    };
+    let mut data = None;
+    in_order(
+        width,
+        || {
+            interrupt.check()?;
+            io::Result::Ok(places.next())
+        },
+        read,
+        |found| {
+            data = data.or(found.err());
+            Ok(())
+        },
+    )
+    .with_context(|| name.to_owned())?;
+    let Some(place) = data else { return Ok(()) };
+    Err(Refusal::BaseMismatch(format!(
+        "{name} is not empty: there is data within the MiB at offset {place}, and a full stream starts \
+         from nothing; --no-base-check overwrites whatever it holds"
+    ))
+    .into())
 }
 
 /// What is mapped in a thin volume, so that its holes need not be read; `None` where that cannot

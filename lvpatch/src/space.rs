@@ -67,6 +67,13 @@ fn check_announced(header: &Header, pool: &PoolDevice, status: &PoolStatus) -> a
     }
     let chunk_size = pool.table.chunk_size;
     let mut chunks = header.changed_bytes.div_ceil(chunk_size);
+    if let Some(base) = &header.base
+        && base.size != header.target.size
+        && !base.size.is_multiple_of(chunk_size)
+    {
+        // The chunk in which the base ends, which may be unmapped up to there.
+        chunks = chunks.saturating_add(1);
+    }
     if header.chunk_size != chunk_size {
         // Every extent may begin and end inside a chunk.
         let all = header.target.size.div_ceil(chunk_size);

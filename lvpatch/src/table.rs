@@ -84,10 +84,7 @@ fn mark_breaks(entries: &mut [Entry]) {
     let mut previous: Option<Header> = None;
     for entry in entries {
         let header = &entry.outline.header;
-        entry.breaks = match (&previous, &header.base) {
-            (Some(previous), Some(_)) => header.follows(previous).err(),
-            _ => None,
-        };
+        entry.breaks = previous.as_ref().and_then(|previous| header.follows(previous).err());
         previous = Some(header.clone());
     }
 }

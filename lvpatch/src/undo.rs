@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use anyhow::Context;
 use blockio::{AlignedBuf, Device, ReadAt, is_zero};
 use cli::{Interrupt, Refusal};
-use hyperlayer::{Encoder, Header, MAX_RECORD};
+use hyperlayer::{Encoder, Header, MAX_RECORD, Volume};
 
 /// A new file that keeps what is overwritten.
 pub(crate) struct Undo {
@@ -21,6 +21,14 @@ pub(crate) struct Undo {
 }
 
 impl Undo {
+    /// Refuses a stream that cannot be undone.
+    ///
+    /// # Errors
+    /// [`Refusal::Usage`].
+    pub(crate) fn check(header: &Header) -> anyhow::Result<()> {
+        base_of(header).map(drop)
+    }
+
     /// Makes the file, for what the stream of `header` will overwrite.
     ///
     /// # Errors
@@ -93,15 +101,20 @@ impl Undo {
     }
 }
 
-fn reversed(header: &Header) -> anyhow::Result<Header> {
+/// The stream's base, which the volume is brought back to.
+fn base_of(header: &Header) -> anyhow::Result<&Volume> {
     let size_stays = header.base.as_ref().filter(|base| base.size == header.target.size);
-    let Some(base) = size_stays else {
-        return Err(Refusal::Usage(
+    size_stays.ok_or_else(|| {
+        Refusal::Usage(
             "there is no --backup for a full stream, or for one that changes the volume's size"
                 .into(),
         )
-        .into());
-    };
+        .into()
+    })
+}
+
+fn reversed(header: &Header) -> anyhow::Result<Header> {
+    let base = base_of(header)?;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     Ok(Header {
         target: base.clone(),

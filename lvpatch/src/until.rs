@@ -17,6 +17,9 @@ impl Until {
     /// Reads a time of the form `2026-11-21T03:00:00Z`, with a space in place of the T, or
     /// without the Z, in UTC; everything else is a name or a UUID.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err("it is empty".into());
+        }
         // A colon is in no volume's name and in no UUID.
         if !text.contains(':') {
             return Ok(Self::Volume(text.into()));
@@ -50,6 +53,7 @@ mod tests {
             assert_eq!(Until::parse(text), Ok(time.clone()), "{text}");
         }
         assert_eq!(Until::parse("2026-11-21"), Ok(Until::Volume("2026-11-21".into())));
+        assert!(Until::parse("").is_err());
         assert!(Until::parse("03:00").is_err());
         assert!(Until::parse("1969-12-31T23:59:59Z").is_err());
     }

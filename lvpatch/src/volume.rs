@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use blockio::{Device, OpenMode};
-use hyperlayer::{Header, Records, Totals};
+use hyperlayer::{Records, Totals};
 use lvm::{Activation, DeviceMapper, LogicalVolume, TemporarySnapshot, ThinDevice, WriteCount};
 
 use crate::apply::{Applier, Extras};
@@ -15,16 +15,25 @@ use crate::{identity, prove, space};
 impl Job<'_> {
     /// Makes a new volume of all streams, or one of each.
     pub(crate) fn patch_volume(&self, sources: Sources) -> anyhow::Result<()> {
+        let last = sources.last_header()?;
         let mut chain = self.chain(sources);
         let mut link = chain.first()?;
-        let mut plan = plan::look_up(self.args, link.header())?;
+        let mut plan =
+            plan::look_up(self.args, link.header()).with_context(|| link.name.clone())?;
+        // Only the last stream's name is used, unless there is one each. What comes through a pipe
+        // is most often the only stream: its name is looked at before anything is done.
+        match last {
+            Some(_) if self.until.is_some() && !self.args.each => {}
+            Some(last) if !self.args.each => drop(plan.new_name(&last)?),
+            _ => drop(plan.new_name(link.header()).with_context(|| link.name.clone())?),
+        }
         let dm = DeviceMapper::open()?;
         TemporarySnapshot::remove_leftovers(&mut plan.volumes, plan.start.group())?;
         // From here on there is something to undo: the guard removes it on every way out.
         let mut made = self.begin(&dm, &plan.start, &link)?;
         let (mut count, mut totals) = (0, Totals::default());
         loop {
-            let name = plan.new_name(link.header())?;
+            let name = plan.name(link.header());
             let of_link = self
                 .apply_to(&dm, &mut made, &name, &mut link)
                 .with_context(|| format!("{}/{name}", plan.start.group()))?;
@@ -40,18 +49,20 @@ impl Job<'_> {
                 link = next;
                 plan.volumes.push(kept.clone());
                 plan.start = Start::Base(kept);
-                plan.new_name(link.header())?;
+                plan.new_name(link.header()).with_context(|| link.name.clone())?;
+                plan.check_chunk_size(link.header()).with_context(|| link.name.clone())?;
                 made = self.begin(&dm, &plan.start, &link)?;
                 continue;
             }
             let Some(next) = chain.next(link)? else {
                 self.interrupt.check()?;
+                let name = plan.new_name(&header)?;
                 let kept = made.keep_as(&name, &tags)?;
                 self.say_done(&kept.full_name(), count, &totals);
                 return Ok(());
             };
             link = next;
-            plan.new_name(link.header())?;
+            plan.check_chunk_size(link.header()).with_context(|| link.name.clone())?;
             let thin = made.device(&dm)?;
             let device = cli::open_thin(&thin, OpenMode::Read)?;
             self.prove(&dm, &thin, &device, &header.target.name, &link)?;
@@ -73,7 +84,7 @@ impl Job<'_> {
                     .with_context(|| format!("a new volume in pool {}", pool.full_name()));
             }
         };
-        self.check_identity(link.header(), base)?;
+        self.check_identity(link, base)?;
         let keep_waiting = || self.interrupt.is_absent();
         let base_active = Activation::ensure(dm, base, &keep_waiting)?;
         let thin = ThinDevice::find(dm, base)?;
@@ -87,7 +98,7 @@ impl Job<'_> {
             );
         }
         let written = self.prove_base(dm, &thin, base, link)?;
-        space::check(link, &pool, &pool.status(dm)?)?;
+        space::check(link, &pool, &pool.status(dm)?).with_context(|| link.name.clone())?;
         self.interrupt.check()?;
         let snapshot = TemporarySnapshot::create(base)
             .with_context(|| format!("a snapshot of {}", base.full_name()))?;
@@ -116,18 +127,22 @@ impl Job<'_> {
             Some(base) => base.size,
             None => size, // it was made with its size, and empty
         };
+        lvm::check_extents(made.volume(), size)?;
         if size > before {
             made.resize(size).context("growing it to the stream's size")?;
         }
         let thin = made.device(dm)?;
         let pool = thin.pool(dm)?;
-        let room = space::check(link, &pool, &pool.status(dm)?)?;
+        let room =
+            space::check(link, &pool, &pool.status(dm)?).with_context(|| link.name.clone())?;
         let device = cli::open_thin(&thin, OpenMode::WriteExclusive)?;
         let ground = Ground::of_pool(&pool, room, link);
         let applier = Applier::new(&device, name, ground, self.interrupt);
         // A volume that was shrunk once can have old data behind its end.
         applier.clear(before.min(size), size)?;
         let totals = self.apply(link, &applier, Extras::default())?;
+        // What is cut off would stay mapped for ever.
+        applier.clear(size, before.max(size))?;
         device.sync()?;
         // A device that is open can be renamed, but not removed should that fail.
         drop(device);
@@ -138,14 +153,10 @@ impl Job<'_> {
     }
 
     /// Holds a volume's tags against the base that the stream names.
-    pub(crate) fn check_identity(
-        &self,
-        header: &Header,
-        volume: &LogicalVolume,
-    ) -> anyhow::Result<()> {
-        match identity::check(header, volume) {
+    pub(crate) fn check_identity(&self, link: &Link, volume: &LogicalVolume) -> anyhow::Result<()> {
+        match identity::check(link.header(), volume) {
             Err(error) if self.args.no_base_check => log::warn!("{error}"),
-            checked => checked?,
+            checked => checked.with_context(|| link.name.clone())?,
         }
         Ok(())
     }

@@ -32,12 +32,14 @@ pub fn scenario_in(guest: &mut Guest, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// The usual guest: two disks of 2 GB, and the programs of a folder of the host on its PATH.
+/// The usual guest: two disks of 2 GB, the programs of a folder of the host on its PATH, and the project's
+/// documents in `/run/docs`.
 ///
 /// # Errors
 /// The folder is not there, or the disks cannot be made.
 pub fn host_guest(programs: &Path) -> Result<Guest> {
-    Guest::new()?.with_disk(2048)?.with_disk(2048)?.with_share("bin", programs)
+    let guest = Guest::new()?.with_disk(2048)?.with_disk(2048)?.with_share("bin", programs)?;
+    guest.with_share("docs", &Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs"))
 }
 
 /// The script of a scenario.

@@ -78,6 +78,11 @@ fn in_place() {
 }
 
 #[test]
+fn classic() {
+    scenario("classic");
+}
+
+#[test]
 fn chunk_mismatch() {
     scenario("chunk_mismatch");
 }
@@ -174,16 +179,9 @@ fn new_name() {
     scenario("new_name");
 }
 
-// Two hosts, and ssh between them.
-
 #[test]
-fn migrate() {
-    scenario_of_two("migrate");
-}
-
-#[test]
-fn connection_cut() {
-    scenario_of_two("connection_cut");
+fn other_formats() {
+    scenario("other_formats");
 }
 
 #[test]
@@ -211,6 +209,23 @@ fn foreign() -> Result<()> {
         }
     }
     scenario_in(&mut guest, "foreign")
+}
+
+// Two hosts, and ssh between them.
+
+#[test]
+fn migrate() {
+    scenario_of_two("migrate");
+}
+
+#[test]
+fn connection_cut() {
+    scenario_of_two("connection_cut");
+}
+
+#[test]
+fn cookbook() {
+    scenario_of_two("cookbook");
 }
 
 /// A part of a scenario that would keep one guest busy for too long.

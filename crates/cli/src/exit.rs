@@ -50,6 +50,9 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
             _ => None,
         };
     }
+    if let Some(cowmeta::Error::Corrupt { .. }) = cause.downcast_ref() {
+        return Some(5);
+    }
     if let Some(error) = cause.downcast_ref::<lvm::Error>() {
         return match error {
             lvm::Error::Name(_) | lvm::Error::NotFound(_) => Some(2),
@@ -81,6 +84,9 @@ mod tests {
         assert_eq!(code(Refusal::BaseMismatch("x".into()).into()), 3);
         assert_eq!(code(hyperlayer::Error::Cut { at: 1, inside: "x" }.into()), 4);
         assert_eq!(code(Refusal::Unverifiable("x".into()).into()), 4);
+        let damaged = cowmeta::Store::open(&[0; 4096][..], 4096).err().expect("it is no store");
+        assert_eq!(code(damaged.into()), 5);
+        assert_eq!(code(cowmeta::Error::Invalid.into()), 1);
         let held = lvm::Error::MetadataSnapshotHeld { pool: "x".into(), root: 1 };
         assert_eq!(code(held.into()), 6);
         let full = || io::Error::from_raw_os_error(Errno::ENOSPC as i32);

@@ -17,8 +17,8 @@ mod output;
 mod pipe;
 mod progress;
 mod run;
-mod thin;
 mod units;
+mod volume;
 
 pub use exit::{Refusal, exit_code};
 pub use input::Input;
@@ -28,5 +28,5 @@ pub use output::{Output, OutputOptions, Written};
 pub use pipe::widen_pipe;
 pub use progress::Progress;
 pub use run::run;
-pub use thin::open_thin;
 pub use units::{human, time_text};
+pub use volume::{open_device, open_thin};

@@ -256,7 +256,7 @@ impl<R: Read> Input<R> {
         if begin > 0 {
             return Err(damaged(
                 begin,
-                format!("behind the trailer stands no other stream: {what}"),
+                format!("bytes after the trailer that are no other stream: {what}"),
             ));
         }
         Err(damaged(begin, what))

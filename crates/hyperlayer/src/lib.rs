@@ -48,11 +48,13 @@ mod decode;
 mod encode;
 mod error;
 mod foreign;
+mod foreign_out;
 mod frame;
 mod header;
 mod outline;
 mod packed;
 mod record;
+mod sink;
 mod totals;
 
 pub use base_digest::BaseDigest;
@@ -61,11 +63,13 @@ pub use decode::Decoder;
 pub use encode::Encoder;
 pub use error::Error;
 pub use foreign::{AnyDecoder, BaseChecksum, Foreign, ForeignDecoder, Input, Missing, Start};
+pub use foreign_out::{BaseCrc, Hyperlayer1, ThinSend, check_pairs_for_hyperlayer1};
 pub use frame::FRAME_BYTES;
 pub use header::{Header, Volume};
 pub use outline::Outline;
 pub use packed::{Packed, Packer};
 pub use record::{Record, Records};
+pub use sink::RecordSink;
 pub use totals::Totals;
 
 /// The first line of every stream.

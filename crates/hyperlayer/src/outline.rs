@@ -52,7 +52,8 @@ impl Outline {
 
     fn one(file: &mut (impl Read + Seek), begin: u64, size: u64) -> Result<Self> {
         let decoder = Decoder::new(&mut *file).map_err(|error| error.moved_by(begin))?;
-        let mut sequence = if decoder.header().detect_level > 0 { 2 } else { 1 };
+        // Optional frames may have come before: how many, the decoder does not say.
+        let mut expected = (if decoder.header().detect_level > 0 { 2 } else { 1 }, u64::MAX);
         let (header, base_digests) = (decoder.header().clone(), decoder.base_digests().to_vec());
         loop {
             let at = file.stream_position()?;
@@ -65,12 +66,12 @@ impl Outline {
             file.read_exact(&mut bytes)?;
             let frame = Frame::read_from_bytes(&bytes).expect("the array has a frame's size");
             let stored = frame.stored.get();
-            // An optional frame before the base digests makes the numbers begin one later.
-            if !frame.is_sound() || frame.sequence.get() < sequence || stored as usize > MAX_RECORD
-            {
+            let sequence = frame.sequence.get();
+            let follows = (expected.0..=expected.1).contains(&sequence);
+            if !frame.is_sound() || !follows || stored as usize > MAX_RECORD {
                 return Err(damaged("a frame does not match its check, or is not the next one"));
             }
-            sequence = frame.sequence.get().saturating_add(1);
+            expected = (sequence.saturating_add(1), sequence.saturating_add(1));
             let end = at.saturating_add(FRAME_BYTES as u64).saturating_add(stored.into());
             if end > size {
                 return Err(cut("a frame's content"));

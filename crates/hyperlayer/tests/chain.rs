@@ -97,7 +97,7 @@ fn places_are_counted_from_the_beginning_of_the_input() {
     chain.push(b'x');
     let Err(Error::Damaged { at, reason }) = read(&chain).1 else { panic!("it was not noticed") };
     assert_eq!(at, one);
-    assert!(reason.contains("behind the trailer"), "{reason}");
+    assert!(reason.contains("bytes after the trailer"), "{reason}");
 }
 
 #[test]

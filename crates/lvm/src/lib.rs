@@ -1,4 +1,5 @@
-//! LVM2 and device-mapper, as far as two thin volumes and their pool need them.
+//! LVM2 and device-mapper, as far as two thin volumes and their pool need them, or a classic snapshot
+//! and its origin.
 //!
 //! The way through it: [`LogicalVolume::list`] asks LVM what there is, [`VolumeName`] finds one of
 //! them by whatever name the user gave, [`ThinDevice::find`] follows the device-mapper tables from
@@ -18,6 +19,7 @@
 mod activation;
 mod command;
 mod device_number;
+mod device_use;
 mod dm;
 mod error;
 mod instance;
@@ -27,6 +29,7 @@ mod metadata_record;
 mod metadata_snapshot;
 mod name;
 mod report;
+mod snapshot_device;
 mod table;
 mod temporary_snapshot;
 mod thin_device;
@@ -40,7 +43,8 @@ pub use lock::KeepWaiting;
 pub use metadata_snapshot::{MetadataSnapshot, Reserve};
 pub use name::{Scope, VolumeName, check_new_name};
 pub use report::LogicalVolume;
-pub use table::{PoolMode, PoolStatus, PoolTable, ThinTable};
-pub use temporary_snapshot::TemporarySnapshot;
+pub use snapshot_device::SnapshotDevice;
+pub use table::{PoolMode, PoolStatus, PoolTable, SnapshotStatus, SnapshotTable, ThinTable};
+pub use temporary_snapshot::{TemporarySnapshot, check_extents};
 pub use thin_device::{PoolDevice, ThinDevice};
 pub use writes::WriteCount;

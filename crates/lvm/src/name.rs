@@ -256,6 +256,7 @@ mod tests {
             name: name.into(),
             uuid: format!("{group}-{name}"),
             size: 0,
+            extent_size: 0,
             segment_type: "thin".into(),
             pool: Some(pool.into()),
             thin_id: Some(1),

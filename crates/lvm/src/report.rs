@@ -14,9 +14,12 @@ pub struct LogicalVolume {
     pub name: String,
     /// Its UUID, as LVM prints it.
     pub uuid: String,
-    /// Its size, in bytes.
+    /// Its size, in bytes; a classic snapshot's is that of its origin, not that of its COW device.
     pub size: u64,
-    /// Its segment type: `thin`, `thin-pool`, `linear`, `snapshot` …
+    /// The unit of sizes in its volume group, in bytes.
+    pub extent_size: u64,
+    /// Its segment type: `thin`, `thin-pool`, `linear` …; `snapshot` for a classic snapshot, whatever
+    /// LVM says of the segments of its COW device.
     pub segment_type: String,
     /// The name of its thin pool, where it is a thin volume.
     pub pool: Option<String>,
@@ -34,8 +37,8 @@ pub struct LogicalVolume {
     pub created: Option<u64>,
 }
 
-const FIELDS: &str = "vg_name,lv_name,lv_uuid,lv_size,segtype,pool_lv,thin_id,chunk_size,\
-                      lv_dm_path,lv_tags,origin,lv_time";
+const FIELDS: &str = "vg_extent_size,vg_name,lv_name,lv_uuid,lv_size,segtype,pool_lv,thin_id,\
+                      chunk_size,lv_dm_path,lv_tags,origin,lv_time,lv_attr,origin_size";
 
 /// The report's form, whatever lvm.conf says of it: with compact output, fields that are empty are
 /// left out.
@@ -45,6 +48,7 @@ const FORM: &str = r#"report { time_format="%s" compact_output=0 compact_output_
 /// One row of the report, all text.
 #[derive(Deserialize)]
 struct Row {
+    vg_extent_size: String,
     vg_name: String,
     lv_name: String,
     lv_uuid: String,
@@ -57,6 +61,8 @@ struct Row {
     lv_tags: String,
     origin: String,
     lv_time: String,
+    lv_attr: String,
+    origin_size: String,
 }
 
 #[derive(Deserialize)]
@@ -75,20 +81,24 @@ impl LogicalVolume {
     /// # Errors
     /// Where this is not root, LVM is not installed, or `lvs` fails.
     pub fn list() -> Result<Vec<Self>> {
-        Self::from_json(&command::run(
-            "lvs",
-            &[
-                "--config",
-                FORM,
-                "--reportformat",
-                "json",
-                "--units",
-                "b",
-                "--nosuffix",
-                "-o",
-                FIELDS,
-            ],
-        )?)
+        Self::report(&[])
+    }
+
+    /// The classic snapshots that are being merged into their origins, or will be once these are
+    /// activated next: LVM hides them from its lists.
+    ///
+    /// # Errors
+    /// As for [`Self::list`].
+    pub fn merging() -> Result<Vec<Self>> {
+        // lvs(8): the first character of lv_attr is S.
+        Self::report(&["-a", "--select", "lv_attr=~^S"])
+    }
+
+    fn report(options: &[&str]) -> Result<Vec<Self>> {
+        let mut arguments = vec!["--config", FORM, "--reportformat", "json", "--units", "b"];
+        arguments.extend(["--nosuffix", "-o", FIELDS]);
+        arguments.extend(options);
+        Self::from_json(&command::run("lvs", &arguments)?)
     }
 
     /// Parses the report; a volume of several segments has several rows, of which the first counts.
@@ -121,9 +131,18 @@ impl LogicalVolume {
                     .map_err(|_| Error::Parse { what: "a thin id of `lvs`", found: id.into() })?,
             ),
         };
+        // lvs(8), lv_attr: a snapshot, or one that is being merged. Thin ones have a V.
+        let is_snapshot = row.lv_attr.starts_with(['s', 'S']);
+        let (size, segment_type) = match is_snapshot {
+            true => (number(&row.origin_size)?, "snapshot".into()),
+            false => (number(&row.lv_size)?, row.segtype),
+        };
+        // LVM puts the names of hidden volumes into brackets.
+        let name = row.lv_name.trim_matches(['[', ']']);
         let dm_name = row.lv_dm_path.strip_prefix("/dev/mapper/").unwrap_or(&row.lv_dm_path);
         Ok(Self {
-            size: number(&row.lv_size)?,
+            size,
+            extent_size: number(&row.vg_extent_size)?,
             chunk_size: number(&row.chunk_size)?,
             pool: Some(row.pool_lv).filter(|pool| !pool.is_empty()),
             thin_id,
@@ -132,9 +151,9 @@ impl LogicalVolume {
             origin: Some(row.origin).filter(|origin| !origin.is_empty()),
             created: row.lv_time.parse().ok(),
             group: row.vg_name,
-            name: row.lv_name,
+            name: name.into(),
             uuid: row.lv_uuid,
-            segment_type: row.segtype,
+            segment_type,
         })
     }
 
@@ -174,10 +193,10 @@ mod tests {
       "report": [
           {
               "lv": [
-                  {"vg_name":"vg-a", "lv_name":"pool0", "lv_uuid":"AAA", "lv_size":"419430400", "segtype":"thin-pool", "pool_lv":"", "thin_id":"", "chunk_size":"65536", "lv_dm_path":"/dev/mapper/vg--a-pool0", "lv_tags":"", "origin":"", "lv_time":""},
-                  {"vg_name":"vg-a", "lv_name":"vm-1", "lv_uuid":"BBB", "lv_size":"67108864", "segtype":"thin", "pool_lv":"pool0", "thin_id":"7", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-vm--1", "lv_tags":"a,b", "origin":"vm-0", "lv_time":"1795219200"},
-                  {"vg_name":"vg-a", "lv_name":"two", "lv_uuid":"CCC", "lv_size":"8388608", "segtype":"linear", "pool_lv":"", "thin_id":"", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-two", "lv_tags":"", "origin":"", "lv_time":""},
-                  {"vg_name":"vg-a", "lv_name":"two", "lv_uuid":"CCC", "lv_size":"8388608", "segtype":"linear", "pool_lv":"", "thin_id":"", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-two", "lv_tags":"", "origin":"", "lv_time":""}
+                  {"vg_extent_size":"4194304", "vg_name":"vg-a", "lv_name":"pool0", "lv_uuid":"AAA", "lv_size":"419430400", "segtype":"thin-pool", "pool_lv":"", "thin_id":"", "chunk_size":"65536", "lv_dm_path":"/dev/mapper/vg--a-pool0", "lv_tags":"", "origin":"", "lv_time":"", "lv_attr":"-wi-a-----", "origin_size":""},
+                  {"vg_extent_size":"4194304", "vg_name":"vg-a", "lv_name":"vm-1", "lv_uuid":"BBB", "lv_size":"67108864", "segtype":"thin", "pool_lv":"pool0", "thin_id":"7", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-vm--1", "lv_tags":"a,b", "origin":"vm-0", "lv_time":"1795219200", "lv_attr":"-wi-a-----", "origin_size":""},
+                  {"vg_extent_size":"4194304", "vg_name":"vg-a", "lv_name":"two", "lv_uuid":"CCC", "lv_size":"8388608", "segtype":"linear", "pool_lv":"", "thin_id":"", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-two", "lv_tags":"", "origin":"", "lv_time":"", "lv_attr":"-wi-a-----", "origin_size":""},
+                  {"vg_extent_size":"4194304", "vg_name":"vg-a", "lv_name":"two", "lv_uuid":"CCC", "lv_size":"8388608", "segtype":"linear", "pool_lv":"", "thin_id":"", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-two", "lv_tags":"", "origin":"", "lv_time":"", "lv_attr":"-wi-a-----", "origin_size":""}
               ]
           }
       ]
@@ -196,6 +215,27 @@ mod tests {
         assert_eq!((thin.origin.as_deref(), thin.created), (Some("vm-0"), Some(1_795_219_200)));
         assert_eq!((&volumes[2].origin, volumes[2].created), (&None, None));
         assert_eq!(thin.full_name(), "vg-a/vm-1");
+    }
+
+    #[test]
+    fn a_classic_snapshot_is_told_by_its_attributes_and_has_its_origins_size() {
+        let row = |name: &str, attr: &str| {
+            format!(
+                r#"{{"vg_name":"vg0", "lv_name":"{name}", "lv_uuid":"{name}", "lv_size":"16777216",
+                "vg_extent_size":"4194304", "segtype":"linear", "pool_lv":"", "thin_id":"", "chunk_size":"4096",
+                "lv_dm_path":"/dev/mapper/vg0-snap", "lv_tags":"", "origin":"lv", "lv_time":"",
+                "lv_attr":"{attr}", "origin_size":"33554432"}}"#
+            )
+        };
+        let (snap, merging, other) =
+            (row("snap", "swi-a-s---"), row("[merging]", "Swi-a-s---"), row("cache", "Cwi-a-C---"));
+        let json = format!(r#"{{"report":[{{"lv":[{snap},{merging},{other}]}}]}}"#);
+        let volumes = LogicalVolume::from_json(json.as_bytes()).unwrap();
+        for (volume, name) in volumes.iter().zip(["snap", "merging"]) {
+            assert_eq!((volume.name.as_str(), volume.segment_type.as_str()), (name, "snapshot"));
+            assert_eq!((volume.size, volume.origin.as_deref()), (33_554_432, Some("lv")));
+        }
+        assert_eq!((volumes[2].size, volumes[2].segment_type.as_str()), (16_777_216, "linear"));
     }
 
     #[test]

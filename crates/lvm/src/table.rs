@@ -1,5 +1,5 @@
-//! What device-mapper's tables and status lines of thin volumes and thin pools say
-//! (kernel: Documentation/admin-guide/device-mapper/thin-provisioning.rst).
+//! What device-mapper's tables and status lines of thin volumes, thin pools and classic snapshots say
+//! (kernel: Documentation/admin-guide/device-mapper/thin-provisioning.rst and snapshot.rst).
 
 use std::str::FromStr;
 
@@ -130,6 +130,72 @@ impl FromStr for PoolStatus {
     }
 }
 
+/// A classic snapshot's table: `ORIGIN_DEV COW_DEV P|PO|N CHUNK_SECTORS [COUNT FEATURE…]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnapshotTable {
+    /// The device that holds the origin's data: below the origin's own.
+    pub origin: DeviceNumber,
+    /// The device that holds the exception store.
+    pub cow: DeviceNumber,
+    /// False where the store is in the kernel's memory only.
+    pub persistent: bool,
+    /// The chunk size, in bytes.
+    pub chunk_size: u64,
+}
+
+impl FromStr for SnapshotTable {
+    type Err = Error;
+    fn from_str(line: &str) -> Result<Self> {
+        let parse = || {
+            let mut fields = line.split_whitespace();
+            let origin = fields.next()?.parse().ok()?;
+            let cow = fields.next()?.parse().ok()?;
+            let persistent = match fields.next()? {
+                "P" | "PO" => true,
+                "N" => false,
+                _ => return None,
+            };
+            let chunk_size = fields.next()?.parse::<u64>().ok()?.checked_mul(512)?;
+            Some(Self { origin, cow, persistent, chunk_size })
+        };
+        parse().ok_or_else(|| Error::Parse { what: "a snapshot's table", found: line.into() })
+    }
+}
+
+/// A classic snapshot's status line, of one that can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnapshotStatus {
+    /// Sectors of its COW device in use, and all of them.
+    pub sectors: (u64, u64),
+}
+
+impl FromStr for SnapshotStatus {
+    type Err = Error;
+    fn from_str(line: &str) -> Result<Self> {
+        // USED/ALL METADATA, or words in place of them; before Linux 2.6.34 no METADATA.
+        let why = match line.trim() {
+            "Invalid" => "its COW device was full or could not be written",
+            "Overflow" => "its COW device was full",
+            "Merge failed" => "merging it has failed",
+            "Unknown" => "the kernel cannot say how full it is",
+            _ => {
+                let parse = || {
+                    let (used, all) = line.split_whitespace().next()?.split_once('/')?;
+                    Some(Self { sectors: (used.parse().ok()?, all.parse().ok()?) })
+                };
+                return parse().ok_or_else(|| Error::Parse {
+                    what: "a snapshot's status",
+                    found: line.into(),
+                });
+            }
+        };
+        Err(Error::State(format!(
+            "the snapshot cannot be used, {why} (its status is {})",
+            line.trim()
+        )))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::any;
@@ -173,6 +239,33 @@ mod tests {
         assert!(error.to_string().contains("failed"), "{error}");
     }
 
+    #[test]
+    fn a_snapshots_table_as_the_kernel_writes_it() {
+        let table: SnapshotTable = "254:1 254:2 P 8".parse().unwrap();
+        assert_eq!((table.origin.minor, table.cow.minor), (1, 2));
+        assert_eq!((table.persistent, table.chunk_size), (true, 4096));
+        let table: SnapshotTable = "254:1 254:2 PO 16 1 discard_zeroes_cow".parse().unwrap();
+        assert_eq!((table.persistent, table.chunk_size), (true, 8192));
+        assert!(!"254:1 98:16 N 8".parse::<SnapshotTable>().unwrap().persistent);
+        for line in ["", "254:1 254:2", "254:1 254:2 X 8", "254:1 254:2 P", "254:1"] {
+            assert!(line.parse::<SnapshotTable>().is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_snapshot_that_cannot_be_used_is_refused_with_its_status() {
+        let status: SnapshotStatus = "17488/32768 80".parse().unwrap();
+        assert_eq!(status.sectors, (17488, 32768));
+        for word in ["Invalid", "Overflow", "Merge failed", "Unknown"] {
+            let error = word.parse::<SnapshotStatus>().unwrap_err();
+            assert!(matches!(error, Error::State(_)), "{error}");
+            assert!(error.to_string().contains(&format!("status is {word})")), "{error}");
+        }
+        for line in ["", "17488", "a/b", "Good"] {
+            assert!(matches!(line.parse::<SnapshotStatus>(), Err(Error::Parse { .. })), "{line}");
+        }
+    }
+
     proptest! {
         #[test]
         fn no_line_makes_it_panic(line in any::<String>(), fields in "[-0-9:/ rwo]{0,40}") {
@@ -180,6 +273,8 @@ mod tests {
                 let _ = line.parse::<ThinTable>();
                 let _ = line.parse::<PoolTable>();
                 let _ = line.parse::<PoolStatus>();
+                let _ = line.parse::<SnapshotTable>();
+                let _ = line.parse::<SnapshotStatus>();
             }
         }
     }

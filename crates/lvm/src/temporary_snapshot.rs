@@ -34,6 +34,7 @@ impl TemporarySnapshot {
     /// Where LVM fails to do it; [`Error::State`] where the volume group's extents do not allow a
     /// volume of exactly this size.
     pub fn create_empty(pool: &LogicalVolume, size: u64) -> Result<Self> {
+        check_extents(pool, size)?;
         let (pool_name, size_argument) = (pool.full_name(), format!("{size}b"));
         let snapshot = Self::make(
             pool,
@@ -84,7 +85,15 @@ impl TemporarySnapshot {
     /// exactly this size.
     pub fn resize(&mut self, size: u64) -> Result<()> {
         let (size_argument, name) = (format!("{size}b"), self.volume.full_name());
-        command::run("lvresize", &["--yes", "--force", "--size", &size_argument, &name])?;
+        let arguments = ["--yes", "--force", "--size", &size_argument, &name];
+        // LVM 2.03.17 and later look for a file system that would be cut off, and refuse what they do
+        // not know; the bytes are the stream's. Earlier ones do not know the option.
+        match command::run("lvresize", &[&arguments[..], &["--fs", "ignore"]].concat()) {
+            Err(Error::Command { message, .. }) if message.contains("nrecognized option") => {
+                command::run("lvresize", &arguments)?;
+            }
+            done => drop(done?),
+        }
         self.look_up()?;
         check_size(&self.volume, size)
     }
@@ -173,15 +182,30 @@ impl Drop for TemporarySnapshot {
     }
 }
 
-/// LVM rounds a size up to whole extents of the volume group.
+/// LVM rounds a size up to whole extents of the volume group. Says whether a volume beside
+/// `volume` can have exactly this size.
+///
+/// # Errors
+/// [`Error::State`].
+pub fn check_extents(volume: &LogicalVolume, size: u64) -> Result<()> {
+    let LogicalVolume { group, extent_size, .. } = volume;
+    if size > 0 && (*extent_size == 0 || size.is_multiple_of(*extent_size)) {
+        return Ok(());
+    }
+    Err(Error::State(format!(
+        "volume group {group} has extents of {extent_size} bytes, so it can have no volume of {size} \
+         bytes; `vgcreate --physicalextentsize` chooses the extents"
+    )))
+}
+
 fn check_size(volume: &LogicalVolume, size: u64) -> Result<()> {
     if volume.size == size {
         return Ok(());
     }
     Err(Error::State(format!(
-        "a volume of {size} bytes is needed, but volume group {} has extents with which it gets {}: \
-         `vgs -o vg_extent_size {}` shows them, `vgcreate --physicalextentsize` chooses them",
-        volume.group, volume.size, volume.group
+        "{} has {} bytes after LVM was asked for {size}",
+        volume.full_name(),
+        volume.size
     )))
 }
 

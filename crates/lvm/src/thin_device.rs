@@ -82,36 +82,15 @@ impl ThinDevice {
     /// True where somebody holds the device open and may write to it: it is open, and not only once,
     /// by a file system that is mounted read-only.
     pub fn may_be_written(&self) -> bool {
-        let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-        may_be_written(&self.device, &mounts)
+        self.device.may_be_written()
     }
 
     /// What has been written to the device since it exists; `None` where the kernel does not count.
     ///
     /// Two of them that differ say that somebody wrote meanwhile.
     pub fn writes(&self) -> Option<WriteCount> {
-        WriteCount::of(self.device.number)
+        self.device.writes()
     }
-}
-
-fn may_be_written(device: &DeviceStatus, mountinfo: &str) -> bool {
-    if device.read_only || device.open_count <= 0 {
-        return false;
-    }
-    // All mounts of a file system together have its device open once; whoever else has may write.
-    device.open_count > 1 || !only_read_only_mounts(mountinfo, device.number)
-}
-
-/// Whether the device is mounted, and by all its mounts' super block options read-only
-/// (proc_pid_mountinfo(5): field 3 is the device, the last field has the super block's options).
-fn only_read_only_mounts(mountinfo: &str, number: DeviceNumber) -> bool {
-    let number = number.to_string();
-    let mut options = mountinfo
-        .lines()
-        .filter(|line| line.split(' ').nth(2) == Some(number.as_str()))
-        .filter_map(|line| line.rsplit(' ').next())
-        .peekable();
-    options.peek().is_some() && options.all(|options| options.split(',').any(|one| one == "ro"))
 }
 
 impl PoolDevice {
@@ -141,39 +120,5 @@ impl PoolDevice {
     /// Where sysfs does not know it.
     pub fn metadata_node(&self) -> Result<PathBuf> {
         self.table.metadata.node()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mount_counts_by_its_super_block() {
-        let number = DeviceNumber { major: 254, minor: 5 };
-        let line = |device: &str, options: &str| {
-            format!("36 35 {device} / /mnt rw,noatime master:1 - ext4 /dev/x {options}\n")
-        };
-        assert!(only_read_only_mounts(&line("254:5", "ro,errors=x"), number));
-        assert!(!only_read_only_mounts(&line("254:5", "rw"), number));
-        assert!(!only_read_only_mounts(&line("254:50", "ro"), number));
-        let both = line("254:5", "ro") + &line("254:5", "rw");
-        assert!(!only_read_only_mounts(&both, number));
-    }
-
-    #[test]
-    fn a_read_only_mount_excuses_itself_alone() {
-        let mounts = "36 35 254:5 / /mnt ro - ext4 /dev/x ro\n";
-        let device = |open_count, read_only| DeviceStatus {
-            name: "vg-lv".into(),
-            number: DeviceNumber { major: 254, minor: 5 },
-            open_count,
-            read_only,
-        };
-        assert!(!may_be_written(&device(0, false), ""));
-        assert!(may_be_written(&device(1, false), ""));
-        assert!(!may_be_written(&device(1, false), mounts));
-        assert!(may_be_written(&device(2, false), mounts));
-        assert!(!may_be_written(&device(2, true), mounts));
     }
 }

@@ -41,6 +41,7 @@
 mod block;
 mod btree;
 mod checksum;
+mod compare;
 mod delta;
 mod disk;
 mod error;
@@ -53,6 +54,7 @@ pub mod testing;
 mod units;
 mod walk;
 
+pub use compare::{Comparison, Relation, Stretch};
 pub use delta::{Delta, Extent, ExtentKind};
 pub use error::{Error, Result};
 pub use mapping::{Iter, Mappings, Part, Run, Runs};

@@ -38,7 +38,13 @@ impl<'m, R: ReadAt> Mappings<'m, R> {
     pub fn runs_from(&self, block: ThinBlock) -> Runs<'m, R> {
         let from = block.get();
         let walk = Some(self.walk().starting_at(from));
-        Runs { walk, from, ready: VecDeque::new(), open: None }
+        Runs { walk, from, one_place: false, ready: VecDeque::new(), open: None }
+    }
+
+    /// The mapped runs in ascending order, neighbours joined only where their data blocks follow
+    /// one another too and have been mapped at one time: those that thin_dump tells.
+    pub fn placed_runs(&self) -> Runs<'m, R> {
+        Runs { one_place: true, ..self.runs() }
     }
 
     /// The data block that `block` is mapped to, if it is; reads one node of each level.
@@ -179,22 +185,35 @@ pub struct Runs<'m, R> {
     walk: Option<Walk<'m, R>>,
     /// What is mapped before it is left out.
     from: u64,
+    /// Whether a run ends where the next data block lies elsewhere, or was mapped at another time.
+    one_place: bool,
     /// Runs that no further mapping can lengthen.
     ready: VecDeque<Run>,
-    /// The run that the next mapping may lengthen.
-    open: Option<Run>,
+    /// The run that the next mapping may lengthen, and the value of the one taken in last.
+    open: Option<(Run, u64)>,
 }
+
+/// What a mapping's value is more than that of the one before, where its data block follows that
+/// one's and both are of one time.
+const NEXT_BLOCK: u64 = 1 << 24;
 
 impl<R: ReadAt> Runs<'_, R> {
     /// Takes a leaf's mappings in; false at the end.
     fn take_in(&mut self) -> Result<bool> {
         let Some(walk) = &mut self.walk else { return Ok(false) };
-        let Leaves::One(side, Entries { keys, .. }, _) = walk.leaves()? else { return Ok(false) };
-        for key in keys.iter().filter(|key| key.get() >= self.from) {
-            if self.open.as_mut().is_some_and(|run| run.extend(key.get())) {
+        let Leaves::One(side, Entries { keys, values }, _) = walk.leaves()? else {
+            return Ok(false);
+        };
+        for (key, value) in keys.iter().zip(values).filter(|(key, _)| key.get() >= self.from) {
+            let (key, value) = (key.get(), value.get());
+            if let Some((run, last)) = &mut self.open
+                && (!self.one_place || last.checked_add(NEXT_BLOCK) == Some(value))
+                && run.extend(key)
+            {
+                *last = value;
                 continue;
             }
-            self.ready.extend(self.open.replace(Run::one(key.get())));
+            self.ready.extend(self.open.replace((Run::one(key), value)).map(|(run, _)| run));
         }
         let count = keys.len();
         walk.pass(side, count);
@@ -211,7 +230,7 @@ impl<R: ReadAt> Iterator for Runs<'_, R> {
                 Ok(true) => {}
                 Ok(false) => {
                     self.walk = None;
-                    return self.open.take().map(Ok);
+                    return self.open.take().map(|(run, _)| Ok(run));
                 }
                 Err(error) => {
                     (self.walk, self.open) = (None, None);

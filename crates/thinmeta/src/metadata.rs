@@ -8,7 +8,7 @@ use crate::btree::{Cursor, Tree};
 use crate::disk::DiskDeviceDetails;
 use crate::node::Value;
 use crate::walk::Walk;
-use crate::{Delta, Error, Mappings, MetaBlock, Result, Superblock, ThinId};
+use crate::{Comparison, Delta, Error, Mappings, MetaBlock, Result, Superblock, ThinId};
 
 /// Which of a pool's states is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +109,16 @@ impl<R: ReadAt> Metadata<R> {
         }
         let tree = |root| Tree::open::<U64>(&self.blocks, root).map(Some);
         Ok(Delta::new(Walk::through(&self.blocks, [tree(base)?, tree(target)?])))
+    }
+
+    /// How each block of the thin device `target` stands to that of the thin device `base`, for all
+    /// that is mapped in one of them. Reads both trees whole, what they share included: where only
+    /// the differences matter, [`Metadata::delta`] is the cheaper way.
+    ///
+    /// # Errors
+    /// As [`Metadata::delta`].
+    pub fn compare(&self, base: ThinId, target: ThinId) -> Result<Comparison<'_, R>> {
+        Ok(Comparison::new(self.mappings(base)?.iter(), self.mappings(target)?.iter()))
     }
 
     fn mapping_root(&self, id: ThinId) -> Result<MetaBlock> {

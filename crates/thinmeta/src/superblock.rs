@@ -1,6 +1,7 @@
 //! [`Superblock`]: where everything else is found.
 
 use zerocopy::FromBytes;
+use zerocopy::little_endian::U64;
 
 use crate::block::Page;
 use crate::checksum::{Salt, checksum};
@@ -17,6 +18,7 @@ pub struct Superblock {
     time: u32,
     held_root: Option<MetaBlock>,
     needs_check: bool,
+    data_blocks: u64,
     pub(crate) data_mapping_root: MetaBlock,
     pub(crate) device_details_root: MetaBlock,
 }
@@ -46,6 +48,12 @@ impl Superblock {
     /// True where the kernel found the metadata wanting and asks for a check.
     pub fn needs_check(&self) -> bool {
         self.needs_check
+    }
+
+    /// How many data blocks the pool has, as the space map of its data says. 0 in a metadata
+    /// snapshot: the kernel clears the space maps in that copy.
+    pub fn data_blocks(&self) -> u64 {
+        self.data_blocks
     }
 
     /// Verifies the superblock that was read from `block`.
@@ -83,12 +91,16 @@ impl Superblock {
         }
 
         let held_root = disk.held_root.get();
+        // The first field of `struct disk_sm_root` is `nr_blocks`.
+        let (data_blocks, _) = U64::ref_from_prefix(&disk.data_space_map_root)
+            .expect("a root is larger than a number, which needs no alignment");
         Ok(Self {
             data_block_size: u64::from(sectors).saturating_mul(SECTOR),
             transaction_id: disk.trans_id.get(),
             time: disk.time.get(),
             held_root: (held_root != 0).then_some(MetaBlock::new(held_root)),
             needs_check: disk.flags.get() & NEEDS_CHECK != 0,
+            data_blocks: data_blocks.get(),
             data_mapping_root: MetaBlock::new(disk.data_mapping_root.get()),
             device_details_root: MetaBlock::new(disk.device_details_root.get()),
         })

@@ -6,7 +6,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use common::{delta, dump, obvious_delta, open, parse_delta, parse_dump};
+use common::{
+    compared, delta, dump, obvious_delta, open, parse_comparison, parse_delta, parse_dump,
+    parse_placed_runs, placed_runs,
+};
 use tempfile::NamedTempFile;
 use thinmeta::testing::{Layout, Pool, Random, Shape};
 
@@ -79,6 +82,11 @@ fn the_images_that_are_built_are_sound_and_read_alike() {
             assert!(!expected.is_empty());
             assert_eq!(delta(&metadata, base, target).unwrap(), expected);
             assert_eq!(delta(&metadata, target, base).unwrap(), parse_delta(&xml, true));
+            assert_eq!(compared(&metadata, base, target), parse_comparison(&xml));
+        }
+        for id in [1, 2, 5, 9] {
+            let xml = tool("thin_dump", &["--dev-id", &id.to_string(), &path]).unwrap();
+            assert_eq!(placed_runs(&metadata, id), parse_placed_runs(&xml));
         }
     }
 }

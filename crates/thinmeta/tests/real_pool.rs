@@ -4,8 +4,11 @@ mod common;
 
 use std::io::Read;
 
-use common::{delta, dump, id, mappings, open, parse_delta, parse_dump};
-use thinmeta::{Error, Metadata, View};
+use common::{
+    compared, delta, dump, id, mappings, open, parse_comparison, parse_delta, parse_dump,
+    parse_placed_runs, placed_runs,
+};
+use thinmeta::{Error, Metadata, Relation, View};
 
 fn image() -> Vec<u8> {
     let compressed: &[u8] = include_bytes!("fixtures/tmeta.img.zst");
@@ -37,6 +40,24 @@ fn the_delta_is_that_of_thin_delta_both_ways() {
 }
 
 #[test]
+fn a_comparison_has_what_both_share_too() {
+    let expected = parse_comparison(include_str!("fixtures/thin_delta.xml"));
+    assert_eq!(expected.len(), 14);
+    assert_eq!(compared(&metadata(), 2, 3), expected);
+    let own = compared(&metadata(), 2, 2);
+    assert!(own.iter().all(|stretch| stretch.relation == Relation::Same));
+    assert_eq!(own.iter().map(|stretch| stretch.length).sum::<u64>(), 14);
+}
+
+#[test]
+fn placed_runs_are_those_of_thin_dump() {
+    let xml = include_str!("fixtures/thin_dump.xml");
+    for (device, text) in (1..).zip(xml.split("<device ").skip(1)) {
+        assert_eq!(placed_runs(&metadata(), device), parse_placed_runs(text));
+    }
+}
+
+#[test]
 fn runs_are_joined_by_thin_block_only() {
     // Blocks 2 and 3 of device 3 lie elsewhere than 0 and 1.
     let metadata = metadata();
@@ -52,6 +73,7 @@ fn the_superblock_says_what_the_pool_was_made_with() {
     assert_eq!(superblock.data_block_size(), 64 << 10);
     assert_eq!((superblock.transaction_id(), superblock.time()), (3, 2));
     assert_eq!((superblock.held_root(), superblock.needs_check()), (None, false));
+    assert_eq!(superblock.data_blocks(), 3200);
 }
 
 #[test]

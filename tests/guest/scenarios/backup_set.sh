@@ -89,6 +89,11 @@ for day in mon tue wed thu; do
 done
 run lvremove -y vg1/wed vg1/thu
 
+say "the first volume is there already, and is not made"
+run 'lvpatch -g vg1 -p pool0 -i full -i tue.diff -i wed.diff'
+expect_copy vg1/wed wed
+run lvremove -y vg1/wed
+
 say "a failure on the way: one volume is not there, the steps that are done stay"
 half=$(($(byte_size thu.diff) / 2))
 run "head -c $half thu.diff > cut"
@@ -151,9 +156,28 @@ expect_equal "$(sum image2)" "${sums[thu]}" "the second image"
 expect_exit 4 'cat full tue.diff wed.diff cut | lvpatch --device image3'
 expect_exit 3 'cat full tue.diff thu.diff | lvpatch --device image3'
 [ -z "$(ls -A | grep -E 'image3|lvpatch')" ] || fail "something is left of image3"
-say "and a block device, whatever it held"
+say "an image that grows, and a stream of it that is cut"
+run 'lvdiff vg0/tue vg0/wed > grow.diff'
+run lvpatch --device image4 -i full -i tue.diff
+remember image4
+run 'head -c 900 grow.diff > start'
+expect_exit 4 'cat start | lvpatch --device image4'
+expect_equal "$(byte_size image4)" "$(byte_size /dev/vg0/tue)" "the size"
+run lvpatch --device image4 -i grow.diff
+expect_equal "$(sum image4)" "${sums[wed]}" "the image"
+run lvpatch --device image5 -i full
+expect_exit 2 'lvpatch --check --device image5 -i full'
+expect_text "exists already"
+
+say "and a block device, which must be empty"
 run lvcreate -y -L 64M -n thick vg1
 fill /dev/vg1/thick 0 65536 old
+remember /dev/vg1/thick
+refused 3 lvpatch --device /dev/vg1/thick -i full
+expect_text "is not empty"
+run lvpatch --no-base-check --device /dev/vg1/thick -i full -i tue.diff
+run cmp -n "$(byte_size /dev/vg0/tue)" /dev/vg1/thick /dev/vg0/tue
+zero /dev/vg1/thick 0 65536
 run lvpatch --device /dev/vg1/thick -i full -i tue.diff -i wed.diff -i thu.diff
 run cmp -n "$(byte_size image2)" /dev/vg1/thick image2
 

@@ -8,10 +8,8 @@ make_pool vg0 pool0 64k 256M
 run ssh root@b lvcreate --type thin-pool --chunksize 64k -L 256M -n pool0 vg1
 run lvcreate -T vg0/pool0 -V 64M -n vol0
 fill /dev/vg0/vol0 0 8192 base
-run ssh root@b lvcreate -T vg1/pool0 -V 64M -n sp0
-run 'dd if=/dev/vg0/vol0 bs=64K iflag=direct status=none |
-	ssh root@b dd of=/dev/vg1/sp0 bs=64K iflag=fullblock oflag=direct conv=sparse,fsync status=none'
 run lvcreate -s -n sp0 vg0/vol0
+run 'lvdiff vg0/sp0 | ssh root@b lvpatch -g vg1 -p pool0'
 fill /dev/vg0/vol0 4096 32768 new
 expect_twins vg0/sp0 vg1/sp0
 remember /dev/vg0/vol0

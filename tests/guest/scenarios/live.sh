@@ -81,6 +81,33 @@ expect_equal "$OUTPUT" "" "what was said"
 expect_same /dev/vg0/vol /dev/vg1/vol4
 run umount /tmp/mnt
 
+say "written to by somebody who does not hold it open: the volume draws a warning, the base ends it"
+run lvcreate -T vg0/pool0 -V 64M -n raw
+fill /dev/vg0/raw 0 4096
+run lvcreate -s -kn -n raw0 vg0/raw
+fill /dev/vg0/raw 0 20480 new
+start_diff vg0/raw0 vg0/raw
+fill /dev/vg0/raw 40960 64 meanwhile
+go_on
+ended 30
+expect_equal "$STATUS" 0 "the exit status"
+expect_text "vg0/raw was written to while it was read"
+start_diff vg0/raw0 vg0/raw
+fill /dev/vg0/raw0 40960 64 meanwhile
+go_on
+ended 30
+expect_equal "$STATUS" 1 "the exit status"
+expect_text "vg0/raw0 was written to while it was read"
+# A flush is no write: another run that begins asks for one.
+start_diff vg0/raw0 vg0/raw
+run 'lvdiff vg0/raw0 vg0/raw > /tmp/other'
+go_on
+ended 30
+expect_equal "$STATUS" 0 "the exit status"
+[[ $OUTPUT != *"was written to"* ]] || fail "a flush counts as a write"
+stop_other_end
+run lvremove -q -y vg0/raw0 vg0/raw
+
 say "a base that is in use: lvpatch warns"
 run mount /dev/vg1/vol4 /tmp/copy
 run lvcreate -s -kn -n vol4 vg0/vol

@@ -1,4 +1,4 @@
-# A volume that is in use moves to another host, as the README says it, with a short stop.
+# A volume that is in use moves to another host, with a short stop: the README's section "Migrate a volume".
 source /run/guest/lib.sh
 source /run/guest/net.sh
 join_network
@@ -19,15 +19,10 @@ write_files() {
 	done
 }
 
-# first_copy VOLUME: makes vg1/VOLUME on b, with what is on the snapshot vg0/VOLUME.
-first_copy() {
-	local size
-	size=$(field "vg0/$1" lv_size)
-	run ssh root@b lvcreate -T vg1/pool0 -V "${size}b" -n "$1"
-	run lvchange -ay -K "vg0/$1"
-	run "dd if=/dev/vg0/$1 bs=64K iflag=direct status=none |
-		ssh root@b dd of=/dev/vg1/$1 bs=64K iflag=fullblock oflag=direct conv=sparse,fsync status=none"
-	run lvchange -an "vg0/$1"
+# step LINE: runs a line of the README's section "Migrate a volume". tests/readme.rs holds the steps against
+# its code, line by line.
+step() {
+	run "$1"
 }
 
 # written_meanwhile: ends the scenario if the writer has finished no file since the last call.
@@ -41,7 +36,8 @@ written_meanwhile() {
 
 run vgcreate -y vg0 /dev/ubda
 make_pool vg0 pool0 64k 512M
-run ssh root@b lvcreate --type thin-pool --chunksize 64k -L 512M -n pool0 vg1
+step 'lvs -o chunk_size vg0/pool0'
+step 'ssh root@b lvcreate --type thin-pool --chunksize 64k -l 90%FREE -n pool0 vg1'
 expect_equal "$(on_b field vg1/pool0 chunk_size)" "$(field vg0/pool0 chunk_size)" "the chunk size"
 
 run lvcreate -T vg0/pool0 -V 64M -n vol0
@@ -56,22 +52,22 @@ writer=$!
 wait_until [ -s /tmp/list ]
 WRITTEN=0
 
-say "the first copy, while files are written"
-run lvcreate -s -n vol0-1 vg0/vol0
+say "all of it, while files are written"
+step 'lvcreate -s -n vol0-1 vg0/vol0'
 written_meanwhile
-first_copy vol0-1
+step 'lvdiff vg0/vol0-1 | ssh root@b lvpatch -g vg1 -p pool0'
 written_meanwhile
 expect_twins vg0/vol0-1 vg1/vol0-1
 sums=$SUM
 
 say "increments, while files are written"
-run lvcreate -s -n vol0-2 vg0/vol0
-run 'lvdiff --detect-level 3 vg0/vol0-1 vg0/vol0-2 | ssh root@b lvpatch -g vg1 -l vol0-1'
+step 'lvcreate -s -n vol0-2 vg0/vol0'
+step 'lvdiff vg0/vol0-1 vg0/vol0-2 | ssh root@b lvpatch -g vg1 -l vol0-1'
 written_meanwhile
 expect_twins vg0/vol0-2 vg1/vol0-2
 sums+=" $SUM"
-run lvcreate -s -n vol0-3 vg0/vol0
-run 'lvdiff vg0/vol0-2 vg0/vol0-3 | ssh root@b lvpatch -g vg1 -l vol0-2'
+step 'lvcreate -s -n vol0-3 vg0/vol0'
+step 'lvdiff vg0/vol0-2 vg0/vol0-3 | ssh root@b lvpatch -g vg1 -l vol0-2'
 written_meanwhile
 expect_twins vg0/vol0-3 vg1/vol0-3
 sums+=" $SUM"
@@ -80,9 +76,9 @@ say "the stop, and the last increment"
 begun=$EPOCHREALTIME
 touch /tmp/stop
 wait "$writer"
-run umount /tmp/mnt
-run lvcreate -s -n vol0-4 vg0/vol0
-run 'lvdiff vg0/vol0-3 vg0/vol0-4 | ssh root@b lvpatch -g vg1 -l vol0-3 vol0'
+step 'umount /dev/vg0/vol0'
+step 'lvcreate -s -n vol0-4 vg0/vol0'
+step 'lvdiff vg0/vol0-3 vg0/vol0-4 | ssh root@b lvpatch -g vg1 -l vol0-3 vol0'
 ended=$EPOCHREALTIME
 echo "(the stop took $(((${ended/./} - ${begun/./}) / 1000)) ms)"
 expect_twins vg0/vol0 vg1/vol0
@@ -100,4 +96,9 @@ run ssh root@b umount /tmp/copy
 say "the bases on b are as they were copied"
 now=$(on_b 'for i in 1 2 3; do sum /dev/vg1/vol0-$i; done')
 expect_equal "$(xargs <<< "$now")" "$sums" "the sums of the bases"
+
+say "when it runs on b, they may go"
+moved=$(on_b sum /dev/vg1/vol0)
+step 'ssh root@b lvremove -y vg1/vol0-1 vg1/vol0-2 vg1/vol0-3'
+expect_equal "$(on_b sum /dev/vg1/vol0)" "$moved" "the volume on b"
 no_leftovers

@@ -77,10 +77,10 @@ no_leftovers
 say "interrupted: nothing stays, an old file stays as it was"
 rm out/*
 echo old > out/old
-slow vg0-pool0_tdata 100
+slow vg0-pool0_tdata 500
 for signal in TERM INT HUP; do
-	show "lvdiff -q -o out/old vg0/base vg0/vol & kill -$signal"
-	unignored lvdiff -q -o out/old vg0/base vg0/vol 2> /tmp/.said &
+	show "lvdiff -q -d 0 -o out/old vg0/base vg0/vol & kill -$signal"
+	unignored lvdiff -q -d 0 -o out/old vg0/base vg0/vol 2> /tmp/.said &
 	PID=$!
 	wait_until compgen -G 'out/.lvdiff-*'
 	expect_equal "$(cat out/old)" old "the old file meanwhile"
@@ -91,8 +91,8 @@ for signal in TERM INT HUP; do
 	expect_files out old
 	expect_equal "$(cat out/old)" old "the old file"
 done
-show "lvdiff -q -o out/new vg0/base vg0/vol & kill -KILL"
-lvdiff -q -o out/new vg0/base vg0/vol 2> /tmp/.said &
+show "lvdiff -q -d 0 -o out/new vg0/base vg0/vol & kill -KILL"
+lvdiff -q -d 0 -o out/new vg0/base vg0/vol 2> /tmp/.said &
 PID=$!
 wait_until compgen -G 'out/.lvdiff-*'
 [ ! -e out/new ] || fail "the file is there before it is complete"
@@ -123,7 +123,7 @@ on_terminal 0 "lvdiff --list vg0/base vg0/vol"
 expect_text "0 25165824 changed"
 on_terminal 0 "lvdiff -q -o out/quiet vg0/base vg0/vol"
 expect_equal "$OUTPUT" "" "what is said with -q"
-slow vg0-pool0_tdata 100
+slow vg0-pool0_tdata 500
 on_terminal 0 "lvdiff -o out/shown vg0/base vg0/vol"
 expect_text "lvdiff ["
 on_terminal 0 "lvdiff -q -o out/quiet vg0/base vg0/vol"

@@ -88,6 +88,13 @@ run lvdiff --list vg0/cut vg0/vol
 expect_equal "${OUTPUT%%$'\n'*}" "$((39040 * 1024)) $((32 * 1024)) unmapped" "what is unmapped, as far as the base goes"
 step uncut
 
+say "both end inside a chunk: the parts are less than the chunks that are written to"
+resize 39072
+step part
+resize 39200
+fill /dev/vg0/vol 39072 128 parts
+step parts
+
 say "blocks inside the chunks, across the base's end"
 run 'lvdiff -q --granularity 4K vg0/shrunk vg0/again | lvpatch -q -g vg1 -l shrunk fine'
 expect_equal "$(sum /dev/vg1/fine)" "$(sum /dev/vg1/again)" "the new volume"

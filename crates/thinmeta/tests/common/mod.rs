@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use blockio::ReadAt;
-use thinmeta::{Extent, ExtentKind, Metadata, ThinId, View};
+use thinmeta::{Extent, ExtentKind, Metadata, Relation, Stretch, ThinId, View};
 
 /// Thin block to data block.
 pub(crate) type Map = BTreeMap<u64, u64>;
@@ -116,6 +116,41 @@ pub(crate) fn parse_delta(xml: &str, reverse: bool) -> Vec<Extent> {
         Some((attribute(line, "begin")?, attribute(line, "length")?, kind))
     };
     join(xml.lines().filter_map(piece))
+}
+
+/// All that `thin_delta` says, as it stands there.
+pub(crate) fn parse_comparison(xml: &str) -> Vec<Stretch> {
+    let stretch = |line: &str| {
+        let relation = match line.split_whitespace().next()? {
+            "<same" => Relation::Same,
+            "<different" => Relation::Different,
+            "<left_only" => Relation::BaseOnly,
+            "<right_only" => Relation::TargetOnly,
+            _ => return None,
+        };
+        let get = |name| attribute(line, name).unwrap();
+        Some(Stretch { begin: get("begin"), length: get("length"), relation })
+    };
+    xml.lines().filter_map(stretch).collect()
+}
+
+pub(crate) fn compared<R: ReadAt>(metadata: &Metadata<R>, base: u32, target: u32) -> Vec<Stretch> {
+    metadata.compare(id(base), id(target)).unwrap().map(Result::unwrap).collect()
+}
+
+/// The runs that `thin_dump` says, of one device: begin and length.
+pub(crate) fn parse_placed_runs(xml: &str) -> Vec<(u64, u64)> {
+    let run = |line: &str| match line.split_whitespace().next()? {
+        "<range_mapping" => Some((attribute(line, "origin_begin")?, attribute(line, "length")?)),
+        "<single_mapping" => Some((attribute(line, "origin_block")?, 1)),
+        _ => None,
+    };
+    xml.lines().filter_map(run).collect()
+}
+
+pub(crate) fn placed_runs<R: ReadAt>(metadata: &Metadata<R>, device: u32) -> Vec<(u64, u64)> {
+    let runs = metadata.mappings(id(device)).unwrap().placed_runs();
+    runs.map(|run| run.map(|run| (run.begin, run.length)).unwrap()).collect()
 }
 
 /// Notes which metadata blocks are read.

@@ -1,0 +1,149 @@
+//! [`ThinSend`]: the stream of thin_send 1.1, which thin_recv reads.
+//!
+//! All integers are big-endian. A header of 28 bytes: u64 magic, u64 offset and u64 length in bytes,
+//! u32 command. Behind the header of data come so many bytes of it; behind that of the end, 24 bytes:
+//! how many headers there are, and how many of them are of data and of what is unmapped.
+
+use std::io::Write;
+
+use super::blocks::{Blocks, Content, Filler};
+use crate::error::Result;
+use crate::{Error, Packed, Record, RecordSink, Totals};
+
+const MAGIC: u64 = 0x24c4_f02a_ae2e_4fa9;
+
+const DATA: u32 = 0;
+const UNMAP: u32 = 1;
+const BEGIN: u32 = 2;
+const END: u32 = 3;
+
+const END_BYTES: u64 = 24;
+
+/// Writes one stream, front to back. Zeros are data in it. It names no volume, and nothing that a
+/// base could be known by.
+pub struct ThinSend<W, I> {
+    filler: Filler<W, Extents<I>>,
+    unmapped: u64,
+    totals: Totals,
+}
+
+/// The ranges whose content comes: offset and length, in bytes.
+struct Extents<I> {
+    ahead: I,
+    count: u64,
+}
+
+impl<W: Write, I: Iterator<Item = (u64, u64)>> ThinSend<W, I> {
+    /// Begins the stream. `extents` are the ranges of which all content will come, in ascending
+    /// order, as offset and length in bytes: each has one header.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where `output` fails.
+    pub fn new(mut output: W, extents: I) -> Result<Self> {
+        output.write_all(&header(0, 0, BEGIN))?;
+        let filler = Filler::new(output, Extents { ahead: extents, count: 0 });
+        Ok(Self { filler, unmapped: 0, totals: Totals::default() })
+    }
+}
+
+impl<W: Write, I: Iterator<Item = (u64, u64)>> RecordSink for ThinSend<W, I> {
+    type Output = W;
+
+    fn packed_data(&mut self, offset: u64, bytes: &[u8], _: &Packed) -> Result<()> {
+        self.totals.add(&Record::Data { offset, bytes });
+        self.filler.fill(offset, Content::Bytes(bytes))
+    }
+
+    fn zero(&mut self, offset: u64, length: u64) -> Result<()> {
+        self.totals.add(&Record::Zero { offset, length });
+        self.filler.fill(offset, Content::Zeros(length))
+    }
+
+    fn discard(&mut self, offset: u64, length: u64) -> Result<()> {
+        self.filler.check_filled()?;
+        self.totals.add(&Record::Discard { offset, length });
+        self.unmapped = self.unmapped.saturating_add(1);
+        Ok(self.filler.output.write_all(&header(offset, length, UNMAP))?)
+    }
+
+    fn finish(mut self) -> Result<(W, Totals)> {
+        self.filler.check_filled()?;
+        if let Some((offset, _)) = self.filler.blocks.ahead.next() {
+            return Err(Error::Invalid(format!("nothing for the extent at offset {offset}")));
+        }
+        let mut output = self.filler.output;
+        let data = self.filler.blocks.count;
+        // The headers of the beginning and of this end count too.
+        let all = data.saturating_add(self.unmapped).saturating_add(2);
+        output.write_all(&header(0, END_BYTES, END))?;
+        for count in [all, data, self.unmapped] {
+            output.write_all(&count.to_be_bytes())?;
+        }
+        output.flush()?;
+        Ok((output, self.totals))
+    }
+}
+
+impl<I: Iterator<Item = (u64, u64)>> Blocks for Extents<I> {
+    const TAIL: &'static [u8] = b"";
+
+    fn begin(&mut self, offset: u64) -> Result<(u64, Vec<u8>)> {
+        match self.ahead.next() {
+            Some((begin, length)) if begin == offset => {
+                self.count = self.count.saturating_add(1);
+                Ok((length, header(offset, length, DATA)))
+            }
+            next => Err(Error::Invalid(format!(
+                "content for offset {offset}, where the next extent is {next:?}"
+            ))),
+        }
+    }
+}
+
+fn header(offset: u64, length: u64, command: u32) -> Vec<u8> {
+    let mut header = Vec::with_capacity(28);
+    for number in [MAGIC, offset, length] {
+        header.extend(number.to_be_bytes());
+    }
+    header.extend(command.to_be_bytes());
+    header
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packed() -> Packed {
+        Packed::plain(&[])
+    }
+
+    #[test]
+    fn extents_have_one_header_each_however_their_content_comes() {
+        let mut stream = ThinSend::new(Vec::new(), [(512, 2048), (2560, 512)].into_iter()).unwrap();
+        stream.packed_data(512, &[7; 512], &packed()).unwrap();
+        // Zeros that go on in the next extent.
+        stream.zero(1024, 2048).unwrap();
+        stream.discard(4096, 1024).unwrap();
+        let (stream, totals) = stream.finish().unwrap();
+        assert_eq!((totals.data_bytes, totals.zero_bytes, totals.discard_bytes), (512, 2048, 1024));
+        let mut expected = [header(0, 0, BEGIN), header(512, 2048, DATA), vec![7; 512]].concat();
+        expected.extend([vec![0; 1536], header(2560, 512, DATA), vec![0; 512]].concat());
+        expected.extend([header(4096, 1024, UNMAP), header(0, 24, END)].concat());
+        expected.extend([5_u64, 2, 1].iter().flat_map(|count| count.to_be_bytes()));
+        assert!(stream == expected);
+    }
+
+    #[test]
+    fn what_was_not_announced_or_does_not_come_is_refused() {
+        let new = || ThinSend::new(Vec::new(), [(512, 1024)].into_iter()).unwrap();
+        assert!(new().zero(0, 512).is_err());
+        assert!(new().zero(512, 1536).is_err());
+        assert!(new().finish().is_err());
+        let mut stream = new();
+        stream.zero(512, 512).unwrap();
+        assert!(stream.zero(512, 512).is_err());
+        assert!(stream.zero(2048, 512).is_err());
+        assert!(stream.discard(4096, 512).is_err());
+        assert!(stream.finish().is_err());
+    }
+}

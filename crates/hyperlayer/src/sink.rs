@@ -1,0 +1,58 @@
+//! [`RecordSink`]: whatever takes records in order and makes a stream of them.
+
+use std::io::Write;
+
+use crate::error::Result;
+use crate::{Encoder, Packed, Totals};
+
+/// A writer of a stream of any format, to the one who makes the records. They come in ascending
+/// order; offsets and lengths are in bytes.
+pub trait RecordSink {
+    /// What the stream is written to.
+    type Output;
+
+    /// Takes a data record; `packed` is what a [`Packer`](crate::Packer) made of its content.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](crate::Error::Invalid) where it does not fit the format or the order;
+    /// [`Error::Io`](crate::Error::Io).
+    fn packed_data(&mut self, offset: u64, bytes: &[u8], packed: &Packed) -> Result<()>;
+
+    /// Takes a zero record.
+    ///
+    /// # Errors
+    /// As for data.
+    fn zero(&mut self, offset: u64, length: u64) -> Result<()>;
+
+    /// Takes a discard record.
+    ///
+    /// # Errors
+    /// As for data.
+    fn discard(&mut self, offset: u64, length: u64) -> Result<()>;
+
+    /// Writes the stream's end, flushes, and gives the output back.
+    ///
+    /// # Errors
+    /// As for data; also where what was announced did not come.
+    fn finish(self) -> Result<(Self::Output, Totals)>;
+}
+
+impl<W: Write> RecordSink for Encoder<W> {
+    type Output = W;
+
+    fn packed_data(&mut self, offset: u64, bytes: &[u8], packed: &Packed) -> Result<()> {
+        Encoder::packed_data(self, offset, bytes, packed)
+    }
+
+    fn zero(&mut self, offset: u64, length: u64) -> Result<()> {
+        Encoder::zero(self, offset, length)
+    }
+
+    fn discard(&mut self, offset: u64, length: u64) -> Result<()> {
+        Encoder::discard(self, offset, length)
+    }
+
+    fn finish(self) -> Result<(W, Totals)> {
+        Encoder::finish(self)
+    }
+}

@@ -1,0 +1,87 @@
+//! [`SnapshotDevice`]: an active classic snapshot and its origin, as the kernel has them.
+
+use std::path::PathBuf;
+
+use crate::error::Result;
+use crate::{
+    DeviceMapper, DeviceNumber, DeviceStatus, Error, LogicalVolume, SnapshotStatus, SnapshotTable,
+};
+
+/// An active classic snapshot, whose exception store can be read.
+#[derive(Clone, Debug)]
+pub struct SnapshotDevice {
+    /// The snapshot's own device.
+    pub device: DeviceStatus,
+    /// The origin's own device: what is written to it is kept for the snapshot first.
+    pub origin: DeviceStatus,
+    /// The snapshot's table.
+    pub table: SnapshotTable,
+}
+
+impl SnapshotDevice {
+    /// Finds the devices of an active snapshot and its origin, and makes sure that all that was
+    /// written to either of them is in the snapshot's exception store.
+    ///
+    /// # Errors
+    /// [`Error::State`] where they are inactive, the snapshot is invalid or transient, or one is being
+    /// merged into the origin.
+    pub fn find(
+        dm: &DeviceMapper,
+        snapshot: &LogicalVolume,
+        origin: &LogicalVolume,
+    ) -> Result<Self> {
+        let active = |volume: &LogicalVolume| {
+            let state = || Error::State(format!("{} is not active", volume.full_name()));
+            dm.device(&volume.dm_name)?.ok_or_else(state)
+        };
+        let (device, origin_device) = (active(snapshot)?, active(origin)?);
+        // While a snapshot is merged, the origin shows what is still to be merged, and no exception
+        // of another snapshot tells of that.
+        let Some(below) = dm.table_of_kind(&origin_device.name, "snapshot-origin")? else {
+            return Err(Error::State(format!(
+                "{} is not only a snapshot's origin: a snapshot is being merged into it, or it has \
+                 none in the kernel (see `dmsetup table {}`)",
+                origin.full_name(),
+                origin_device.name
+            )));
+        };
+        let below: DeviceNumber = below.trim().parse()?;
+        let found = Self {
+            table: dm.table(&device.name, "snapshot")?.parse()?,
+            device,
+            origin: origin_device,
+        };
+        if found.table.origin != below {
+            return Err(Error::State(format!(
+                "{} is a snapshot of device {} in the kernel, but {} lies on {below}",
+                snapshot.full_name(),
+                found.table.origin,
+                origin.full_name()
+            )));
+        }
+        if !found.table.persistent {
+            return Err(Error::State(format!(
+                "{} is a transient snapshot: what changed stands in the kernel's memory only",
+                snapshot.full_name()
+            )));
+        }
+        found.status(dm)?;
+        Ok(found)
+    }
+
+    /// The snapshot's status now.
+    ///
+    /// # Errors
+    /// [`Error::State`] where the snapshot cannot be used any more; [`Error::Dm`].
+    pub fn status(&self, dm: &DeviceMapper) -> Result<SnapshotStatus> {
+        dm.status(&self.device.name, "snapshot")?.parse()
+    }
+
+    /// The node of the device that holds the exception store.
+    ///
+    /// # Errors
+    /// Where sysfs does not know it.
+    pub fn cow_node(&self) -> Result<PathBuf> {
+        self.table.cow.node()
+    }
+}

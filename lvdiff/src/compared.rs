@@ -1,0 +1,151 @@
+//! [`Compared`]: two volumes' blocks one by one, shared ones included, for formats that need them.
+
+use anyhow::Context;
+use baseproof::Range;
+use blockio::ReadAt;
+use thinmeta::{ExtentKind, Metadata, Relation, Stretch, ThinId};
+
+use crate::changes::{self, Changes, Extent, Side, in_volume};
+use crate::cli::{MapFormat, StreamFormat};
+use crate::plan::{Outcome, Plan};
+
+/// Reads all of the metadata that a plan needs: the changes, and for some formats the volumes' other
+/// blocks too.
+pub(crate) fn collect<R: ReadAt>(
+    plan: &Plan,
+    metadata: &Metadata<R>,
+    base: Option<&Side>,
+    target: &Side,
+) -> anyhow::Result<Changes> {
+    let level = plan.detect_level;
+    let compare = || Compared::collect(metadata, base, target);
+    let format = match &plan.result {
+        Outcome::List { format } => {
+            let mut changes = changes::collect(metadata, base, target, 0)?;
+            if *format == Some(MapFormat::ThinDelta) {
+                changes.compared = Some(compare()?);
+            }
+            return Ok(changes);
+        }
+        Outcome::Stream(options) => options.format,
+    };
+    if format == StreamFormat::Hyperlayer2 {
+        return changes::collect(metadata, base, target, level);
+    }
+    let mut changes = changes::collect(metadata, base, target, 0)?;
+    match format {
+        StreamFormat::Hyperlayer1 if level > 0 => {
+            changes.sample = compare()?.heads(level, target.size);
+        }
+        // thin_send tells apart what the delta joins. It knows of no external origin and of no
+        // other size; there, what has to be sent is not what the stretches say.
+        StreamFormat::ThinSend
+            if !target.external_origin && base.is_none_or(|base| base.size == target.size) =>
+        {
+            changes.extents = compare()?.extents(target.size);
+        }
+        _ => {}
+    }
+    Ok(changes)
+}
+
+/// How two volumes' blocks stand to each other, and what the metadata says of the pool. Memory
+/// follows the number of stretches.
+pub(crate) struct Compared {
+    pub(crate) base: Option<ThinId>,
+    pub(crate) target: ThinId,
+    /// As far as something is mapped there, also behind a volume's end; in blocks of the pool.
+    pub(crate) stretches: Vec<Stretch>,
+    pub(crate) chunk_size: u64,
+    pub(crate) time: u32,
+    pub(crate) transaction_id: u64,
+    /// 0 in a metadata snapshot.
+    pub(crate) data_blocks: u64,
+    /// The block of the metadata snapshot that the pool holds, where this is not read from one.
+    pub(crate) held_root: Option<u64>,
+}
+
+impl Compared {
+    /// Reads all mappings of both; of a target alone, its runs as they lie in the pool's data.
+    pub(crate) fn collect<R: ReadAt>(
+        metadata: &Metadata<R>,
+        base: Option<&Side>,
+        target: &Side,
+    ) -> anyhow::Result<Self> {
+        let superblock = metadata.superblock();
+        let stretches = match base {
+            Some(base) => metadata.compare(base.id, target.id)?.collect::<Result<_, _>>(),
+            None => {
+                let runs = metadata.mappings(target.id)?.placed_runs();
+                let relation = Relation::TargetOnly;
+                runs.map(|run| {
+                    run.map(|run| Stretch { begin: run.begin, length: run.length, relation })
+                })
+                .collect()
+            }
+        };
+        Ok(Self {
+            base: base.map(|base| base.id),
+            target: target.id,
+            stretches: stretches.context("the volumes' mappings")?,
+            chunk_size: superblock.data_block_size(),
+            time: superblock.time(),
+            transaction_id: superblock.transaction_id(),
+            data_blocks: superblock.data_blocks(),
+            held_root: superblock.held_root().map(thinmeta::MetaBlock::get),
+        })
+    }
+
+    /// What differs in a volume of this size, as far as the base has the same: an extent for each
+    /// stretch. They are those of the delta, but not joined.
+    pub(crate) fn extents(&self, size: u64) -> Vec<Extent> {
+        let extent = |stretch: &Stretch| {
+            let kind = match stretch.relation {
+                Relation::Same => return None,
+                Relation::BaseOnly => ExtentKind::Unmapped,
+                Relation::Different | Relation::TargetOnly => ExtentKind::Changed,
+            };
+            let range = in_volume(stretch.begin, stretch.length, self.chunk_size, size)?;
+            Some(Extent::new(range, kind))
+        };
+        self.stretches.iter().filter_map(extent).collect()
+    }
+
+    /// What of the base the original lvdiff takes the checksums of, in a volume of this size. For
+    /// each run of chunks that are mapped in either volume: its first chunk; at level 3 its first
+    /// two; at level 1 that of the first run only. Parts of chunks are left out, because the
+    /// original lvpatch reads whole ones.
+    pub(crate) fn heads(&self, level: u8, size: u64) -> Vec<Range> {
+        let most = match level {
+            0 => return vec![],
+            3 => 2,
+            _ => 1,
+        };
+        let mut heads: Vec<Range> = Vec::new();
+        // Where the run that the last head is of ends, in chunks.
+        let mut end = None;
+        for stretch in &self.stretches {
+            let joins = end == Some(stretch.begin);
+            end = stretch.begin.checked_add(stretch.length);
+            let Some(range) = in_volume(stretch.begin, stretch.length, self.chunk_size, size)
+            else {
+                break;
+            };
+            let whole = range.length / self.chunk_size;
+            match heads.last_mut() {
+                Some(head) if joins => {
+                    let open = head.offset + head.length == range.offset;
+                    let room = if open { most - head.length / self.chunk_size } else { 0 };
+                    head.length += room.min(whole) * self.chunk_size;
+                }
+                Some(_) if level == 1 => break,
+                _ if whole > 0 => heads.push(Range {
+                    offset: range.offset,
+                    length: most.min(whole) * self.chunk_size,
+                }),
+                _ => {}
+            }
+        }
+        heads
+    }
+}

@@ -1,0 +1,104 @@
+//! What the READMEs say, held against what the tests run.
+
+use std::path::Path;
+use std::process::Command;
+
+use system_tests::programs;
+
+const README: &str = "README.md";
+const CHINESE: &str = "README.zh-CN.md";
+
+fn read(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The lines of a document, each with whether it is code.
+fn lines(text: &str) -> impl Iterator<Item = (bool, &str)> {
+    let mut inside = false;
+    text.lines().map(str::trim).filter_map(move |line| {
+        let fence = line.starts_with("```");
+        inside ^= fence;
+        (!fence && !line.is_empty()).then_some((inside, line))
+    })
+}
+
+/// The lines of code in the section of this heading.
+fn code<'a>(text: &'a str, heading: &str) -> Vec<&'a str> {
+    let mut here = false;
+    let mut found = Vec::new();
+    for (is_code, line) in lines(text) {
+        if !is_code && line.starts_with("## ") {
+            here = line == heading;
+        } else if is_code && here {
+            found.push(line);
+        }
+    }
+    assert!(!found.is_empty(), "no code under {heading}");
+    found
+}
+
+#[test]
+fn the_migration_is_the_scenario_line_by_line() {
+    let scenario = read("tests/guest/scenarios/migrate.sh");
+    let step = |line: &'_ str| Some(line.strip_prefix("step '")?.strip_suffix('\'')?.to_owned());
+    let steps: Vec<String> = scenario.lines().filter_map(step).collect();
+    assert_eq!(code(&read(README), "## Migrate a volume"), steps);
+}
+
+#[test]
+fn both_readmes_have_the_same_code_and_as_many_headings() {
+    let (english, chinese) = (read(README), read(CHINESE));
+    let code = |text: &str| -> Vec<String> {
+        lines(text).filter(|(is_code, _)| *is_code).map(|(_, line)| line.into()).collect()
+    };
+    assert_eq!(code(&english), code(&chinese));
+    let headings = |text: &str| -> Vec<usize> {
+        let level = |line: &str| line.split(' ').next().map_or(0, str::len);
+        let is_heading = |(is_code, line): &(bool, &str)| !is_code && line.starts_with('#');
+        lines(text).filter(is_heading).map(|(_, line)| level(line)).collect()
+    };
+    assert_eq!(headings(&english), headings(&chinese));
+}
+
+/// The first cells of the rows that are about options.
+fn option_cells(text: &str) -> Vec<&str> {
+    let cells = lines(text).filter(|(is_code, _)| !is_code);
+    let cells = cells.filter_map(|(_, line)| line.strip_prefix("| ")?.split(" | ").next());
+    cells.filter(|cell| cell.starts_with("`-") && cell.ends_with('`')).collect()
+}
+
+#[test]
+fn both_readmes_have_the_same_options() {
+    assert_eq!(option_cells(&read(README)), option_cells(&read(CHINESE)));
+}
+
+#[test]
+fn every_option_of_the_help_is_in_the_readme() {
+    let readme = read(README);
+    let cells = option_cells(&readme).join(" ");
+    let is_in = |option: &str| {
+        cells
+            .split(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit() && c != '-')
+            .any(|word| word == option)
+    };
+    for program in ["lvdiff", "lvpatch"] {
+        let path = programs::dir().expect("the programs are built").join(program);
+        let help = Command::new(&path).arg("--help").output().expect("it starts");
+        let help = String::from_utf8(help.stdout).expect("it is text");
+        let option = |line: &str| {
+            // What is further to the right explains.
+            let words = line.trim_start();
+            let is_option = words.starts_with('-') && line.len() - words.len() <= 6;
+            let long = words.split(' ').find(|word| word.starts_with("--"))?.trim_end_matches('.');
+            is_option.then(|| long.to_owned())
+        };
+        let options: Vec<String> = help.lines().filter_map(option).collect();
+        assert!(options.len() > 10, "{help}");
+        for option in
+            options.iter().filter(|option| !["--help", "--version"].contains(&option.as_str()))
+        {
+            assert!(is_in(option), "{program} has {option}, and the README's tables have not");
+        }
+    }
+}
