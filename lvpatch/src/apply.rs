@@ -7,32 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 use blockio::{AlignedBuf, Device, ReadAt, Width, in_order, is_zero};
-use cli::{Interrupt, Progress, Refusal};
-use hyperlayer::{Error, Header, MAX_RECORD, Record, Records, Totals};
+use cli::{Interrupt, Progress};
+use hyperlayer::{Error, MAX_RECORD, Record, Records, Totals};
 
+use crate::ground::{Ground, Touched};
 use crate::undo::Undo;
-
-/// What the device that is written lies on.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ground {
-    /// The unit of allocation, in bytes.
-    pub(crate) chunk_size: u64,
-    /// Whether a write to a part of a fresh chunk makes the rest of it zeros. Where it does not,
-    /// the rest shows what the chunk held before, for somebody else.
-    pub(crate) zeroes: bool,
-    /// How many chunks may be written to: there is room for so many.
-    pub(crate) chunks: u64,
-    /// The size of the stream's volume, in bytes.
-    pub(crate) size: u64,
-}
-
-impl Ground {
-    /// A device or file that has all of its space already.
-    pub(crate) fn plain(header: &Header) -> Self {
-        let (chunk_size, size) = (header.chunk_size, header.target.size);
-        Self { chunk_size, zeroes: true, chunks: u64::MAX, size }
-    }
-}
 
 /// Writes records to a device that holds the base.
 pub(crate) struct Applier<'a> {
@@ -104,7 +83,8 @@ impl<'a> Applier<'a> {
         progress: &Progress,
         extras: Extras<'_>,
     ) -> anyhow::Result<Totals> {
-        let mut touched = Touched::default();
+        let ascend = records.ascend();
+        let mut touched = Touched::new(ascend);
         let mut next_job = || {
             self.interrupt.check()?;
             let record = match records.next_record() {
@@ -118,15 +98,25 @@ impl<'a> Applier<'a> {
         };
         let mut undo = extras.undo;
         let mut kept: VecDeque<Job> = VecDeque::new();
+        let mut next_kept = || {
+            let Some(undo) = &mut undo else { return next_job() };
+            if kept.is_empty() {
+                self.keep(undo, &mut kept, &mut next_job)?;
+            }
+            Ok(kept.pop_front())
+        };
+        if !ascend {
+            // A later record may cover an earlier one: one after another, then.
+            while let Some(job) = next_kept()? {
+                let length = job.length();
+                self.apply(job)?;
+                progress.add(length);
+            }
+            return Ok(records.totals());
+        }
         in_order(
             WIDTH,
-            || {
-                let Some(undo) = &mut undo else { return next_job() };
-                if kept.is_empty() {
-                    self.keep(undo, &mut kept, &mut next_job)?;
-                }
-                Ok(kept.pop_front())
-            },
+            next_kept,
             |job| {
                 let length = job.length();
                 self.apply(job)?;
@@ -195,7 +185,11 @@ impl<'a> Applier<'a> {
     /// one reads as zeros, it may be unmapped, and the rest of it would show old data. It is
     /// zeroed first, once, and in the order of records, so that nothing written is lost by that.
     fn prepare(&self, record: &Record<'_>, touched: &mut Touched) -> io::Result<()> {
-        let Record::Data { offset, bytes } = record else { return Ok(()) };
+        let Record::Data { offset, bytes } = record else {
+            // What is unmapped is fresh again, if a later record comes back to it.
+            touched.prepared.forget();
+            return Ok(());
+        };
         if self.ground.zeroes {
             return Ok(());
         }
@@ -205,10 +199,10 @@ impl<'a> Applier<'a> {
             let begin = chunk * chunk_size;
             let chunk_end = begin.saturating_add(chunk_size).min(size);
             let whole = *offset <= begin && chunk_end <= end;
-            if chunk < touched.prepared || whole {
+            // What was written whole is mapped; where records come in any order, it is noted.
+            if touched.prepared.add(chunk, chunk + 1).0 == 0 || whole {
                 continue;
             }
-            touched.prepared = chunk + 1;
             if self.reads_as_zeros(begin, chunk_end)? {
                 self.wrote.store(true, Ordering::Relaxed);
                 self.device.zero_out(begin, chunk_end - begin)?;
@@ -311,47 +305,6 @@ impl Job {
     }
 }
 
-/// Which chunks have been written to. Records ascend, so what lies behind need not be known.
-#[derive(Default)]
-struct Touched {
-    chunks: u64,
-    /// The first chunk that has not been counted.
-    next: u64,
-    /// The first chunk that no record has prepared.
-    prepared: u64,
-}
-
-impl Touched {
-    /// Counts the chunks that a record writes to. A stream that writes to more of them than it
-    /// announced would fill the pool.
-    fn count(&mut self, record: &Record<'_>, ground: Ground) -> Result<(), Refusal> {
-        let (begin, end) = (record.offset(), record.offset() + record.length());
-        if !matches!(record, Record::Discard { .. }) {
-            self.add(begin / ground.chunk_size, end.div_ceil(ground.chunk_size));
-        } else {
-            // A part of a chunk cannot be unmapped, and becomes zeros. At the volume's end that was
-            // counted when room was made.
-            for place in [begin, end] {
-                if !place.is_multiple_of(ground.chunk_size) && place != ground.size {
-                    self.add(place / ground.chunk_size, place / ground.chunk_size + 1);
-                }
-            }
-        }
-        if self.chunks > ground.chunks {
-            return Err(Refusal::NoSpace(format!(
-                "the stream writes to more chunks than it announced, for which there was room: {}",
-                ground.chunks
-            )));
-        }
-        Ok(())
-    }
-
-    fn add(&mut self, first: u64, behind: u64) {
-        self.chunks += behind.saturating_sub(first.max(self.next));
-        self.next = self.next.max(behind);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::MetadataExt;
@@ -360,9 +313,18 @@ mod tests {
     use hyperlayer::{Decoder, Encoder, Header};
 
     use super::*;
+    use crate::space::Room;
 
-    const GROUND: Ground =
-        Ground { chunk_size: 65536, zeroes: true, chunks: u64::MAX, size: 5 * 65536 + 512 };
+    const GROUND: Ground = Ground {
+        chunk_size: 65536,
+        zeroes: true,
+        room: Room { chunks: u64::MAX, discards_write: false, metadata: None },
+        size: 5 * 65536 + 512,
+    };
+
+    fn room(chunks: u64) -> Room {
+        Room { chunks, ..GROUND.room }
+    }
 
     fn stream(size: u64, records: &[Record<'_>]) -> Vec<u8> {
         let sum = |discard: bool| {
@@ -460,8 +422,8 @@ mod tests {
             Record::Data { offset: 1024, bytes: &[1; 512] },
             Record::Data { offset: 2 * 65536 - 512, bytes: &[1; 1024] },
         ];
-        apply(&file, Ground { chunks: 3, ..GROUND }, &records).unwrap();
-        let error = apply(&file, Ground { chunks: 2, ..GROUND }, &records).unwrap_err();
+        apply(&file, Ground { room: room(3), ..GROUND }, &records).unwrap();
+        let error = apply(&file, Ground { room: room(2), ..GROUND }, &records).unwrap_err();
         assert_eq!(cli::exit_code(&error), 7);
     }
 
@@ -474,7 +436,7 @@ mod tests {
             Record::Discard { offset: 4096, length: 3 * 65536 },
             Record::Data { offset: 4 * 65536 - 512, bytes: &[1; 512] },
         ];
-        let ground = |chunks| Ground { chunks, size: 4 << 20, ..GROUND };
+        let ground = |chunks| Ground { room: room(chunks), size: 4 << 20, ..GROUND };
         apply(&file, ground(2), &records).unwrap();
         let error = apply(&file, ground(1), &records).unwrap_err();
         assert_eq!(cli::exit_code(&error), 7);

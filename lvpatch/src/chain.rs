@@ -6,10 +6,11 @@ use std::os::fd::{AsFd, AsRawFd};
 
 use anyhow::Context;
 use cli::{Input, Interrupt, Refusal};
-use hyperlayer::{Decoder, Header, Outline, Records};
+use hyperlayer::{AnyDecoder, Foreign, Header, Missing, Outline, Records};
 
 use crate::cli::Args;
 use crate::info::escaped;
+use crate::missing;
 use crate::until::Until;
 
 /// Where streams come from: standard input, or files.
@@ -41,6 +42,17 @@ impl Sources {
         Ok(Self { files })
     }
 
+    /// The file at `path`, where that is a stream of another tool.
+    pub(crate) fn of_another_tool(path: &str) -> Option<Self> {
+        let file = File::open(path).ok()?;
+        if !file.metadata().ok()?.is_file() {
+            return None;
+        }
+        AnyDecoder::new(&file).ok()?.foreign()?;
+        let file = File::open(path).ok()?;
+        Some(Self { files: vec![(path.into(), file)] })
+    }
+
     /// Whether all of it can be read twice.
     pub(crate) fn are_files(&self) -> anyhow::Result<bool> {
         for (name, file) in &self.files {
@@ -64,9 +76,11 @@ impl Sources {
     }
 
     /// Reads and verifies everything up to `until`, and asks `accept` of each stream, with the number
-    /// of streams before it; nothing has been read of it afterwards.
+    /// of streams before it; nothing has been read of it afterwards. With --backup, records must
+    /// ascend also where the format lets them come in any order.
     pub(crate) fn verify(
         &self,
+        args: &Args,
         until: Option<&Until>,
         interrupt: &Interrupt,
         accept: impl Fn(usize, &Link) -> anyhow::Result<()>,
@@ -74,12 +88,16 @@ impl Sources {
         let again = |(name, file): &(String, File)| io::Result::Ok((name.clone(), again(file)?));
         let files = self.files.iter().map(again).collect::<io::Result<_>>();
         let files = files.context("opening the input a second time")?;
-        let mut chain = Chain::new(Self { files }, until, interrupt);
+        let mut chain = Chain::new(Self { files }, args, until, interrupt);
+        chain.is_silent = true;
         let mut next = Some(chain.first()?);
         let mut count = 0;
-        while let Some(link) = next {
+        while let Some(mut link) = next {
             accept(count, &link)?;
             count += 1;
+            if args.backup.is_some() && !link.decoder.ascend() {
+                link.check_order()?;
+            }
             next = chain.next(link)?;
         }
         Ok(())
@@ -101,15 +119,18 @@ pub(crate) struct Chain<'a> {
     /// The source that is being read, and the number of its stream.
     source: String,
     number: usize,
+    args: &'a Args,
     until: Option<&'a Until>,
     interrupt: &'a Interrupt,
+    /// What formats cannot promise has been said already.
+    is_silent: bool,
 }
 
 /// One stream of a chain.
 pub(crate) struct Link {
     /// For messages: where it comes from.
     pub(crate) name: String,
-    pub(crate) decoder: Decoder<Input>,
+    pub(crate) decoder: AnyDecoder<Input>,
 }
 
 impl Link {
@@ -117,21 +138,49 @@ impl Link {
     pub(crate) fn header(&self) -> &Header {
         self.decoder.header()
     }
+
+    /// Whether the stream or the arguments name the volume that it makes.
+    pub(crate) fn is_named(&self, args: &Args) -> bool {
+        args.new_name().is_some()
+            || self.decoder.foreign().is_none_or(|foreign| foreign.name.is_some())
+    }
+
+    /// Whether the header says how much is written at the most.
+    pub(crate) fn announces(&self) -> bool {
+        self.decoder.foreign().is_none_or(|foreign| foreign.changed.is_some())
+    }
+
+    /// Reads all records, which must ascend.
+    fn check_order(&mut self) -> anyhow::Result<()> {
+        let mut end = 0;
+        while let Some(record) = self.decoder.next_record().with_context(|| self.name.clone())? {
+            if record.offset() < end {
+                return Err(Refusal::Usage(format!(
+                    "{}: its records do not ascend: for such a stream there is no --backup",
+                    self.name
+                ))
+                .into());
+            }
+            end = record.offset() + record.length();
+        }
+        Ok(())
+    }
 }
 
 impl<'a> Chain<'a> {
     pub(crate) fn new(
         sources: Sources,
+        args: &'a Args,
         until: Option<&'a Until>,
         interrupt: &'a Interrupt,
     ) -> Self {
         let (sources, source) = (sources.files.into_iter(), String::new());
-        Self { sources, source, number: 0, until, interrupt }
+        Self { sources, source, number: 0, args, until, interrupt, is_silent: false }
     }
 
     /// The first stream.
     pub(crate) fn first(&mut self) -> anyhow::Result<Link> {
-        let link = self.next_source()?.context("there is no input")?;
+        let link = self.next_source(None)?.context("there is no input")?;
         match self.until {
             Some(until) if until.is_past(link.header()) => Err(Refusal::Usage(format!(
                 "{}: already the first stream was made later than --until says",
@@ -153,8 +202,8 @@ impl<'a> Chain<'a> {
         }
         let next = decoder.next_stream().with_context(|| name.clone())?;
         let next = match next {
-            Some(decoder) => Some(self.link(decoder)),
-            None => self.next_source()?,
+            Some(decoder) => Some(self.link(decoder, Some(&header))?),
+            None => self.next_source(Some(&header))?,
         };
         let Some(next) = next else {
             return match self.until {
@@ -179,16 +228,34 @@ impl<'a> Chain<'a> {
         Ok(Some(next))
     }
 
-    fn next_source(&mut self) -> anyhow::Result<Option<Link>> {
+    fn next_source(&mut self, previous: Option<&Header>) -> anyhow::Result<Option<Link>> {
         let Some((name, file)) = self.sources.next() else { return Ok(None) };
         cli::widen_pipe(&file);
         (self.source, self.number) = (name.clone(), 0);
-        let decoder = Decoder::new(Input::new(file, self.interrupt)).context(name)?;
-        Ok(Some(self.link(decoder)))
+        let decoder = AnyDecoder::new(Input::new(file, self.interrupt)).context(name)?;
+        Ok(Some(self.link(decoder, previous)?))
     }
 
-    fn link(&mut self, decoder: Decoder<Input>) -> Link {
+    /// A stream that has begun; what it does not say is filled in.
+    fn link(
+        &mut self,
+        mut decoder: AnyDecoder<Input>,
+        previous: Option<&Header>,
+    ) -> anyhow::Result<Link> {
         self.number += 1;
+        if let Some(foreign) = decoder.foreign() {
+            self.say_what_it_lacks(foreign)?;
+            let missing = match previous {
+                None => missing::find(self.args, foreign).context(self.source.clone())?,
+                Some(previous) => Missing {
+                    name: self.args.new_name().map(Into::into),
+                    base: Some(previous.target.clone()),
+                    size: None,
+                    chunk_size: Some(previous.chunk_size),
+                },
+            };
+            decoder.complete(&missing).with_context(|| self.source.clone())?;
+        }
         let name = match self.number {
             1 => self.source.clone(),
             number => {
@@ -196,6 +263,24 @@ impl<'a> Chain<'a> {
                 format!("{}, stream {number} ({target})", self.source)
             }
         };
-        Link { name, decoder }
+        Ok(Link { name, decoder })
+    }
+
+    /// What a format cannot promise is a line, or a reason to refuse it.
+    fn say_what_it_lacks(&self, foreign: &Foreign) -> anyhow::Result<()> {
+        if foreign.lacks.is_empty() {
+            return Ok(());
+        }
+        let (source, format, lacks) = (&self.source, foreign.format, foreign.lacks.join(", "));
+        if self.args.strict {
+            return Err(Refusal::Unverifiable(format!(
+                "{source}: --strict refuses a stream of {format}: {lacks}"
+            ))
+            .into());
+        }
+        if !self.is_silent {
+            log::warn!("{source}: a stream of {format}: {lacks}");
+        }
+        Ok(())
     }
 }

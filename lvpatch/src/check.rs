@@ -21,7 +21,7 @@ impl Job<'_> {
         let plan = plan::look_up(self.args, link.header()).with_context(|| link.name.clone())?;
         if self.args.in_place {
             self.accept_in_place(0, &link)?;
-        } else {
+        } else if link.is_named(self.args) {
             plan.new_name(link.header()).with_context(|| link.name.clone())?;
         }
         let dm = DeviceMapper::open()?;
@@ -48,7 +48,7 @@ impl Job<'_> {
         };
         device.write_back().with_context(|| name.clone())?;
         self.prove_place(dm, &place, &device, &name, link)?;
-        place.ground(dm, link.header()).with_context(|| link.name.clone())?;
+        place.ground(dm, link).with_context(|| link.name.clone())?;
         drop(device);
         active.release()?;
         self.say_accepted(link, &format!("on {}", base.full_name()))
@@ -63,8 +63,7 @@ impl Job<'_> {
         check_extents(pool, link.header().target.size)?;
         // A pool that is not active has no status; it becomes active with the first volume.
         if let Some(device) = PoolDevice::find(dm, pool)? {
-            space::check(link.header(), &device, &device.status(dm)?)
-                .with_context(|| link.name.clone())?;
+            space::check(link, &device, &device.status(dm)?).with_context(|| link.name.clone())?;
         }
         self.say_accepted(link, &format!("in pool {}", pool.full_name()))
     }

@@ -43,12 +43,12 @@ pub(crate) fn check(header: &Header, volume: &LogicalVolume) -> anyhow::Result<(
     let Some(source) = volume.tags.iter().find_map(|tag| tag.strip_prefix(SOURCE)) else {
         return Ok(());
     };
-    if source == base.uuid {
+    if is_same(source, &base.uuid) {
         return Ok(());
     }
     // A copy of a volume that a snapshot was taken of since may be what the snapshot is, or not, and
     // so may the base itself, once something else was applied to it: if there is a proof, it decides.
-    let may_be = source == header.base_origin || volume.uuid == base.uuid;
+    let may_be = source == header.base_origin || is_same(&volume.uuid, &base.uuid);
     if may_be && header.detect_level > 0 {
         return Ok(());
     }
@@ -59,6 +59,13 @@ pub(crate) fn check(header: &Header, volume: &LogicalVolume) -> anyhow::Result<(
          {SOURCE}{source} {name}` leaves it to the digests"
     ))
     .into())
+}
+
+/// Whether two UUIDs are the same, one of which may have lost its end: lvbackup keeps 36 bytes of it.
+fn is_same(one: &str, other: &str) -> bool {
+    const KEPT: usize = 36;
+    let is_cut = |cut: &str, whole: &str| cut.len() == KEPT && whole.starts_with(cut);
+    one == other || is_cut(one, other) || is_cut(other, one)
 }
 
 #[cfg(test)]
@@ -108,6 +115,12 @@ mod tests {
             text.contains("vg1/copy") && text.contains("u-2") && text.contains("u-1"),
             "{text}"
         );
+        // lvbackup keeps the first 36 bytes of a UUID.
+        let (whole, cut) =
+            ("oklnYd-csbs-fF5B-UjTK-gKwW-qZdc-xX97it", "oklnYd-csbs-fF5B-UjTK-gKwW-qZdc-xX97");
+        let kept = Header { base: Some(named("mon", cut)), ..header.clone() };
+        super::check(&kept, &volume("x", &[&format!("lvpatch.source={whole}")])).unwrap();
+        super::check(&kept, &volume("x", &[&format!("lvpatch.source=x{whole}")])).unwrap_err();
         // A stream from files names no UUID.
         let unknown = Header { base: Some(named("mon", "")), ..header };
         check(&unknown, &volume("x", &["lvpatch.source=u-2"])).unwrap();

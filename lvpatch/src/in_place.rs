@@ -10,8 +10,9 @@ use cli::Refusal;
 use hyperlayer::{Header, Records, Totals};
 use lvm::{Activation, DeviceMapper, DeviceNumber, LogicalVolume, ThinDevice};
 
-use crate::apply::{Applier, Extras, Ground};
+use crate::apply::{Applier, Extras};
 use crate::chain::{Chain, Link, Sources};
+use crate::ground::Ground;
 use crate::patch::{Job, sum};
 use crate::place::Place;
 use crate::plan::{self, Start};
@@ -51,7 +52,7 @@ impl Job<'_> {
                 self.accept_in_place(count, &link)?;
                 plan.check_chunk_size(link.header())?;
                 self.prove_place(&dm, &place, &device, &name, &link)?;
-                place.ground(&dm, link.header())
+                place.ground(&dm, &link)
             };
             let ground = step()
                 .with_context(|| link.name.clone())
@@ -96,7 +97,7 @@ impl Job<'_> {
         site: &Site<'_>,
         link: &mut Link,
     ) -> anyhow::Result<Totals> {
-        let undo = self.undo(link.header())?;
+        let undo = self.undo(link)?;
         let before = volume.tags.clone();
         let others = identity::other_tags(volume);
         let (applied, wrote) = match volume.change_tags(&others) {
@@ -207,7 +208,7 @@ impl Job<'_> {
         fits()?;
         let ground = ground_of(name, &device, &header)?;
         // The last of what can be refused before anything is changed.
-        let undo = self.undo(&header)?;
+        let undo = self.undo(link)?;
         let device = match size > device.size() {
             false => device,
             true => {
@@ -256,6 +257,8 @@ impl Job<'_> {
             .with_context(|| link.name.clone())?;
         if !self.args.no_base_check {
             let digests = link.decoder.base_digests();
+            prove::prove_checksums(name, device, link.decoder.base_checksums(), self.interrupt)
+                .with_context(|| link.name.clone())?;
             prove::prove(name, device, digests, None, self.interrupt)
                 .with_context(|| link.name.clone())?;
         }
@@ -303,9 +306,22 @@ impl Job<'_> {
     }
 
     /// The file that keeps what a stream overwrites, if that is wanted.
-    fn undo(&self, header: &Header) -> anyhow::Result<Option<Undo>> {
-        let backup = self.args.backup.as_ref();
-        backup.map(|path| Undo::create(path, header)).transpose()
+    fn undo(&self, link: &Link) -> anyhow::Result<Option<Undo>> {
+        let Some(path) = &self.args.backup else { return Ok(None) };
+        let mut header = link.header().clone();
+        if !link.decoder.ascend() {
+            if !self.is_ordered.get() {
+                return Err(Refusal::Usage(
+                    "--backup needs a stream of another tool in a file, because its records may come \
+                     in any order"
+                        .into(),
+                )
+                .into());
+            }
+            // Nobody knows how much it is.
+            (header.changed_bytes, header.unmapped_bytes) = (header.target.size, 0);
+        }
+        Undo::create(path, &header).map(Some)
     }
 
     /// For an error after which a part is applied.
@@ -334,9 +350,11 @@ impl Job<'_> {
         if self.args.partial || !sources.are_files()? {
             return Ok(());
         }
-        sources.verify(self.until.as_ref(), self.interrupt, |count, link| {
+        sources.verify(self.args, self.until.as_ref(), self.interrupt, |count, link| {
             self.accept_in_place(count, link)
-        })
+        })?;
+        self.is_ordered.set(self.args.backup.is_some());
+        Ok(())
     }
 
     /// Refuses what cannot be done in place, as far as a stream's header tells. `count` streams come

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
-use hyperlayer::{BaseDigest, Header, Volume};
+use hyperlayer::{BaseDigest, Foreign, Header, Start, Volume};
 use serde_json::{Value, json};
 
 /// The header and the digests as text. Whatever a stream can put into it is escaped: it may be
@@ -70,6 +70,71 @@ pub(crate) fn value(header: &Header, digests: &[BaseDigest]) -> Value {
         "pairs": header.pairs.iter().map(pair).collect::<Vec<_>>(),
         "base_digests": digests.iter().map(digest).collect::<Vec<_>>(),
     })
+}
+
+/// What a stream of another tool says of itself, and what it cannot promise.
+pub(crate) fn foreign_text(foreign: &Foreign, header: &Header) -> String {
+    let mut text = String::new();
+    let mut line = |key: &str, value: String| {
+        writeln!(text, "{key:<14}{value}").expect("a string takes everything");
+    };
+    let bytes =
+        |bytes: Option<u64>| bytes.map_or("unknown".into(), |bytes| format!("{bytes} bytes"));
+    line("Format:", foreign.format.into());
+    if !foreign.lacks.is_empty() {
+        line("Lacks:", foreign.lacks.join(", "));
+    }
+    line("Volume:", foreign.name.as_deref().map_or("no name".into(), escaped));
+    if !foreign.uuid.is_empty() {
+        line("UUID:", escaped(&foreign.uuid));
+    }
+    line("Size:", bytes(foreign.size));
+    line(
+        "Base:",
+        match &foreign.starts {
+            Start::Nothing => "none".into(),
+            Start::Base { uuid } if !uuid.is_empty() => format!("UUID {}", escaped(uuid)),
+            _ => "unknown".into(),
+        },
+    );
+    line("Chunk size:", bytes(foreign.chunk_size));
+    line("Changed:", bytes(foreign.changed));
+    line("Detect level:", header.detect_level.to_string());
+    for (key, value) in &foreign.pairs {
+        line("Pair:", format!("{}: {}", escaped(key), escaped(value)));
+    }
+    for check in &foreign.base_checksums {
+        line("Base CRC-32:", format!("{} {} {:x}", check.offset, check.length, check.crc32));
+    }
+    text
+}
+
+/// The same as JSON; null is what is not known.
+pub(crate) fn foreign_json(foreign: &Foreign, header: &Header) -> String {
+    let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let base = match &foreign.starts {
+        Start::Base { uuid } => json!({ "uuid": text(uuid) }),
+        Start::Nothing | Start::Unknown => Value::Null,
+    };
+    let pair = |(key, value): &(String, String)| json!({ "key": key, "value": value });
+    json_text(&json!({
+        "format": foreign.format,
+        "lacks": foreign.lacks,
+        "volume": { "name": foreign.name, "uuid": text(&foreign.uuid), "size": foreign.size },
+        "full": match foreign.starts {
+            Start::Nothing => Some(true),
+            Start::Base { .. } => Some(false),
+            Start::Unknown => None,
+        },
+        "base": base,
+        "chunk_size": foreign.chunk_size,
+        "changed_bytes": foreign.changed,
+        "detect_level": header.detect_level,
+        "pairs": foreign.pairs.iter().map(pair).collect::<Vec<_>>(),
+        "base_checksums": foreign.base_checksums.iter().map(|check| json!({
+            "offset": check.offset, "length": check.length, "crc32": format!("{:08x}", check.crc32),
+        })).collect::<Vec<_>>(),
+    }))
 }
 
 fn volume_text(volume: &Volume) -> String {

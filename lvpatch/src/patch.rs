@@ -1,5 +1,6 @@
 //! The pipeline: streams → what the arguments ask for.
 
+use std::cell::Cell;
 use std::io::{self, Write};
 use std::time::Instant;
 
@@ -19,12 +20,20 @@ pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> anyhow::Result<()> {
     let paths = || args.input.iter().map(|path| path.display().to_string()).collect();
     let files: Vec<String> = if args.names.is_empty() { paths() } else { args.names.clone() };
     if args.info && !files.is_empty() {
+        if let [path] = files.as_slice()
+            && let Some(file) = Sources::of_another_tool(path)
+        {
+            let (until, is_ordered, open_end) = (None, Cell::default(), Cell::default());
+            let job = Job { begun: Instant::now(), args, until, interrupt, is_ordered, open_end };
+            return job.print_info(file);
+        }
         return table::print(&files, args.json);
     }
     let until = args.until.as_deref().map(Until::parse).transpose();
     let until = until.map_err(|why| Refusal::Usage(format!("--until: {why}")))?;
     let sources = Sources::open(args)?;
-    let job = Job { begun: Instant::now(), args, until, interrupt };
+    let (is_ordered, open_end) = (Cell::default(), Cell::default());
+    let job = Job { begun: Instant::now(), args, until, interrupt, is_ordered, open_end };
     match &args.device {
         _ if args.info => job.print_info(sources),
         _ if args.verify => job.verify(sources),
@@ -43,20 +52,26 @@ pub(crate) struct Job<'a> {
     /// Where the chain of streams ends before its end.
     pub(crate) until: Option<Until>,
     pub(crate) interrupt: &'a Interrupt,
+    /// All of the input has been read once, and its records were found to ascend.
+    pub(crate) is_ordered: Cell<bool>,
+    /// A stream was applied whose end cannot be verified.
+    open_end: Cell<bool>,
 }
 
 impl Job<'_> {
     /// The input's streams, up to where the arguments say.
     pub(crate) fn chain(&self, sources: Sources) -> Chain<'_> {
-        Chain::new(sources, self.until.as_ref(), self.interrupt)
+        Chain::new(sources, self.args, self.until.as_ref(), self.interrupt)
     }
 
     fn print_info(&self, sources: Sources) -> anyhow::Result<()> {
         let link = self.chain(sources).first()?;
         let (header, digests) = (link.header(), link.decoder.base_digests());
-        let text = match self.args.json {
-            true => info::json(header, digests),
-            false => info::text(header, digests),
+        let text = match (link.decoder.foreign(), self.args.json) {
+            (Some(foreign), true) => info::foreign_json(foreign, header),
+            (Some(foreign), false) => info::foreign_text(foreign, header),
+            (None, true) => info::json(header, digests),
+            (None, false) => info::text(header, digests),
         };
         io::stdout().write_all(text.as_bytes()).context("standard output")
     }
@@ -66,6 +81,7 @@ impl Job<'_> {
         let mut next = Some(chain.first()?);
         let (mut count, mut totals) = (0, Totals::default());
         while let Some(mut link) = next {
+            self.note_end(&link);
             while link.decoder.next_record().with_context(|| link.name.clone())?.is_some() {}
             count += 1;
             totals = sum(totals, link.decoder.totals());
@@ -76,7 +92,9 @@ impl Job<'_> {
                 1 => "the stream is sound".into(),
                 count => format!("the {count} streams are sound, and follow one another"),
             };
-            writeln!(io::stdout(), "{what}: {}", describe(&totals)).context("standard output")?;
+            let ended = self.end_text();
+            writeln!(io::stdout(), "{what}{ended}: {}", describe(&totals))
+                .context("standard output")?;
         }
         Ok(())
     }
@@ -89,9 +107,21 @@ impl Job<'_> {
         extras: Extras<'_>,
     ) -> anyhow::Result<Totals> {
         let header = link.header();
+        self.note_end(link);
         let bytes = header.changed_bytes + header.unmapped_bytes;
         let progress = Progress::new("lvpatch", bytes, self.args.quiet);
         applier.apply_all(&link.name, &mut link.decoder, &progress, extras)
+    }
+
+    fn note_end(&self, link: &Link) {
+        if link.decoder.foreign().is_some_and(|foreign| !foreign.has_end()) {
+            self.open_end.set(true);
+        }
+    }
+
+    /// For a summary.
+    fn end_text(&self) -> &'static str {
+        if self.open_end.get() { " as far as it goes (its end cannot be verified)" } else { "" }
     }
 
     /// Says what was done, in `count` streams.
@@ -104,8 +134,9 @@ impl Job<'_> {
         // The volume is there, whether anybody can be told or not.
         _ = writeln!(
             io::stderr(),
-            "lvpatch: {name}: {streams}{} in {seconds:.1} s",
-            describe(totals)
+            "lvpatch: {name}: {streams}{} in {seconds:.1} s{}",
+            describe(totals),
+            if self.open_end.get() { "; the stream's end cannot be verified" } else { "" }
         );
     }
 }

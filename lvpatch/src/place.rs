@@ -2,13 +2,12 @@
 
 use blockio::{Device, OpenMode};
 use cli::Refusal;
-use hyperlayer::Header;
-use lvm::{DeviceMapper, DeviceStatus, LogicalVolume, PoolTable, ThinDevice};
+use lvm::{DeviceMapper, DeviceStatus, LogicalVolume, ThinDevice};
 
-use crate::apply::Ground;
 use crate::chain::Link;
+use crate::ground::Ground;
 use crate::patch::Job;
-use crate::space;
+use crate::space::{self, Room};
 
 /// An active volume.
 pub(crate) enum Place {
@@ -63,16 +62,15 @@ impl Place {
     ///
     /// # Errors
     /// [`Refusal::NoSpace`] where a pool has too little.
-    pub(crate) fn ground(&self, dm: &DeviceMapper, header: &Header) -> anyhow::Result<Ground> {
-        let Self::Thin(thin) = self else { return Ok(Ground::plain(header)) };
+    pub(crate) fn ground(&self, dm: &DeviceMapper, link: &Link) -> anyhow::Result<Ground> {
+        let Self::Thin(thin) = self else { return Ok(Ground::plain(link.header())) };
         let pool = thin.pool(dm)?;
-        let chunks = match header.undo {
+        let room = match link.header().undo {
             // What it writes to has been written to already. It must not be stopped.
-            true => u64::MAX,
-            false => space::check(header, &pool, &pool.status(dm)?)?,
+            true => Room::default(),
+            false => space::check(link, &pool, &pool.status(dm)?)?,
         };
-        let PoolTable { chunk_size, zeroes, .. } = pool.table;
-        Ok(Ground { chunk_size, zeroes, chunks, size: header.target.size })
+        Ok(Ground::of_pool(&pool, room, link))
     }
 }
 

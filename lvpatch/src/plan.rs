@@ -103,19 +103,29 @@ fn find_base(
     volumes: &[LogicalVolume],
 ) -> anyhow::Result<LogicalVolume> {
     let base = base_of(header)?;
-    let scope = Scope { group: args.lvgroup.as_deref(), pool: args.pool.as_deref() };
     let name = match &args.lv {
-        Some(name) => VolumeName::parse(name)?,
+        Some(name) => name,
         // A stream names a volume, not a path.
         None if base.name.contains('/') => return Err(not_a_name(&base.name)),
-        None => VolumeName::parse(&base.name)?,
+        None => &base.name,
     };
-    let found = name.find(volumes, scope)?;
+    let found = find_volume(args, name, volumes)?;
     check_base_size(header, &found.full_name(), found.size)?;
     Ok(found.clone())
 }
 
-fn find_pool(args: &Args, volumes: &[LogicalVolume]) -> anyhow::Result<LogicalVolume> {
+/// The volume that is named, within what the arguments say.
+pub(crate) fn find_volume<'a>(
+    args: &Args,
+    name: &str,
+    volumes: &'a [LogicalVolume],
+) -> anyhow::Result<&'a LogicalVolume> {
+    let scope = Scope { group: args.lvgroup.as_deref(), pool: args.pool.as_deref() };
+    Ok(VolumeName::parse(name)?.find(volumes, scope)?)
+}
+
+/// The pool that the arguments name for a full stream's volume.
+pub(crate) fn find_pool(args: &Args, volumes: &[LogicalVolume]) -> anyhow::Result<LogicalVolume> {
     if let Some(base) = &args.lv {
         return Err(Refusal::Usage(format!(
             "the stream is a full one and starts from nothing, not from {base}: name the pool for \

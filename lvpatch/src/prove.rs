@@ -6,7 +6,7 @@ use anyhow::Context;
 use baseproof::Range;
 use blockio::{AlignedBuf, Device, OpenMode, ReadAhead, ReadAt, Width, in_order, is_zero};
 use cli::{Interrupt, Interruptible, Refusal};
-use hyperlayer::BaseDigest;
+use hyperlayer::{BaseChecksum, BaseDigest};
 use lvm::{DeviceMapper, MetadataSnapshot, Reserve, ThinDevice};
 use thinmeta::{MetaBlock, Metadata, ThinId, View};
 
@@ -27,6 +27,26 @@ pub(crate) fn prove(
         Err(error @ baseproof::Error::Differs { .. }) => Err(Refusal::BaseMismatch(format!(
             "{name} is not the base that the diff was made from: {error}"
         ))
+        .into()),
+        Err(error) => Err(anyhow::Error::new(error).context(name.to_owned())),
+    }
+}
+
+/// Holds the base against the checksums.
+///
+/// # Errors
+/// [`Refusal::BaseMismatch`] where it differs.
+pub(crate) fn prove_checksums(
+    name: &str,
+    base: &impl ReadAt,
+    checksums: &[BaseChecksum],
+    interrupt: &Interrupt,
+) -> anyhow::Result<()> {
+    match baseproof::verify_checksums(base, checksums, &|| interrupt.check()) {
+        Ok(()) => Ok(()),
+        Err(error @ baseproof::Error::ChecksumDiffers { .. }) => Err(Refusal::BaseMismatch(
+            format!("{name} is not the base that the diff was made from: {error}"),
+        )
         .into()),
         Err(error) => Err(anyhow::Error::new(error).context(name.to_owned())),
     }

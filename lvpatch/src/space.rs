@@ -4,22 +4,62 @@ use cli::{Refusal, human};
 use hyperlayer::Header;
 use lvm::{PoolDevice, PoolMode, PoolStatus};
 
+use crate::chain::Link;
+
 /// A leaf of a mapping tree holds at least this many mappings after a split.
-const LEAF_MAPPINGS: u64 = 126;
+pub(crate) const LEAF_MAPPINGS: u64 = 126;
 
 /// Metadata blocks for what is not a leaf: inner nodes, the tree of devices, the space maps.
 const METADATA_MARGIN: u64 = 32;
+
+/// How much a stream may write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// How many chunks.
+    pub(crate) chunks: u64,
+    /// What is discarded counts too: it cannot be unmapped, and becomes zeros.
+    pub(crate) discards_write: bool,
+    /// Of a stream that does not say how much it writes: how many metadata blocks it may take, and
+    /// how many leaves its volume's tree has at the most.
+    pub(crate) metadata: Option<(u64, u64)>,
+}
+
+impl Default for Room {
+    /// There is room for everything.
+    fn default() -> Self {
+        Self { chunks: u64::MAX, discards_write: false, metadata: None }
+    }
+}
+
+/// Compares what the stream will allocate at the most with what is free; where it does not say that,
+/// there is room for what is free.
+///
+/// # Errors
+/// As [`check_announced`].
+pub(crate) fn check(link: &Link, pool: &PoolDevice, status: &PoolStatus) -> anyhow::Result<Room> {
+    if link.announces() {
+        let chunks = check_announced(link.header(), pool, status)?;
+        return Ok(Room { chunks, ..Room::default() });
+    }
+    // What it may be, not what it is: none for certain.
+    let none = Header { changed_bytes: 0, unmapped_bytes: 0, extents: 0, ..link.header().clone() };
+    check_announced(&none, pool, status)?;
+    let free = |(used, all): (u64, u64)| all.saturating_sub(used);
+    let blocks = free(status.metadata_blocks).saturating_sub(METADATA_MARGIN);
+    let leaves = none.target.size.div_ceil(pool.table.chunk_size).div_ceil(LEAF_MAPPINGS);
+    let chunks = match status.mode {
+        PoolMode::OutOfDataSpace => 0,
+        _ => free(status.chunks),
+    };
+    Ok(Room { chunks, discards_write: status.ignores_discards, metadata: Some((blocks, leaves)) })
+}
 
 /// Compares what the stream will allocate at the most with what is free; yields that, in chunks.
 /// Every chunk that is written is a new one, because the new volume begins as a snapshot.
 ///
 /// # Errors
 /// [`Refusal::NoSpace`] where it is too little, or an error where the pool takes no writes at all.
-pub(crate) fn check(
-    header: &Header,
-    pool: &PoolDevice,
-    status: &PoolStatus,
-) -> anyhow::Result<u64> {
+fn check_announced(header: &Header, pool: &PoolDevice, status: &PoolStatus) -> anyhow::Result<u64> {
     let name = &pool.name;
     if status.needs_check || status.mode == PoolMode::ReadOnly {
         let why = if status.needs_check { "needs a check" } else { "is read-only" };
@@ -94,7 +134,7 @@ mod tests {
         let number = || "254:1".parse().unwrap();
         let table = "254:1 254:2 128 0".parse().unwrap();
         let pool = PoolDevice { name: "pool".into(), number: number(), table };
-        check(&header, &pool, &status.parse().unwrap())
+        check_announced(&header, &pool, &status.parse().unwrap())
     }
 
     #[test]

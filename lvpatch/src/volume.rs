@@ -3,12 +3,11 @@
 use anyhow::Context;
 use blockio::{Device, OpenMode};
 use hyperlayer::{Records, Totals};
-use lvm::{
-    Activation, DeviceMapper, LogicalVolume, PoolTable, TemporarySnapshot, ThinDevice, WriteCount,
-};
+use lvm::{Activation, DeviceMapper, LogicalVolume, TemporarySnapshot, ThinDevice, WriteCount};
 
-use crate::apply::{Applier, Extras, Ground};
+use crate::apply::{Applier, Extras};
 use crate::chain::{Link, Sources};
+use crate::ground::Ground;
 use crate::patch::{Job, sum};
 use crate::plan::{self, Start};
 use crate::{identity, prove, space};
@@ -99,7 +98,7 @@ impl Job<'_> {
             );
         }
         let written = self.prove_base(dm, &thin, base, link)?;
-        space::check(link.header(), &pool, &pool.status(dm)?).with_context(|| link.name.clone())?;
+        space::check(link, &pool, &pool.status(dm)?).with_context(|| link.name.clone())?;
         self.interrupt.check()?;
         let snapshot = TemporarySnapshot::create(base)
             .with_context(|| format!("a snapshot of {}", base.full_name()))?;
@@ -134,11 +133,10 @@ impl Job<'_> {
         }
         let thin = made.device(dm)?;
         let pool = thin.pool(dm)?;
-        let chunks = space::check(link.header(), &pool, &pool.status(dm)?)
-            .with_context(|| link.name.clone())?;
+        let room =
+            space::check(link, &pool, &pool.status(dm)?).with_context(|| link.name.clone())?;
         let device = cli::open_thin(&thin, OpenMode::WriteExclusive)?;
-        let PoolTable { chunk_size, zeroes, .. } = pool.table;
-        let ground = Ground { chunk_size, zeroes, chunks, size };
+        let ground = Ground::of_pool(&pool, room, link);
         let applier = Applier::new(&device, name, ground, self.interrupt);
         // A volume that was shrunk once can have old data behind its end.
         applier.clear(before.min(size), size)?;
@@ -187,8 +185,13 @@ impl Job<'_> {
         name: &str,
         link: &Link,
     ) -> anyhow::Result<()> {
-        let digests = link.decoder.base_digests();
-        if self.args.no_base_check || digests.is_empty() {
+        let (digests, checksums) = (link.decoder.base_digests(), link.decoder.base_checksums());
+        if self.args.no_base_check {
+            return Ok(());
+        }
+        prove::prove_checksums(name, device, checksums, self.interrupt)
+            .with_context(|| link.name.clone())?;
+        if digests.is_empty() {
             return Ok(());
         }
         let mapped = match link.header().detect_level {

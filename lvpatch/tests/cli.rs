@@ -89,7 +89,7 @@ fn verify_reads_all_of_it() {
     let (code, _, stderr) = lvpatch(&["--verify"], b"");
     assert_eq!(code, Some(4));
     assert!(stderr.contains("the input is empty"), "{stderr}");
-    assert_eq!(lvpatch(&["--verify"], b"HYPERLAYER/1.0\nName: x\n\n").0, Some(4));
+    assert_eq!(lvpatch(&["--verify"], b"HYPERLAYER/3.0\nName: x\n\n").0, Some(4));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The end-to-end tests, each a script in `guest/scenarios`, each in a guest of its own.
 
+use std::fs::File;
+
 use anyhow::Result;
 use system_tests::{host_guest, packages, programs, scenario, scenario_in, scenario_of_two};
 
@@ -180,6 +182,33 @@ fn new_name() {
 #[test]
 fn other_formats() {
     scenario("other_formats");
+}
+
+#[test]
+fn foreign() -> Result<()> {
+    packages::check()?;
+    let mut guest = host_guest(&programs::dir()?)?;
+    for (folder, names) in [
+        ("fixtures", &["base.img", "new.img"][..]),
+        (
+            "../crates/hyperlayer/tests/fixtures",
+            &[
+                "hyperlayer-1.0-d0.diff",
+                "hyperlayer-1.0-d1.diff",
+                "hyperlayer-1.0-d2.diff",
+                "hyperlayer-1.0-d3.diff",
+                "thin_send-1.1-incremental.stream",
+                "thin_send-1.1-full.stream",
+            ],
+        ),
+    ] {
+        for name in names {
+            let path = format!("{}/{folder}/{name}.zst", env!("CARGO_MANIFEST_DIR"));
+            let mut from = ruzstd::decoding::StreamingDecoder::new(File::open(path)?)?;
+            std::io::copy(&mut from, &mut File::create(guest.out().join(name))?)?;
+        }
+    }
+    scenario_in(&mut guest, "foreign")
 }
 
 // Two hosts, and ssh between them.

@@ -26,7 +26,7 @@ mod verify;
 
 pub use digest::{digest_ranges, digest_whole};
 pub use sample::{SAMPLE_CHUNKS, positions};
-pub use verify::{Error, verify};
+pub use verify::{Error, verify, verify_checksums};
 
 /// A range of a volume, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,11 +2,14 @@
 
 use std::io;
 
-use blockio::ReadAt;
-use hyperlayer::BaseDigest;
+use blockio::{AlignedBuf, ReadAt};
+use hyperlayer::{BaseChecksum, BaseDigest};
 
 use crate::Range;
 use crate::digest::{digest_ranges, digest_whole};
+
+/// How much is read at once, in bytes.
+const PIECE: usize = 1 << 20;
 
 /// Why a base is not proved to be the right one.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +28,21 @@ pub enum Error {
         expected: blake3::Hash,
         /// Its digest now.
         found: blake3::Hash,
+    },
+    /// It holds something else, as a CRC-32 tells.
+    #[error(
+        "the base differs at offset {offset} (of {length} bytes there the CRC-32 is {found:x}, \
+         expected {expected:x})"
+    )]
+    ChecksumDiffers {
+        /// Where the range that differs begins, in bytes.
+        offset: u64,
+        /// How long the range is, in bytes.
+        length: u64,
+        /// Its CRC-32 when the diff was made.
+        expected: u32,
+        /// Its CRC-32 now.
+        found: u32,
     },
     /// It cannot be read.
     #[error("the base cannot be read")]
@@ -65,4 +83,53 @@ pub fn verify(
         }
     }
     Ok(())
+}
+
+/// Looks at every range that has a checksum; the first that differs is the error. `go_on` is asked
+/// between pieces of at most 1 MiB.
+///
+/// # Errors
+/// [`Error::ChecksumDiffers`] or [`Error::Io`].
+pub fn verify_checksums(
+    base: &impl ReadAt,
+    checksums: &[BaseChecksum],
+    go_on: &dyn Fn() -> io::Result<()>,
+) -> Result<(), Error> {
+    let mut buf = AlignedBuf::new(PIECE)?;
+    for &BaseChecksum { offset, length, crc32: expected } in checksums {
+        let mut hasher = crc32fast::Hasher::new();
+        let mut done = 0;
+        while done < length {
+            go_on()?;
+            let piece = &mut buf[..(length - done).min(PIECE as u64) as usize];
+            base.read_at(offset.saturating_add(done), piece)?;
+            hasher.update(piece);
+            done += piece.len() as u64;
+        }
+        let found = hasher.finalize();
+        if found != expected {
+            return Err(Error::ChecksumDiffers { offset, length, expected, found });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checksums_are_those_of_the_ranges() {
+        // The check value of CRC-32 is that of these nine digits.
+        let mut base = vec![0; 3 << 20];
+        base[512..521].copy_from_slice(b"123456789");
+        let check = |length, crc32| {
+            verify_checksums(&base, &[BaseChecksum { offset: 512, length, crc32 }], &|| Ok(()))
+        };
+        check(9, 0xcbf4_3926).unwrap();
+        let error = check(9, 1).unwrap_err().to_string();
+        assert!(error.contains("offset 512") && error.contains("cbf43926"), "{error}");
+        check(2 << 20, crc32fast::hash(&base[512..][..2 << 20])).unwrap();
+        assert!(matches!(check(3 << 20, 0), Err(Error::Io(_))), "it ends before that");
+    }
 }

@@ -13,6 +13,9 @@ pub enum Refusal {
     /// The base is not the one that the diff was made from (exit code 3).
     #[error("{0}")]
     BaseMismatch(String),
+    /// The stream's format cannot promise what was asked for (exit code 4).
+    #[error("{0}")]
+    Unverifiable(String),
     /// There is not enough space (exit code 7).
     #[error("{0}")]
     NoSpace(String),
@@ -28,6 +31,7 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         return Some(match refusal {
             Refusal::Usage(_) => 2,
             Refusal::BaseMismatch(_) => 3,
+            Refusal::Unverifiable(_) => 4,
             Refusal::NoSpace(_) => 7,
         });
     }
@@ -79,6 +83,7 @@ mod tests {
         assert_eq!(code(lvm::Error::NotFound("x".into()).into()), 2);
         assert_eq!(code(Refusal::BaseMismatch("x".into()).into()), 3);
         assert_eq!(code(hyperlayer::Error::Cut { at: 1, inside: "x" }.into()), 4);
+        assert_eq!(code(Refusal::Unverifiable("x".into()).into()), 4);
         let damaged = cowmeta::Store::open(&[0; 4096][..], 4096).err().expect("it is no store");
         assert_eq!(code(damaged.into()), 5);
         assert_eq!(code(cowmeta::Error::Invalid.into()), 1);

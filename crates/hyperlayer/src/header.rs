@@ -85,7 +85,7 @@ impl Header {
         Ok(header)
     }
 
-    fn validate(&self) -> std::result::Result<(), String> {
+    pub(crate) fn validate(&self) -> std::result::Result<(), String> {
         validate_volume("target", &self.target)?;
         if let Some(base) = &self.base {
             validate_volume("base", base)?;

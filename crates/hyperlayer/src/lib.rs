@@ -4,7 +4,8 @@
 //! devices or of LVM. A stream is a [`Header`], the [`BaseDigest`]s that tell the right base from a
 //! wrong one, [`Record`]s in ascending order, and a trailer. Every frame is verified before its
 //! content is handed out, and [`Decoder::finish`] succeeds only where all of the stream has
-//! arrived. `docs/stream-format.md` specifies the format byte by byte.
+//! arrived. `docs/stream-format.md` specifies the format byte by byte. [`AnyDecoder`] also reads the
+//! streams of other tools, as `docs/foreign-streams.md` says.
 //!
 //! ```
 //! use hyperlayer::{Decoder, Encoder, Header, Record, Records, Volume};
@@ -46,6 +47,7 @@ mod content;
 mod decode;
 mod encode;
 mod error;
+mod foreign;
 mod foreign_out;
 mod frame;
 mod header;
@@ -60,6 +62,7 @@ pub use content::{Contents, Place};
 pub use decode::Decoder;
 pub use encode::Encoder;
 pub use error::Error;
+pub use foreign::{AnyDecoder, BaseChecksum, Foreign, ForeignDecoder, Input, Missing, Start};
 pub use foreign_out::{BaseCrc, Hyperlayer1, ThinSend, check_pairs_for_hyperlayer1};
 pub use frame::FRAME_BYTES;
 pub use header::{Header, Volume};

@@ -1,6 +1,6 @@
 //! [`Record`]: one change to a volume, and [`Records`]: whatever yields them in order.
 
-use crate::{BaseDigest, Error, Header, Totals};
+use crate::{BaseChecksum, BaseDigest, Error, Header, Totals};
 
 /// One change to a volume. Offsets and lengths are in bytes, multiples of [`crate::SECTOR`], and
 /// lie within the target's size.
@@ -56,6 +56,17 @@ pub trait Records {
 
     /// What the base must hold, in ascending order; empty at detect level 0.
     fn base_digests(&self) -> &[BaseDigest];
+
+    /// What the base must hold besides, in any order.
+    fn base_checksums(&self) -> &[BaseChecksum] {
+        &[]
+    }
+
+    /// Whether records ascend and do not overlap. Where they do not, a later one covers an earlier one,
+    /// and what the header announces need not be all.
+    fn ascend(&self) -> bool {
+        true
+    }
 
     /// The next record, verified; `None` once the trailer has been read and found right.
     ///

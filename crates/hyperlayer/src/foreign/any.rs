@@ -1,0 +1,130 @@
+//! [`AnyDecoder`]: a stream of ours, or of another tool, told apart by its first bytes.
+
+use std::io::{Cursor, Read};
+
+use super::source::Source;
+use super::{BaseChecksum, Foreign, ForeignDecoder, Missing, is_foreign};
+use crate::error::Result;
+use crate::{BaseDigest, Decoder, Header, MAGIC, Record, Records, Totals};
+
+/// Reads one stream of any format that is known, front to back.
+///
+/// Of streams of other tools, [`AnyDecoder::foreign`] tells what they cannot promise; what they do
+/// not say is to be filled in by [`AnyDecoder::complete`] before the first record.
+pub enum AnyDecoder<R: Read> {
+    /// A stream of ours.
+    Own(Box<Decoder<Input<R>>>),
+    /// A stream of another tool.
+    Foreign(Box<ForeignDecoder<R>>),
+}
+
+/// An input of which the first bytes have been read already.
+pub type Input<R> = std::io::Chain<Cursor<Vec<u8>>, R>;
+
+impl<R: Read> AnyDecoder<R> {
+    /// Reads up to the first record.
+    ///
+    /// # Errors
+    /// [`Error::Cut`](crate::Error::Cut), [`Error::Damaged`](crate::Error::Damaged),
+    /// [`Error::Unsupported`](crate::Error::Unsupported) or [`Error::Io`](crate::Error::Io).
+    pub fn new(mut input: R) -> Result<Self> {
+        let mut first = Vec::new();
+        input.by_ref().take(MAGIC.len() as u64).read_to_end(&mut first)?;
+        if is_foreign(&first) {
+            let source = Source::new(first.clone(), input);
+            return Ok(Self::Foreign(Box::new(ForeignDecoder::begin(&first, source)?)));
+        }
+        Ok(Self::Own(Box::new(Decoder::new(Cursor::new(first).chain(input))?)))
+    }
+
+    /// What another tool's stream says of itself; `None` for a stream of ours.
+    pub fn foreign(&self) -> Option<&Foreign> {
+        match self {
+            Self::Own(_) => None,
+            Self::Foreign(decoder) => Some(decoder.foreign()),
+        }
+    }
+
+    /// Fills in what another tool's stream does not say. A stream of ours says everything.
+    ///
+    /// # Errors
+    /// As [`ForeignDecoder::complete`].
+    pub fn complete(&mut self, missing: &Missing) -> Result<()> {
+        match self {
+            Self::Own(_) => Ok(()),
+            Self::Foreign(decoder) => decoder.complete(missing),
+        }
+    }
+
+    /// As [`Decoder::next_stream`].
+    ///
+    /// # Errors
+    /// As [`Records::finish`], and as [`AnyDecoder::new`].
+    pub fn next_stream(self) -> Result<Option<Self>> {
+        Ok(match self {
+            Self::Own(decoder) => decoder.next_stream()?.map(|next| Self::Own(Box::new(next))),
+            Self::Foreign(decoder) => {
+                decoder.next_stream()?.map(|next| Self::Foreign(Box::new(next)))
+            }
+        })
+    }
+
+    /// As [`Decoder::stream_digest`]; other tools' streams have none.
+    pub fn stream_digest(&self) -> Option<[u8; 32]> {
+        match self {
+            Self::Own(decoder) => decoder.stream_digest(),
+            Self::Foreign(_) => None,
+        }
+    }
+}
+
+impl<R: Read> Records for AnyDecoder<R> {
+    fn header(&self) -> &Header {
+        match self {
+            Self::Own(decoder) => decoder.header(),
+            Self::Foreign(decoder) => decoder.header(),
+        }
+    }
+
+    fn base_digests(&self) -> &[BaseDigest] {
+        match self {
+            Self::Own(decoder) => decoder.base_digests(),
+            Self::Foreign(decoder) => decoder.base_digests(),
+        }
+    }
+
+    fn base_checksums(&self) -> &[BaseChecksum] {
+        match self {
+            Self::Own(decoder) => decoder.base_checksums(),
+            Self::Foreign(decoder) => decoder.base_checksums(),
+        }
+    }
+
+    fn ascend(&self) -> bool {
+        match self {
+            Self::Own(decoder) => decoder.ascend(),
+            Self::Foreign(decoder) => decoder.ascend(),
+        }
+    }
+
+    fn next_record(&mut self) -> Result<Option<Record<'_>>> {
+        match self {
+            Self::Own(decoder) => decoder.next_record(),
+            Self::Foreign(decoder) => decoder.next_record(),
+        }
+    }
+
+    fn totals(&self) -> Totals {
+        match self {
+            Self::Own(decoder) => decoder.totals(),
+            Self::Foreign(decoder) => decoder.totals(),
+        }
+    }
+
+    fn finish(&mut self) -> Result<Totals> {
+        match self {
+            Self::Own(decoder) => decoder.finish(),
+            Self::Foreign(decoder) => decoder.finish(),
+        }
+    }
+}

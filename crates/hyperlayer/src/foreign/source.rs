@@ -1,0 +1,211 @@
+//! [`Source`]: the bytes of a stream of another tool, counted on their way in.
+
+use std::io::{self, Read};
+
+use super::{Change, What};
+use crate::error::Result;
+use crate::{Error, MAX_RECORD, SECTOR};
+
+/// The input, and what every range in it is held against.
+pub(crate) struct Source<R> {
+    input: R,
+    /// Bytes that were read to tell the format.
+    first: io::Cursor<Vec<u8>>,
+    /// How many bytes have been taken.
+    at: u64,
+    /// No range may go beyond this, in bytes.
+    pub(crate) size: u64,
+}
+
+impl<R: Read> Source<R> {
+    /// A source whose `first` bytes have been read from `input` already.
+    pub(crate) fn new(first: Vec<u8>, input: R) -> Self {
+        Self { input, first: io::Cursor::new(first), at: 0, size: super::MOST }
+    }
+
+    /// Puts bytes back that were taken last.
+    pub(crate) fn give_back(&mut self, bytes: &[u8]) {
+        self.at = self.at.saturating_sub(bytes.len() as u64);
+        self.first = io::Cursor::new(bytes.to_vec());
+    }
+
+    /// How many bytes have been taken.
+    pub(crate) fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// Reads until `buf` is full or the input ends; yields how much was read.
+    pub(crate) fn fill(&mut self, buf: &mut [u8]) -> Result<usize> {
+        let mut filled: usize = 0;
+        while let Some(rest) = buf.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match self.read(rest) {
+                Ok(0) => break,
+                Ok(length) => filled = filled.saturating_add(length),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(filled)
+    }
+
+    /// Fills all of `buf`; `inside` says what it is a part of.
+    pub(crate) fn fill_whole(&mut self, buf: &mut [u8], inside: &'static str) -> Result<()> {
+        let length = buf.len();
+        match self.fill(buf)? {
+            filled if filled == length => Ok(()),
+            _ => Err(Error::Cut { at: self.at, inside }),
+        }
+    }
+
+    /// Fills all of `buf`, or nothing where the input ends before it.
+    pub(crate) fn fill_or_end(&mut self, buf: &mut [u8], inside: &'static str) -> Result<bool> {
+        let length = buf.len();
+        match self.fill(buf)? {
+            0 => Ok(false),
+            filled if filled == length => Ok(true),
+            _ => Err(Error::Cut { at: self.at, inside }),
+        }
+    }
+
+    /// The next line without its line feed, of `most` bytes; `None` where the input ends before it.
+    pub(crate) fn line(&mut self, most: usize, inside: &'static str) -> Result<Option<Vec<u8>>> {
+        let (begin, mut line, mut byte) = (self.at, Vec::new(), [0]);
+        while self.fill(&mut byte)? == 1 {
+            if byte == *b"\n" {
+                return Ok(Some(line));
+            }
+            if line.len() == most {
+                return Err(damaged(begin, format!("{inside}: more than {most} bytes in a line")));
+            }
+            line.extend(byte);
+        }
+        match line.is_empty() {
+            true => Ok(None),
+            false => Err(Error::Cut { at: self.at, inside }),
+        }
+    }
+
+    /// Makes sure that the input ends here.
+    pub(crate) fn expect_end(&mut self) -> Result<()> {
+        match self.fill(&mut [0])? {
+            0 => Ok(()),
+            _ => Err(damaged(self.at, "the input goes on behind the stream's end".into())),
+        }
+    }
+
+    /// Takes `length` bytes that are of no use.
+    pub(crate) fn skip(&mut self, mut length: u64, inside: &'static str) -> Result<()> {
+        let mut room = [0; 4096];
+        while length > 0 {
+            let piece = length.min(room.len() as u64);
+            self.fill_whole(&mut room[..piece as usize], inside)?;
+            length = length.saturating_sub(piece);
+        }
+        Ok(())
+    }
+
+    /// Holds a range that is named at `at` of the input against the volume.
+    pub(crate) fn check_range(&self, at: u64, offset: u64, length: u64) -> Result<()> {
+        let whole = offset.is_multiple_of(SECTOR) && length.is_multiple_of(SECTOR) && length > 0;
+        match offset.checked_add(length) {
+            Some(end) if whole && end <= self.size => Ok(()),
+            Some(end) if whole && self.size < super::MOST => Err(damaged(
+                at,
+                format!(
+                    "{length} bytes at offset {offset} end at {end}, behind the volume's end at {}",
+                    self.size
+                ),
+            )),
+            _ => Err(damaged(
+                at,
+                format!(
+                    "{length} bytes at offset {offset}: expected a range of whole sectors in a \
+                     volume"
+                ),
+            )),
+        }
+    }
+}
+
+impl<R: Read> Read for Source<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let length = match self.first.read(buf)? {
+            0 => self.input.read(buf)?,
+            length => length,
+        };
+        self.at = self.at.saturating_add(length as u64);
+        Ok(length)
+    }
+}
+
+/// Data of a range that has not been read yet. It is handed out in pieces.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Pending {
+    offset: u64,
+    left: u64,
+}
+
+impl Pending {
+    /// The data of a range, which has been checked.
+    pub(crate) fn new(offset: u64, length: u64) -> Self {
+        Self { offset, left: length }
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.left == 0
+    }
+
+    /// Reads the next piece, if there is one.
+    pub(crate) fn next(
+        &mut self,
+        source: &mut Source<impl Read>,
+        buf: &mut Vec<u8>,
+        inside: &'static str,
+    ) -> Result<Option<Change>> {
+        let Some(change) = self.piece() else { return Ok(None) };
+        buf.resize(change.length as usize, 0);
+        source.fill_whole(buf, inside)?;
+        Ok(Some(change))
+    }
+
+    /// What the next piece is.
+    pub(crate) fn piece(&mut self) -> Option<Change> {
+        let length = self.left.min(MAX_RECORD as u64);
+        if length == 0 {
+            return None;
+        }
+        let change = Change { what: What::Data, offset: self.offset, length };
+        self.offset = self.offset.saturating_add(length);
+        self.left = self.left.saturating_sub(length);
+        Some(change)
+    }
+}
+
+/// A byte at `at` is not what it must be.
+pub(crate) fn damaged(at: u64, reason: String) -> Error {
+    Error::Damaged { at, reason }
+}
+
+/// Big-endian numbers from the front of a header, one after another.
+pub(crate) struct Fields<'a>(pub(crate) &'a [u8]);
+
+impl Fields<'_> {
+    /// The next `N` bytes; zeros where there are no more.
+    pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        match self.0.split_first_chunk() {
+            Some((field, rest)) => {
+                self.0 = rest;
+                *field
+            }
+            None => [0; N],
+        }
+    }
+
+    pub(crate) fn u64(&mut self) -> u64 {
+        u64::from_be_bytes(self.bytes())
+    }
+
+    pub(crate) fn u32(&mut self) -> u32 {
+        u32::from_be_bytes(self.bytes())
+    }
+}

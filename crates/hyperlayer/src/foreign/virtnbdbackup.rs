@@ -1,0 +1,300 @@
+//! virtnbdbackup's streams, formats 1 and 2, uncompressed and with LZ4.
+//!
+//! An LZ4 frame says itself where it ends, so a stream is read in one pass; the sizes at its end are
+//! held against what was read.
+
+use std::io::{self, Read};
+
+use lz4_flex::frame::FrameDecoder;
+use serde_json::Value;
+
+use super::source::{Pending, Source, damaged};
+use super::{Change, Foreign, Format, NO_CHECKSUMS, NO_IDENTITY, Start, What};
+use crate::error::Result;
+use crate::{Error, MAX_RECORD};
+
+const FRAME: usize = 40;
+const END: &[u8] = b"\r\n";
+/// The most that JSON may have before the data, in bytes.
+const META: u64 = MAX_RECORD as u64;
+/// The most that it may have behind the data: a number for each block.
+const SIZES: u64 = 256 << 20;
+
+pub(super) struct VirtNbdBackup {
+    compressed: bool,
+    /// How much data the stream announced, and how much came.
+    announced: u64,
+    came: u64,
+    pending: Pending,
+    inside: bool,
+    /// The frame that is being decompressed.
+    content: Vec<u8>,
+    given: usize,
+    /// Compressed sizes: of each block's frames.
+    sizes: Vec<Vec<u64>>,
+}
+
+/// Whether these are a stream's first bytes.
+pub(super) fn is(first: &[u8]) -> bool {
+    first.starts_with(b"meta 000000000")
+}
+
+pub(super) fn begin<R: Read>(source: &mut Source<R>) -> Result<(VirtNbdBackup, Foreign)> {
+    let at = source.at();
+    let (kind, _, length) = frame(source)?;
+    if kind != *b"meta" || length > META {
+        return Err(damaged(at, format!("a stream whose meta frame has {length} bytes")));
+    }
+    let mut json = vec![0; length as usize];
+    source.fill_whole(&mut json, "the meta frame")?;
+    expect_line_end(source)?;
+    let wrong = |what: &str| damaged(at, format!("the meta frame's JSON {what}"));
+    let meta: Value =
+        serde_json::from_slice(&json).map_err(|error| wrong(&format!("is broken: {error}")))?;
+    let number = |key: &str| meta[key].as_u64().ok_or_else(|| wrong(&format!("has no {key}")));
+    let (size, announced) = (number("virtualSize")?, number("dataSize")?);
+    match meta["streamVersion"].as_u64().unwrap_or(1) {
+        1 | 2 => {}
+        version => {
+            let what = format!("virtnbdbackup's stream format {version}");
+            return Err(Error::Unsupported { at, what });
+        }
+    }
+    // A level of compression, or true; older writers have no such key.
+    let compressed = match &meta["compressed"] {
+        Value::Null | Value::Bool(false) => false,
+        Value::Bool(true) | Value::Number(_) => true,
+        _ => return Err(wrong("has an odd value for compressed")),
+    };
+    if compressed && meta["compressionMethod"].as_str().is_some_and(|method| method != "lz4") {
+        let what = format!("compression by {}", meta["compressionMethod"]);
+        return Err(Error::Unsupported { at, what });
+    }
+    let text = |key: &str| meta[key].as_str().unwrap_or_default().to_owned();
+    let incremental = meta["incremental"].as_bool().unwrap_or(false);
+    let uuid = |key: &str| Some(text(key)).filter(|text| text.len() <= 64).unwrap_or_default();
+    let starts = match incremental {
+        true => Start::Base { uuid: uuid("parentCheckpoint") },
+        false => Start::Nothing,
+    };
+    let lacks = match compressed {
+        true => vec![NO_IDENTITY],
+        false => vec![NO_CHECKSUMS, NO_IDENTITY],
+    };
+    let foreign = Foreign {
+        name: Some(text("diskName")).filter(|name| !name.is_empty()),
+        uuid: uuid("checkpointName"),
+        size: Some(size),
+        starts,
+        lacks,
+        ..Foreign::new(if compressed { "virtnbdbackup (LZ4)" } else { "virtnbdbackup" })
+    };
+    let reader = VirtNbdBackup {
+        compressed,
+        announced,
+        came: 0,
+        pending: Pending::default(),
+        inside: false,
+        content: Vec::new(),
+        given: 0,
+        sizes: Vec::new(),
+    };
+    Ok((reader, foreign))
+}
+
+impl<R: Read> Format<R> for VirtNbdBackup {
+    fn next(&mut self, source: &mut Source<R>, buf: &mut Vec<u8>) -> Result<Option<Change>> {
+        loop {
+            if let Some(change) = self.data(source, buf)? {
+                return Ok(Some(change));
+            }
+            if std::mem::take(&mut self.inside) {
+                expect_line_end(source)?;
+            }
+            let at = source.at();
+            let (kind, offset, length) = frame(source)?;
+            match &kind {
+                b"data" => {
+                    source.check_range(at, offset, length)?;
+                    self.came = self.came.saturating_add(length);
+                    if self.came > self.announced {
+                        let reason =
+                            format!("more data than {} bytes, as announced", self.announced);
+                        return Err(damaged(at, reason));
+                    }
+                    (self.pending, self.inside) = (Pending::new(offset, length), true);
+                    self.sizes.push(Vec::new());
+                }
+                b"zero" => {
+                    source.check_range(at, offset, length)?;
+                    return Ok(Some(Change { what: What::Discard, offset, length }));
+                }
+                b"stop" => {
+                    self.end(source, at)?;
+                    return Ok(None);
+                }
+                _ => {
+                    return Err(damaged(
+                        at,
+                        format!("a frame of kind \"{}\"", kind.escape_ascii()),
+                    ));
+                }
+            }
+        }
+    }
+}
+
+impl VirtNbdBackup {
+    /// The next piece of the block that has begun.
+    fn data<R: Read>(
+        &mut self,
+        source: &mut Source<R>,
+        buf: &mut Vec<u8>,
+    ) -> Result<Option<Change>> {
+        if !self.compressed {
+            return self.pending.next(source, buf, "a block's data");
+        }
+        let Some(change) = self.pending.piece() else { return Ok(None) };
+        buf.clear();
+        while buf.len() as u64 != change.length {
+            if self.given == self.content.len() {
+                self.decompress(source)?;
+            }
+            let rest = self.content.get(self.given..).unwrap_or_default();
+            let wanted = (change.length as usize).saturating_sub(buf.len());
+            let taken = rest.get(..wanted).unwrap_or(rest);
+            buf.extend_from_slice(taken);
+            self.given = self.given.saturating_add(taken.len());
+        }
+        if self.pending.is_empty() && self.given != self.content.len() {
+            return Err(damaged(source.at(), "an LZ4 frame holds more than its block".into()));
+        }
+        Ok(Some(change))
+    }
+
+    /// Reads one LZ4 frame, whose checksums are verified before any of it is used.
+    fn decompress<R: Read>(&mut self, source: &mut Source<R>) -> Result<()> {
+        // The largest request of NBD, which is what the writer compresses at once, with room to
+        // spare; and what an LZ4 frame holds beyond it is no frame of this tool.
+        const MOST: u64 = 64 << 20;
+        let at = source.at();
+        let mut watched = Watched { source, failed: None, ended: false };
+        self.content.clear();
+        self.given = 0;
+        let mut limited = FrameDecoder::new(&mut watched).take(MOST);
+        let read = limited.read_to_end(&mut self.content);
+        let Watched { failed, ended, .. } = watched;
+        if let Some(error) = failed {
+            return Err(error.into());
+        }
+        if ended {
+            return Err(Error::Cut { at: source.at(), inside: "an LZ4 frame" });
+        }
+        read.map_err(|error| damaged(at, format!("an LZ4 frame: {error}")))?;
+        if self.content.is_empty() || self.content.len() as u64 == MOST {
+            let reason = format!("an LZ4 frame of {} bytes", self.content.len());
+            return Err(damaged(at, reason));
+        }
+        if let Some(sizes) = self.sizes.last_mut() {
+            sizes.push(source.at().saturating_sub(at));
+        }
+        Ok(())
+    }
+
+    fn end<R: Read>(&self, source: &mut Source<R>, at: u64) -> Result<()> {
+        if self.came != self.announced {
+            let reason = format!("{} bytes of data: expected {}", self.came, self.announced);
+            return Err(damaged(at, reason));
+        }
+        if self.compressed {
+            self.check_sizes(source)?;
+        }
+        source.expect_end()
+    }
+
+    /// The sizes at the end: JSON, a line end, and a frame that says how long the JSON is.
+    fn check_sizes<R: Read>(&self, source: &mut Source<R>) -> Result<()> {
+        let at = source.at();
+        let inside = "the compressed sizes at the end";
+        let mut rest = Vec::new();
+        source.by_ref().take(SIZES).read_to_end(&mut rest)?;
+        let tail = FRAME.saturating_add(END.len());
+        let Some((json, tail)) = rest.len().checked_sub(tail).map(|end| rest.split_at(end)) else {
+            return Err(Error::Cut { at: source.at(), inside });
+        };
+        let expected = format!("\r\ncomp {:016x} {:016x}\r\n", 0, json.len());
+        if tail != expected.as_bytes() {
+            return Err(Error::Cut { at: source.at(), inside });
+        }
+        let found: Value = serde_json::from_slice(json)
+            .map_err(|error| damaged(at, format!("{inside}: {error}")))?;
+        // A number for a block of one frame, else an object: the sum and its parts.
+        let size = |sizes: &Vec<u64>, found: &Value| match found {
+            Value::Object(parts) => parts.values().next().is_some_and(|parts| {
+                parts.as_array().is_some_and(|parts| {
+                    parts.iter().map(Value::as_u64).eq(sizes.iter().map(|size| Some(*size)))
+                })
+            }),
+            found => matches!(sizes.as_slice(), [size] if found.as_u64() == Some(*size)),
+        };
+        let found = found.as_array().map(Vec::as_slice).unwrap_or_default();
+        let same = found.len() == self.sizes.len()
+            && self.sizes.iter().zip(found).all(|(sizes, found)| size(sizes, found));
+        match same {
+            true => Ok(()),
+            false => Err(damaged(at, format!("{inside} are not those of the data"))),
+        }
+    }
+}
+
+/// The next frame's kind, place and length.
+fn frame<R: Read>(source: &mut Source<R>) -> Result<([u8; 4], u64, u64)> {
+    let (at, mut bytes) = (source.at(), [0; FRAME]);
+    source.fill_whole(&mut bytes, "a frame")?;
+    let number = |range: std::ops::Range<usize>| {
+        let text = std::str::from_utf8(bytes.get(range)?).ok()?;
+        let digits = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        digits.then(|| u64::from_str_radix(text, 16).ok()).flatten()
+    };
+    let sound = bytes[4] == b' ' && bytes[21] == b' ' && bytes.ends_with(END);
+    match (sound, number(5..21), number(22..38)) {
+        (true, Some(start), Some(length)) => {
+            Ok(([bytes[0], bytes[1], bytes[2], bytes[3]], start, length))
+        }
+        _ => Err(damaged(at, format!("a frame is \"{}\"", bytes.escape_ascii()))),
+    }
+}
+
+fn expect_line_end<R: Read>(source: &mut Source<R>) -> Result<()> {
+    let (at, mut bytes) = (source.at(), [0; 2]);
+    source.fill_whole(&mut bytes, "a frame's content")?;
+    match bytes == *END {
+        true => Ok(()),
+        false => Err(damaged(at, "no line end stands behind a frame's content".into())),
+    }
+}
+
+/// What an LZ4 frame is read from: tells a cut, and errors of the input, from a damaged frame.
+struct Watched<'a, R> {
+    source: &'a mut Source<R>,
+    failed: Option<io::Error>,
+    ended: bool,
+}
+
+impl<R: Read> Read for Watched<'_, R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self.source.read(buf) {
+            Ok(length) => {
+                self.ended |= length == 0 && !buf.is_empty();
+                Ok(length)
+            }
+            Err(error) => {
+                let kind = error.kind();
+                if kind != io::ErrorKind::Interrupted {
+                    self.failed = Some(error);
+                }
+                Err(kind.into())
+            }
+        }
+    }
+}

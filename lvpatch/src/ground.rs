@@ -1,0 +1,176 @@
+//! [`Ground`]: what the device that is written lies on, and [`Touched`]: what was written of it.
+
+use std::collections::BTreeMap;
+
+use cli::Refusal;
+use hyperlayer::{Header, Record};
+use lvm::PoolDevice;
+
+use crate::chain::Link;
+use crate::space::{LEAF_MAPPINGS, Room};
+
+/// What the device that is written lies on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ground {
+    /// The unit of allocation, in bytes.
+    pub(crate) chunk_size: u64,
+    /// Whether a write to a part of a fresh chunk makes the rest of it zeros. Where it does not,
+    /// the rest shows what the chunk held before, for somebody else.
+    pub(crate) zeroes: bool,
+    /// How much may be written: there is room for so much.
+    pub(crate) room: Room,
+    /// The size of the stream's volume, in bytes.
+    pub(crate) size: u64,
+}
+
+impl Ground {
+    /// A device or file that has all of its space already.
+    pub(crate) fn plain(header: &Header) -> Self {
+        let (chunk_size, size) = (header.chunk_size, header.target.size);
+        Self { chunk_size, zeroes: true, room: Room::default(), size }
+    }
+
+    /// The thin pool of the volume that a stream is applied to.
+    pub(crate) fn of_pool(pool: &PoolDevice, room: Room, link: &Link) -> Self {
+        let (chunk_size, zeroes) = (pool.table.chunk_size, pool.table.zeroes);
+        Self { chunk_size, zeroes, room, size: link.header().target.size }
+    }
+}
+
+/// Which chunks have been written to.
+pub(crate) struct Touched {
+    chunks: u64,
+    /// How many runs of chunks that do not follow one another.
+    runs: u64,
+    written: Chunks,
+    /// The chunks that a record has prepared.
+    pub(crate) prepared: Chunks,
+}
+
+impl Touched {
+    /// Nothing yet; of records that ascend, what lies behind need not be known.
+    pub(crate) fn new(ascend: bool) -> Self {
+        let chunks = || match ascend {
+            true => Chunks::Ascending(0),
+            false => Chunks::Any(BTreeMap::new()),
+        };
+        Self { chunks: 0, runs: 0, written: chunks(), prepared: chunks() }
+    }
+
+    /// Counts the chunks that a record writes to. A stream that writes to more of them than there is
+    /// room for would fill the pool.
+    pub(crate) fn count(&mut self, record: &Record<'_>, ground: Ground) -> Result<(), Refusal> {
+        let (begin, end) = (record.offset(), record.offset() + record.length());
+        let chunk_size = ground.chunk_size;
+        if !matches!(record, Record::Discard { .. }) || ground.room.discards_write {
+            self.add(begin / chunk_size, end.div_ceil(chunk_size));
+        } else {
+            // A part of a chunk cannot be unmapped, and becomes zeros. At the volume's end that was
+            // counted when room was made, if the stream announced what it writes.
+            let is_counted = |place| place == ground.size && ground.room.metadata.is_none();
+            for place in [begin, end] {
+                if !place.is_multiple_of(chunk_size) && !is_counted(place) {
+                    self.add(place / chunk_size, place / chunk_size + 1);
+                }
+            }
+        }
+        let Room { chunks, metadata, .. } = ground.room;
+        if self.chunks > chunks {
+            return Err(Refusal::NoSpace(match metadata {
+                None => format!(
+                    "the stream writes to more chunks than it announced, for which there was room: \
+                     {chunks}"
+                ),
+                Some(_) => format!(
+                    "the pool has {chunks} free chunks, and the stream, which does not say how many \
+                     it takes, writes to more: extend the pool with `lvextend`"
+                ),
+            }));
+        }
+        if let Some((blocks, leaves)) = metadata
+            && self.metadata_blocks(leaves) > blocks
+        {
+            return Err(Refusal::NoSpace(
+                "the pool's metadata has no room for all that the stream writes to: extend it with \
+                 `lvextend --poolmetadatasize`"
+                    .into(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// A copy of every leaf that was touched, and new ones.
+    fn metadata_blocks(&self, leaves: u64) -> u64 {
+        let new = self.chunks.div_ceil(LEAF_MAPPINGS);
+        self.runs.saturating_mul(2).saturating_add(new).min(leaves).saturating_add(new)
+    }
+
+    fn add(&mut self, first: u64, behind: u64) {
+        let (chunks, is_apart) = self.written.add(first, behind);
+        self.chunks += chunks;
+        self.runs += u64::from(is_apart && chunks > 0);
+    }
+}
+
+/// Chunks, by their numbers.
+pub(crate) enum Chunks {
+    /// All before this one.
+    Ascending(u64),
+    /// Ranges: the first one, and the one behind the last. They do not touch each other.
+    Any(BTreeMap<u64, u64>),
+}
+
+impl Chunks {
+    /// Where any may come again, it knows of none any more.
+    pub(crate) fn forget(&mut self) {
+        if let Self::Any(ranges) = self {
+            ranges.clear();
+        }
+    }
+
+    /// Adds a range; yields how many of it are new, and whether it touches none that was there.
+    pub(crate) fn add(&mut self, first: u64, behind: u64) -> (u64, bool) {
+        let ranges = match self {
+            Self::Ascending(next) => {
+                let (new, is_apart) = (behind.saturating_sub(first.max(*next)), first > *next);
+                *next = behind.max(*next);
+                return (new, is_apart);
+            }
+            Self::Any(ranges) => ranges,
+        };
+        let (mut begin, mut end, mut known) = (first, behind, 0);
+        let touched: Vec<_> = ranges
+            .range(..=behind)
+            .rev()
+            .take_while(|(_, other_end)| **other_end >= first)
+            .map(|(other, other_end)| (*other, *other_end))
+            .collect();
+        for &(other, other_end) in &touched {
+            known += other_end.min(behind).saturating_sub(other.max(first));
+            (begin, end) = (begin.min(other), end.max(other_end));
+            ranges.remove(&other);
+        }
+        ranges.insert(begin, end);
+        ((behind - first).saturating_sub(known), touched.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_chunk_counts_once_in_any_order() {
+        let mut chunks = Chunks::Any(BTreeMap::new());
+        assert_eq!(chunks.add(10, 12), (2, true));
+        assert_eq!(chunks.add(0, 1), (1, true));
+        assert_eq!(chunks.add(12, 13), (1, false));
+        assert_eq!(chunks.add(9, 11), (1, false));
+        assert_eq!(chunks.add(0, 20), (20 - 5, false));
+        assert_eq!(chunks.add(5, 20), (0, false));
+        let Chunks::Any(ranges) = chunks else { panic!("it was made so") };
+        assert_eq!(ranges.into_iter().collect::<Vec<_>>(), [(0, 20)]);
+        let mut ascending = Chunks::Ascending(0);
+        assert_eq!(ascending.add(0, 2).0 + ascending.add(1, 3).0 + ascending.add(7, 8).0, 4);
+    }
+}

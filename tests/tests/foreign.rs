@@ -1,0 +1,268 @@
+//! lvpatch applies streams of other tools: real ones, to what they were made of. No kernel, no LVM, no
+//! root.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use system_tests::programs;
+
+fn unpacked(path: &str) -> Vec<u8> {
+    let file = File::open(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let mut bytes = Vec::new();
+    ruzstd::decoding::StreamingDecoder::new(file).unwrap().read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+fn image(name: &str) -> Vec<u8> {
+    unpacked(&format!("fixtures/{name}.img.zst"))
+}
+
+fn stream(name: &str) -> Vec<u8> {
+    unpacked(&format!("../crates/hyperlayer/tests/fixtures/{name}.zst"))
+}
+
+const THIN: [&str; 5] = [
+    "hyperlayer-1.0-d0.diff",
+    "hyperlayer-1.0-d1.diff",
+    "hyperlayer-1.0-d2.diff",
+    "hyperlayer-1.0-d3.diff",
+    "thin_send-1.1-incremental.stream",
+];
+
+/// A folder with an image and a stream.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new(image: Option<&[u8]>, stream: &[u8]) -> Self {
+        let place = Self(tempfile::tempdir().unwrap());
+        if let Some(image) = image {
+            fs::write(place.path("image"), image).unwrap();
+        }
+        fs::write(place.path("stream"), stream).unwrap();
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn image(&self) -> Vec<u8> {
+        fs::read(self.path("image")).unwrap()
+    }
+
+    fn lvpatch(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(programs::dir().unwrap().join("lvpatch"));
+        let input = File::open(self.path("stream")).unwrap();
+        command.current_dir(self.0.path()).args(arguments).stdin(input).output().unwrap()
+    }
+
+    /// From a pipe: nothing can be read twice.
+    fn piped(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(programs::dir().unwrap().join("lvpatch"));
+        let mut cat =
+            Command::new("cat").arg(self.path("stream")).stdout(Stdio::piped()).spawn().unwrap();
+        let input = cat.stdout.take().unwrap();
+        let output =
+            command.current_dir(self.0.path()).args(arguments).stdin(input).output().unwrap();
+        _ = cat.wait();
+        output
+    }
+}
+
+fn expect(output: &Output, code: i32) -> String {
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
+    stderr
+}
+
+#[test]
+fn real_streams_make_of_the_base_what_they_were_made_of() {
+    let (base, new) = (image("base"), image("new"));
+    for name in THIN {
+        let place = Place::new(Some(&base), &stream(name));
+        let stderr = expect(&place.lvpatch(&["--device", "image"]), 0);
+        assert!(stderr.contains("no checksums"), "{stderr}");
+        assert!(place.image() == new, "{name}");
+
+        let place = Place::new(Some(&base), &stream(name));
+        expect(&place.piped(&["--device", "image"]), 0);
+        assert!(place.image() == new, "{name}");
+    }
+    let (base, new) = (image("thick-base"), image("thick-new"));
+    let (there, back) = (stream("lvmsync-3-thick.stream"), stream("lvmsync-3-snapback.stream"));
+    let place = Place::new(Some(&base), &there);
+    let stderr = expect(&place.lvpatch(&["--device", "image"]), 0);
+    assert!(stderr.contains("the stream's end cannot be verified"), "{stderr}");
+    assert!(place.image() == new);
+    fs::write(place.path("stream"), back).unwrap();
+    expect(&place.lvpatch(&["--device", "image"]), 0);
+    assert!(place.image() == base);
+}
+
+#[test]
+fn a_full_stream_needs_the_size_of_its_volume() {
+    let (new, full) = (image("new"), stream("thin_send-1.1-full.stream"));
+    let place = Place::new(None, &full);
+    let stderr = expect(&place.lvpatch(&["--device", "image"]), 2);
+    assert!(stderr.contains("--size"), "{stderr}");
+    assert!(!place.path("image").exists());
+    expect(&place.lvpatch(&["--device", "image", "--size", "64M"]), 0);
+    assert!(place.image() == new);
+
+    let empty = Place::new(Some(&[]), &full);
+    File::options().write(true).open(empty.path("image")).unwrap().set_len(64 << 20).unwrap();
+    expect(&empty.lvpatch(&["--device", "image"]), 0);
+    assert!(empty.image() == new);
+}
+
+#[test]
+fn the_full_stream_and_others_follow_one_another() {
+    let place = Place::new(None, &[]);
+    fs::write(place.path("one"), stream("thin_send-1.1-full.stream")).unwrap();
+    fs::write(place.path("two"), stream("thin_send-1.1-incremental.stream")).unwrap();
+    let arguments = ["--device", "image", "--size", "64M", "-i", "one", "-i", "two"];
+    expect(&place.lvpatch(&arguments), 0);
+    assert!(place.image() == image("new"));
+}
+
+#[test]
+fn a_wrong_base_is_refused_by_its_checksums() {
+    let base = image("base");
+    for (level, places) in [(1, &[0][..]), (2, &[0, 10 * 65536, 1022 * 65536])] {
+        for place in places {
+            let mut wrong = base.clone();
+            wrong[*place] ^= 1;
+            let place = Place::new(Some(&wrong), &stream(THIN[level]));
+            let stderr = expect(&place.lvpatch(&["--device", "image"]), 3);
+            assert!(stderr.contains("CRC-32"), "{stderr}");
+            assert!(place.image() == wrong);
+            expect(&place.lvpatch(&["--device", "image", "--check"]), 3);
+            expect(&place.lvpatch(&["--device", "image", "--no-base-check"]), 0);
+        }
+    }
+    let mut wrong = base.clone();
+    wrong[1023 * 65536] ^= 1;
+    let place = Place::new(Some(&wrong), &stream(THIN[3]));
+    expect(&place.lvpatch(&["--device", "image"]), 3);
+    let place = Place::new(Some(&base), &stream(THIN[3]));
+    expect(&place.lvpatch(&["--device", "image", "--check"]), 0);
+    assert!(place.image() == base);
+}
+
+#[test]
+fn a_base_of_another_size_is_refused() {
+    let base = image("base");
+    let smaller = &base[..base.len() / 2];
+    // HYPERLAYER/1.0 says the size; the others write behind the end.
+    for (name, code) in THIN.map(|name| (name, if name.starts_with("hyper") { 3 } else { 4 })) {
+        let place = Place::new(Some(smaller), &stream(name));
+        expect(&place.lvpatch(&["--device", "image"]), code);
+        assert!(place.image() == smaller, "{name}");
+    }
+}
+
+#[test]
+fn a_cut_in_a_file_changes_nothing() {
+    let base = image("base");
+    for name in THIN {
+        let stream = stream(name);
+        for length in [stream.len() - 1, stream.len() - 65538, 200_000, 20] {
+            let place = Place::new(Some(&base), &stream[..length]);
+            let stderr = expect(&place.lvpatch(&["--device", "image"]), 4);
+            assert!(stderr.contains("cut"), "{name} {length}: {stderr}");
+            assert!(place.image() == base, "{name} {length}");
+        }
+    }
+}
+
+#[test]
+fn strict_refuses_what_cannot_promise_everything() {
+    let base = image("base");
+    for name in THIN.into_iter().chain(["lvmsync-3-thick.stream"]) {
+        let place = Place::new(Some(&base), &stream(name));
+        let stderr = expect(&place.lvpatch(&["--device", "image", "--strict"]), 4);
+        assert!(stderr.contains("--strict"), "{stderr}");
+        expect(&place.lvpatch(&["--verify", "--strict"]), 4);
+        expect(&place.lvpatch(&["--info", "--strict"]), 4);
+        assert!(place.image() == base);
+    }
+}
+
+#[test]
+fn verify_and_info_say_what_is_known() {
+    for name in THIN.into_iter().chain(["lvmsync-3-thick.stream"]) {
+        let place = Place::new(None, &stream(name));
+        let verified = place.lvpatch(&["--verify"]);
+        expect(&verified, 0);
+        let text = String::from_utf8(verified.stdout).unwrap();
+        assert_eq!(text.contains("cannot be verified"), name.starts_with("lvm"), "{text}");
+        for arguments in [&["--info", "--json"][..], &["--info", "--json", "stream"]] {
+            let info = place.lvpatch(arguments);
+            let stderr = expect(&info, 0);
+            assert_eq!(stderr.lines().count(), 1, "{stderr}");
+            let text = String::from_utf8(info.stdout).unwrap();
+            assert!(text.contains("\"lacks\""), "{text}");
+            assert_eq!(text.contains("\"name\": \"new\""), name.starts_with("hyper"), "{text}");
+        }
+    }
+    let place = Place::new(None, &stream(THIN[2]));
+    let text = String::from_utf8(place.lvpatch(&["--info"]).stdout).unwrap();
+    for line in ["Format:       HYPERLAYER/1.0", "Base CRC-32:  0 65536 ae89dc8"] {
+        assert!(text.contains(line), "{text}");
+    }
+}
+
+#[test]
+fn a_backup_leads_back() {
+    let (base, new) = (image("base"), image("new"));
+    for name in THIN {
+        let place = Place::new(Some(&base), &stream(name));
+        expect(&place.lvpatch(&["--device", "image", "--backup", "undo"]), 0);
+        assert!(place.image() == new);
+        expect(&place.lvpatch(&["--device", "image", "-i", "undo"]), 0);
+        assert!(place.image() == base, "{name}");
+    }
+    let place = Place::new(Some(&base), &stream(THIN[4]));
+    let stderr = expect(&place.piped(&["--device", "image", "--backup", "undo"]), 2);
+    assert!(stderr.contains("--backup"), "{stderr}");
+    assert!(place.image() == base && !place.path("undo").exists());
+}
+
+/// lvmsync's records; the number of each is what it holds.
+fn lvmsync(records: &[(u64, usize)]) -> Vec<u8> {
+    let mut stream = b"lvmsync PROTO[3]\n".to_vec();
+    for (number, (offset, length)) in records.iter().enumerate() {
+        stream.extend(offset.to_be_bytes());
+        stream.extend((*length as u32).to_be_bytes());
+        stream.extend(vec![number as u8 + 1; *length]);
+    }
+    stream
+}
+
+#[test]
+fn of_records_in_any_order_the_last_one_wins() {
+    let before = vec![0; 1 << 20];
+    let records =
+        [(8192, 4096), (0, 65536), (4096, 512), (0, 1024), (512, 512), (1 << 19, 1 << 19)];
+    let records = [&records[..], &[(512, 1 << 19)], &[(1024, 512); 40]].concat();
+    let mut expected = before.clone();
+    for (number, &(offset, length)) in records.iter().enumerate() {
+        expected[offset as usize..][..length].fill(number as u8 + 1);
+    }
+    let place = Place::new(Some(&before), &lvmsync(&records));
+    expect(&place.lvpatch(&["--device", "image"]), 0);
+    assert!(place.image() == expected);
+
+    let place = Place::new(Some(&before), &lvmsync(&records));
+    let stderr = expect(&place.lvpatch(&["--device", "image", "--backup", "undo"]), 2);
+    assert!(stderr.contains("do not ascend"), "{stderr}");
+    assert!(place.image() == before && !place.path("undo").exists());
+
+    let behind = lvmsync(&[(0, 512), (1 << 20, 512)]);
+    let place = Place::new(Some(&before), &behind);
+    let stderr = expect(&place.lvpatch(&["--device", "image"]), 4);
+    assert!(stderr.contains("behind the volume's end"), "{stderr}");
+    assert!(place.image() == before);
+}
