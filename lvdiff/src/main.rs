@@ -2,6 +2,7 @@
 
 mod changes;
 mod cli;
+mod convert;
 mod diff;
 mod head;
 mod list;
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
     let args = cli::Args::parse();
     let verbosity = ::cli::Verbosity { quiet: args.quiet, verbose: args.verbose };
     ::cli::run("lvdiff", verbosity, |interrupt| match args.merge.as_slice() {
+        _ if args.convert => convert::run(&args, &plan::stream_options(&args)?, interrupt),
         [] => diff::run(plan::look_up(args)?, interrupt),
         files => merge::run(files, &plan::stream_options(&args)?, args.quiet, interrupt),
     })

@@ -100,6 +100,9 @@ pub(crate) struct StreamOptions {
 
 /// Looks up what the arguments name.
 pub(crate) fn look_up(args: Args) -> anyhow::Result<Plan> {
+    if args.size.is_some() && args.metadata.is_none() {
+        return Err(usage("--size is for --metadata and --convert: volumes of a pool have one"));
+    }
     check_names(&args)?;
     // A list carries no proof of the base, and nothing is proved by nothing.
     let detect_level = match args.names() {
