@@ -20,7 +20,8 @@ use clap::{ArgAction, Parser, ValueEnum};
     lvdiff [OPTIONS] [-R] SNAPSHOT > DIFF\n       \
     lvdiff --metadata FILE --data FILE [OPTIONS] [BASE_ID] VOLUME_ID > DIFF\n       \
     lvdiff --list [OPTIONS] [[BASE] VOLUME]\n       \
-    lvdiff --merge FILE FILE... [OPTIONS] > DIFF")]
+    lvdiff --merge FILE FILE... [OPTIONS] > DIFF\n       \
+    lvdiff --convert -i FILE [OPTIONS] [[BASE] VOLUME] > DIFF")]
 #[command(after_help = concat!(
     "\
 Examples:
@@ -30,6 +31,7 @@ Examples:
   lvdiff --list -g vg0 sp0 vol0            only where, without reading any data
   lvdiff --list -g vg0 -p pool0            which thin volumes there are
   lvdiff --merge mon.diff tue.diff -o both.diff
+  lvdiff --convert -i old.lvmsync --size 64G mon tue -o tue.diff
 
 ",
     include_str!("../../crates/cli/exit-codes.txt")
@@ -129,6 +131,18 @@ pub(crate) struct Args {
     #[arg(conflicts_with_all = ["snapshot", "list", "force_release", "metadata"])]
     pub(crate) merge: Vec<PathBuf>,
 
+    /// Turn another tool's stream in the file that -i names into one of ours, with checksums. BASE and
+    /// VOLUME are names, where it has none; VOLUME alone makes a full stream. Works with --size, -o,
+    /// --pair, --compress, --bwlimit and --no-sha1
+    #[arg(long, requires = "input")]
+    #[arg(conflicts_with_all = ["lvgroup", "pool", "detect_level", "granularity", "merge"])]
+    #[arg(conflicts_with_all = ["snapshot", "list", "force_release", "metadata"])]
+    pub(crate) convert: bool,
+
+    /// With --convert: the other tool's stream
+    #[arg(short, long, value_name = "FILE", requires = "convert")]
+    pub(crate) input: Option<PathBuf>,
+
     /// Release the pool's metadata snapshot if somebody else holds it: breaks what they read
     #[arg(long, conflicts_with = "metadata")]
     pub(crate) force_release: bool,
@@ -148,8 +162,8 @@ pub(crate) struct Args {
     pub(crate) direct: bool,
 
     /// Offline: the volumes' size, which the metadata does not say, in bytes or with a suffix KMGT
-    /// [default: up to the last mapped chunk]
-    #[arg(long, value_name = "SIZE", requires = "metadata")]
+    /// [default: up to the last mapped chunk]. Also with --convert, where the stream does not say it
+    #[arg(long, value_name = "SIZE")]
     #[arg(value_parser = clap::builder::StringValueParser::new().try_map(|text| size(&text)))]
     pub(crate) size: Option<u64>,
 

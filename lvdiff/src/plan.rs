@@ -118,6 +118,9 @@ pub(crate) struct StreamOptions {
 
 /// Looks up what the arguments name.
 pub(crate) fn look_up(args: Args) -> anyhow::Result<Plan> {
+    if args.size.is_some() && args.metadata.is_none() {
+        return Err(usage("--size is for --metadata and --convert: volumes of a pool have one"));
+    }
     check_names(&args)?;
     check_format(&args)?;
     let result = outcome(&args)?;

@@ -1,7 +1,7 @@
 //! [`Chain`]: the streams of the input, one after another.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Seek, SeekFrom};
+use std::io::{self, BufReader, IsTerminal, Seek, SeekFrom};
 use std::os::fd::{AsFd, AsRawFd};
 
 use anyhow::Context;
@@ -48,7 +48,7 @@ impl Sources {
         if !file.metadata().ok()?.is_file() {
             return None;
         }
-        AnyDecoder::new(&file).ok()?.foreign()?;
+        AnyDecoder::new(BufReader::new(&file)).ok()?.foreign()?;
         let file = File::open(path).ok()?;
         Some(Self { files: vec![(path.into(), file)] })
     }

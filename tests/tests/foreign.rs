@@ -161,6 +161,10 @@ fn a_base_of_another_size_is_refused() {
         expect(&place.lvpatch(&["--device", "image"]), code);
         assert!(place.image() == smaller, "{name}");
     }
+    let larger = [&base[..], &[1; 4096]].concat();
+    let place = Place::new(Some(&larger), &stream(THIN[4]));
+    expect(&place.lvpatch(&["--device", "image", "--size", "64M"]), 3);
+    assert!(place.image() == larger);
 }
 
 #[test]
@@ -265,4 +269,68 @@ fn of_records_in_any_order_the_last_one_wins() {
     let stderr = expect(&place.lvpatch(&["--device", "image"]), 4);
     assert!(stderr.contains("behind the volume's end"), "{stderr}");
     assert!(place.image() == before);
+}
+
+fn convert(place: &Place, arguments: &[&str]) -> Output {
+    let mut command = Command::new(programs::dir().unwrap().join("lvdiff"));
+    command.current_dir(place.0.path()).args(["--convert", "-i", "stream", "-o", "ours"]);
+    command.args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+#[test]
+fn what_is_converted_does_the_same_and_has_checksums() {
+    let (base, new) = (image("base"), image("new"));
+    let (thick_base, thick_new) = (image("thick-base"), image("thick-new"));
+    let thick = ["lvmsync-3-thick.stream", "lvmsync-3-snapback.stream"];
+    let of_thin = THIN.map(|name| (name, &base, &new));
+    let of_thick = [(thick[0], &thick_base, &thick_new), (thick[1], &thick_new, &thick_base)];
+    for (name, before, after) in of_thin.into_iter().chain(of_thick) {
+        let place = Place::new(Some(before), &stream(name));
+        expect(&convert(&place, &["--size", "64M", "mon", "tue", "--compress", "zstd"]), 0);
+        expect(&place.lvpatch(&["--verify", "--strict", "-i", "ours"]), 0);
+        let info = place.lvpatch(&["--info", "ours"]).stdout;
+        let info = String::from_utf8(info).unwrap();
+        assert!(info.contains("mon"), "{info}");
+        expect(&place.lvpatch(&["--device", "image", "--strict", "-i", "ours"]), 0);
+        assert!(place.image() == *after, "{name}");
+    }
+    let place = Place::new(None, &stream("thin_send-1.1-full.stream"));
+    expect(&convert(&place, &["--size", "64M", "vol"]), 0);
+    expect(&place.lvpatch(&["--device", "image", "-i", "ours"]), 0);
+    assert!(place.image() == new);
+}
+
+#[test]
+fn records_in_any_order_are_converted_to_ascending_ones() {
+    let mut before = vec![9; 1 << 20];
+    let records = [(8192, 4096), (0, 65536), (4096, 512), (1 << 19, 1 << 19), (512, 1 << 19)];
+    let place = Place::new(Some(&before), &lvmsync(&records));
+    for (number, &(offset, length)) in records.iter().enumerate() {
+        before[offset as usize..][..length].fill(number as u8 + 1);
+    }
+    expect(&convert(&place, &["--size", "1M", "mon", "tue"]), 0);
+    expect(&place.lvpatch(&["--device", "image", "--backup", "undo", "-i", "ours"]), 0);
+    assert!(place.image() == before);
+}
+
+#[test]
+fn what_cannot_be_converted_leaves_no_file() {
+    for (name, arguments, code) in [
+        ("lvmsync-3-thick.stream", &["mon", "tue"][..], 2), // no size
+        ("lvmsync-3-thick.stream", &["--size", "64M"], 2),  // no name
+        ("lvmsync-3-thick.stream", &["--size", "1M", "mon", "tue"], 4),
+    ] {
+        let place = Place::new(None, &stream(name));
+        expect(&convert(&place, arguments), code);
+        assert!(!place.path("ours").exists());
+    }
+    let whole = stream(THIN[3]);
+    let place = Place::new(None, &whole[..whole.len() - 1]);
+    expect(&convert(&place, &[]), 4);
+    assert!(!place.path("ours").exists());
+    let place = Place::new(None, &whole);
+    expect(&convert(&place, &[]), 0);
+    fs::rename(place.path("ours"), place.path("stream")).unwrap();
+    let stderr = expect(&convert(&place, &[]), 2);
+    assert!(stderr.contains("already"), "{stderr}");
 }

@@ -130,7 +130,11 @@ impl Foreign {
             Volume {
                 name: known.map_or("base", |base| &base.name).into(),
                 uuid: uuid.into(),
-                size: base_size.filter(|_| !self.base_has_its_size).unwrap_or(size),
+                // No volume shrinks by what a format does not say: a larger base is a wrong one.
+                size: match base_size {
+                    Some(base_size) if !self.base_has_its_size => base_size.min(size),
+                    _ => size,
+                },
             }
         };
         let name = self.name.as_ref().or(missing.name.as_ref());
