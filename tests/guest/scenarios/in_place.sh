@@ -23,7 +23,8 @@ refused 2 'lvpatch --in-place --partial -g vg1 -l sp0 < /tmp/stream'
 expect_text "--partial is for a stream that --backup wrote"
 run mkdir -p /tmp/mnt
 run lvcreate -T vg1/pool0 -V 64M -n mounted
-run mkfs.ext4 -q /dev/vg1/mounted
+# Nothing is to be written to it later, in the background.
+run mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 /dev/vg1/mounted
 run mount /dev/vg1/mounted /tmp/mnt
 remember /dev/vg1/sp0
 refused 1 'lvpatch --in-place --no-base-check -g vg1 -l mounted --backup /tmp/undo < /tmp/stream'
@@ -66,7 +67,7 @@ expect_exit 3 'lvpatch --in-place -g vg1 -l sp0 -i /tmp/undo'
 expect_text "its tag says"
 
 say "a stream that is cut in a pipe, and the way back"
-run rm /tmp/undo
+run rm -f /tmp/undo
 expect_exit 4 'cat /tmp/cut | lvpatch --in-place -g vg1 -l sp0 --backup /tmp/undo'
 expect_text "--partial -i /tmp/undo"
 [ "$(sum /dev/vg1/sp0)" != "$before" ] || fail "nothing was written that could be undone"
@@ -89,7 +90,7 @@ done
 
 say "SIGKILL at any moment, and the way back"
 begun=$EPOCHREALTIME
-run rm /tmp/undo
+run rm -f /tmp/undo
 run 'lvpatch --in-place -g vg1 -l sp0 --backup /tmp/undo < /tmp/stream'
 took=$(((${EPOCHREALTIME/./} - ${begun/./}) / 1000))
 run lvpatch --in-place -g vg1 -l sp0 -i /tmp/undo
@@ -115,7 +116,7 @@ echo "($undone were in the middle)"
 no_leftovers
 
 say "a full backup's file system changes nothing"
-run rm /tmp/undo
+run rm -f /tmp/undo
 run mkdir -p /tmp/small
 run mount -t tmpfs -o size=64k none /tmp/small
 remember /dev/vg1/sp0
