@@ -173,4 +173,18 @@ mod tests {
         let mut ascending = Chunks::Ascending(0);
         assert_eq!(ascending.add(0, 2).0 + ascending.add(1, 3).0 + ascending.add(7, 8).0, 4);
     }
+
+    #[test]
+    fn the_last_chunk_counts_where_nobody_announced_it() {
+        let size = 65536 + 4096;
+        let room = |metadata| Room { chunks: 0, metadata, ..Room::default() };
+        let ground =
+            |metadata| Ground { chunk_size: 65536, zeroes: true, room: room(metadata), size };
+        let count = |metadata| {
+            let record = Record::Discard { offset: 0, length: size };
+            Touched::new(true).count(&record, ground(metadata))
+        };
+        count(None).unwrap();
+        count(Some((100, 100))).unwrap_err();
+    }
 }
