@@ -83,7 +83,7 @@ impl<'a> Applier<'a> {
         progress: &Progress,
         extras: Extras<'_>,
     ) -> anyhow::Result<Totals> {
-        let ascend = records.ascend();
+        let (ascend, keeps) = (records.ascend(), extras.undo.is_some());
         let mut touched = Touched::new(ascend);
         let mut next_job = || {
             self.interrupt.check()?;
@@ -94,7 +94,7 @@ impl<'a> Applier<'a> {
             let Some(record) = record else { return Ok(None) };
             touched.count(&record, self.ground).map_err(anyhow::Error::new)?;
             self.prepare(&record, &mut touched).with_context(|| self.writing(&record))?;
-            self.job(record).map(Some)
+            self.job(record, keeps).map(Some)
         };
         let mut undo = extras.undo;
         let mut kept: VecDeque<Job> = VecDeque::new();
@@ -150,11 +150,11 @@ impl<'a> Applier<'a> {
         if kept.is_empty() { Ok(()) } else { undo.sync() }
     }
 
-    fn job(&self, record: Record<'_>) -> anyhow::Result<Job> {
+    /// `many`: thousands of jobs may wait.
+    fn job(&self, record: Record<'_>, many: bool) -> anyhow::Result<Job> {
         Ok(match record {
             Record::Data { offset, bytes } => {
-                // Short ones may wait in thousands.
-                let short = bytes.len() <= MAX_RECORD / 4;
+                let short = many && bytes.len() <= MAX_RECORD / 4;
                 let mut buf = if short { AlignedBuf::new(bytes.len())? } else { self.buffer()? };
                 buf[..bytes.len()].copy_from_slice(bytes);
                 Job::Data { offset, length: bytes.len(), bytes: buf }
