@@ -189,7 +189,7 @@ fn foreign() -> Result<()> {
     packages::check()?;
     let mut guest = host_guest(&programs::dir()?)?;
     for (folder, names) in [
-        ("fixtures", &["base.img", "new.img"][..]),
+        ("fixtures", &["base.img", "new.img", "thick-base.img", "thick-new.img"][..]),
         (
             "../crates/hyperlayer/tests/fixtures",
             &[
@@ -199,6 +199,8 @@ fn foreign() -> Result<()> {
                 "hyperlayer-1.0-d3.diff",
                 "thin_send-1.1-incremental.stream",
                 "thin_send-1.1-full.stream",
+                "lvmsync-3-thick.stream",
+                "lvmsync-3-snapback.stream",
             ],
         ),
     ] {

@@ -82,4 +82,12 @@ remember /dev/vg1/base
 for stream in thin_send-1.1-incremental.stream hyperlayer-1.0-d0.diff; do
 	refused 7 "lvpatch -g vg1 -l base other < $stream"
 done
+
+say "what lvmsync made, onto a volume that is not thin, and back"
+run lvcreate -y -L 64M -n thick vg1
+run dd if=thick-base.img of=/dev/vg1/thick bs=1M oflag=direct status=none
+run 'lvpatch --in-place -g vg1 -l thick < lvmsync-3-thick.stream'
+expect_equal "$(sum /dev/vg1/thick)" "$(sum thick-new.img)" "lvmsync"
+run lvpatch --in-place -g vg1 -l thick -i lvmsync-3-snapback.stream
+expect_equal "$(sum /dev/vg1/thick)" "$(sum thick-base.img)" "lvmsync, back"
 no_leftovers
