@@ -15,7 +15,11 @@ use crate::{identity, prove, space};
 impl Job<'_> {
     /// Makes a new volume of all streams, or one of each.
     pub(crate) fn patch_volume(&self, sources: Sources) -> anyhow::Result<()> {
-        let last = sources.last_header()?;
+        // Looking for it goes through all of the last file: only where its name is used.
+        let last = match self.args.each || self.args.new_name().is_some() {
+            true => None,
+            false => sources.last_header()?,
+        };
         let mut chain = self.chain(sources);
         let mut link = chain.first()?;
         let mut plan =
