@@ -5,10 +5,11 @@ use std::fs::File;
 use std::io::{self, Write};
 
 use anyhow::Context;
+use cli::time_text;
 use hyperlayer::{Header, Outline};
 use serde_json::json;
 
-use crate::info::{self, escaped, json_text, time_text};
+use crate::info::{self, escaped, json_text};
 
 /// A stream in a file.
 struct Entry {

@@ -31,6 +31,7 @@ mod tests {
         assert_eq!(time_text(0), "1970-01-01T00:00:00Z");
         assert_eq!(time_text(1_795_219_200), "2026-11-21T00:00:00Z");
         assert_eq!(time_text(253_402_300_799), "9999-12-31T23:59:59Z");
+        assert_eq!(time_text(253_402_300_800), "253402300800 s after 1970");
         assert_eq!(time_text(u64::MAX), "18446744073709551615 s after 1970");
     }
 

@@ -169,7 +169,8 @@ fn hex(word: &str) -> Option<u64> {
 /// The header's lines, as keys and values.
 struct Fields(Vec<(String, String)>);
 
-const KNOWN: [&str; 7] = [
+/// The header's own keys, in their order.
+pub(crate) const KEYS: [&str; 7] = [
     "Name",
     "Volume size",
     "Chunk size",
@@ -236,8 +237,8 @@ impl Fields {
             Some(None) => return Err("Delta blocks and Chunk size make no number".into()),
         };
         let detect_level = self.number("Detect level")?.unwrap_or(0);
-        let mut seen = [false; KNOWN.len()];
-        let mut is_pair = |key: &str| match KNOWN.iter().position(|known| *known == key) {
+        let mut seen = [false; KEYS.len()];
+        let mut is_pair = |key: &str| match KEYS.iter().position(|known| *known == key) {
             Some(place) => std::mem::replace(&mut seen[place], true),
             None => !key.is_empty(),
         };

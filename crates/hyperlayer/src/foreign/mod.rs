@@ -1,11 +1,11 @@
 //! Streams of other tools, each format in a file of its own: their records become ours.
 
 mod any;
-mod hyperlayer1;
+pub(crate) mod hyperlayer1;
 mod lvbackup;
 mod lvmsync;
 mod source;
-mod thin_send;
+pub(crate) mod thin_send;
 mod virtnbdbackup;
 
 use std::io::Read;

@@ -9,16 +9,16 @@ use crate::error::Result;
 
 const FIRST: u64 = 0xe85b_c563_6cc7_2a05;
 const V1_0: u64 = 0xca7f_00d5_de7e_c7ed;
-const V1_1: u64 = 0x24c4_f02a_ae2e_4fa9;
+pub(crate) const V1_1: u64 = 0x24c4_f02a_ae2e_4fa9;
 
-const DATA: u32 = 0;
-const UNMAP: u32 = 1;
-const BEGIN: u32 = 2;
-const END: u32 = 3;
+pub(crate) const DATA: u32 = 0;
+pub(crate) const UNMAP: u32 = 1;
+pub(crate) const BEGIN: u32 = 2;
+pub(crate) const END: u32 = 3;
 /// Whoever does not know a command with this bit passes it over.
 const OPTIONAL: u32 = 1 << 31;
 /// What the end command carries: the counts of all commands, of data and of unmap.
-const END_BYTES: u64 = 24;
+pub(crate) const END_BYTES: u64 = 24;
 
 pub(super) struct ThinSend {
     magic: u64,

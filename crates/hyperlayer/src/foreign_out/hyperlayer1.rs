@@ -9,6 +9,7 @@ use std::io::Write;
 use super::blocks::{Blocks, Content, Filler};
 use super::yaml::scalar;
 use crate::error::Result;
+use crate::foreign::hyperlayer1::KEYS;
 use crate::{Error, Header, Packed, Record, RecordSink, SECTOR, Totals};
 
 /// What a range of the base holds, as this format says it.
@@ -35,17 +36,6 @@ struct Chunks {
     /// How many of those that were announced are still to come.
     ahead: u64,
 }
-
-/// The keys of the header. A pair with one of them would take its place.
-const KEYS: [&str; 7] = [
-    "Name",
-    "Volume size",
-    "Chunk size",
-    "Delta blocks",
-    "VolumeUUID",
-    "Detect level",
-    "Backing volumeUUID",
-];
 
 impl<W: Write> Hyperlayer1<W> {
     /// Writes the header and what the base must hold; with nothing of that, the detect level in the

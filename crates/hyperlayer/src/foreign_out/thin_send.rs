@@ -8,16 +8,8 @@ use std::io::Write;
 
 use super::blocks::{Blocks, Content, Filler};
 use crate::error::Result;
+use crate::foreign::thin_send::{BEGIN, DATA, END, END_BYTES, UNMAP, V1_1};
 use crate::{Error, Packed, Record, RecordSink, Totals};
-
-const MAGIC: u64 = 0x24c4_f02a_ae2e_4fa9;
-
-const DATA: u32 = 0;
-const UNMAP: u32 = 1;
-const BEGIN: u32 = 2;
-const END: u32 = 3;
-
-const END_BYTES: u64 = 24;
 
 /// Writes one stream, front to back. Zeros are data in it. It names no volume, and nothing that a
 /// base could be known by.
@@ -102,7 +94,7 @@ impl<I: Iterator<Item = (u64, u64)>> Blocks for Extents<I> {
 
 fn header(offset: u64, length: u64, command: u32) -> Vec<u8> {
     let mut header = Vec::with_capacity(28);
-    for number in [MAGIC, offset, length] {
+    for number in [V1_1, offset, length] {
         header.extend(number.to_be_bytes());
     }
     header.extend(command.to_be_bytes());
