@@ -24,7 +24,8 @@ cd /tmp
 
 modules=/usr/lib/uml/modules/$(uname -r)/kernel/drivers
 for module in md/dm-mod md/dm-bufio md/dm-bio-prison md/persistent-data/dm-persistent-data \
-	md/dm-thin-pool md/dm-snapshot md/dm-flakey md/dm-delay block/loop; do
+	md/dm-thin-pool md/dm-snapshot md/dm-flakey md/dm-dust md/dm-delay \
+	block/loop; do
 	insmod "$modules/$module.ko" || echo "init: no module $module" > /dev/console
 done
 

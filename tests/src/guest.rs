@@ -17,8 +17,12 @@ use crate::process::{Running, run_on_terminal, terminal_size};
 
 const INIT: &str = include_str!("../guest/init.sh");
 /// What scenarios source, from `/run/guest`.
-const LIBRARIES: [(&str, &str); 2] =
-    [("lib.sh", include_str!("../guest/lib.sh")), ("net.sh", include_str!("../guest/net.sh"))];
+const LIBRARIES: [(&str, &str); 4] = [
+    ("lib.sh", include_str!("../guest/lib.sh")),
+    ("net.sh", include_str!("../guest/net.sh")),
+    ("torture.sh", include_str!("../guest/torture.sh")),
+    ("faults.sh", include_str!("../guest/faults.sh")),
+];
 
 /// user-mode Linux has ubda to ubdh.
 const MAX_DISKS: usize = 8;

@@ -80,18 +80,21 @@ impl Running<'_> {
         }
     }
 
-    /// Waits until the scenario has printed `text`: the moment for a [`Running::power_cut`].
+    /// Waits until the scenario has printed a line that begins with `text`: the moment for a
+    /// [`Running::power_cut`]. Returns the rest of that line.
     ///
     /// # Errors
     /// The guest ended, or its time was over, before that.
-    pub fn wait_for(&mut self, text: &str) -> Result<()> {
+    pub fn wait_for(&mut self, text: &str) -> Result<String> {
         loop {
             let ended = self.child.try_wait()?.is_some();
-            if lossy(&self.log)?.contains(text) {
-                return Ok(());
+            let log = lossy(&self.log)?;
+            let mut lines = log.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+            if let Some(rest) = lines.find_map(|line| line.strip_prefix(text)) {
+                return Ok(rest.to_owned());
             }
             if ended || self.started.elapsed() > self.limit {
-                bail!("the guest never printed {text:?}:\n{}", lossy(&self.log)?);
+                bail!("the guest never printed {text:?}:\n{log}");
             }
             thread::sleep(POLL);
         }

@@ -10,9 +10,11 @@ mod guest;
 mod man;
 mod setup;
 mod test;
+mod torture;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -32,6 +34,21 @@ enum Task {
     Test {
         /// Only tests with this in their name
         filter: Option<String>,
+    },
+    /// Rounds of random histories, each with a fault, in guests: whether a promise is broken
+    Torture {
+        /// No round begins after so many minutes
+        #[arg(long, default_value = "10")]
+        minutes: u32,
+        /// What all of it follows from [default: a random number, which is printed]
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Only this round of the seed
+        #[arg(long, requires = "seed")]
+        round: Option<u64>,
+        /// Guests at a time [default: one for each processor, and two at least]
+        #[arg(long)]
+        guests: Option<usize>,
     },
     /// Run the README's example in a guest, and compare the two sums
     Demo,
@@ -81,6 +98,12 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<()> {
     match task {
         Task::Test { filter } => test::run(filter.as_deref()),
+        Task::Torture { minutes, seed, round, guests } => torture::run(&torture::Settings {
+            time: Duration::from_secs(60 * u64::from(minutes)),
+            seed,
+            round,
+            guests,
+        }),
         Task::Demo => demo::run(),
         Task::Bench { only, runs, mappings } => bench::run(only, runs, mappings),
         Task::Guest { script, release, disks } => guest::run(
