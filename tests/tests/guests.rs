@@ -150,6 +150,11 @@ fn kill_any_moment() {
 }
 
 #[test]
+fn device_removed() {
+    scenario("device_removed");
+}
+
+#[test]
 fn leftovers() {
     scenario("leftovers");
 }

@@ -242,7 +242,17 @@ fn remove_leftover(volume: &LogicalVolume) -> Result<bool> {
 }
 
 /// Removes a volume. One that is not there (because making it failed) is as good as removed.
+///
+/// It is tried twice: if somebody took the table of the volume's device away, LVM deactivates the
+/// volume, then takes the pool for one that nobody uses, and fails to deactivate that.
 fn remove(volume: &LogicalVolume) -> Result<()> {
+    remove_once(volume).or_else(|error| {
+        log::debug!("once more: {error}");
+        remove_once(volume)
+    })
+}
+
+fn remove_once(volume: &LogicalVolume) -> Result<()> {
     match command::run("lvremove", &["--yes", "--force", &volume.full_name()]) {
         Err(Error::Command { message, .. })
             if message.contains("Failed to find logical volume") =>
