@@ -1,21 +1,28 @@
 //! `cargo xtask test`: every test there is.
 
 use std::thread;
+use std::time::Duration;
 
 use anyhow::Result;
 use system_tests::programs;
 
 use crate::cargo::{Profile, build, cargo};
-use crate::{say, setup};
+use crate::{say, setup, torture};
 
 const SYSTEM_TESTS: &str = "system-tests";
 
-/// Runs the tests that need no kernel, then those in guests. `filter` goes to both.
+/// The same rounds each time: what fails here is of the change that is tested. Fresh seeds are for
+/// `cargo xtask torture`.
+const TORTURE: torture::Settings =
+    torture::Settings { time: Duration::from_secs(180), seed: Some(1), round: None, guests: None };
+
+/// Runs the tests that need no kernel, then those in guests, and some rounds of torture. `filter`
+/// goes to the tests, and leaves the rest out.
 pub(crate) fn run(filter: Option<&str>) -> Result<()> {
     setup::install_missing()?;
     // Cargo builds no programs of other packages for a test: they come first.
-    let programs = build(Profile::Dev)?;
-    let programs = [(programs::DIR_VARIABLE, programs.as_path())];
+    let dir = build(Profile::Dev)?;
+    let programs = [(programs::DIR_VARIABLE, dir.as_path())];
 
     let mut plain = vec!["test", "--workspace", "--exclude", SYSTEM_TESTS];
     plain.extend(filter);
@@ -28,6 +35,9 @@ pub(crate) fn run(filter: Option<&str>) -> Result<()> {
     guests.extend(["--", "--test-threads", &threads]);
     cargo(&guests, &programs)?;
 
+    if filter.is_none() {
+        torture::rounds(&TORTURE, &dir)?;
+    }
     say("all tests passed");
     Ok(())
 }
