@@ -417,6 +417,8 @@ signal_patch() {
 	kill "-$signal" -- "$to$PID" 2> /dev/null || true
 	echo "(SIG$signal)"
 	ended 60
+	# The group has whoever writes to it, too: then the stream may be cut.
+	[[ $to$INPUT != -*cat* ]] || set -- "$@" 4
 	judge_patch "$@"
 }
 fault_sigint_lvpatch() { signal_patch INT 1 130; }
