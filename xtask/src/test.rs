@@ -6,7 +6,7 @@ use anyhow::Result;
 use system_tests::programs;
 
 use crate::cargo::{Profile, build, cargo};
-use crate::{say, setup};
+use crate::{fuzz, say, setup};
 
 const SYSTEM_TESTS: &str = "system-tests";
 
@@ -27,6 +27,10 @@ pub(crate) fn run(filter: Option<&str>) -> Result<()> {
     guests.extend(filter);
     guests.extend(["--", "--test-threads", &threads]);
     cargo(&guests, &programs)?;
+
+    if filter.is_none() {
+        fuzz::run(&fuzz::Options::default())?;
+    }
 
     say("all tests passed");
     Ok(())
