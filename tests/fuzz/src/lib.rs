@@ -8,6 +8,7 @@
 //! whoever damages on purpose makes them right too. And it holds the result against a second,
 //! simpler way to it, so that a wrong answer is found, not only a crash.
 
+mod convert;
 pub mod delta;
 pub mod exceptions;
 mod foreign;

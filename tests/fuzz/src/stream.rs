@@ -6,19 +6,19 @@ use hyperlayer::{
     BaseDigest, Contents, Decoder, Encoder, Error, Header, Outline, Place, Record, Records,
 };
 
-use crate::{foreign, repair};
+use crate::{convert, foreign, repair};
 
 /// Leaves the checksums as they are.
 const KEEP: u8 = 1;
 
 /// A record, with its bytes where it has any, and where it stood.
-type Kept = (char, u64, u64, Vec<u8>, Place);
+pub(crate) type Kept = (char, u64, u64, Vec<u8>, Place);
 
 /// A stream that was read to its end.
-struct Whole {
-    header: Header,
+pub(crate) struct Whole {
+    pub(crate) header: Header,
     base_digests: Vec<BaseDigest>,
-    records: Vec<Kept>,
+    pub(crate) records: Vec<Kept>,
     digest: [u8; 32],
     end: u64,
 }
@@ -38,6 +38,7 @@ pub fn run(input: &[u8]) {
     for one in &whole {
         check_contents(&stream, one);
         check_written(one);
+        convert::check(one);
     }
 }
 
