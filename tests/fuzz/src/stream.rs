@@ -34,6 +34,7 @@ pub fn run(input: &[u8]) {
     let mut whole = Vec::new();
     if read(&stream, &mut whole).is_ok() {
         check_outlines(&stream, &whole);
+        check_damage(&stream, &whole);
     }
     for one in &whole {
         check_contents(&stream, one);
@@ -65,6 +66,22 @@ fn read(stream: &[u8], whole: &mut Vec<Whole>) -> Result<(), Error> {
         next = decoder.next_stream()?;
     }
     Ok(())
+}
+
+/// A flipped bit is noticed, and so is a cut that is not between two streams. The place is one of
+/// the stream's own: for each stream another.
+fn check_damage(stream: &[u8], whole: &[Whole]) {
+    let random = blake3::hash(stream);
+    let random = random.as_bytes().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    let place = random % stream.len() as u64;
+    let (cut, _) = stream.split_at(place as usize);
+    if !whole.iter().any(|whole| whole.end == place) {
+        let error = read(cut, &mut Vec::new()).expect_err("a cut");
+        assert!(matches!(error, Error::Cut { .. }), "cut at {place}: {error}");
+    }
+    let mut flipped = stream.to_vec();
+    flipped[place as usize] ^= 1 << (random >> 61);
+    read(&flipped, &mut Vec::new()).expect_err("a flipped bit");
 }
 
 /// What is whole has an outline, and the same one.
