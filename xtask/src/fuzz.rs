@@ -210,12 +210,13 @@ impl Target {
         Ok(false)
     }
 
-    /// Makes of the kept inputs and those that were found as few as take all ways that they take.
+    /// Makes of the kept inputs and those that were found as few as go everywhere that these go. How
+    /// often they go there does not count, or a target would keep hundreds of KiB.
     fn keep(&self) -> Result<()> {
         let merged = self.scratch.with_extension("merged");
         fs::create_dir_all(&merged)?;
         let mut command = Command::new(&self.program);
-        command.args([MAX_LEN, "-set_cover_merge=1"]);
+        command.args([MAX_LEN, "-set_cover_merge=1", "-use_counters=0"]);
         command.args([&merged, &self.kept, &self.scratch]);
         let status = quiet(&mut command, &self.log())?;
         ensure!(status.success(), "merging failed: see {}", self.log().display());
