@@ -54,7 +54,7 @@ pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
 }
 
 /// cargo's target folder, wherever it was told to have it: xtask itself is in `<target>/debug`.
-fn target_dir() -> Result<PathBuf> {
+pub(crate) fn target_dir() -> Result<PathBuf> {
     let xtask = env::current_exe().context("cannot find xtask itself")?;
     let dir = xtask.ancestors().nth(2);
     Ok(dir.with_context(|| format!("{} is in no target folder", xtask.display()))?.into())

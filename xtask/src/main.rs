@@ -6,6 +6,7 @@ mod bench;
 mod cargo;
 mod demo;
 mod deny;
+mod fuzz;
 mod guest;
 mod man;
 mod setup;
@@ -64,6 +65,8 @@ enum Task {
         #[arg(long, default_value = "16000000")]
         mappings: u64,
     },
+    /// Run the fuzz targets, each for a while, beginning with the inputs in tests/fuzz/corpus
+    Fuzz(fuzz::Options),
     /// A shell in a guest with two volume groups
     Guest {
         /// Run this bash script, and not a shell
@@ -106,6 +109,7 @@ fn run(task: Task) -> Result<()> {
         }),
         Task::Demo => demo::run(),
         Task::Bench { only, runs, mappings } => bench::run(only, runs, mappings),
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::Guest { script, release, disks } => guest::run(
             script.as_deref(),
             if release { Profile::Release } else { Profile::Dev },

@@ -7,7 +7,7 @@ use anyhow::Result;
 use system_tests::programs;
 
 use crate::cargo::{Profile, build, cargo};
-use crate::{say, setup, torture};
+use crate::{fuzz, say, setup, torture};
 
 const SYSTEM_TESTS: &str = "system-tests";
 
@@ -37,6 +37,7 @@ pub(crate) fn run(filter: Option<&str>) -> Result<()> {
 
     if filter.is_none() {
         torture::rounds(&TORTURE, &dir)?;
+        fuzz::run(&fuzz::Options::default())?;
     }
     say("all tests passed");
     Ok(())

@@ -101,8 +101,12 @@ impl LogicalVolume {
         Self::from_json(&command::run("lvs", &arguments)?)
     }
 
-    /// Parses the report; a volume of several segments has several rows, of which the first counts.
-    pub(crate) fn from_json(json: &[u8]) -> Result<Vec<Self>> {
+    /// Parses the report, as `lvs` writes it in JSON; a volume of several segments has several rows, of
+    /// which the first counts.
+    ///
+    /// # Errors
+    /// [`Error::Parse`] where it is none.
+    pub fn from_json(json: &[u8]) -> Result<Vec<Self>> {
         let answer: Answer = serde_json::from_slice(json).map_err(|error| Error::Parse {
             what: "what `lvs` reports",
             found: format!("{error}"),

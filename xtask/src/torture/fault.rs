@@ -17,14 +17,16 @@ pub(crate) struct Fault {
     pub(crate) kind: Kind,
     /// The base's digests must cover all of it, or nobody could notice.
     pub(crate) proves_all: bool,
+    /// It meets a run in place, which never resizes.
+    pub(crate) in_place: bool,
 }
 
 const fn plain(name: &'static str) -> Fault {
-    Fault { name, kind: Kind::Plain, proves_all: false }
+    Fault { name, kind: Kind::Plain, proves_all: false, in_place: false }
 }
 
 const fn power_cut(name: &'static str) -> Fault {
-    Fault { name, kind: Kind::PowerCut, proves_all: false }
+    Fault { name, kind: Kind::PowerCut, proves_all: false, in_place: false }
 }
 
 /// Every fault there is, those that meet lvdiff first.
@@ -62,14 +64,14 @@ pub(crate) const FAULTS: &[Fault] = &[
     plain("record-doubled"),
     plain("record-dropped"),
     plain("streams-spliced"),
-    plain("backup-disk-full"),
+    Fault { in_place: true, ..plain("backup-disk-full") },
     plain("target-removed"),
     plain("two-patches-at-once"),
-    Fault { name: "wrong-base", kind: Kind::Plain, proves_all: true },
+    Fault { proves_all: true, ..plain("wrong-base") },
     plain("target-read-only"),
     plain("target-needs-check"),
     power_cut("power-cut-lvpatch"),
-    power_cut("power-cut-in-place"),
+    Fault { in_place: true, ..power_cut("power-cut-in-place") },
     power_cut("power-cut-after-done"),
 ];
 

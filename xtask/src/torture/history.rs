@@ -26,14 +26,14 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// A history with a chain of 2 to 5 diffs.
-    pub(crate) fn random(rng: &mut StdRng) -> Self {
+    /// A history with a chain of 2 to 5 diffs, in which the volume may be resized.
+    pub(crate) fn random(rng: &mut StdRng, resizes: bool) -> Self {
         let chunk_kib = *CHUNKS_KIB.choose(rng).expect("there are some");
         let other = *CHUNKS_KIB.choose(rng).expect("there are some");
         let size_mib = EXTENT_MIB * rng.random_range(1..=MAX_VOLUME_MIB / EXTENT_MIB);
         let diffs = rng.random_range(2..=5);
 
-        let mut volume = Volume { size_mib, writes: 0 };
+        let mut volume = Volume { size_mib, resizes, writes: 0 };
         let mut points = Vec::new();
         let mut options = Vec::new();
         for number in 0..=diffs {
@@ -87,6 +87,7 @@ impl History {
 /// A volume in the making.
 struct Volume {
     size_mib: u32,
+    resizes: bool,
     /// Each write has bytes of its own.
     writes: u32,
 }
@@ -95,7 +96,7 @@ impl Volume {
     /// What happens before a snapshot.
     fn happenings(&mut self, rng: &mut StdRng, number: usize) -> Vec<String> {
         let mut lines = Vec::new();
-        if number > 0 && rng.random_ratio(1, 5) {
+        if self.resizes && number > 0 && rng.random_ratio(1, 5) {
             lines.extend(self.resized(rng));
         }
         for _ in 0..rng.random_range(1..=5) {
@@ -188,10 +189,10 @@ mod tests {
     fn chains_have_2_to_5_diffs_and_a_seed_repeats_its_history() {
         let mut seen = [false; 6];
         for seed in 0..100 {
-            let history = History::random(&mut StdRng::seed_from_u64(seed));
+            let history = History::random(&mut StdRng::seed_from_u64(seed), true);
             seen[history.diffs()] = true;
             assert_eq!(history.options.len(), history.diffs() + 1);
-            let again = History::random(&mut StdRng::seed_from_u64(seed));
+            let again = History::random(&mut StdRng::seed_from_u64(seed), true);
             assert_eq!(history.script(), again.script());
         }
         assert_eq!(seen, [false, false, true, true, true, true]);
@@ -200,7 +201,7 @@ mod tests {
     #[test]
     fn ranges_are_inside_the_volume() {
         let mut rng = StdRng::seed_from_u64(1);
-        let volume = Volume { size_mib: 4, writes: 0 };
+        let volume = Volume { size_mib: 4, resizes: true, writes: 0 };
         for _ in 0..1000 {
             let (offset, length) = volume.range(&mut rng);
             assert!(length > 0 && offset % 4 == 0 && length % 4 == 0);

@@ -36,7 +36,7 @@ impl Round {
         let fault = pack[index];
 
         let mut rng = generator(seed, "round", number);
-        let mut history = History::random(&mut rng);
+        let mut history = History::random(&mut rng, !fault.in_place);
         let hit = rng.random_range(1..=history.diffs());
         if fault.proves_all {
             let options = &mut history.options[hit];

@@ -194,12 +194,12 @@ impl Fields {
             room = room.saturating_sub(line.len());
             let text = String::from_utf8(line)
                 .map_err(|_| damaged(at, "a line of the header is not UTF-8".into()))?;
-            let Some((key, value)) = text.split_once(':') else {
+            let Some((key, value)) = key_and_value(&text) else {
                 return Err(damaged(at, format!("a line of the header has no colon: {text:?}")));
             };
             let value = unquoted(value.trim())
                 .ok_or_else(|| damaged(at, format!("a value's quotes do not end: {value:?}")))?;
-            fields.push((key.trim().to_owned(), value));
+            fields.push((key, value));
         }
     }
 
@@ -262,6 +262,35 @@ impl Fields {
     }
 }
 
+/// A line's key, without quotes around it, and its value as it stands.
+fn key_and_value(line: &str) -> Option<(String, &str)> {
+    let quoted = quoted_length(line).and_then(|length| line.split_at_checked(length));
+    if let Some((key, rest)) = quoted
+        && let Some(value) = rest.trim_start().strip_prefix(':')
+        && let Some(key) = unquoted(key)
+    {
+        return Some((key, value));
+    }
+    let (key, value) = line.split_once(':')?;
+    Some((key.trim().to_owned(), value))
+}
+
+/// How many bytes the quoted text has with which a line begins, quotes included.
+fn quoted_length(line: &str) -> Option<usize> {
+    let mut characters = line.char_indices().peekable();
+    let (_, quote) = characters.next().filter(|(_, quote)| ['\'', '"'].contains(quote))?;
+    while let Some((at, character)) = characters.next() {
+        match character {
+            '\\' if quote == '"' => _ = characters.next(),
+            // Two of them stand for one.
+            '\'' if quote == '\'' && characters.next_if(|next| next.1 == quote).is_some() => {}
+            end if end == quote => return at.checked_add(1),
+            _ => {}
+        }
+    }
+    None
+}
+
 /// A value without the quotes that YAML may put around it.
 fn unquoted(value: &str) -> Option<String> {
     if let Some(inner) = value.strip_prefix('\'') {
@@ -300,6 +329,23 @@ fn unquoted(value: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_may_be_quoted() {
+        for (line, key, value) in [
+            ("a: b: c", "a", " b: c"),
+            (r#""a: b": c"#, "a: b", " c"),
+            (r#""a\": b" : c"#, "a\": b", " c"),
+            ("'it''s: ': c", "it's: ", " c"),
+            (r#""1":2"#, "1", "2"),
+            // No text in quotes with a colon behind it.
+            ("'a: b", "'a", " b"),
+            (r#""a" b: c"#, r#""a" b"#, " c"),
+        ] {
+            assert_eq!(key_and_value(line), Some((key.to_owned(), value)), "{line}");
+        }
+        assert_eq!(key_and_value("'a' b"), None);
+    }
 
     #[test]
     fn quotes_are_those_of_yaml() {

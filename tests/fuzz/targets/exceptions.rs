@@ -1,0 +1,4 @@
+//! The fuzz target `exceptions`.
+#![cfg_attr(fuzzing, no_main)]
+
+fuzz::target!(exceptions);

@@ -1,0 +1,4 @@
+//! The fuzz target `lvbackup`.
+#![cfg_attr(fuzzing, no_main)]
+
+fuzz::target!(lvbackup);

@@ -1,0 +1,4 @@
+//! The fuzz target `node`.
+#![cfg_attr(fuzzing, no_main)]
+
+fuzz::target!(node);

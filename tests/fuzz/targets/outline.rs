@@ -1,0 +1,4 @@
+//! The fuzz target `outline`.
+#![cfg_attr(fuzzing, no_main)]
+
+fuzz::target!(outline);

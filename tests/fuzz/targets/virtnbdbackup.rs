@@ -1,0 +1,4 @@
+//! The fuzz target `virtnbdbackup`.
+#![cfg_attr(fuzzing, no_main)]
+
+fuzz::target!(virtnbdbackup);
