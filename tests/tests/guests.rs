@@ -85,6 +85,11 @@ fn classic() {
 }
 
 #[test]
+fn classic_lost() {
+    scenario("classic_lost");
+}
+
+#[test]
 fn chunk_mismatch() {
     scenario("chunk_mismatch");
 }
