@@ -235,6 +235,12 @@ mod thin_send {
         let optional = [command(V1_1, 0, 3, 1 << 31 | 9), b"xyz".to_vec()].concat();
         let stream = v1_1(&[data(V1_1), optional.clone(), unmap(V1_1)], [5, 1, 1]);
         assert_eq!(read(&stream, MIB).unwrap(), SEEN);
+        every_cut_but(&stream, &[]);
+        // As thin_recv has it: not before the begin, and not before 1.1.
+        damaged(&[optional, stream].concat(), "before the begin");
+        for magic in [FIRST, V1_0] {
+            unsupported(&command(magic, 0, 0, 1 << 31 | 9), "command 0x80000009");
+        }
     }
 
     #[test]
@@ -254,6 +260,9 @@ mod thin_send {
         damaged(&[data(V1_1), end([2, 1, 0])].concat(), "before the begin");
         damaged(&[v1_1(&[], [2, 0, 0]), b"x".to_vec()].concat(), "goes on");
         damaged(&[command(V1_1, 0, 0, 2), command(V1_1, 0, 1 << 40, 3)].concat(), "an end of");
+        damaged(&[command(V1_1, 0, 0, 2), command(V1_1, 512, 24, 3)].concat(), "an end at");
+        damaged(&[command(V1_1, 0, 8, 2), vec![0; 8], end([2, 0, 0])].concat(), "a begin of");
+        damaged(&command(V1_1, 0, 0, 1 << 31 | 2), "before the begin");
         for magic in [FIRST, V1_0] {
             let with = |offset, length, code| command(magic, offset, length, code);
             damaged(&with(MIB, 512, 0), "behind the volume's end");
@@ -487,6 +496,55 @@ mod virtnbdbackup {
         every_cut_but(&stream, &[]);
         let decoder = AnyDecoder::new(stream.as_slice()).unwrap();
         assert_eq!(decoder.header().base.as_ref().unwrap().uuid, "virtnbdbackup.0");
+    }
+
+    /// Python's lz4 links a frame's blocks, and says how long the content is.
+    #[test]
+    fn frames_as_the_tool_writes_them() {
+        let bytes: Vec<u8> = (0..300_000_u32).map(|place| (place / 7 * 13) as u8).collect();
+        let info = lz4_flex::frame::FrameInfo::new()
+            .block_mode(lz4_flex::frame::BlockMode::Linked)
+            .block_size(lz4_flex::frame::BlockSize::Max64KB)
+            .content_size(Some(299_520))
+            .block_checksums(true)
+            .content_checksum(true);
+        let mut encoder = lz4_flex::frame::FrameEncoder::with_frame_info(info, Vec::new());
+        encoder.write_all(&bytes[..299_520]).unwrap();
+        let frame_of_it = encoder.finish().unwrap();
+        let sizes = format!("[{{\"{0}\": [{0}]}}]", frame_of_it.len());
+        let stream = [
+            meta(LZ4, 299_520),
+            frame("data", 512, 299_520),
+            frame_of_it,
+            b"\r\n".to_vec(),
+            frame("stop", 0, 0),
+            sizes.clone().into_bytes(),
+            b"\r\n".to_vec(),
+            frame("comp", 0, sizes.len() as u64),
+        ]
+        .concat();
+        let mut decoder = AnyDecoder::new(stream.as_slice()).unwrap();
+        let mut seen = Vec::new();
+        while let Some(record) = decoder.next_record().unwrap() {
+            let hyperlayer::Record::Data { bytes, .. } = record else { panic!("no data") };
+            seen.extend_from_slice(bytes);
+        }
+        assert!(seen == bytes[..299_520]);
+        decoder.finish().unwrap();
+    }
+
+    #[test]
+    fn zeros_in_an_incremental_stream_are_what_did_not_change() {
+        let incremental = FULL.replace("\"incremental\": false", "\"incremental\": true");
+        let stream = [meta(&incremental, 512), frame("zero", 0, 4096), data(4096, &[7; 512])];
+        let stream = [stream.concat(), frame("zero", 8192, 512), frame("stop", 0, 0)].concat();
+        assert_eq!(read(&stream, 0).unwrap(), [('d', 4096, 512, 7)]);
+        let decoder = AnyDecoder::new(stream.as_slice()).unwrap();
+        let lacks = &decoder.foreign().unwrap().lacks;
+        assert!(lacks.contains(&"what became a hole may be left out"), "{lacks:?}");
+        let outside =
+            [meta(&incremental, 0), frame("zero", MIB, 512), frame("stop", 0, 0)].concat();
+        damaged(&outside, "behind the volume's end");
     }
 
     #[test]

@@ -24,6 +24,7 @@ const CHUNK: u64 = 65536;
 const NO_CHECKSUMS: &str = "no checksums";
 const NO_END: &str = "its end cannot be verified";
 const NO_IDENTITY: &str = "no identity of the base";
+const NO_HOLES: &str = "what became a hole may be left out";
 
 /// What a stream of another tool says of itself, and what it cannot promise.
 #[derive(Clone, Debug, PartialEq, Eq)]
