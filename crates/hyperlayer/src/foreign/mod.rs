@@ -122,6 +122,11 @@ impl Foreign {
         !self.lacks.contains(&NO_END)
     }
 
+    /// Whether another stream may stand behind it.
+    pub fn may_be_followed(&self) -> bool {
+        self.may_be_followed
+    }
+
     /// The header that ours would be. What nobody knows is as large as can be.
     fn header(&self, missing: &Missing) -> std::result::Result<Header, String> {
         let base_size = missing.base.as_ref().map(|base| base.size);
