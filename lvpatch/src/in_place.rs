@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
-use blockio::{Device, OpenMode};
+use blockio::{Device, OpenMode, folder_of, sync_folder};
 use cli::Refusal;
 use hyperlayer::{Header, Records, Totals};
 use lvm::{Activation, DeviceMapper, DeviceNumber, LogicalVolume, ThinDevice};
@@ -16,7 +16,7 @@ use crate::ground::Ground;
 use crate::patch::{Job, sum};
 use crate::place::Place;
 use crate::plan::{self, Start};
-use crate::undo::{Undo, sync_folder};
+use crate::undo::Undo;
 use crate::{identity, prove};
 
 /// A device or image that is open for writing.
@@ -143,10 +143,9 @@ impl Job<'_> {
     /// A new, sparse file, which has its name only once it is complete.
     fn make_image(&self, path: &Path, chain: Chain<'_>, link: Link) -> anyhow::Result<()> {
         let name = path.display().to_string();
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let file = tempfile::Builder::new()
             .prefix(".lvpatch-")
-            .tempfile_in(folder.unwrap_or(Path::new(".")))
+            .tempfile_in(folder_of(path))
             .with_context(|| format!("a file beside {name} cannot be made"))?;
         file.as_file().set_len(link.header().target.size).with_context(|| name.clone())?;
         self.patch_path(file.path(), &name, true, chain, link)?;
