@@ -14,6 +14,7 @@ pub use any::{AnyDecoder, Input};
 
 use self::source::{Source, damaged};
 use crate::error::Result;
+use crate::state::State;
 use crate::{BaseDigest, Error, Header, Record, Records, SECTOR, Totals, Volume};
 
 /// The largest volume, where nothing is known of its size.
@@ -208,13 +209,6 @@ pub struct ForeignDecoder<R: Read> {
     state: State,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Records,
-    Complete,
-    Failed,
-}
-
 /// Whether a stream that begins like this is one of another tool.
 fn is_foreign(first: &[u8]) -> bool {
     hyperlayer1::is(first)
@@ -322,22 +316,12 @@ impl<R: Read> Records for ForeignDecoder<R> {
     }
 
     fn next_record(&mut self) -> Result<Option<Record<'_>>> {
-        match self.state {
-            State::Complete => return Ok(None),
-            State::Failed => {
-                let reason = "it was refused before this record".into();
-                return Err(damaged(self.source.at(), reason));
-            }
-            State::Records => {}
-        }
-        // Set first, so that it holds on every way out by an error.
-        self.state = State::Failed;
-        let Some(change) = self.advance()? else {
-            self.state = State::Complete;
+        if !self.state.begin(self.source.at())? {
             return Ok(None);
-        };
-        self.state = State::Records;
-        Ok(Some(record(&change, &self.buf)))
+        }
+        let change = self.advance()?;
+        self.state.came(change.is_some());
+        Ok(change.map(|change| record(&change, &self.buf)))
     }
 
     fn totals(&self) -> Totals {
