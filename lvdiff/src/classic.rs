@@ -136,7 +136,14 @@ impl Job<'_> {
             base_origin: if source.reverse { String::new() } else { origin.uuid.clone() },
         };
         let what = format!("{} -> {}", base.name(), target.name());
+        // Writes to the origin that make the snapshot overflow are not in the changes, and no later diff
+        // from this snapshot can bring them.
+        let still_valid = || {
+            let status = devices.status(&dm);
+            status.with_context(|| format!("snapshot {}", snapshot.full_name()))
+        };
         let check = || {
+            still_valid()?;
             if self.plan.reads_base() && base.status.sectors_written() != written.0 {
                 anyhow::bail!(
                     "{} was written to while it was read: what was read of it is of no one time; \
@@ -153,7 +160,14 @@ impl Job<'_> {
             }
             Ok(())
         };
-        self.put_out(&changes, Some(&base.data), &target.data, names, &what, &check)?;
+        let put_out = self.put_out(&changes, Some(&base.data), &target.data, names, &what, &check);
+        // What an invalid snapshot says of a read is an I/O error only.
+        put_out.map_err(|error| match still_valid() {
+            Err(why) if error.downcast_ref::<lvm::Error>().is_none() => {
+                error.context(format!("{why:#}"))
+            }
+            _ => error,
+        })?;
         drop((base, target));
         active.release()?;
         Ok(())

@@ -7,6 +7,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use blockio::{folder_of, sync_folder};
 use tempfile::NamedTempFile;
 
 use crate::plan::usage;
@@ -57,7 +58,7 @@ impl Sink {
         }
         let file = tempfile::Builder::new()
             .prefix(".lvdiff-")
-            .tempfile_in(folder(&path))
+            .tempfile_in(folder_of(&path))
             .with_context(|| format!("a file beside {} cannot be made", path.display()))?;
         Ok(Self::Aside { file, path })
     }
@@ -84,13 +85,6 @@ impl Sink {
         let name = || path.display().to_string();
         file.as_file().sync_all().with_context(name)?;
         file.persist(&path).map_err(|error| error.error).with_context(name)?;
-        File::open(folder(&path)).and_then(|folder| folder.sync_all()).with_context(name)
-    }
-}
-
-fn folder(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
+        sync_folder(&path).with_context(name)
     }
 }

@@ -1,7 +1,7 @@
 //! [`Chain`]: the streams of the input, one after another.
 
 use std::fs::File;
-use std::io::{self, BufReader, IsTerminal, Seek, SeekFrom};
+use std::io::{self, IsTerminal, Seek, SeekFrom};
 use std::os::fd::{AsFd, AsRawFd};
 
 use anyhow::Context;
@@ -40,17 +40,6 @@ impl Sources {
             files.push(("standard input".into(), File::from(stdin)));
         }
         Ok(Self { files })
-    }
-
-    /// The file at `path`, where that is a stream of another tool.
-    pub(crate) fn of_another_tool(path: &str) -> Option<Self> {
-        let file = File::open(path).ok()?;
-        if !file.metadata().ok()?.is_file() {
-            return None;
-        }
-        AnyDecoder::new(BufReader::new(&file)).ok()?.foreign()?;
-        let file = File::open(path).ok()?;
-        Some(Self { files: vec![(path.into(), file)] })
     }
 
     /// Whether all of it can be read twice.
@@ -243,8 +232,13 @@ impl<'a> Chain<'a> {
         previous: Option<&Header>,
     ) -> anyhow::Result<Link> {
         self.number += 1;
+        if previous.is_none() {
+            self.check_size(&decoder)?;
+        }
         if let Some(foreign) = decoder.foreign() {
-            self.say_what_it_lacks(foreign)?;
+            if !self.is_silent || self.args.strict {
+                say_what_it_lacks(&self.source, foreign, self.args.strict)?;
+            }
             let missing = match previous {
                 None => missing::find(self.args, foreign).context(self.source.clone())?,
                 Some(previous) => Missing {
@@ -266,21 +260,40 @@ impl<'a> Chain<'a> {
         Ok(Link { name, decoder })
     }
 
-    /// What a format cannot promise is a line, or a reason to refuse it.
-    fn say_what_it_lacks(&self, foreign: &Foreign) -> anyhow::Result<()> {
-        if foreign.lacks.is_empty() {
-            return Ok(());
-        }
-        let (source, format, lacks) = (&self.source, foreign.format, foreign.lacks.join(", "));
-        if self.args.strict {
-            return Err(Refusal::Unverifiable(format!(
-                "{source}: --strict refuses a stream of {format}: {lacks}"
+    /// A size that the stream says itself is not replaced by one that is given, nor is that passed over.
+    fn check_size(&self, decoder: &AnyDecoder<Input>) -> anyhow::Result<()> {
+        let said = match decoder.foreign() {
+            Some(foreign) => foreign.size,
+            None => Some(decoder.header().target.size),
+        };
+        match (self.args.size, said) {
+            (Some(size), Some(said)) => Err(Refusal::Usage(format!(
+                "{}: --size {size} is for streams that do not say how large their volume is; this one \
+                 says {said} bytes: leave out --size",
+                self.source
             ))
-            .into());
+            .into()),
+            _ => Ok(()),
         }
-        if !self.is_silent {
-            log::warn!("{source}: a stream of {format}: {lacks}");
-        }
-        Ok(())
     }
+}
+
+/// What a format cannot promise is a line, or a reason to refuse it.
+pub(crate) fn say_what_it_lacks(
+    source: &str,
+    foreign: &Foreign,
+    is_strict: bool,
+) -> anyhow::Result<()> {
+    if foreign.lacks.is_empty() {
+        return Ok(());
+    }
+    let (format, lacks) = (foreign.format, foreign.lacks.join(", "));
+    if is_strict {
+        return Err(Refusal::Unverifiable(format!(
+            "{source}: --strict refuses a stream of {format}: {lacks}"
+        ))
+        .into());
+    }
+    log::warn!("{source}: a stream of {format}: {lacks}");
+    Ok(())
 }

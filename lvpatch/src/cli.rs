@@ -94,8 +94,8 @@ pub(crate) struct Args {
     pub(crate) check: bool,
 
     /// The new volume's size, where a stream of another tool does not say it: in bytes or with a suffix
-    /// KMGT [default: the base's size]
-    #[arg(long, value_name = "SIZE")]
+    /// KMGT [default: the base's size]. Refused where the stream says it
+    #[arg(long, value_name = "SIZE", conflicts_with = "info")]
     #[arg(value_parser = clap::builder::StringValueParser::new().try_map(|text: String| size(&text)))]
     pub(crate) size: Option<u64>,
 

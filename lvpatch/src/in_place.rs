@@ -1,6 +1,6 @@
-//! Changes a volume, a device or an image itself: there is no snapshot to throw away.
+//! `--in-place`: writes onto a volume itself, and what `--device` shares with that: there is no snapshot
+//! to throw away.
 
-use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
 
@@ -8,24 +8,24 @@ use anyhow::{Context, anyhow};
 use blockio::{Device, OpenMode};
 use cli::Refusal;
 use hyperlayer::{Header, Records, Totals};
-use lvm::{Activation, DeviceMapper, DeviceNumber, LogicalVolume, ThinDevice};
+use lvm::{Activation, DeviceMapper, DeviceNumber, LogicalVolume};
 
 use crate::apply::{Applier, Extras};
 use crate::chain::{Chain, Link, Sources};
 use crate::ground::Ground;
+use crate::identity;
 use crate::patch::{Job, sum};
 use crate::place::Place;
 use crate::plan::{self, Start};
-use crate::undo::{Undo, sync_folder};
-use crate::{identity, prove};
+use crate::undo::Undo;
 
 /// A device or image that is open for writing.
-struct Site<'a> {
-    name: &'a str,
-    device: &'a Device,
-    ground: Ground,
+pub(crate) struct Site<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) device: &'a Device,
+    pub(crate) ground: Ground,
     /// A file that nobody has seen yet: whatever fails, it goes.
-    is_new: bool,
+    pub(crate) is_new: bool,
 }
 
 impl Job<'_> {
@@ -129,145 +129,9 @@ impl Job<'_> {
         }
     }
 
-    /// `--device`: writes onto a block device or an image file, or makes one.
-    pub(crate) fn patch_device(&self, path: &Path, sources: Sources) -> anyhow::Result<()> {
-        self.verify_first(&sources)?;
-        let mut chain = self.chain(sources);
-        let link = chain.first()?;
-        if link.header().base.is_none() && !path.exists() {
-            return self.make_image(path, chain, link);
-        }
-        self.patch_path(path, &path.display().to_string(), false, chain, link)
-    }
-
-    /// A new, sparse file, which has its name only once it is complete.
-    fn make_image(&self, path: &Path, chain: Chain<'_>, link: Link) -> anyhow::Result<()> {
-        let name = path.display().to_string();
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let file = tempfile::Builder::new()
-            .prefix(".lvpatch-")
-            .tempfile_in(folder.unwrap_or(Path::new(".")))
-            .with_context(|| format!("a file beside {name} cannot be made"))?;
-        file.as_file().set_len(link.header().target.size).with_context(|| name.clone())?;
-        self.patch_path(file.path(), &name, true, chain, link)?;
-        file.persist_noclobber(path).map_err(|error| error.error).with_context(|| name.clone())?;
-        sync_folder(path).context(name)
-    }
-
-    /// All streams, onto what lies at `path`; `is_new` says that it is a hole as large as the first
-    /// stream's volume.
-    fn patch_path(
-        &self,
-        path: &Path,
-        name: &str,
-        is_new: bool,
-        mut chain: Chain<'_>,
-        mut link: Link,
-    ) -> anyhow::Result<()> {
-        let (mut count, mut totals) = (0, Totals::default());
-        loop {
-            let is_new_now = is_new && count == 0;
-            let of_link = self
-                .patch_path_once(path, name, (is_new, is_new_now), count, &mut link)
-                .map_err(|error| if is_new { error } else { after(name, count, error) })?;
-            (count, totals) = (count + 1, sum(totals, of_link));
-            let next = self.next_in_place(&mut chain, link);
-            match next.map_err(|error| if is_new { error } else { after(name, count, error) })? {
-                None => break,
-                Some(next) => link = next,
-            }
-        }
-        self.say_done(name, count, &totals);
-        Ok(())
-    }
-
-    /// One stream. `is_new`: whether nobody has seen the file yet, and whether it is a hole.
-    fn patch_path_once(
-        &self,
-        path: &Path,
-        name: &str,
-        (is_new, is_hole): (bool, bool),
-        count: usize,
-        link: &mut Link,
-    ) -> anyhow::Result<Totals> {
-        self.accept_in_place(count, link)?;
-        let header = link.header().clone();
-        let size = header.target.size;
-        let device = open(path, name)?;
-        let fits = || match device.is_block() && size > device.size() {
-            true => Err(too_small(name, device.size(), &header)),
-            false => Ok(()),
-        };
-        if header.base.is_none() {
-            fits()?;
-        }
-        let before = match is_hole {
-            true => size,
-            false => self.prove_path(name, &device, link)?,
-        };
-        fits()?;
-        let ground = ground_of(name, &device, &header)?;
-        // The last of what can be refused before anything is changed.
-        let undo = self.undo(link)?;
-        let device = match size > device.size() {
-            false => device,
-            true => {
-                drop(device);
-                set_size(path, size).with_context(|| name.to_owned())?;
-                open(path, name)?
-            }
-        };
-        let site = Site { name, device: &device, ground, is_new };
-        let stale = if device.is_block() { before.min(size)..size } else { size..size };
-        let (applied, wrote) = self.overwrite(&site, link, stale, undo);
-        let is_block = device.is_block();
-        drop(device);
-        let stays = before.max(size);
-        let right_size = match (&applied, wrote) {
-            (Ok(_), _) => size,
-            (Err(_), false) => before,
-            (Err(_), true) => stays,
-        };
-        if !is_block && right_size != stays {
-            set_size(path, right_size).with_context(|| name.to_owned())?;
-        }
-        applied
-    }
-
-    /// Holds a device against the stream's base; yields the base's size. A full stream's base is
-    /// nothing: zeros, and on a block device only.
-    pub(crate) fn prove_path(
-        &self,
-        name: &str,
-        device: &Device,
-        link: &Link,
-    ) -> anyhow::Result<u64> {
-        let header = link.header();
-        let Some(base) = &header.base else {
-            if !device.is_block() {
-                return Err(exists(name));
-            }
-            if !self.args.no_base_check {
-                prove::empty(name, device, header.target.size, self.interrupt)?;
-                return Ok(header.target.size);
-            }
-            return Ok(0); // whatever it holds, it goes
-        };
-        plan::check_base_size(header, name, size_of_volume(device, header))
-            .with_context(|| link.name.clone())?;
-        if !self.args.no_base_check {
-            let digests = link.decoder.base_digests();
-            prove::prove_checksums(name, device, link.decoder.base_checksums(), self.interrupt)
-                .with_context(|| link.name.clone())?;
-            prove::prove(name, device, digests, None, self.interrupt)
-                .with_context(|| link.name.clone())?;
-        }
-        Ok(base.size)
-    }
-
     /// Applies one stream, keeping what it overwrites if that is wanted, after the range `stale` has
     /// been cleared. Also says whether anything was written.
-    fn overwrite(
+    pub(crate) fn overwrite(
         &self,
         site: &Site<'_>,
         link: &mut Link,
@@ -306,7 +170,7 @@ impl Job<'_> {
     }
 
     /// The file that keeps what a stream overwrites, if that is wanted.
-    fn undo(&self, link: &Link) -> anyhow::Result<Option<Undo>> {
+    pub(crate) fn undo(&self, link: &Link) -> anyhow::Result<Option<Undo>> {
         let Some(path) = &self.args.backup else { return Ok(None) };
         let mut header = link.header().clone();
         if !link.decoder.ascend() {
@@ -338,7 +202,11 @@ impl Job<'_> {
     }
 
     /// The next stream, where there is one.
-    fn next_in_place(&self, chain: &mut Chain<'_>, link: Link) -> anyhow::Result<Option<Link>> {
+    pub(crate) fn next_in_place(
+        &self,
+        chain: &mut Chain<'_>,
+        link: Link,
+    ) -> anyhow::Result<Option<Link>> {
         match self.args.partial {
             true => Ok(None), // a cut is the end of the input
             false => chain.next(link),
@@ -346,7 +214,7 @@ impl Job<'_> {
     }
 
     /// A stream that can be read twice is verified whole before the first byte is written.
-    fn verify_first(&self, sources: &Sources) -> anyhow::Result<()> {
+    pub(crate) fn verify_first(&self, sources: &Sources) -> anyhow::Result<()> {
         if self.args.partial || !sources.are_files()? {
             return Ok(());
         }
@@ -388,7 +256,7 @@ impl Job<'_> {
 }
 
 /// Says of an error that streams before it are applied.
-fn after(name: &str, count: usize, error: anyhow::Error) -> anyhow::Error {
+pub(crate) fn after(name: &str, count: usize, error: anyhow::Error) -> anyhow::Error {
     match count {
         0 => error,
         1 => error.context(format!("the first stream is applied to {name}, the second is not")),
@@ -398,7 +266,11 @@ fn after(name: &str, count: usize, error: anyhow::Error) -> anyhow::Error {
 
 /// Refuses a device that somebody else has open: a virtual machine or a database does not hold it
 /// exclusively. To be asked while it is open here.
-fn check_only_ours(dm: &DeviceMapper, name: &str, number: DeviceNumber) -> anyhow::Result<()> {
+pub(crate) fn check_only_ours(
+    dm: &DeviceMapper,
+    name: &str,
+    number: DeviceNumber,
+) -> anyhow::Result<()> {
     let open_count = dm.device_by_number(number)?.open_count;
     anyhow::ensure!(
         open_count <= 1,
@@ -406,15 +278,6 @@ fn check_only_ours(dm: &DeviceMapper, name: &str, number: DeviceNumber) -> anyho
          and only once here"
     );
     Ok(())
-}
-
-fn open(path: &Path, name: &str) -> anyhow::Result<Device> {
-    Device::open(path, OpenMode::WriteExclusive)
-        .with_context(|| format!("opening {name} for writing; is it mounted, or in use?"))
-}
-
-fn set_size(path: &Path, size: u64) -> std::io::Result<()> {
-    File::options().write(true).open(path)?.set_len(size)
 }
 
 fn check_size_stays(header: &Header) -> anyhow::Result<()> {
@@ -428,46 +291,4 @@ fn check_size_stays(header: &Header) -> anyhow::Result<()> {
         base.size, header.target.size
     ))
     .into())
-}
-
-fn exists(name: &str) -> anyhow::Error {
-    Refusal::Usage(format!(
-        "{name} exists already, and a full stream makes a new file: name another one, or remove it"
-    ))
-    .into()
-}
-
-fn too_small(name: &str, size: u64, header: &Header) -> anyhow::Error {
-    Refusal::NoSpace(format!(
-        "{name} has {size} bytes, and the stream's volume {}",
-        header.target.size
-    ))
-    .into()
-}
-
-/// The size of the volume that a device holds: a block device can be larger than that, because of
-/// partitions or LVM's extents; a file is all of it.
-fn size_of_volume(device: &Device, header: &Header) -> u64 {
-    match &header.base {
-        Some(base) if device.is_block() => device.size().min(base.size),
-        _ => device.size(),
-    }
-}
-
-/// What a device given by its path lies on.
-fn ground_of(name: &str, device: &Device, header: &Header) -> anyhow::Result<Ground> {
-    let plain = Ground::plain(header);
-    let number = DeviceNumber::from_rdev(device.rdev());
-    if !device.is_block() || !Path::new(&format!("/sys/dev/block/{number}/dm")).exists() {
-        return Ok(plain);
-    }
-    let dm = DeviceMapper::open()?;
-    check_only_ours(&dm, name, number)?;
-    Ok(match ThinDevice::find_by_number(&dm, number)? {
-        None => plain,
-        Some(thin) => {
-            let table = thin.pool(&dm)?.table;
-            Ground { chunk_size: table.chunk_size, zeroes: table.zeroes, ..plain }
-        }
-    })
 }

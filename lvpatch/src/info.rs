@@ -111,13 +111,17 @@ pub(crate) fn foreign_text(foreign: &Foreign, header: &Header) -> String {
 
 /// The same as JSON; null is what is not known.
 pub(crate) fn foreign_json(foreign: &Foreign, header: &Header) -> String {
+    json_text(&foreign_value(foreign, header))
+}
+
+pub(crate) fn foreign_value(foreign: &Foreign, header: &Header) -> Value {
     let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let base = match &foreign.starts {
         Start::Base { uuid } => json!({ "uuid": text(uuid) }),
         Start::Nothing | Start::Unknown => Value::Null,
     };
     let pair = |(key, value): &(String, String)| json!({ "key": key, "value": value });
-    json_text(&json!({
+    json!({
         "format": foreign.format,
         "lacks": foreign.lacks,
         "volume": { "name": foreign.name, "uuid": text(&foreign.uuid), "size": foreign.size },
@@ -134,7 +138,7 @@ pub(crate) fn foreign_json(foreign: &Foreign, header: &Header) -> String {
         "base_checksums": foreign.base_checksums.iter().map(|check| json!({
             "offset": check.offset, "length": check.length, "crc32": format!("{:08x}", check.crc32),
         })).collect::<Vec<_>>(),
-    }))
+    })
 }
 
 fn volume_text(volume: &Volume) -> String {

@@ -4,6 +4,7 @@ mod apply;
 mod chain;
 mod check;
 mod cli;
+mod device;
 mod ground;
 mod identity;
 mod in_place;

@@ -20,14 +20,7 @@ pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> anyhow::Result<()> {
     let paths = || args.input.iter().map(|path| path.display().to_string()).collect();
     let files: Vec<String> = if args.names.is_empty() { paths() } else { args.names.clone() };
     if args.info && !files.is_empty() {
-        if let [path] = files.as_slice()
-            && let Some(file) = Sources::of_another_tool(path)
-        {
-            let (until, is_ordered, open_end) = (None, Cell::default(), Cell::default());
-            let job = Job { begun: Instant::now(), args, until, interrupt, is_ordered, open_end };
-            return job.print_info(file);
-        }
-        return table::print(&files, args.json);
+        return table::print(&files, args);
     }
     let until = args.until.as_deref().map(Until::parse).transpose();
     let until = until.map_err(|why| Refusal::Usage(format!("--until: {why}")))?;

@@ -2,44 +2,92 @@
 
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, BufReader, Seek, Write};
 
 use anyhow::Context;
 use cli::time_text;
-use hyperlayer::{Header, Outline};
+use hyperlayer::{AnyDecoder, Foreign, Header, Outline, Records, Start};
 use serde_json::json;
 
+use crate::chain;
+use crate::cli::Args;
 use crate::info::{self, escaped, json_text};
 
 /// A stream in a file.
 struct Entry {
     /// The file, and the stream's number in it where there are several.
     place: String,
-    outline: Outline,
-    /// Why it does not follow the one before it; none where it does.
+    what: What,
+    /// Why it does not follow the one before it, or why nobody knows; none where it does.
     breaks: Option<String>,
 }
 
+enum What {
+    Own(Outline),
+    /// Another tool's, with the header that ours would be.
+    Other(Foreign, Header),
+}
+
+impl Entry {
+    fn header(&self) -> &Header {
+        match &self.what {
+            What::Own(outline) => &outline.header,
+            What::Other(_, header) => header,
+        }
+    }
+
+    /// Whether it says what volume it starts from, or that it starts from nothing.
+    fn has_base(&self) -> bool {
+        !matches!(&self.what, What::Other(foreign, _) if foreign.starts == Start::Unknown)
+    }
+
+    /// Whether it says what volume it leads to.
+    fn has_target(&self) -> bool {
+        !matches!(&self.what, What::Other(foreign, _) if foreign.uuid.is_empty())
+    }
+
+    /// Why it cannot be applied to what `previous` makes, or why nobody knows.
+    fn break_after(&self, previous: &Self) -> Option<String> {
+        if !self.has_base() {
+            return Some("it does not say what its base is".into());
+        }
+        if !previous.has_target() && self.header().base.is_some() {
+            return Some("the stream before does not say what volume it makes".into());
+        }
+        self.header().follows(previous.header()).err()
+    }
+}
+
 /// Prints one stream as a whole, several as a table.
-pub(crate) fn print(files: &[String], as_json: bool) -> anyhow::Result<()> {
-    let mut entries = Vec::new();
+pub(crate) fn print(files: &[String], args: &Args) -> anyhow::Result<()> {
+    let (mut entries, as_json) = (Vec::new(), args.json);
     for path in files {
-        entries.extend(read(path)?);
+        entries.extend(read(path, args.strict)?);
     }
     let mut entries = in_order(entries);
-    mark_breaks(&mut entries);
+    for number in 1..entries.len() {
+        entries[number].breaks = entries[number].break_after(&entries[number - 1]);
+    }
     let text = match entries.as_slice() {
-        [one] if !as_json => info::text(&one.outline.header, &one.outline.base_digests),
-        [one] => info::json(&one.outline.header, &one.outline.base_digests),
+        [one] => alone(one, as_json),
         several if as_json => json_text(&several.iter().map(value).collect()),
         several => table(several),
     };
     io::stdout().write_all(text.as_bytes()).context("standard output")
 }
 
-fn read(path: &str) -> anyhow::Result<Vec<Entry>> {
+fn alone(entry: &Entry, as_json: bool) -> String {
+    match &entry.what {
+        What::Own(outline) if as_json => info::json(&outline.header, &outline.base_digests),
+        What::Own(outline) => info::text(&outline.header, &outline.base_digests),
+        What::Other(foreign, header) if as_json => info::foreign_json(foreign, header),
+        What::Other(foreign, header) => info::foreign_text(foreign, header),
+    }
+}
+
+fn read(path: &str, is_strict: bool) -> anyhow::Result<Vec<Entry>> {
     let name = || escaped(path);
-    let mut file = File::open(path).with_context(name)?;
+    let file = File::open(path).with_context(name)?;
     if !file.metadata().with_context(name)?.is_file() {
         return Err(cli::Refusal::Usage(format!(
             "{} is no regular file: read it from standard input (lvpatch --info < FILE)",
@@ -47,20 +95,46 @@ fn read(path: &str) -> anyhow::Result<Vec<Entry>> {
         ))
         .into());
     }
-    let outlines = Outline::all(&mut file).with_context(name)?;
-    let several = outlines.len() > 1;
-    let entry = |(number, outline)| {
-        let place = if several { format!("{}, stream {}", name(), number + 1) } else { name() };
-        Entry { place, outline, breaks: None }
+    let decoder = AnyDecoder::new(BufReader::new(&file)).with_context(name)?;
+    let streams: Vec<_> = match decoder.foreign() {
+        Some(_) => others(decoder, path, is_strict)?,
+        None => {
+            (&file).rewind().with_context(name)?;
+            Outline::all(&mut &file).with_context(name)?.into_iter().map(What::Own).collect()
+        }
     };
-    Ok(outlines.into_iter().enumerate().map(entry).collect())
+    let several = streams.len() > 1;
+    let entry = |(number, what)| {
+        let place = if several { format!("{}, stream {}", name(), number + 1) } else { name() };
+        Entry { place, what, breaks: None }
+    };
+    Ok(streams.into_iter().enumerate().map(entry).collect())
+}
+
+/// The streams of another tool in a file. Where one can stand behind another, all is read.
+fn others(
+    decoder: AnyDecoder<impl io::Read>,
+    path: &str,
+    is_strict: bool,
+) -> anyhow::Result<Vec<What>> {
+    let (mut found, mut next) = (Vec::new(), Some(decoder));
+    while let Some(decoder) = next {
+        let Some(foreign) = decoder.foreign().cloned() else { break };
+        chain::say_what_it_lacks(path, &foreign, is_strict)?;
+        let goes_on = foreign.may_be_followed();
+        found.push(What::Other(foreign, decoder.header().clone()));
+        next = match goes_on {
+            true => decoder.next_stream().with_context(|| escaped(path))?,
+            false => None,
+        };
+    }
+    Ok(found)
 }
 
 /// Sorts streams so that each stands behind the one that it follows, if that is there. Those that
 /// follow none of them begin a chain, in the order given.
 fn in_order(entries: Vec<Entry>) -> Vec<Entry> {
-    let follows =
-        |one: &Entry, other: &Entry| one.outline.header.follows(&other.outline.header).is_ok();
+    let follows = |one: &Entry, other: &Entry| one.break_after(other).is_none();
     let mut rest: Vec<Option<Entry>> = entries.into_iter().map(Some).collect();
     let mut sorted: Vec<Entry> = Vec::new();
     while rest.iter().any(Option::is_some) {
@@ -81,30 +155,12 @@ fn in_order(entries: Vec<Entry>) -> Vec<Entry> {
     sorted
 }
 
-fn mark_breaks(entries: &mut [Entry]) {
-    let mut previous: Option<Header> = None;
-    for entry in entries {
-        let header = &entry.outline.header;
-        entry.breaks = previous.as_ref().and_then(|previous| header.follows(previous).err());
-        previous = Some(header.clone());
-    }
-}
-
 fn table(entries: &[Entry]) -> String {
     let mut rows = vec![
         ["STREAM", "BASE", "VOLUME", "SIZE", "CHANGED", "UNMAPPED", "MADE AT"].map(String::from),
     ];
     for entry in entries {
-        let header = &entry.outline.header;
-        rows.push([
-            entry.place.clone(),
-            header.base.as_ref().map_or("- (full)".into(), |base| escaped(&base.name)),
-            escaped(&header.target.name),
-            header.target.size.to_string(),
-            header.changed_bytes.to_string(),
-            header.unmapped_bytes.to_string(),
-            time_text(header.created),
-        ]);
+        rows.push(row(entry));
     }
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
     let widths: Vec<_> = (0..7).map(|column| width(column).unwrap_or(0)).collect();
@@ -124,12 +180,55 @@ fn table(entries: &[Entry]) -> String {
     text
 }
 
+/// A question mark is what another tool's stream does not say.
+fn row(entry: &Entry) -> [String; 7] {
+    let full = || String::from("- (full)");
+    match &entry.what {
+        What::Own(Outline { header, .. }) => [
+            entry.place.clone(),
+            header.base.as_ref().map_or_else(full, |base| escaped(&base.name)),
+            escaped(&header.target.name),
+            header.target.size.to_string(),
+            header.changed_bytes.to_string(),
+            header.unmapped_bytes.to_string(),
+            time_text(header.created),
+        ],
+        What::Other(foreign, _) => {
+            let unknown = || String::from("?");
+            let number = |number: Option<u64>| number.map_or_else(unknown, |n| n.to_string());
+            [
+                entry.place.clone(),
+                match &foreign.starts {
+                    Start::Nothing => full(),
+                    Start::Base { uuid } if !uuid.is_empty() => escaped(uuid),
+                    _ => unknown(),
+                },
+                match &foreign.name {
+                    Some(name) => escaped(name),
+                    None if !foreign.uuid.is_empty() => escaped(&foreign.uuid),
+                    None => unknown(),
+                },
+                number(foreign.size),
+                number(foreign.changed),
+                unknown(),
+                format!("? ({})", foreign.format),
+            ]
+        }
+    }
+}
+
 fn value(entry: &Entry) -> serde_json::Value {
-    let mut value = info::value(&entry.outline.header, &entry.outline.base_digests);
+    let mut value = match &entry.what {
+        What::Own(outline) => {
+            let mut value = info::value(&outline.header, &outline.base_digests);
+            value["stream_digest"] =
+                json!(blake3::Hash::from_bytes(outline.stream_digest).to_hex().as_str());
+            value["stored_bytes"] = json!(outline.end - outline.begin);
+            value
+        }
+        What::Other(foreign, header) => info::foreign_value(foreign, header),
+    };
     value["stream"] = json!(entry.place);
-    value["stream_digest"] =
-        json!(blake3::Hash::from_bytes(entry.outline.stream_digest).to_hex().as_str());
-    value["stored_bytes"] = json!(entry.outline.end - entry.outline.begin);
     value["breaks"] = json!(entry.breaks);
     value
 }

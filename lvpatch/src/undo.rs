@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::Context;
-use blockio::{AlignedBuf, Device, ReadAt, is_zero};
+use blockio::{AlignedBuf, Device, ReadAt, is_zero, sync_folder};
 use cli::{Interrupt, Refusal};
 use hyperlayer::{Encoder, Header, MAX_RECORD, Volume};
 
@@ -154,13 +154,4 @@ fn write_runs(
         begin = end;
     }
     Ok(())
-}
-
-/// Makes sure that a new file is found after a power cut.
-pub(crate) fn sync_folder(path: &Path) -> std::io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    File::open(folder)?.sync_all()
 }

@@ -98,6 +98,7 @@ fn wrong_usage_is_exit_2() {
         &["--json"][..],
         &["--info", "--verify"],
         &["--info", "file", "-i", "file"],
+        &["--info", "--size", "1M"],
         &["--verify", "new"],
         &["--each", "new"],
         &["--in-place"],
@@ -112,6 +113,19 @@ fn wrong_usage_is_exit_2() {
         let (code, stdout, stderr) = lvpatch(arguments, b"");
         assert_eq!((code, stdout.as_str()), (Some(2), ""), "{arguments:?}: {stderr}");
     }
+}
+
+#[test]
+fn a_size_that_the_stream_says_itself_is_not_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("image");
+    std::fs::write(&image, [1; 4096]).unwrap();
+    for arguments in [&["--verify"][..], &["--device", image.to_str().unwrap()]] {
+        let (code, stdout, stderr) = lvpatch(&[arguments, &["--size", "1M"]].concat(), &stream());
+        assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
+        assert!(stderr.contains("leave out --size"), "{stderr}");
+    }
+    assert_eq!(std::fs::read(&image).unwrap(), [1; 4096]);
 }
 
 #[test]

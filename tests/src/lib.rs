@@ -34,4 +34,4 @@ pub use guest::Guest;
 pub use hosts::scenario_of_two;
 pub use outcome::{End, Outcome};
 pub use process::Running;
-pub use scenario::{host_guest, scenario, scenario_in};
+pub use scenario::{host_guest, scenario, scenario_cut_at, scenario_in};

@@ -32,6 +32,22 @@ pub fn scenario_in(guest: &mut Guest, name: &str) -> Result<()> {
     Ok(())
 }
 
+/// Runs a scenario in a guest that is there, until it prints `text`, and cuts the guest's power then.
+///
+/// A guest's disk is a file of the host, and whatever the guest has handed to its disk is kept by the
+/// host, flushed or not. So the cut loses what the guest's kernel held back: pages that were not
+/// written, a journal and a pool's metadata that were not committed. What a disk's own cache loses is
+/// not tried.
+///
+/// # Errors
+/// The scenario ends before that: with its log.
+pub fn scenario_cut_at(guest: &mut Guest, name: &str, text: &str) -> Result<()> {
+    let mut running = guest.boot(&scenario_path(name))?;
+    running.wait_for(text).with_context(|| format!("{name}.sh failed"))?;
+    eprint!("{}", running.power_cut()?.log);
+    Ok(())
+}
+
 /// The usual guest: two disks of 2 GB, the programs of a folder of the host on its PATH, and the project's
 /// documents in `/run/docs`.
 ///

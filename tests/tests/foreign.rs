@@ -6,6 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use md5::{Digest, Md5};
 use system_tests::programs;
 
 fn unpacked(path: &str) -> Vec<u8> {
@@ -216,6 +217,96 @@ fn verify_and_info_say_what_is_known() {
     for line in ["Format:       HYPERLAYER/1.0", "Base CRC-32:  0 65536 ae89dc8"] {
         assert!(text.contains(line), "{text}");
     }
+}
+
+#[test]
+fn a_size_is_refused_where_the_stream_says_it() {
+    let base = image("base");
+    for name in THIN {
+        let place = Place::new(Some(&base), &stream(name));
+        let says = name.starts_with("hyper");
+        let output = place.lvpatch(&["--device", "image", "--size", "64M"]);
+        let stderr = expect(&output, if says { 2 } else { 0 });
+        assert_eq!(stderr.contains("leave out --size"), says, "{stderr}");
+        assert_eq!(place.image() == base, says, "{name}");
+    }
+}
+
+#[test]
+fn several_streams_of_all_kinds_are_a_table() {
+    let place = Place::new(None, &[]);
+    let lvbackup = lvbackup_chain();
+    for (file, bytes) in [
+        ("v1", stream("hyperlayer-1.0-d2.diff")),
+        ("sync", stream("lvmsync-3-thick.stream")),
+        ("chain", lvbackup.clone()),
+    ] {
+        fs::write(place.path(file), bytes).unwrap();
+    }
+    expect(
+        &Command::new(programs::dir().unwrap().join("lvdiff"))
+            .current_dir(place.0.path())
+            .args(["--convert", "-i", "v1", "-o", "ours", "mon", "tue"])
+            .output()
+            .unwrap(),
+        0,
+    );
+    let output = place.lvpatch(&["--info", "ours", "v1", "sync", "chain"]);
+    let stderr = expect(&output, 0);
+    assert_eq!(stderr.lines().count(), 2, "{stderr}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let cells = |file: &str| -> Vec<String> {
+        let line = text.lines().find(|line| line.starts_with(&format!("{file} "))).unwrap();
+        line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).map(Into::into).collect()
+    };
+    assert_eq!(cells("ours")[1..4], ["mon", "new", "67108864"], "{text}");
+    let base = "mCfjhG-GQVi-U6vB-4FGP-qY3e-aMFr-cbr8jE";
+    assert_eq!(
+        cells("v1")[1..],
+        [base, "new", "67108864", "720896", "?", "? (HYPERLAYER/1.0)"],
+        "{text}"
+    );
+    assert_eq!(cells("sync")[1..], ["?", "?", "?", "?", "?", "? (lvmsync PROTO[3])"], "{text}");
+    assert_eq!(cells("chain, stream 1")[1..4], ["- (full)", "u-1", "1048576"], "{text}");
+    assert_eq!(cells("chain, stream 2")[1..4], ["u-1", "u-2", "1048576"], "{text}");
+    assert!(text.contains("-- the chain breaks here: it does not say what its base is"), "{text}");
+    assert!(!text.contains("breaks here: stream"), "{text}");
+
+    let output = place.lvpatch(&["--info", "--json", "chain", "sync"]);
+    expect(&output, 0);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let streams: Vec<_> = json.as_array().unwrap().iter().map(|one| &one["stream"]).collect();
+    assert_eq!(streams, ["chain, stream 1", "chain, stream 2", "sync"]);
+    assert!(json[1]["breaks"].is_null() && json[2]["breaks"].is_string(), "{json}");
+
+    expect(&place.lvpatch(&["--info", "--strict", "ours", "chain"]), 0);
+    expect(&place.lvpatch(&["--info", "--strict", "ours", "sync"]), 4);
+    fs::write(place.path("cut"), &lvbackup[..lvbackup.len() - 1]).unwrap();
+    let stderr = expect(&place.lvpatch(&["--info", "ours", "cut"]), 4);
+    assert!(stderr.contains("cut: "), "{stderr}");
+}
+
+/// A full stream of lvbackup's without a block, and an increment of one.
+fn lvbackup_chain() -> Vec<u8> {
+    let hashed = |mut bytes: Vec<u8>| {
+        let digest = Md5::digest(&bytes);
+        bytes.extend(&digest[..]);
+        bytes
+    };
+    let header = |kind: u8, blocks: u64, uuid: &str, base: &str| {
+        let mut header = vec![1, kind];
+        header.extend((1_u64 << 20).to_be_bytes());
+        header.extend(4096_u32.to_be_bytes());
+        header.extend(blocks.to_be_bytes());
+        for uuid in [uuid, base] {
+            let mut field = [0; 36];
+            field[..uuid.len()].copy_from_slice(uuid.as_bytes());
+            header.extend(field);
+        }
+        hashed(header)
+    };
+    let block = hashed([7_u64.to_be_bytes().to_vec(), vec![9; 4096]].concat());
+    [header(1, 0, "u-1", ""), header(2, 1, "u-2", "u-1"), block].concat()
 }
 
 #[test]

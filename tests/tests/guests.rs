@@ -3,7 +3,9 @@
 use std::fs::File;
 
 use anyhow::Result;
-use system_tests::{host_guest, packages, programs, scenario, scenario_in, scenario_of_two};
+use system_tests::{
+    host_guest, packages, programs, scenario, scenario_cut_at, scenario_in, scenario_of_two,
+};
 
 #[test]
 fn kernel() {
@@ -83,6 +85,11 @@ fn classic() {
 }
 
 #[test]
+fn classic_lost() {
+    scenario("classic_lost");
+}
+
+#[test]
 fn chunk_mismatch() {
     scenario("chunk_mismatch");
 }
@@ -147,6 +154,34 @@ fn kill() {
 #[test]
 fn kill_any_moment() {
     scenario("kill_any_moment");
+}
+
+/// Each step is a boot of the same machine: it looks at what the step before left, does one thing, and
+/// loses its power.
+#[test]
+fn power_cut() -> Result<()> {
+    packages::check()?;
+    let mut guest = host_guest(&programs::dir()?)?.with_disk(512)?.with_disk(128)?;
+    let step = guest.out().join("step");
+    std::fs::write(&step, "prepare")?;
+    scenario_in(&mut guest, "power_cut")?;
+    for name in [
+        "output",
+        "stdout",
+        "volume",
+        "each",
+        "in_place",
+        "undone",
+        "image",
+        "image_back",
+        "new_image",
+        "thin_device",
+    ] {
+        std::fs::write(&step, name)?;
+        scenario_cut_at(&mut guest, "power_cut", "(done, and the power goes)")?;
+    }
+    std::fs::write(&step, "end")?;
+    scenario_in(&mut guest, "power_cut")
 }
 
 #[test]

@@ -18,6 +18,7 @@
 
 mod aligned;
 mod device;
+mod folder;
 mod image;
 mod in_order;
 mod ioctl;
@@ -27,6 +28,7 @@ mod zero;
 
 pub use aligned::{ALIGNMENT, AlignedBuf};
 pub use device::{Device, OpenMode};
+pub use folder::{folder_of, sync_folder};
 pub use image::Image;
 pub use in_order::{Width, in_order};
 pub use read_ahead::ReadAhead;

@@ -9,6 +9,7 @@ use crate::encode::{check_announced, check_range};
 use crate::error::Result;
 use crate::frame::{self, FRAME_BYTES, Frame};
 use crate::packed::{CODEC_NONE, Unpacker};
+use crate::state::State;
 use crate::totals::Trailer;
 use crate::{BaseDigest, Error, Header, MAGIC, MAX_RECORD, Record, Records, Totals, base_digest};
 
@@ -24,13 +25,6 @@ pub struct Decoder<R: Read> {
     place: Place,
     totals: Totals,
     state: State,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Records,
-    Complete,
-    Failed,
 }
 
 impl<R: Read> Decoder<R> {
@@ -162,20 +156,12 @@ impl<R: Read> Records for Decoder<R> {
     }
 
     fn next_record(&mut self) -> Result<Option<Record<'_>>> {
-        match self.state {
-            State::Complete => return Ok(None),
-            State::Failed => {
-                return Err(damaged(self.input.at, "it was refused before this record".into()));
-            }
-            State::Records => {}
-        }
-        // Set first, so that it holds on every way out by an error.
-        self.state = State::Failed;
-        let Some(frame) = self.advance()? else {
-            self.state = State::Complete;
+        if !self.state.begin(self.input.at)? {
             return Ok(None);
-        };
-        self.state = State::Records;
+        }
+        let frame = self.advance()?;
+        self.state.came(frame.is_some());
+        let Some(frame) = frame else { return Ok(None) };
         record(&frame, &self.content).map(Some).map_err(|reason| damaged(self.input.at, reason))
     }
 

@@ -55,6 +55,7 @@ mod outline;
 mod packed;
 mod record;
 mod sink;
+mod state;
 mod totals;
 
 pub use base_digest::BaseDigest;

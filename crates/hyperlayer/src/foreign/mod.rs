@@ -14,6 +14,7 @@ pub use any::{AnyDecoder, Input};
 
 use self::source::{Source, damaged};
 use crate::error::Result;
+use crate::state::State;
 use crate::{BaseDigest, Error, Header, Record, Records, SECTOR, Totals, Volume};
 
 /// The largest volume, where nothing is known of its size.
@@ -24,6 +25,7 @@ const CHUNK: u64 = 65536;
 const NO_CHECKSUMS: &str = "no checksums";
 const NO_END: &str = "its end cannot be verified";
 const NO_IDENTITY: &str = "no identity of the base";
+const NO_HOLES: &str = "what became a hole may be left out";
 
 /// What a stream of another tool says of itself, and what it cannot promise.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,6 +123,11 @@ impl Foreign {
         !self.lacks.contains(&NO_END)
     }
 
+    /// Whether another stream may stand behind it.
+    pub fn may_be_followed(&self) -> bool {
+        self.may_be_followed
+    }
+
     /// The header that ours would be. What nobody knows is as large as can be.
     fn header(&self, missing: &Missing) -> std::result::Result<Header, String> {
         let base_size = missing.base.as_ref().map(|base| base.size);
@@ -200,13 +207,6 @@ pub struct ForeignDecoder<R: Read> {
     buf: Vec<u8>,
     totals: Totals,
     state: State,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Records,
-    Complete,
-    Failed,
 }
 
 /// Whether a stream that begins like this is one of another tool.
@@ -316,22 +316,12 @@ impl<R: Read> Records for ForeignDecoder<R> {
     }
 
     fn next_record(&mut self) -> Result<Option<Record<'_>>> {
-        match self.state {
-            State::Complete => return Ok(None),
-            State::Failed => {
-                let reason = "it was refused before this record".into();
-                return Err(damaged(self.source.at(), reason));
-            }
-            State::Records => {}
-        }
-        // Set first, so that it holds on every way out by an error.
-        self.state = State::Failed;
-        let Some(change) = self.advance()? else {
-            self.state = State::Complete;
+        if !self.state.begin(self.source.at())? {
             return Ok(None);
-        };
-        self.state = State::Records;
-        Ok(Some(record(&change, &self.buf)))
+        }
+        let change = self.advance()?;
+        self.state.came(change.is_some());
+        Ok(change.map(|change| record(&change, &self.buf)))
     }
 
     fn totals(&self) -> Totals {

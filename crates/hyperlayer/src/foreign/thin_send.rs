@@ -15,7 +15,8 @@ pub(crate) const DATA: u32 = 0;
 pub(crate) const UNMAP: u32 = 1;
 pub(crate) const BEGIN: u32 = 2;
 pub(crate) const END: u32 = 3;
-/// Whoever does not know a command with this bit passes it over.
+/// Since 1.1: whoever does not know a command with this bit passes it over, and the `length` bytes
+/// behind it.
 const OPTIONAL: u32 = 1 << 31;
 /// What the end command carries: the counts of all commands, of data and of unmap.
 pub(crate) const END_BYTES: u64 = 24;
@@ -68,7 +69,7 @@ impl<R: Read> Format<R> for ThinSend {
             };
             self.all = self.all.saturating_add(1);
             let has_ends = self.magic == V1_1;
-            if has_ends && !self.begun && command & !OPTIONAL != BEGIN {
+            if has_ends && !self.begun && command != BEGIN {
                 return Err(damaged(at, format!("command {command} before the begin command")));
             }
             match command {
@@ -83,15 +84,23 @@ impl<R: Read> Format<R> for ThinSend {
                     return Ok(Some(Change { what: What::Discard, offset, length }));
                 }
                 BEGIN if has_ends && !self.begun => {
+                    // thin_recv would take bytes behind it for the next command.
+                    if length != 0 {
+                        return Err(damaged(at, format!("a begin of {length} bytes: expected 0")));
+                    }
                     self.begun = true;
-                    source.skip(length, "the begin command")?;
                 }
                 END if has_ends => {
+                    if offset != 0 {
+                        return Err(damaged(at, format!("an end at offset {offset}: expected 0")));
+                    }
                     self.check_end(source, length)?;
                     source.expect_end()?;
                     return Ok(None);
                 }
-                _ if command & OPTIONAL != 0 => source.skip(length, "an optional command")?,
+                _ if has_ends && command & OPTIONAL != 0 => {
+                    source.skip(length, "an optional command")?
+                }
                 _ => {
                     let what = format!("command {command:#x}");
                     return Err(Error::Unsupported { at, what });

@@ -9,7 +9,7 @@ use lz4_flex::frame::FrameDecoder;
 use serde_json::Value;
 
 use super::source::{Pending, Source, damaged};
-use super::{Change, Foreign, Format, NO_CHECKSUMS, NO_IDENTITY, Start, What};
+use super::{Change, Foreign, Format, NO_CHECKSUMS, NO_HOLES, NO_IDENTITY, Start, What};
 use crate::error::Result;
 use crate::{Error, MAX_RECORD};
 
@@ -22,6 +22,8 @@ const SIZES: u64 = 256 << 20;
 
 pub(super) struct VirtNbdBackup {
     compressed: bool,
+    /// Made from a base; a frame of zeros means something else there.
+    incremental: bool,
     /// How much data the stream announced, and how much came.
     announced: u64,
     came: u64,
@@ -77,10 +79,14 @@ pub(super) fn begin<R: Read>(source: &mut Source<R>) -> Result<(VirtNbdBackup, F
         true => Start::Base { uuid: uuid("parentCheckpoint") },
         false => Start::Nothing,
     };
-    let lacks = match compressed {
+    let mut lacks = match compressed {
         true => vec![NO_IDENTITY],
         false => vec![NO_CHECKSUMS, NO_IDENTITY],
     };
+    if incremental {
+        // Since 2.21 a changed range that has become a hole is not in the stream.
+        lacks.push(NO_HOLES);
+    }
     let foreign = Foreign {
         name: Some(text("diskName")).filter(|name| !name.is_empty()),
         uuid: uuid("checkpointName"),
@@ -91,6 +97,7 @@ pub(super) fn begin<R: Read>(source: &mut Source<R>) -> Result<(VirtNbdBackup, F
     };
     let reader = VirtNbdBackup {
         compressed,
+        incremental,
         announced,
         came: 0,
         pending: Pending::default(),
@@ -127,7 +134,10 @@ impl<R: Read> Format<R> for VirtNbdBackup {
                 }
                 b"zero" => {
                     source.check_range(at, offset, length)?;
-                    return Ok(Some(Change { what: What::Discard, offset, length }));
+                    // The first versions named what had not changed so; later ones do not name it.
+                    if !self.incremental {
+                        return Ok(Some(Change { what: What::Discard, offset, length }));
+                    }
                 }
                 b"stop" => {
                     self.end(source, at)?;

@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use crate::Error;
 use crate::error::Result;
+use crate::{Error, Record, Totals};
 
 /// How a format frames its blocks.
 pub(super) trait Blocks {
@@ -15,7 +15,7 @@ pub(super) trait Blocks {
 }
 
 /// What a range holds.
-pub(super) enum Content<'a> {
+enum Content<'a> {
     Bytes(&'a [u8]),
     Zeros(u64),
 }
@@ -24,6 +24,8 @@ pub(super) enum Content<'a> {
 pub(super) struct Filler<W, B> {
     pub(super) output: W,
     pub(super) blocks: B,
+    /// What has come.
+    pub(super) totals: Totals,
     /// What of the open block has come, and where it ends; equal where none is open.
     at: u64,
     end: u64,
@@ -34,11 +36,23 @@ const ZEROS: usize = 64 << 10;
 
 impl<W: Write, B: Blocks> Filler<W, B> {
     pub(super) fn new(output: W, blocks: B) -> Self {
-        Self { output, blocks, at: 0, end: 0 }
+        Self { output, blocks, totals: Totals::default(), at: 0, end: 0 }
+    }
+
+    /// Takes the bytes at `offset`.
+    pub(super) fn data(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
+        self.totals.add(&Record::Data { offset, bytes });
+        self.fill(offset, Content::Bytes(bytes))
+    }
+
+    /// Takes zeros.
+    pub(super) fn zero(&mut self, offset: u64, length: u64) -> Result<()> {
+        self.totals.add(&Record::Zero { offset, length });
+        self.fill(offset, Content::Zeros(length))
     }
 
     /// Writes what stands at `offset`: as many blocks as it takes, the last of them perhaps in part.
-    pub(super) fn fill(&mut self, offset: u64, mut content: Content<'_>) -> Result<()> {
+    fn fill(&mut self, offset: u64, mut content: Content<'_>) -> Result<()> {
         if offset < self.end && offset != self.at {
             return Err(Error::Invalid(format!(
                 "content for offset {offset}, where that for offset {} is next",

@@ -6,11 +6,11 @@
 
 use std::io::Write;
 
-use super::blocks::{Blocks, Content, Filler};
+use super::blocks::{Blocks, Filler};
 use super::yaml::scalar;
 use crate::error::Result;
 use crate::foreign::hyperlayer1::KEYS;
-use crate::{Error, Header, Packed, Record, RecordSink, SECTOR, Totals};
+use crate::{Error, Header, Packed, RecordSink, SECTOR, Totals};
 
 /// What a range of the base holds, as this format says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,6 @@ pub struct BaseCrc {
 /// is written as zeros.
 pub struct Hyperlayer1<W> {
     filler: Filler<W, Chunks>,
-    totals: Totals,
 }
 
 struct Chunks {
@@ -92,7 +91,7 @@ impl<W: Write> Hyperlayer1<W> {
         output.write_all(text.as_bytes())?;
         let (chunk_size, volume_size) = (header.chunk_size, header.target.size);
         let filler = Filler::new(output, Chunks { chunk_size, volume_size, ahead: blocks });
-        Ok(Self { filler, totals: Totals::default() })
+        Ok(Self { filler })
     }
 }
 
@@ -131,13 +130,11 @@ impl<W: Write> RecordSink for Hyperlayer1<W> {
     type Output = W;
 
     fn packed_data(&mut self, offset: u64, bytes: &[u8], _: &Packed) -> Result<()> {
-        self.totals.add(&Record::Data { offset, bytes });
-        self.filler.fill(offset, Content::Bytes(bytes))
+        self.filler.data(offset, bytes)
     }
 
     fn zero(&mut self, offset: u64, length: u64) -> Result<()> {
-        self.totals.add(&Record::Zero { offset, length });
-        self.filler.fill(offset, Content::Zeros(length))
+        self.filler.zero(offset, length)
     }
 
     fn discard(&mut self, offset: u64, length: u64) -> Result<()> {
@@ -153,9 +150,9 @@ impl<W: Write> RecordSink for Hyperlayer1<W> {
                 self.filler.blocks.ahead
             )));
         }
-        let mut output = self.filler.output;
+        let (mut output, totals) = (self.filler.output, self.filler.totals);
         output.flush()?;
-        Ok((output, self.totals))
+        Ok((output, totals))
     }
 }
 

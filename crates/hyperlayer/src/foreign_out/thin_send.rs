@@ -6,7 +6,7 @@
 
 use std::io::Write;
 
-use super::blocks::{Blocks, Content, Filler};
+use super::blocks::{Blocks, Filler};
 use crate::error::Result;
 use crate::foreign::thin_send::{BEGIN, DATA, END, END_BYTES, UNMAP, V1_1};
 use crate::{Error, Packed, Record, RecordSink, Totals};
@@ -16,7 +16,6 @@ use crate::{Error, Packed, Record, RecordSink, Totals};
 pub struct ThinSend<W, I> {
     filler: Filler<W, Extents<I>>,
     unmapped: u64,
-    totals: Totals,
 }
 
 /// The ranges whose content comes: offset and length, in bytes.
@@ -34,7 +33,7 @@ impl<W: Write, I: Iterator<Item = (u64, u64)>> ThinSend<W, I> {
     pub fn new(mut output: W, extents: I) -> Result<Self> {
         output.write_all(&header(0, 0, BEGIN))?;
         let filler = Filler::new(output, Extents { ahead: extents, count: 0 });
-        Ok(Self { filler, unmapped: 0, totals: Totals::default() })
+        Ok(Self { filler, unmapped: 0 })
     }
 }
 
@@ -42,18 +41,16 @@ impl<W: Write, I: Iterator<Item = (u64, u64)>> RecordSink for ThinSend<W, I> {
     type Output = W;
 
     fn packed_data(&mut self, offset: u64, bytes: &[u8], _: &Packed) -> Result<()> {
-        self.totals.add(&Record::Data { offset, bytes });
-        self.filler.fill(offset, Content::Bytes(bytes))
+        self.filler.data(offset, bytes)
     }
 
     fn zero(&mut self, offset: u64, length: u64) -> Result<()> {
-        self.totals.add(&Record::Zero { offset, length });
-        self.filler.fill(offset, Content::Zeros(length))
+        self.filler.zero(offset, length)
     }
 
     fn discard(&mut self, offset: u64, length: u64) -> Result<()> {
         self.filler.check_filled()?;
-        self.totals.add(&Record::Discard { offset, length });
+        self.filler.totals.add(&Record::Discard { offset, length });
         self.unmapped = self.unmapped.saturating_add(1);
         Ok(self.filler.output.write_all(&header(offset, length, UNMAP))?)
     }
@@ -63,7 +60,7 @@ impl<W: Write, I: Iterator<Item = (u64, u64)>> RecordSink for ThinSend<W, I> {
         if let Some((offset, _)) = self.filler.blocks.ahead.next() {
             return Err(Error::Invalid(format!("nothing for the extent at offset {offset}")));
         }
-        let mut output = self.filler.output;
+        let (mut output, totals) = (self.filler.output, self.filler.totals);
         let data = self.filler.blocks.count;
         // The headers of the beginning and of this end count too.
         let all = data.saturating_add(self.unmapped).saturating_add(2);
@@ -72,7 +69,7 @@ impl<W: Write, I: Iterator<Item = (u64, u64)>> RecordSink for ThinSend<W, I> {
             output.write_all(&count.to_be_bytes())?;
         }
         output.flush()?;
-        Ok((output, self.totals))
+        Ok((output, totals))
     }
 }
 

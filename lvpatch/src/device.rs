@@ -1,0 +1,204 @@
+//! `--device`: writes onto a block device or an image file itself, or makes an image.
+
+use std::fs::File;
+use std::path::Path;
+
+use anyhow::Context;
+use blockio::{Device, OpenMode, folder_of, sync_folder};
+use cli::Refusal;
+use hyperlayer::{Header, Records, Totals};
+use lvm::{DeviceMapper, DeviceNumber, ThinDevice};
+
+use crate::chain::{Chain, Link, Sources};
+use crate::ground::Ground;
+use crate::in_place::{Site, after, check_only_ours};
+use crate::patch::{Job, sum};
+use crate::{plan, prove};
+
+impl Job<'_> {
+    /// `--device`: writes onto a block device or an image file, or makes one.
+    pub(crate) fn patch_device(&self, path: &Path, sources: Sources) -> anyhow::Result<()> {
+        self.verify_first(&sources)?;
+        let mut chain = self.chain(sources);
+        let link = chain.first()?;
+        if link.header().base.is_none() && !path.exists() {
+            return self.make_image(path, chain, link);
+        }
+        self.patch_path(path, &path.display().to_string(), false, chain, link)
+    }
+
+    /// A new, sparse file, which has its name only once it is complete.
+    fn make_image(&self, path: &Path, chain: Chain<'_>, link: Link) -> anyhow::Result<()> {
+        let name = path.display().to_string();
+        let file = tempfile::Builder::new()
+            .prefix(".lvpatch-")
+            .tempfile_in(folder_of(path))
+            .with_context(|| format!("a file beside {name} cannot be made"))?;
+        file.as_file().set_len(link.header().target.size).with_context(|| name.clone())?;
+        self.patch_path(file.path(), &name, true, chain, link)?;
+        file.persist_noclobber(path).map_err(|error| error.error).with_context(|| name.clone())?;
+        sync_folder(path).context(name)
+    }
+
+    /// All streams, onto what lies at `path`; `is_new` says that it is a hole as large as the first
+    /// stream's volume.
+    fn patch_path(
+        &self,
+        path: &Path,
+        name: &str,
+        is_new: bool,
+        mut chain: Chain<'_>,
+        mut link: Link,
+    ) -> anyhow::Result<()> {
+        let (mut count, mut totals) = (0, Totals::default());
+        loop {
+            let is_new_now = is_new && count == 0;
+            let of_link = self
+                .patch_path_once(path, name, (is_new, is_new_now), count, &mut link)
+                .map_err(|error| if is_new { error } else { after(name, count, error) })?;
+            (count, totals) = (count + 1, sum(totals, of_link));
+            let next = self.next_in_place(&mut chain, link);
+            match next.map_err(|error| if is_new { error } else { after(name, count, error) })? {
+                None => break,
+                Some(next) => link = next,
+            }
+        }
+        self.say_done(name, count, &totals);
+        Ok(())
+    }
+
+    /// One stream. `is_new`: whether nobody has seen the file yet, and whether it is a hole.
+    fn patch_path_once(
+        &self,
+        path: &Path,
+        name: &str,
+        (is_new, is_hole): (bool, bool),
+        count: usize,
+        link: &mut Link,
+    ) -> anyhow::Result<Totals> {
+        self.accept_in_place(count, link)?;
+        let header = link.header().clone();
+        let size = header.target.size;
+        let device = open(path, name)?;
+        let fits = || match device.is_block() && size > device.size() {
+            true => Err(too_small(name, device.size(), &header)),
+            false => Ok(()),
+        };
+        if header.base.is_none() {
+            fits()?;
+        }
+        let before = match is_hole {
+            true => size,
+            false => self.prove_path(name, &device, link)?,
+        };
+        fits()?;
+        let ground = ground_of(name, &device, &header)?;
+        // The last of what can be refused before anything is changed.
+        let undo = self.undo(link)?;
+        let device = match size > device.size() {
+            false => device,
+            true => {
+                drop(device);
+                set_size(path, size).with_context(|| name.to_owned())?;
+                open(path, name)?
+            }
+        };
+        let site = Site { name, device: &device, ground, is_new };
+        let stale = if device.is_block() { before.min(size)..size } else { size..size };
+        let (applied, wrote) = self.overwrite(&site, link, stale, undo);
+        let is_block = device.is_block();
+        drop(device);
+        let stays = before.max(size);
+        let right_size = match (&applied, wrote) {
+            (Ok(_), _) => size,
+            (Err(_), false) => before,
+            (Err(_), true) => stays,
+        };
+        if !is_block && right_size != stays {
+            set_size(path, right_size).with_context(|| name.to_owned())?;
+        }
+        applied
+    }
+
+    /// Holds a device against the stream's base; yields the base's size. A full stream's base is
+    /// nothing: zeros, and on a block device only.
+    pub(crate) fn prove_path(
+        &self,
+        name: &str,
+        device: &Device,
+        link: &Link,
+    ) -> anyhow::Result<u64> {
+        let header = link.header();
+        let Some(base) = &header.base else {
+            if !device.is_block() {
+                return Err(exists(name));
+            }
+            if !self.args.no_base_check {
+                prove::empty(name, device, header.target.size, self.interrupt)?;
+                return Ok(header.target.size);
+            }
+            return Ok(0); // whatever it holds, it goes
+        };
+        plan::check_base_size(header, name, size_of_volume(device, header))
+            .with_context(|| link.name.clone())?;
+        if !self.args.no_base_check {
+            let digests = link.decoder.base_digests();
+            prove::prove_checksums(name, device, link.decoder.base_checksums(), self.interrupt)
+                .with_context(|| link.name.clone())?;
+            prove::prove(name, device, digests, None, self.interrupt)
+                .with_context(|| link.name.clone())?;
+        }
+        Ok(base.size)
+    }
+}
+
+fn open(path: &Path, name: &str) -> anyhow::Result<Device> {
+    Device::open(path, OpenMode::WriteExclusive)
+        .with_context(|| format!("opening {name} for writing; is it mounted, or in use?"))
+}
+
+fn set_size(path: &Path, size: u64) -> std::io::Result<()> {
+    File::options().write(true).open(path)?.set_len(size)
+}
+
+fn exists(name: &str) -> anyhow::Error {
+    Refusal::Usage(format!(
+        "{name} exists already, and a full stream makes a new file: name another one, or remove it"
+    ))
+    .into()
+}
+
+fn too_small(name: &str, size: u64, header: &Header) -> anyhow::Error {
+    Refusal::NoSpace(format!(
+        "{name} has {size} bytes, and the stream's volume {}",
+        header.target.size
+    ))
+    .into()
+}
+
+/// The size of the volume that a device holds: a block device can be larger than that, because of
+/// partitions or LVM's extents; a file is all of it.
+fn size_of_volume(device: &Device, header: &Header) -> u64 {
+    match &header.base {
+        Some(base) if device.is_block() => device.size().min(base.size),
+        _ => device.size(),
+    }
+}
+
+/// What a device given by its path lies on.
+fn ground_of(name: &str, device: &Device, header: &Header) -> anyhow::Result<Ground> {
+    let plain = Ground::plain(header);
+    let number = DeviceNumber::from_rdev(device.rdev());
+    if !device.is_block() || !Path::new(&format!("/sys/dev/block/{number}/dm")).exists() {
+        return Ok(plain);
+    }
+    let dm = DeviceMapper::open()?;
+    check_only_ours(&dm, name, number)?;
+    Ok(match ThinDevice::find_by_number(&dm, number)? {
+        None => plain,
+        Some(thin) => {
+            let table = thin.pool(&dm)?.table;
+            Ground { chunk_size: table.chunk_size, zeroes: table.zeroes, ..plain }
+        }
+    })
+}
