@@ -19,6 +19,7 @@
 //! ```
 
 mod cable;
+pub mod damage;
 mod guest;
 mod hosts;
 mod memory;
