@@ -5,11 +5,11 @@ use std::fs::File;
 use std::io::{self, Write};
 
 use anyhow::Context;
-use cli::time_text;
+use cli::{escaped, time_text};
 use hyperlayer::{Header, Outline};
-use serde_json::json;
+use serde::Serialize;
 
-use crate::info::{self, escaped, json_text};
+use crate::info::{self, Described, json_text};
 
 /// A stream in a file.
 struct Entry {
@@ -30,8 +30,8 @@ pub(crate) fn print(files: &[String], as_json: bool) -> anyhow::Result<()> {
     mark_breaks(&mut entries);
     let text = match entries.as_slice() {
         [one] if !as_json => info::text(&one.outline.header, &one.outline.base_digests),
-        [one] => info::json(&one.outline.header, &one.outline.base_digests),
-        several if as_json => json_text(&several.iter().map(value).collect()),
+        [one] => info::json(&one.outline.header, &one.outline.base_digests)?,
+        several if as_json => json_text(&several.iter().map(EntryJson::new).collect::<Vec<_>>())?,
         several => table(several),
     };
     io::stdout().write_all(text.as_bytes()).context("standard output")
@@ -124,12 +124,26 @@ fn table(entries: &[Entry]) -> String {
     text
 }
 
-fn value(entry: &Entry) -> serde_json::Value {
-    let mut value = info::value(&entry.outline.header, &entry.outline.base_digests);
-    value["stream"] = json!(entry.place);
-    value["stream_digest"] =
-        json!(blake3::Hash::from_bytes(entry.outline.stream_digest).to_hex().as_str());
-    value["stored_bytes"] = json!(entry.outline.end - entry.outline.begin);
-    value["breaks"] = json!(entry.breaks);
-    value
+/// A stream in a file, as JSON has it.
+#[derive(Serialize)]
+struct EntryJson<'a> {
+    breaks: Option<&'a str>,
+    #[serde(flatten)]
+    header: Described<'a>,
+    stored_bytes: u64,
+    stream: &'a str,
+    stream_digest: String,
+}
+
+impl<'a> EntryJson<'a> {
+    fn new(entry: &'a Entry) -> Self {
+        let outline = &entry.outline;
+        Self {
+            breaks: entry.breaks.as_deref(),
+            header: Described::new(&outline.header, &outline.base_digests),
+            stored_bytes: outline.end - outline.begin,
+            stream: &entry.place,
+            stream_digest: blake3::Hash::from_bytes(outline.stream_digest).to_hex().to_string(),
+        }
+    }
 }

@@ -9,6 +9,7 @@
 //! assert_eq!(cli::exit_code(&error), 7);
 //! ```
 
+mod escape;
 mod exit;
 mod input;
 mod interrupt;
@@ -20,6 +21,7 @@ mod run;
 mod units;
 mod volume;
 
+pub use escape::{escaped, is_obeyed};
 pub use exit::{Refusal, exit_code};
 pub use input::Input;
 pub use interrupt::{Interrupt, Interruptible};
