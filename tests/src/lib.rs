@@ -20,6 +20,7 @@
 
 mod cable;
 pub mod damage;
+pub mod forge;
 mod guest;
 mod hosts;
 mod memory;
