@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use blockio::{Device, OpenMode};
-use cli::Refusal;
+use cli::{Aside, Refusal};
 use hyperlayer::{Header, Records, Totals};
 use lvm::{Activation, DeviceMapper, DeviceNumber, LogicalVolume, ThinDevice};
 
@@ -16,7 +16,7 @@ use crate::ground::Ground;
 use crate::patch::{Job, sum};
 use crate::place::Place;
 use crate::plan::{self, Start};
-use crate::undo::{Undo, sync_folder};
+use crate::undo::Undo;
 use crate::{identity, prove};
 
 /// A device or image that is open for writing.
@@ -143,15 +143,14 @@ impl Job<'_> {
     /// A new, sparse file, which has its name only once it is complete.
     fn make_image(&self, path: &Path, chain: Chain<'_>, link: Link) -> anyhow::Result<()> {
         let name = path.display().to_string();
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let file = tempfile::Builder::new()
-            .prefix(".lvpatch-")
-            .tempfile_in(folder.unwrap_or(Path::new(".")))
+        if path.is_symlink() {
+            return Err(exists(&name)); // one that leads nowhere
+        }
+        let file = Aside::new(path, ".lvpatch-")
             .with_context(|| format!("a file beside {name} cannot be made"))?;
-        file.as_file().set_len(link.header().target.size).with_context(|| name.clone())?;
-        self.patch_path(file.path(), &name, true, chain, link)?;
-        file.persist_noclobber(path).map_err(|error| error.error).with_context(|| name.clone())?;
-        sync_folder(path).context(name)
+        file.file().set_len(link.header().target.size).with_context(|| name.clone())?;
+        self.patch_path(&file.open_path(), &name, true, chain, link)?;
+        file.place().context(name)
     }
 
     /// All streams, onto what lies at `path`; `is_new` says that it is a hole as large as the first

@@ -157,7 +157,7 @@ fn write_runs(
 }
 
 /// Makes sure that a new file is found after a power cut.
-pub(crate) fn sync_folder(path: &Path) -> std::io::Result<()> {
+fn sync_folder(path: &Path) -> std::io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
