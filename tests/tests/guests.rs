@@ -175,6 +175,11 @@ fn neighbours() {
 }
 
 #[test]
+fn hostile() {
+    scenario("hostile");
+}
+
+#[test]
 fn new_name() {
     scenario("new_name");
 }
