@@ -176,10 +176,8 @@ impl Job<'_> {
         let size = match source.size {
             Some(size) => size,
             None => {
-                let base = base.as_ref().map_or(Ok(None), Mappings::last);
-                let last = base.and_then(|base| Ok(base.max(target.last()?)));
-                let chunks = last.with_context(context)?.map_or(0, |last| last.saturating_add(1));
-                chunks.saturating_mul(chunk_size)
+                let base = base.as_ref().map_or(Ok(0), Mappings::end);
+                base.and_then(|base| Ok(base.max(target.end()?))).with_context(context)?
             }
         };
         let base_size = source.base_size.unwrap_or(size);

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Context;
-use cli::{Interrupt, Output, Progress, human};
+use cli::{Interrupt, Output, Progress, escaped, human};
 use hyperlayer::{Encoder, Header};
 
 use self::inputs::{Chain, Input};
@@ -60,13 +60,13 @@ pub(crate) fn run(
     }
     // The stream is there, whether anybody can be told or not.
     let mut stderr = io::stderr();
-    let base = header.base.as_ref().map_or("nothing", |base| &base.name);
+    let base = header.base.as_ref().map_or("nothing".into(), |base| escaped(&base.name));
     _ = writeln!(
         stderr,
         "lvdiff: {} streams merged, {base} -> {}: {} changed, {} unmapped; {} of data and {} of \
          zeros; {} bytes written in {:.1} s",
         chain.streams,
-        header.target.name,
+        escaped(&header.target.name),
         human(header.changed_bytes),
         human(header.unmapped_bytes),
         human(totals.data_bytes),

@@ -7,8 +7,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use blockio::{folder_of, sync_folder};
-use tempfile::NamedTempFile;
+use cli::Aside;
 
 use crate::plan::usage;
 
@@ -20,9 +19,9 @@ pub(crate) const NOT_TO_A_TERMINAL: &str = "the stream is binary; redirect it (l
 pub(crate) enum Sink {
     /// Standard output, or something that is no regular file and can only be written to as it is.
     Open(File),
-    /// A file of its own beside `path`, which takes its place in the end. It is removed with this
-    /// value, not with those that write to it: they may hang, this one does not.
-    Aside { file: NamedTempFile, path: PathBuf },
+    /// A file of its own, which takes its place in the end. It goes away with this value, not with
+    /// those that write to it: they may hang, this one does not.
+    Aside { file: Aside, path: PathBuf },
 }
 
 impl Sink {
@@ -35,6 +34,13 @@ impl Sink {
         let name = || path.display().to_string();
         // A link stays a link: the file that it leads to is replaced.
         let path = match path.symlink_metadata() {
+            Ok(_) if cli::is_planted_link(path).with_context(name)? => {
+                return Err(usage(format!(
+                    "{} is a link that another user made in a folder that anybody can write to: look \
+                     who made it, and name the file itself",
+                    path.display()
+                )));
+            }
             Ok(_) => path.canonicalize().with_context(name)?,
             Err(_) => path.to_path_buf(),
         };
@@ -56,9 +62,7 @@ impl Sink {
             }
             return Ok(Self::Open(file));
         }
-        let file = tempfile::Builder::new()
-            .prefix(".lvdiff-")
-            .tempfile_in(folder_of(&path))
+        let file = Aside::new(&path, ".lvdiff-")
             .with_context(|| format!("a file beside {} cannot be made", path.display()))?;
         Ok(Self::Aside { file, path })
     }
@@ -67,7 +71,7 @@ impl Sink {
     pub(crate) fn writer(&self) -> io::Result<File> {
         match self {
             Self::Open(file) => file.try_clone(),
-            Self::Aside { file, .. } => file.as_file().try_clone(),
+            Self::Aside { file, .. } => file.file().try_clone(),
         }
     }
 
@@ -82,9 +86,6 @@ impl Sink {
                 return synced.context("standard output");
             }
         };
-        let name = || path.display().to_string();
-        file.as_file().sync_all().with_context(name)?;
-        file.persist(&path).map_err(|error| error.error).with_context(name)?;
-        sync_folder(&path).with_context(name)
+        file.replace().with_context(|| path.display().to_string())
     }
 }

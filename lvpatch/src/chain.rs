@@ -5,11 +5,10 @@ use std::io::{self, IsTerminal, Seek, SeekFrom};
 use std::os::fd::{AsFd, AsRawFd};
 
 use anyhow::Context;
-use cli::{Input, Interrupt, Refusal};
+use cli::{Input, Interrupt, Refusal, escaped};
 use hyperlayer::{AnyDecoder, Foreign, Header, Missing, Outline, Records};
 
 use crate::cli::Args;
-use crate::info::escaped;
 use crate::missing;
 use crate::until::Until;
 

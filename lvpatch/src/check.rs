@@ -5,10 +5,10 @@ use std::path::Path;
 
 use anyhow::Context;
 use blockio::{Device, OpenMode};
+use cli::escaped;
 use lvm::{Activation, DeviceMapper, LogicalVolume, PoolDevice, check_extents};
 
 use crate::chain::{Link, Sources};
-use crate::info::escaped;
 use crate::patch::Job;
 use crate::place::Place;
 use crate::plan::{self, Start};

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::path::Path;
 
 use anyhow::Context;
-use blockio::{Device, OpenMode, folder_of, sync_folder};
-use cli::Refusal;
+use blockio::{Device, OpenMode};
+use cli::{Aside, Refusal};
 use hyperlayer::{Header, Records, Totals};
 use lvm::{DeviceMapper, DeviceNumber, ThinDevice};
 
@@ -30,14 +30,14 @@ impl Job<'_> {
     /// A new, sparse file, which has its name only once it is complete.
     fn make_image(&self, path: &Path, chain: Chain<'_>, link: Link) -> anyhow::Result<()> {
         let name = path.display().to_string();
-        let file = tempfile::Builder::new()
-            .prefix(".lvpatch-")
-            .tempfile_in(folder_of(path))
+        if path.is_symlink() {
+            return Err(exists(&name)); // one that leads nowhere
+        }
+        let file = Aside::new(path, ".lvpatch-")
             .with_context(|| format!("a file beside {name} cannot be made"))?;
-        file.as_file().set_len(link.header().target.size).with_context(|| name.clone())?;
-        self.patch_path(file.path(), &name, true, chain, link)?;
-        file.persist_noclobber(path).map_err(|error| error.error).with_context(|| name.clone())?;
-        sync_folder(path).context(name)
+        file.file().set_len(link.header().target.size).with_context(|| name.clone())?;
+        self.patch_path(&file.open_path(), &name, true, chain, link)?;
+        file.place().context(name)
     }
 
     /// All streams, onto what lies at `path`; `is_new` says that it is a hole as large as the first

@@ -1,10 +1,8 @@
 //! Which volume a volume is a copy of, as its tags say.
 
-use cli::Refusal;
+use cli::{Refusal, escaped};
 use hyperlayer::Header;
 use lvm::LogicalVolume;
-
-use crate::info::escaped;
 
 /// Before the UUID of the volume that this one is a copy of.
 const SOURCE: &str = "lvpatch.source=";

@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
-use cli::time_text;
-use hyperlayer::{BaseDigest, Foreign, Header, Start, Volume};
+use anyhow::Context;
+use cli::{escaped, is_obeyed, time_text};
+use hyperlayer::{BaseChecksum, BaseDigest, Foreign, Header, Start, Volume};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// The header and the digests as text. Whatever a stream can put into it is escaped: it may be
@@ -35,41 +37,106 @@ pub(crate) fn text(header: &Header, digests: &[BaseDigest]) -> String {
 }
 
 /// The same as JSON, with the same characters escaped.
-pub(crate) fn json(header: &Header, digests: &[BaseDigest]) -> String {
-    json_text(&value(header, digests))
+pub(crate) fn json(header: &Header, digests: &[BaseDigest]) -> anyhow::Result<String> {
+    json_text(&Described::new(header, digests))
 }
 
-/// A JSON value in lines, with everything escaped that a terminal would obey.
-pub(crate) fn json_text(value: &Value) -> String {
-    let escape = |character: char| match character {
-        '\n' => "\n".into(), // between the lines; within strings JSON escapes it already
-        character if is_obeyed(character) => format!("\\u{:04x}", u32::from(character)),
-        character => character.to_string(),
-    };
-    format!("{value:#}\n").chars().map(escape).collect()
+/// A value as JSON in lines, with everything escaped that a terminal would obey.
+pub(crate) fn json_text(value: &impl Serialize) -> anyhow::Result<String> {
+    let plain = serde_json::to_string_pretty(value).context("writing JSON")?;
+    let mut text = String::with_capacity(plain.len() + 1);
+    for character in plain.chars() {
+        match character {
+            '\n' => text.push('\n'), // between the lines; within strings JSON escapes it already
+            character if is_obeyed(character) => {
+                write!(text, "\\u{:04x}", u32::from(character)).context("writing JSON")?;
+            }
+            character => text.push(character),
+        }
+    }
+    text.push('\n');
+    Ok(text)
 }
 
-pub(crate) fn value(header: &Header, digests: &[BaseDigest]) -> Value {
-    let volume =
-        |volume: &Volume| json!({ "name": volume.name, "uuid": volume.uuid, "size": volume.size });
-    let pair = |(key, value): &(String, String)| json!({ "key": key, "value": value });
-    let digest = |digest: &BaseDigest| json!({ "offset": digest.offset, "length": digest.length, "blake3": hex(digest) });
-    json!({
-        "format": "HYPERLAYER/2.0",
-        "volume": volume(&header.target),
-        "base": header.base.as_ref().map(volume),
-        "chunk_size": header.chunk_size,
-        "extents": header.extents,
-        "changed_bytes": header.changed_bytes,
-        "unmapped_bytes": header.unmapped_bytes,
-        "detect_level": header.detect_level,
-        "undo": header.undo,
-        "base_origin": header.base_origin,
-        "tool": header.tool,
-        "created": header.created,
-        "pairs": header.pairs.iter().map(pair).collect::<Vec<_>>(),
-        "base_digests": digests.iter().map(digest).collect::<Vec<_>>(),
-    })
+/// A stream, as JSON has it. It borrows what it can: a header may have tens of thousands of pairs.
+#[derive(Serialize)]
+pub(crate) struct Described<'a> {
+    base: Option<VolumeJson<'a>>,
+    base_digests: Vec<DigestJson>,
+    base_origin: &'a str,
+    changed_bytes: u64,
+    chunk_size: u64,
+    created: u64,
+    detect_level: u8,
+    extents: u64,
+    format: &'static str,
+    pairs: Vec<PairJson<'a>>,
+    tool: &'a str,
+    undo: bool,
+    unmapped_bytes: u64,
+    volume: VolumeJson<'a>,
+}
+
+#[derive(Serialize)]
+struct VolumeJson<'a> {
+    name: &'a str,
+    size: u64,
+    uuid: &'a str,
+}
+
+#[derive(Serialize)]
+struct PairJson<'a> {
+    key: &'a str,
+    value: &'a str,
+}
+
+#[derive(Serialize)]
+struct DigestJson {
+    blake3: String,
+    length: u64,
+    offset: u64,
+}
+
+#[derive(Serialize)]
+struct ChecksumJson {
+    crc32: String,
+    length: u64,
+    offset: u64,
+}
+
+impl<'a> Described<'a> {
+    pub(crate) fn new(header: &'a Header, digests: &[BaseDigest]) -> Self {
+        let volume = |volume: &'a Volume| VolumeJson {
+            name: &volume.name,
+            size: volume.size,
+            uuid: &volume.uuid,
+        };
+        let digest = |digest: &BaseDigest| DigestJson {
+            blake3: hex(digest),
+            length: digest.length,
+            offset: digest.offset,
+        };
+        Self {
+            base: header.base.as_ref().map(volume),
+            base_digests: digests.iter().map(digest).collect(),
+            base_origin: &header.base_origin,
+            changed_bytes: header.changed_bytes,
+            chunk_size: header.chunk_size,
+            created: header.created,
+            detect_level: header.detect_level,
+            extents: header.extents,
+            format: "HYPERLAYER/2.0",
+            pairs: pairs_json(&header.pairs),
+            tool: &header.tool,
+            undo: header.undo,
+            unmapped_bytes: header.unmapped_bytes,
+            volume: volume(&header.target),
+        }
+    }
+}
+
+fn pairs_json(pairs: &[(String, String)]) -> Vec<PairJson<'_>> {
+    pairs.iter().map(|(key, value)| PairJson { key, value }).collect()
 }
 
 /// What a stream of another tool says of itself, and what it cannot promise.
@@ -110,57 +177,60 @@ pub(crate) fn foreign_text(foreign: &Foreign, header: &Header) -> String {
 }
 
 /// The same as JSON; null is what is not known.
-pub(crate) fn foreign_json(foreign: &Foreign, header: &Header) -> String {
-    json_text(&foreign_value(foreign, header))
+pub(crate) fn foreign_json(foreign: &Foreign, header: &Header) -> anyhow::Result<String> {
+    json_text(&DescribedForeign::new(foreign, header))
 }
 
-pub(crate) fn foreign_value(foreign: &Foreign, header: &Header) -> Value {
-    let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    let base = match &foreign.starts {
-        Start::Base { uuid } => json!({ "uuid": text(uuid) }),
-        Start::Nothing | Start::Unknown => Value::Null,
-    };
-    let pair = |(key, value): &(String, String)| json!({ "key": key, "value": value });
-    json!({
-        "format": foreign.format,
-        "lacks": foreign.lacks,
-        "volume": { "name": foreign.name, "uuid": text(&foreign.uuid), "size": foreign.size },
-        "full": match foreign.starts {
-            Start::Nothing => Some(true),
-            Start::Base { .. } => Some(false),
-            Start::Unknown => None,
-        },
-        "base": base,
-        "chunk_size": foreign.chunk_size,
-        "changed_bytes": foreign.changed,
-        "detect_level": header.detect_level,
-        "pairs": foreign.pairs.iter().map(pair).collect::<Vec<_>>(),
-        "base_checksums": foreign.base_checksums.iter().map(|check| json!({
-            "offset": check.offset, "length": check.length, "crc32": format!("{:08x}", check.crc32),
-        })).collect::<Vec<_>>(),
-    })
+/// A stream of another tool, as JSON has it.
+#[derive(Serialize)]
+pub(crate) struct DescribedForeign<'a> {
+    base: Value,
+    base_checksums: Vec<ChecksumJson>,
+    changed_bytes: Option<u64>,
+    chunk_size: Option<u64>,
+    detect_level: u8,
+    format: &'static str,
+    full: Option<bool>,
+    lacks: &'a [&'static str],
+    pairs: Vec<PairJson<'a>>,
+    volume: Value,
+}
+
+impl<'a> DescribedForeign<'a> {
+    pub(crate) fn new(foreign: &'a Foreign, header: &Header) -> Self {
+        let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let checksum = |check: &BaseChecksum| ChecksumJson {
+            crc32: format!("{:08x}", check.crc32),
+            length: check.length,
+            offset: check.offset,
+        };
+        Self {
+            base: match &foreign.starts {
+                Start::Base { uuid } => json!({ "uuid": text(uuid) }),
+                Start::Nothing | Start::Unknown => Value::Null,
+            },
+            base_checksums: foreign.base_checksums.iter().map(checksum).collect(),
+            changed_bytes: foreign.changed,
+            chunk_size: foreign.chunk_size,
+            detect_level: header.detect_level,
+            format: foreign.format,
+            full: match foreign.starts {
+                Start::Nothing => Some(true),
+                Start::Base { .. } => Some(false),
+                Start::Unknown => None,
+            },
+            lacks: &foreign.lacks,
+            pairs: pairs_json(&foreign.pairs),
+            volume: json!({
+                "name": foreign.name, "uuid": text(&foreign.uuid), "size": foreign.size,
+            }),
+        }
+    }
 }
 
 fn volume_text(volume: &Volume) -> String {
     let uuid = if volume.uuid.is_empty() { "no UUID" } else { &volume.uuid };
     format!("{} ({uuid}), {} bytes", escaped(&volume.name), volume.size)
-}
-
-/// A text of a stream's, for a terminal.
-pub(crate) fn escaped(text: &str) -> String {
-    let escape = |character: char| match character {
-        '\n' | '\r' | '\t' => character.escape_default().to_string(),
-        character if is_obeyed(character) => character.escape_unicode().to_string(),
-        character => character.to_string(),
-    };
-    text.chars().map(escape).collect()
-}
-
-/// Whether a terminal does something else with a character than show it: controls, and marks that
-/// turn the direction of what follows.
-fn is_obeyed(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn hex(digest: &BaseDigest) -> String {
@@ -172,18 +242,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_reaches_the_terminal_unescaped() {
-        assert_eq!(escaped("plain äß 文"), "plain äß 文");
-        assert_eq!(escaped("\x1b[2J\n\u{9b}"), "\\u{1b}[2J\\n\\u{9b}");
-        assert_eq!(escaped("a\u{202e}b"), "a\\u{202e}b");
-    }
-
-    #[test]
     fn json_escapes_the_same_and_stays_json() {
         let value = "\x1b[2J\n\u{9b}31m a\u{202e}b \"文\"";
         let pairs = vec![("key".into(), value.into())];
         let header = Header { pairs, ..crate::testing::header(512) };
-        let text = json(&header, &[]);
+        let text = json(&header, &[]).unwrap();
         assert!(!text.chars().any(|character| character != '\n' && is_obeyed(character)), "{text}");
         let parsed: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(parsed["pairs"][0]["value"], value);

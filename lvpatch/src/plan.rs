@@ -1,12 +1,11 @@
 //! Header and local volumes → [`Plan`]: what there is to do, from look-ups that change nothing.
 
 use anyhow::Context;
-use cli::Refusal;
+use cli::{Refusal, escaped};
 use hyperlayer::{Header, Volume};
 use lvm::{LogicalVolume, Scope, VolumeName, check_new_name};
 
 use crate::cli::Args;
-use crate::info::escaped;
 use crate::place;
 
 /// What there is to do.

@@ -5,13 +5,13 @@ use std::fs::File;
 use std::io::{self, BufReader, Seek, Write};
 
 use anyhow::Context;
-use cli::time_text;
+use cli::{escaped, time_text};
 use hyperlayer::{AnyDecoder, Foreign, Header, Outline, Records, Start};
-use serde_json::json;
+use serde::Serialize;
 
 use crate::chain;
 use crate::cli::Args;
-use crate::info::{self, escaped, json_text};
+use crate::info::{self, Described, DescribedForeign, json_text};
 
 /// A stream in a file.
 struct Entry {
@@ -69,19 +69,19 @@ pub(crate) fn print(files: &[String], args: &Args) -> anyhow::Result<()> {
         entries[number].breaks = entries[number].break_after(&entries[number - 1]);
     }
     let text = match entries.as_slice() {
-        [one] => alone(one, as_json),
-        several if as_json => json_text(&several.iter().map(value).collect()),
+        [one] => alone(one, as_json)?,
+        several if as_json => json_text(&several.iter().map(EntryJson::new).collect::<Vec<_>>())?,
         several => table(several),
     };
     io::stdout().write_all(text.as_bytes()).context("standard output")
 }
 
-fn alone(entry: &Entry, as_json: bool) -> String {
+fn alone(entry: &Entry, as_json: bool) -> anyhow::Result<String> {
     match &entry.what {
         What::Own(outline) if as_json => info::json(&outline.header, &outline.base_digests),
-        What::Own(outline) => info::text(&outline.header, &outline.base_digests),
+        What::Own(outline) => Ok(info::text(&outline.header, &outline.base_digests)),
         What::Other(foreign, header) if as_json => info::foreign_json(foreign, header),
-        What::Other(foreign, header) => info::foreign_text(foreign, header),
+        What::Other(foreign, header) => Ok(info::foreign_text(foreign, header)),
     }
 }
 
@@ -217,18 +217,37 @@ fn row(entry: &Entry) -> [String; 7] {
     }
 }
 
-fn value(entry: &Entry) -> serde_json::Value {
-    let mut value = match &entry.what {
-        What::Own(outline) => {
-            let mut value = info::value(&outline.header, &outline.base_digests);
-            value["stream_digest"] =
-                json!(blake3::Hash::from_bytes(outline.stream_digest).to_hex().as_str());
-            value["stored_bytes"] = json!(outline.end - outline.begin);
-            value
-        }
-        What::Other(foreign, header) => info::foreign_value(foreign, header),
-    };
-    value["stream"] = json!(entry.place);
-    value["breaks"] = json!(entry.breaks);
-    value
+/// A stream in a file, as JSON has it.
+#[derive(Serialize)]
+struct EntryJson<'a> {
+    breaks: Option<&'a str>,
+    #[serde(flatten)]
+    what: WhatJson<'a>,
+    stream: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum WhatJson<'a> {
+    Own {
+        #[serde(flatten)]
+        header: Described<'a>,
+        stored_bytes: u64,
+        stream_digest: String,
+    },
+    Other(DescribedForeign<'a>),
+}
+
+impl<'a> EntryJson<'a> {
+    fn new(entry: &'a Entry) -> Self {
+        let what = match &entry.what {
+            What::Own(outline) => WhatJson::Own {
+                header: Described::new(&outline.header, &outline.base_digests),
+                stored_bytes: outline.end - outline.begin,
+                stream_digest: blake3::Hash::from_bytes(outline.stream_digest).to_hex().to_string(),
+            },
+            What::Other(foreign, header) => WhatJson::Other(DescribedForeign::new(foreign, header)),
+        };
+        Self { breaks: entry.breaks.as_deref(), what, stream: &entry.place }
+    }
 }

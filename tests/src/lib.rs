@@ -19,6 +19,8 @@
 //! ```
 
 mod cable;
+pub mod damage;
+pub mod forge;
 mod guest;
 mod hosts;
 mod memory;

@@ -215,6 +215,11 @@ fn neighbours() {
 }
 
 #[test]
+fn hostile() {
+    scenario("hostile");
+}
+
+#[test]
 fn new_name() {
     scenario("new_name");
 }

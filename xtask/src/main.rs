@@ -4,6 +4,7 @@
 
 mod bench;
 mod cargo;
+mod damage;
 mod demo;
 mod deny;
 mod fuzz;
@@ -84,6 +85,12 @@ enum Task {
         #[arg(default_value = "target/man")]
         dir: PathBuf,
     },
+    /// Write the damaged metadata images of the tests, each named for its flaw
+    Damage {
+        /// The folder to write to
+        #[arg(default_value = "target/damage")]
+        dir: PathBuf,
+    },
     /// Hold the dependencies against deny.toml: licences, bans, sources
     Deny,
 }
@@ -116,6 +123,7 @@ fn run(task: Task) -> Result<()> {
             disks,
         ),
         Task::Man { dir } => man::write(&dir),
+        Task::Damage { dir } => damage::write(&dir),
         Task::Deny => deny::run(),
     }
 }

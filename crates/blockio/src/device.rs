@@ -5,7 +5,9 @@ use std::io::{self, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, OFlag, fallocate};
+use nix::unistd::{Whence, lseek};
 
 use crate::aligned::is_aligned;
 use crate::read_at::past_end;
@@ -127,6 +129,26 @@ impl Device {
         }
     }
 
+    /// The first place from `offset` on that may hold something else than zeros: behind the hole in
+    /// a file that begins there, at the file's end where there is nothing more. A block device does
+    /// not tell its holes: there it is `offset` itself.
+    ///
+    /// # Errors
+    /// Where the file system fails.
+    pub fn behind_hole(&self, offset: u64) -> io::Result<u64> {
+        let Ok(place) = i64::try_from(offset) else { return Ok(offset) };
+        if self.block {
+            return Ok(offset);
+        }
+        // All reads and writes here say where they are: the position that this moves is nobody's.
+        match lseek(&self.file, place, Whence::SeekData) {
+            Ok(data) => Ok(u64::try_from(data).unwrap_or(offset)),
+            Err(Errno::ENXIO) => Ok(self.size.max(offset)),
+            Err(Errno::EINVAL | Errno::EOPNOTSUPP) => Ok(offset),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Makes a range read as zeros, which may allocate it.
     ///
     /// # Errors
@@ -226,6 +248,23 @@ mod tests {
         std::fs::write(file.path(), bytes).unwrap();
         let device = Device::open(file.path(), OpenMode::WriteExclusive).unwrap();
         (file, device)
+    }
+
+    #[test]
+    fn what_lies_behind_a_hole_is_found() {
+        let (file, device) = file_of(&[]);
+        file.as_file().set_len(1 << 30).unwrap();
+        drop(device);
+        let device = Device::open(file.path(), OpenMode::WriteExclusive).unwrap();
+        assert_eq!(device.behind_hole(0).unwrap(), 1 << 30);
+        device.write_at(1 << 29, b"data").unwrap();
+        assert_eq!(device.behind_hole(4096).unwrap(), 1 << 29);
+        assert_eq!(device.behind_hole((1 << 29) + 1).unwrap(), (1 << 29) + 1);
+        assert_eq!(device.behind_hole(1 << 30).unwrap(), 1 << 30);
+        assert_eq!(device.behind_hole(u64::MAX).unwrap(), u64::MAX);
+        let mut byte = [0; 4];
+        device.read_at(1 << 29, &mut byte).unwrap();
+        assert_eq!(&byte, b"data");
     }
 
     #[test]

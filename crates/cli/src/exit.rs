@@ -45,12 +45,14 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     if let Some(error) = cause.downcast_ref::<thinmeta::Error>() {
         return match error {
-            thinmeta::Error::Corrupt { .. } => Some(5),
+            thinmeta::Error::Corrupt { .. } | thinmeta::Error::Unsupported { .. } => Some(5),
             thinmeta::Error::NotFound { .. } => Some(2),
             _ => None,
         };
     }
-    if let Some(cowmeta::Error::Corrupt { .. }) = cause.downcast_ref() {
+    if let Some(cowmeta::Error::Corrupt { .. } | cowmeta::Error::Unsupported { .. }) =
+        cause.downcast_ref()
+    {
         return Some(5);
     }
     if let Some(error) = cause.downcast_ref::<lvm::Error>() {
@@ -86,6 +88,7 @@ mod tests {
         assert_eq!(code(Refusal::Unverifiable("x".into()).into()), 4);
         let damaged = cowmeta::Store::open(&[0; 4096][..], 4096).err().expect("it is no store");
         assert_eq!(code(damaged.into()), 5);
+        assert_eq!(code(cowmeta::Error::Unsupported { what: "x".into() }.into()), 5);
         assert_eq!(code(cowmeta::Error::Invalid.into()), 1);
         let held = lvm::Error::MetadataSnapshotHeld { pool: "x".into(), root: 1 };
         assert_eq!(code(held.into()), 6);

@@ -9,6 +9,8 @@
 //! assert_eq!(cli::exit_code(&error), 7);
 //! ```
 
+mod aside;
+mod escape;
 mod exit;
 mod input;
 mod interrupt;
@@ -20,6 +22,8 @@ mod run;
 mod units;
 mod volume;
 
+pub use aside::{Aside, is_planted_link};
+pub use escape::{escaped, is_obeyed};
 pub use exit::{Refusal, exit_code};
 pub use input::Input;
 pub use interrupt::{Interrupt, Interruptible};

@@ -4,6 +4,8 @@ use std::io::Write;
 
 use log::LevelFilter;
 
+use crate::escape::escaped_lines;
+
 /// How much is said on stderr.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Verbosity {
@@ -29,7 +31,8 @@ pub(crate) fn init(program: &'static str, verbosity: Verbosity) {
                 log::Level::Warn => "warning: ",
                 _ => "",
             };
-            writeln!(stderr, "{program}: {kind}{}", record.args())
+            let text = escaped_lines(&record.args().to_string());
+            writeln!(stderr, "{program}: {kind}{text}")
         })
         .init();
 }

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
+use crate::escape::escaped_lines;
 use crate::{Interrupt, Verbosity, exit_code, logging};
 
 /// Runs `work`; an error becomes one line on stderr and an exit code.
@@ -22,7 +23,9 @@ pub fn run(
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Where nobody reads it, the exit code still says it.
-            let _ = writeln!(io::stderr(), "{program}: {error:#}");
+            // Names and texts of a stream may be in it.
+            let text = escaped_lines(&format!("{error:#}"));
+            let _ = writeln!(io::stderr(), "{program}: {text}");
             ExitCode::from(exit_code(&error))
         }
     }

@@ -10,6 +10,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
 use crate::Error;
@@ -199,6 +200,10 @@ fn open(path: &Path) -> Result<File> {
         Err(denied) if denied.kind() == io::ErrorKind::PermissionDenied => {
             return Err(refused(path, denied, is_root, path.symlink_metadata().is_ok()));
         }
+        // What O_NOFOLLOW makes of a link.
+        Err(link) if link.raw_os_error() == Some(Errno::ELOOP as i32) => {
+            return Err(not_ours(path));
+        }
         opened => opened.map_err(error)?,
     };
     let metadata = file.metadata().map_err(error)?;
@@ -279,7 +284,8 @@ mod tests {
         std::fs::write(&target, "precious").unwrap();
         std::os::unix::fs::symlink(&target, &link).unwrap();
         std::fs::hard_link(&target, &hard).unwrap();
-        assert!(LockFile::try_at(&link).is_err());
+        let message = LockFile::try_at(&link).err().unwrap().to_string();
+        assert!(message.contains("not a file that a run of ours made"), "{message}");
         assert!(LockFile::try_at(&hard).is_err());
         assert_eq!(std::fs::read(&target).unwrap(), b"precious");
     }

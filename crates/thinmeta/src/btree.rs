@@ -173,20 +173,29 @@ impl<'m, R: ReadAt, V: Value> Cursor<'m, R, V> {
 
     /// Passes over the next entry and returns it; None at the end.
     pub(crate) fn next_entry(&mut self) -> Result<Option<(u64, V)>> {
+        Ok(self.next_in_leaf()?.map(|(_, key, value)| (key, value)))
+    }
+
+    /// The same, with the leaf that it is in.
+    pub(crate) fn next_in_leaf(&mut self) -> Result<Option<(MetaBlock, u64, V)>> {
         loop {
-            match self.head() {
-                None => return Ok(None),
-                Some(Head::Subtree(_)) => self.expand()?,
-                Some(Head::Entry(key, value)) => {
+            match (self.head(), self.path.last()) {
+                (Some(Head::Entry(key, value)), Some(step)) => {
+                    let leaf = step.node.block();
                     self.skip();
-                    return Ok(Some((key, value)));
+                    return Ok(Some((leaf, key, value)));
                 }
+                (Some(Head::Subtree(_)), _) => self.expand()?,
+                _ => return Ok(None),
             }
         }
     }
 
     /// Goes down to a leaf, in each node to the index that `choose` says; None goes to the end.
-    fn descend(&mut self, mut choose: impl FnMut(&Node<V>) -> Option<usize>) -> Result<()> {
+    pub(crate) fn descend(
+        &mut self,
+        mut choose: impl FnMut(&Node<V>) -> Option<usize>,
+    ) -> Result<()> {
         while let Some(Head::Subtree(_)) = self.head() {
             self.expand()?;
             if let Some(step) = self.path.last_mut() {

@@ -10,17 +10,31 @@ use crate::block::Blocks;
 use crate::btree::{Cursor, Tree};
 use crate::node::Node;
 use crate::walk::{Entries, Leaves, Side, Walk};
-use crate::{DataBlock, MetaBlock, Result, ThinBlock};
+use crate::{DataBlock, Error, MetaBlock, Result, Superblock, ThinBlock};
 
 /// The mapping tree of one thin device.
 pub struct Mappings<'m, R> {
     blocks: &'m Blocks<R>,
     tree: Tree,
+    /// The size of one in bytes.
+    data_block_size: u64,
+    /// How many data blocks the pool has; 0 where that is not known.
+    data_blocks: u64,
 }
 
+/// No volume is larger, in bytes: offsets are signed, with 64 bits.
+const MOST: u64 = i64::MAX as u64;
+
 impl<'m, R: ReadAt> Mappings<'m, R> {
-    pub(crate) fn open(blocks: &'m Blocks<R>, root: MetaBlock) -> Result<Self> {
-        Ok(Self { blocks, tree: Tree::open::<U64>(blocks, root)? })
+    pub(crate) fn open(
+        blocks: &'m Blocks<R>,
+        superblock: &Superblock,
+        root: MetaBlock,
+    ) -> Result<Self> {
+        let tree = Tree::open::<U64>(blocks, root)?;
+        let (data_block_size, data_blocks) =
+            (superblock.data_block_size(), superblock.data_blocks());
+        Ok(Self { blocks, tree, data_block_size, data_blocks })
     }
 
     /// All mappings in the order of thin blocks.
@@ -57,12 +71,14 @@ impl<'m, R: ReadAt> Mappings<'m, R> {
     }
 
     /// The mappings of the thin blocks in `blocks`, ascending. Reads one node of each level and the
-    /// nodes that follow, as far as the range goes, none of them ahead: for few blocks.
+    /// nodes that follow, as far as the range goes, none of them ahead: for few blocks. Their data
+    /// blocks are held against the number of those that the pool has.
     ///
     /// # Errors
     /// Where the device fails or the metadata is damaged.
     pub fn range(&self, blocks: Range<u64>) -> Result<Part<'m, R>> {
-        Ok(Part { cursor: Some(self.tree.cursor_near(self.blocks, blocks.start)?), blocks })
+        let cursor = Some(self.tree.cursor_near(self.blocks, blocks.start)?);
+        Ok(Part { cursor, blocks, data_blocks: self.data_blocks })
     }
 
     /// A mapped thin block about `fraction` (0 to 1) of the way through all mapped ones; None where
@@ -91,6 +107,24 @@ impl<'m, R: ReadAt> Mappings<'m, R> {
     pub fn last(&self) -> Result<Option<u64>> {
         let last = |node: &Node<U64>| node.keys().len().checked_sub(1);
         Ok(self.tree.find(self.blocks, last)?.map(|(key, _)| key))
+    }
+
+    /// Where the last mapped thin block ends, in bytes: the least that the volume's size can be; 0
+    /// where nothing is mapped. Reads one node of each level.
+    ///
+    /// # Errors
+    /// Where the device fails or the metadata is damaged, or no volume is so large.
+    pub fn end(&self) -> Result<u64> {
+        let mut cursor = self.tree.cursor::<_, U64>(self.blocks);
+        cursor.descend(|node| node.len().checked_sub(1))?;
+        let Some((leaf, key, _)) = cursor.next_in_leaf()? else { return Ok(0) };
+        let end = key.checked_add(1).and_then(|blocks| blocks.checked_mul(self.data_block_size));
+        end.filter(|end| *end <= MOST).ok_or_else(|| {
+            Error::corrupt(
+                leaf,
+                format!("it maps block {key}, which no volume is large enough for"),
+            )
+        })
     }
 
     /// A walk through this tree alone.
@@ -129,6 +163,23 @@ pub struct Part<'m, R> {
     /// None after an error or the end.
     cursor: Option<Cursor<'m, R, U64>>,
     blocks: Range<u64>,
+    data_blocks: u64,
+}
+
+impl<R> Part<'_, R> {
+    /// A mapping, as the leaf has it.
+    fn checked(&self, leaf: MetaBlock, key: u64, value: U64) -> Result<(ThinBlock, DataBlock)> {
+        let block = DataBlock::from_mapping(value.get());
+        if self.data_blocks != 0 && block.get() >= self.data_blocks {
+            let reason = format!(
+                "it maps block {key} to data block {}, where the pool has {}",
+                block.get(),
+                self.data_blocks
+            );
+            return Err(Error::corrupt(leaf, reason));
+        }
+        Ok((key.into(), block))
+    }
 }
 
 impl<R: ReadAt> Iterator for Part<'_, R> {
@@ -136,18 +187,19 @@ impl<R: ReadAt> Iterator for Part<'_, R> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            match self.cursor.as_mut()?.next_entry() {
+            let found = match self.cursor.as_mut()?.next_in_leaf() {
                 // The first may be one below the range.
-                Ok(Some((key, _))) if key < self.blocks.start => {}
-                Ok(Some((key, value))) if key < self.blocks.end => {
-                    return Some(Ok((key.into(), DataBlock::from_mapping(value.get()))));
+                Ok(Some((_, key, _))) if key < self.blocks.start => continue,
+                Ok(Some((leaf, key, value))) if key < self.blocks.end => {
+                    Some(self.checked(leaf, key, value))
                 }
-                Ok(_) => self.cursor = None,
-                Err(error) => {
-                    self.cursor = None;
-                    return Some(Err(error));
-                }
+                Ok(_) => None,
+                Err(error) => Some(Err(error)),
+            };
+            if !matches!(found, Some(Ok(_))) {
+                self.cursor = None;
             }
+            return found;
         }
     }
 }

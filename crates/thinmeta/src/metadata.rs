@@ -94,7 +94,7 @@ impl<R: ReadAt> Metadata<R> {
     /// [`Error::NotFound`] where there is no such device; and where the device fails or the
     /// metadata is damaged.
     pub fn mappings(&self, id: ThinId) -> Result<Mappings<'_, R>> {
-        Mappings::open(&self.blocks, self.mapping_root(id)?)
+        Mappings::open(&self.blocks, &self.superblock, self.mapping_root(id)?)
     }
 
     /// What changed from the thin device `base` to the thin device `target`.
@@ -125,7 +125,12 @@ impl<R: ReadAt> Metadata<R> {
         let devices = self.superblock.data_mapping_root;
         let tree = Tree::open::<U64>(&self.blocks, devices)?;
         if let Some(root) = tree.get::<_, U64>(&self.blocks, id.into())? {
-            return Ok(MetaBlock::new(root.get()));
+            let root = MetaBlock::new(root.get());
+            if root == devices {
+                let reason = format!("it is the tree of devices, and the mappings of device {id}");
+                return Err(Error::corrupt(root, reason));
+            }
+            return Ok(root);
         }
         let mut known = Vec::new();
         let mut cursor = tree.cursor::<_, U64>(&self.blocks);

@@ -20,6 +20,7 @@ const VALUES: usize = KEYS + 6 * 8;
 // Where the fields of a superblock are.
 const NEEDS_CHECK: usize = 4;
 const HELD_ROOT: usize = 56;
+const DATA_SPACE_MAP: usize = 64;
 const MAPPING_ROOT: usize = 320;
 const DETAILS_ROOT: usize = 328;
 const DATA_BLOCK_SIZE: usize = 336;
@@ -403,6 +404,60 @@ fn a_metadata_snapshot_that_is_a_node() {
     let held = Metadata::open(&image.bytes[..], image.bytes.len() as u64, View::Held);
     let message = held.err().unwrap().to_string();
     assert!(message.starts_with(&format!("metadata block {} is damaged", image.root)), "{message}");
+}
+
+#[test]
+fn a_mapping_tree_that_is_the_tree_of_devices() {
+    let mut image = Image::new();
+    let devices = image.get(0, MAPPING_ROOT);
+    image.set_node(devices, KEYS + 252 * 8, &u64(devices));
+    let metadata = open(&image.bytes[..], image.bytes.len());
+    let reason = "it is the tree of devices, and the mappings of device 1";
+    for message in [
+        mappings(&metadata, 1).unwrap_err().to_string(),
+        delta(&metadata, 1, 2).unwrap_err().to_string(),
+    ] {
+        assert_eq!(message, format!("metadata block {devices} is damaged: {reason}"));
+    }
+}
+
+#[test]
+fn a_data_block_beyond_the_pools_data() {
+    let mut image = Image::new();
+    let blocks = image.get(0, DATA_SPACE_MAP);
+    let (leaf, value) = (image.leaf(), KEYS + 6 * 8);
+    let first = image.get(leaf, KEYS);
+    let range = |image: &Image| {
+        let metadata = open(&image.bytes[..], image.bytes.len());
+        let range = metadata.mappings(id(1)).unwrap().range(first..first + 3).unwrap();
+        range.collect::<thinmeta::Result<Vec<_>>>()
+    };
+    image.set_node(leaf, value, &u64((blocks - 1) << 24));
+    assert_eq!(range(&image).unwrap().len(), 2);
+    image.set_node(leaf, value, &u64(blocks << 24));
+    let reason =
+        format!("it maps block {first} to data block {blocks}, where the pool has {blocks}");
+    let message = range(&image).unwrap_err().to_string();
+    assert_eq!(message, format!("metadata block {leaf} is damaged: {reason}"));
+    // The copy that a metadata snapshot has of the superblock does not say how many there are.
+    image.set_superblock(DATA_SPACE_MAP, &u64(0));
+    assert_eq!(range(&image).unwrap().len(), 2);
+}
+
+#[test]
+fn a_block_that_no_volume_is_large_enough_for() {
+    // Of 2^63 bytes, the last block of 64 KiB is one too many.
+    for (block, end) in
+        [(1_u64 << 47, None), (u64::MAX, None), ((1 << 47) - 2, Some((1 << 63) - 65536))]
+    {
+        let mut pool = Pool::new(SMALL);
+        pool.create_with(1, [(3, 0), (block, 1)]);
+        let (image, root) = (pool.image(), pool.root(1));
+        let found = open(&image[..], image.len()).mappings(id(1)).unwrap().end();
+        let reason = format!("it maps block {block}, which no volume is large enough for");
+        let message = format!("metadata block {root} is damaged: {reason}");
+        assert_eq!(found.map_err(|error| error.to_string()), end.ok_or(message));
+    }
 }
 
 #[test]

@@ -23,6 +23,11 @@ Frames are counted from 0, which is the header.
   records           the records alone, without their numbers and checks, to compare two streams
   rename NAME       the target's name is NAME; digests, checks and trailer are right for it
   rename-base NAME  likewise the base's
+  number FIELD N    a number of the header is N; FIELD is target-size, base-size, chunk-size, changed or
+                    unmapped; digests, checks and trailer are right for it
+  record I KIND OFFSET LENGTH
+                    before frame I stands a record of this kind, with zeros for data; likewise, and
+                    the trailer counts it
   renumber          every frame's number and check are right for its place
   forge             renumber, and the trailer's digest is right as well; its counts stay";
 
@@ -32,6 +37,8 @@ const FRAME: usize = 80;
 // A frame's fields.
 const KIND: Range<usize> = 0..4;
 const SEQUENCE: Range<usize> = 8..16;
+const OFFSET: Range<usize> = 16..24;
+const LENGTH: Range<usize> = 24..32;
 const STORED: Range<usize> = 32..36;
 const CODEC: Range<usize> = 36..40;
 const DIGEST: Range<usize> = 40..72;
@@ -102,6 +109,10 @@ fn run() -> Result<()> {
         }
         ["rename", name] => rename(&stream, name, false)?,
         ["rename-base", name] => rename(&stream, name, true)?,
+        ["number", field, number] => set_number(&stream, field, number.parse()?)?,
+        ["record", place, kind, offset, length] => {
+            add_record(&stream, number(place)?, kind, offset.parse()?, length.parse()?)?
+        }
         ["renumber"] => renumbered(&stream)?,
         ["forge"] => forged(&renumbered(&stream)?)?,
         _ => bail!("{USAGE}"),
@@ -173,6 +184,62 @@ fn rename(stream: &[u8], name: &str, base: bool) -> Result<Vec<u8>> {
     seal(header);
     let frames: Vec<&[u8]> = all.iter().map(Vec::as_slice).collect();
     forged(&join(&frames))
+}
+
+/// Behind the two volumes stand the chunk's size, a count and as many pairs of texts, the detect
+/// level of a byte, the number of extents, and the two sums.
+fn set_number(stream: &[u8], field: &str, number: u64) -> Result<Vec<u8>> {
+    let mut all: Vec<Vec<u8>> = frames(stream)?.into_iter().map(Vec::from).collect();
+    let header = all.first_mut().filter(|frame| frame[KIND] == *b"HEAD").context("no header")?;
+    let u64_at = |at: usize| -> Result<usize> {
+        let bytes = header.get(at..at + 8).context("the header is too short")?;
+        Ok(usize::try_from(u64::from_le_bytes(*bytes.first_chunk().expect("8 bytes were taken")))?)
+    };
+    let behind_text = |at: usize| -> Result<usize> { Ok(at + 8 + u64_at(at)?) };
+    let target_size = behind_text(behind_text(FRAME)?)?;
+    let option = target_size + 8;
+    let has_base = header.get(option) == Some(&1);
+    let base_size = if has_base { behind_text(behind_text(option + 1)?)? } else { option };
+    let chunk_size = if has_base { base_size + 8 } else { option + 1 };
+    let mut detect_level = chunk_size + 16;
+    for _ in 0..2 * u64_at(chunk_size + 8)? {
+        detect_level = behind_text(detect_level)?;
+    }
+    let place = match field {
+        "target-size" => target_size,
+        "base-size" if has_base => base_size,
+        "chunk-size" => chunk_size,
+        "changed" => detect_level + 9,
+        "unmapped" => detect_level + 17,
+        _ => bail!("{field}: no such field"),
+    };
+    header[place..place + 8].copy_from_slice(&number.to_le_bytes());
+    seal(header);
+    let frames: Vec<&[u8]> = all.iter().map(Vec::as_slice).collect();
+    forged(&join(&frames))
+}
+
+fn add_record(stream: &[u8], at: usize, kind: &str, offset: u64, length: u64) -> Result<Vec<u8>> {
+    let mut all: Vec<Vec<u8>> = frames(stream)?.into_iter().map(Vec::from).collect();
+    ensure!(at < all.len(), "there are {} frames", all.len());
+    let counted = ["DATA", "ZERO", "DISC"].iter().position(|known| *known == kind);
+    let counted = counted.context("KIND is DATA, ZERO or DISC")?;
+    let data = if kind == "DATA" { vec![0; usize::try_from(length)?] } else { Vec::new() };
+    let mut record = kind.as_bytes().to_vec();
+    record.resize(FRAME, 0);
+    record[OFFSET].copy_from_slice(&offset.to_le_bytes());
+    record[LENGTH].copy_from_slice(&length.to_le_bytes());
+    record[STORED].copy_from_slice(&u32::try_from(data.len())?.to_le_bytes());
+    record.extend(data);
+    let trailer = all.last_mut().context("no trailer")?;
+    for (field, more) in [(2 * counted, 1), (2 * counted + 1, length)] {
+        let field = trailer.get_mut(FRAME + 8 * field..).and_then(|rest| rest.first_chunk_mut());
+        let field: &mut [u8; 8] = field.context("the trailer is too short")?;
+        *field = u64::from_le_bytes(*field).wrapping_add(more).to_le_bytes();
+    }
+    all.insert(at, record);
+    let frames: Vec<&[u8]> = all.iter().map(Vec::as_slice).collect();
+    forged(&renumbered(&join(&frames))?)
 }
 
 fn renumbered(stream: &[u8]) -> Result<Vec<u8>> {

@@ -10,6 +10,8 @@ use crate::{Error, MAX_RECORD, SECTOR};
 const LINE: &[u8] = b"HYPERLAYER/1.0";
 /// The most that a line of numbers has: two or three of 16 digits, and what stands around them.
 const NUMBERS: usize = 96;
+/// What a line of the header counts for beside its characters.
+const PAIR: usize = 17;
 /// How many base checks are read at the most: they are kept in memory.
 const CHECKS: usize = 1 << 22;
 
@@ -191,7 +193,8 @@ impl Fields {
             if line.is_empty() {
                 return Ok(Self(fields));
             }
-            room = room.saturating_sub(line.len());
+            // No more than a header of ours has room for: there a pair takes 16 bytes more.
+            room = room.saturating_sub(line.len().saturating_add(PAIR));
             let text = String::from_utf8(line)
                 .map_err(|_| damaged(at, "a line of the header is not UTF-8".into()))?;
             let Some((key, value)) = key_and_value(&text) else {

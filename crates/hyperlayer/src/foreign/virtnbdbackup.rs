@@ -3,11 +3,16 @@
 //! An LZ4 frame says itself where it ends, so a stream is read in one pass; the sizes at its end are
 //! held against what was read.
 
+mod sizes;
+
 use std::io::{self, Read};
 
 use lz4_flex::frame::FrameDecoder;
+use serde::Deserializer as _;
 use serde_json::Value;
+use serde_json::error::Category;
 
+use self::sizes::{Sizes, Told};
 use super::source::{Pending, Source, damaged};
 use super::{Change, Foreign, Format, NO_CHECKSUMS, NO_HOLES, NO_IDENTITY, Start, What};
 use crate::error::Result;
@@ -33,7 +38,7 @@ pub(super) struct VirtNbdBackup {
     content: Vec<u8>,
     given: usize,
     /// Compressed sizes: of each block's frames.
-    sizes: Vec<Vec<u64>>,
+    sizes: Sizes,
 }
 
 /// Whether these are a stream's first bytes.
@@ -104,7 +109,7 @@ pub(super) fn begin<R: Read>(source: &mut Source<R>) -> Result<(VirtNbdBackup, F
         inside: false,
         content: Vec::new(),
         given: 0,
-        sizes: Vec::new(),
+        sizes: Sizes::default(),
     };
     Ok((reader, foreign))
 }
@@ -130,7 +135,7 @@ impl<R: Read> Format<R> for VirtNbdBackup {
                         return Err(damaged(at, reason));
                     }
                     (self.pending, self.inside) = (Pending::new(offset, length), true);
-                    self.sizes.push(Vec::new());
+                    self.sizes.block();
                 }
                 b"zero" => {
                     source.check_range(at, offset, length)?;
@@ -184,9 +189,9 @@ impl VirtNbdBackup {
 
     /// Reads one LZ4 frame, whose checksums are verified before any of it is used.
     fn decompress<R: Read>(&mut self, source: &mut Source<R>) -> Result<()> {
-        // The largest request of NBD, which is what the writer compresses at once, with room to
-        // spare; and what an LZ4 frame holds beyond it is no frame of this tool.
-        const MOST: u64 = 64 << 20;
+        // The largest request of NBD, which is what the writer compresses at once, and one byte to
+        // tell what is larger: that is no frame of this tool.
+        const MOST: u64 = (32 << 20) + 1;
         let at = source.at();
         let mut watched = Watched { source, failed: None, ended: false };
         self.content.clear();
@@ -205,9 +210,7 @@ impl VirtNbdBackup {
             let reason = format!("an LZ4 frame of {} bytes", self.content.len());
             return Err(damaged(at, reason));
         }
-        if let Some(sizes) = self.sizes.last_mut() {
-            sizes.push(source.at().saturating_sub(at));
-        }
+        self.sizes.frame(source.at().saturating_sub(at));
         Ok(())
     }
 
@@ -224,33 +227,28 @@ impl VirtNbdBackup {
 
     /// The sizes at the end: JSON, a line end, and a frame that says how long the JSON is.
     fn check_sizes<R: Read>(&self, source: &mut Source<R>) -> Result<()> {
-        let at = source.at();
-        let inside = "the compressed sizes at the end";
-        let mut rest = Vec::new();
-        source.by_ref().take(SIZES).read_to_end(&mut rest)?;
-        let tail = FRAME.saturating_add(END.len());
-        let Some((json, tail)) = rest.len().checked_sub(tail).map(|end| rest.split_at(end)) else {
-            return Err(Error::Cut { at: source.at(), inside });
-        };
-        let expected = format!("\r\ncomp {:016x} {:016x}\r\n", 0, json.len());
-        if tail != expected.as_bytes() {
-            return Err(Error::Cut { at: source.at(), inside });
+        let (at, inside) = (source.at(), "the compressed sizes at the end");
+        let mut found = Told::new(&self.sizes);
+        let mut limited = source.by_ref().take(SIZES);
+        // It is read up to its last bracket, and no further.
+        let mut json = serde_json::Deserializer::from_reader(&mut limited);
+        if let Err(error) = json.deserialize_seq(&mut found) {
+            let is_end = limited.limit() > 0;
+            return Err(match error.classify() {
+                Category::Io => Error::Io(error.into()),
+                Category::Eof if is_end => Error::Cut { at: source.at(), inside },
+                _ => damaged(at, format!("{inside}: {error}")),
+            });
         }
-        let found: Value = serde_json::from_slice(json)
-            .map_err(|error| damaged(at, format!("{inside}: {error}")))?;
-        // A number for a block of one frame, else an object: the sum and its parts.
-        let size = |sizes: &Vec<u64>, found: &Value| match found {
-            Value::Object(parts) => parts.values().next().is_some_and(|parts| {
-                parts.as_array().is_some_and(|parts| {
-                    parts.iter().map(Value::as_u64).eq(sizes.iter().map(|size| Some(*size)))
-                })
-            }),
-            found => matches!(sizes.as_slice(), [size] if found.as_u64() == Some(*size)),
-        };
-        let found = found.as_array().map(Vec::as_slice).unwrap_or_default();
-        let same = found.len() == self.sizes.len()
-            && self.sizes.iter().zip(found).all(|(sizes, found)| size(sizes, found));
-        match same {
+        let length = source.at().saturating_sub(at);
+        let mut tail = [0; FRAME + END.len()];
+        source.fill_whole(&mut tail, inside)?;
+        let expected = format!("\r\ncomp {:016x} {length:016x}\r\n", 0);
+        if tail != expected.as_bytes() {
+            let found = tail.escape_ascii();
+            return Err(damaged(at, format!("behind {inside} stands \"{found}\"")));
+        }
+        match found.sizes == self.sizes {
             true => Ok(()),
             false => Err(damaged(at, format!("{inside} are not those of the data"))),
         }
