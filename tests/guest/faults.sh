@@ -716,7 +716,9 @@ never() {
 
 # after_power_cut: the second boot begins.
 after_power_cut() {
-	run vgchange -q -ay
+	# A volume that LVM was about to make or remove may be known to LVM and not to the pool.
+	show vgchange -q -ay
+	vgchange -q -ay || lvs -a vg1
 	cp /run/out/d? /run/out/struck /tmp
 	SAVED=$(files)
 	if [ -e /dev/ubdc ] && [[ $(blkid -o value -s TYPE /dev/ubdc) == ext4 ]]; then

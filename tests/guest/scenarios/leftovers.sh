@@ -69,6 +69,20 @@ run 'lvpatch -g vg1 -l sp0 < /tmp/stream'
 expect_text "$killed_run"
 patched
 
+say "and if LVM knows the volume but the pool does not, as after a power cut in lvcreate"
+start_patch /tmp/stream 9000000 -g vg1 -l sp0
+wait_until temporary_volume vg1
+sleep 0.3
+sigkill
+name=$(lvs --noheadings -o lv_name vg1 | grep -o 'lvdiff_tmp_[0-9a-f]*')
+id=$(field "vg1/$name" thin_id)
+run lvchange -an "vg1/$name"
+run dmsetup message vg1-pool0-tpool 0 "delete $id"
+expect_exit 5 lvchange -ay "vg1/$name"
+run 'lvpatch -g vg1 -l sp0 < /tmp/stream'
+expect_text "$killed_run"
+patched
+
 say "and after a reboot: no lock file, no active volume"
 start_patch /tmp/stream 9000000 -g vg1 -l sp0
 wait_until temporary_volume vg1
