@@ -17,11 +17,16 @@ use crate::process::{Running, run_on_terminal, terminal_size};
 
 const INIT: &str = include_str!("../guest/init.sh");
 /// What scenarios source, from `/run/guest`.
-const LIBRARIES: [(&str, &str); 4] = [
+const LIBRARIES: [(&str, &str); 9] = [
     ("lib.sh", include_str!("../guest/lib.sh")),
     ("net.sh", include_str!("../guest/net.sh")),
-    ("torture.sh", include_str!("../guest/torture.sh")),
-    ("faults.sh", include_str!("../guest/faults.sh")),
+    ("torture/round.sh", include_str!("../guest/torture/round.sh")),
+    ("torture/devices.sh", include_str!("../guest/torture/devices.sh")),
+    ("torture/lvdiff.sh", include_str!("../guest/torture/lvdiff.sh")),
+    ("torture/lvpatch.sh", include_str!("../guest/torture/lvpatch.sh")),
+    ("torture/input.sh", include_str!("../guest/torture/input.sh")),
+    ("torture/pool.sh", include_str!("../guest/torture/pool.sh")),
+    ("torture/power.sh", include_str!("../guest/torture/power.sh")),
 ];
 
 /// user-mode Linux has ubda to ubdh.
@@ -53,7 +58,7 @@ impl Guest {
             .tempdir()
             .context("cannot make a temporary folder for the guest")?;
         ensure_plain(work.path())?;
-        for dir in ["lib", "out", "state"] {
+        for dir in ["lib", "lib/torture", "out", "state"] {
             fs::create_dir(work.path().join(dir))?;
         }
         Ok(Self {

@@ -9,7 +9,7 @@ pub(crate) enum Kind {
     PowerCut,
 }
 
-/// A fault: `fault_NAME` in `tests/guest/faults.sh`, with underscores for hyphens.
+/// A fault: `fault_NAME` in a script of `tests/guest/torture`, with underscores for hyphens.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
     /// As it is in the table.
@@ -84,14 +84,17 @@ impl Fault {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::fs::{self, DirEntry};
+    use std::io;
 
     use super::*;
     use crate::guest::own_script;
 
     #[test]
     fn each_has_its_functions_and_each_function_its_fault() {
-        let script = fs::read_to_string(own_script("faults.sh")).expect("the script is there");
+        let scripts = fs::read_dir(own_script("torture")).expect("the folder is there");
+        let read = |script: io::Result<DirEntry>| fs::read_to_string(script?.path());
+        let script: String = scripts.map(read).collect::<Result<_, _>>().expect("they are text");
         let mut functions: Vec<_> = script
             .lines()
             .filter_map(|line| Some(line.strip_prefix("fault_")?.split_once("()")?.0.to_owned()))

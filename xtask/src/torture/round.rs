@@ -7,8 +7,7 @@ use rand::{RngExt, SeedableRng};
 use super::fault::{FAULTS, Fault};
 use super::history::History;
 
-const BEGIN: &str =
-    "source /run/guest/lib.sh\nsource /run/guest/torture.sh\nsource /run/guest/faults.sh\n";
+const BEGIN: &str = "source /run/guest/lib.sh\nsource /run/guest/torture/round.sh\n";
 
 /// A round of a run.
 #[derive(Debug)]

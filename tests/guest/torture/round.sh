@@ -1,5 +1,5 @@
 # A round of torture: a random history, one fault, and what must hold after it. A round's script
-# sources lib.sh, this file and faults.sh, and sets these before it begins:
+# sources lib.sh and this file, and sets these before it begins:
 #
 #   OPTIONS        what lvdiff is told for each stream: the first is a full one of s0, and the Nth
 #                  leads from s(N-1) to sN
@@ -11,6 +11,9 @@
 #
 # A word is drawn where nothing else is said: RANDOM was seeded.
 
+for part in devices lvdiff lvpatch input pool power; do
+	source "/run/guest/torture/$part.sh"
+done
 SUMS=()
 VERDICT=
 

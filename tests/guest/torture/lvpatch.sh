@@ -1,0 +1,174 @@
+# Faults that meet lvpatch, but for those of its input and of the pool.
+
+# struck_at BYTES: lvpatch is $PID, and has that much of its stream; it gets no more before go_on.
+struck_at() {
+	# shellcheck disable=SC2086
+	start_patch /tmp/struck "$1" ${PATCH#lvpatch }
+	sleep 0.1
+}
+
+# some_bytes: $BYTES is so much of the stream as MOMENT says.
+some_bytes() {
+	local size
+	size=$(stat -c %s /tmp/struck)
+	BYTES=$((size * MOMENT / 1000))
+}
+
+# signal_patch SIGNAL CODE…
+signal_patch() {
+	local signal=$1 to
+	shift
+	remember
+	time_patch
+	background "$PATCH $INPUT"
+	wait_for_moment
+	draw_word to '' -
+	kill "-$signal" -- "$to$PID" 2> /dev/null || true
+	echo "(SIG$signal)"
+	ended 60
+	# The group has whoever writes to it, too: then the stream may be cut.
+	[[ $to$INPUT != -*cat* ]] || set -- "$@" 4
+	judge_patch "$@"
+}
+fault_sigint_lvpatch() { signal_patch INT 1 130; }
+fault_sigterm_lvpatch() { signal_patch TERM 1 143; }
+fault_sighup_lvpatch() { signal_patch HUP 1 129; }
+fault_sigpipe_lvpatch() { signal_patch PIPE 1 141; }
+
+fault_sigkill_lvpatch() {
+	remember
+	time_patch
+	background "$PATCH $INPUT"
+	wait_for_moment
+	kill -KILL "$PID" 2> /dev/null || true
+	echo "(SIGKILL)"
+	ended 60
+	wait_until no_lvm_command
+	VERDICT=refused
+	# Killed in its last steps it had made it, and it is whole.
+	if lvs "vg1/$NEW" > /dev/null 2>&1; then
+		VERDICT=finished
+		right_volume
+	fi
+	run "$PATCH $INPUT"
+	right_volume
+	unchanged
+}
+
+# lvdiff is killed in the middle, and its leftovers are the next run's.
+fault_writer_goes_away() {
+	local writer
+	NEW=s$HIT EXPECTED=${SUMS[HIT]}
+	remember
+	time_of "$DIFF | $PATCH dry"
+	run lvremove -q -y vg1/dry
+	rm -f /tmp/.pipe
+	mkfifo /tmp/.pipe
+	$DIFF > /tmp/.pipe 2> /tmp/other &
+	writer=$!
+	background "$PATCH < /tmp/.pipe"
+	wait_for_moment
+	kill -KILL "$writer" 2> /dev/null || true
+	ended 60
+	wait_until no_lvm_command
+	rm /tmp/.pipe /tmp/other
+	VERDICT=refused
+	if [ "$STATUS" = 0 ]; then
+		VERDICT=finished
+		right_volume
+	else
+		may_fail 4
+	fi
+	repeat_diff
+}
+
+# begin_in_place: vg1/copy is a copy of the base, to be written onto.
+begin_in_place() {
+	one_stream
+	run lvcreate -q -s -kn -n copy "vg1/$BASE"
+	IN_PLACE="lvpatch --in-place -g vg1 -l copy --no-base-check $PATCH_OPTIONS"
+	BEFORE=$(sum /dev/vg1/copy)
+}
+
+# judge_in_place BACKUP CODE…: it is done, or the backup brings back what was.
+judge_in_place() {
+	local backup=$1
+	shift
+	if [ "$STATUS" = 0 ]; then
+		VERDICT=finished
+		expect_equal "$(sum /dev/vg1/copy)" "${SUMS[HIT]}" "vg1/copy"
+		run "lvpatch --in-place -g vg1 -l copy $PATCH_OPTIONS -i $backup"
+	else
+		may_fail "$@"
+		if [ -e "$backup" ]; then
+			# It may be cut before anything was kept, and then nothing was written.
+			if [ "$(sum /dev/vg1/copy)" != "$BEFORE" ]; then
+				run "lvpatch --in-place -g vg1 -l copy $PATCH_OPTIONS --no-base-check --partial -i $backup"
+			fi
+		fi
+	fi
+	rm -f "$backup"
+	expect_equal "$(sum /dev/vg1/copy)" "$BEFORE" "vg1/copy, brought back"
+	run lvremove -q -y vg1/copy
+}
+
+fault_backup_disk_full() {
+	local size
+	remember
+	begin_in_place
+	# As much as the stream or less: a backup of zeros takes little, one of data takes all.
+	size=$(stat -c %s /tmp/struck)
+	mkdir /tmp/small
+	run mount -t tmpfs -o "size=$(((size * MOMENT / 1000 + 4095) / 4096 * 4096 + 4096))" none /tmp/small
+	background "$IN_PLACE --backup /tmp/small/undo $INPUT"
+	ended 60
+	# To bring it back there must be space.
+	judge_in_place /tmp/small/undo 7
+	expect_equal "$(ls -A /tmp/small)" "" "the folder"
+	run umount /tmp/small
+	rmdir /tmp/small
+	unchanged
+}
+
+fault_two_patches_at_once() {
+	local second name
+	remember
+	draw_word name other "$NEW"
+	cp /tmp/struck /tmp/second
+	background "$PATCH $name < /tmp/second 2> /tmp/second.said"
+	second=$PID
+	background "$PATCH $NEW $INPUT"
+	ended 60
+	local other=0
+	wait "$second" || other=$?
+	cat /tmp/second.said
+	rm /tmp/second /tmp/second.said
+	VERDICT=finished
+	if [ "$name" = other ]; then
+		expect_equal "$STATUS $other" "0 0" "both"
+		expect_equal "$(sum /dev/vg1/other)" "$EXPECTED" "vg1/other"
+		run lvremove -q -y vg1/other
+	else
+		[[ $STATUS$other == 0[12] || $STATUS$other == [12]0 ]] || fail "one of both: $STATUS and $other"
+	fi
+	right_volume
+	unchanged
+}
+
+fault_wrong_base() {
+	local where size
+	remember
+	run lvcreate -q -s -kn -n wrong "vg1/$BASE"
+	size=$(blockdev --getsize64 /dev/vg1/wrong)
+	draw where $((size / 512))
+	echo "(a byte of sector $where of vg1/wrong)"
+	local old
+	old=$(dd if=/dev/vg1/wrong bs=512 skip="$where" count=1 status=none | head -c 1 | od -An -tu1)
+	printf "\\x$(printf %02x $(((old + 1) % 256)))" |
+		dd of=/dev/vg1/wrong bs=1 seek=$((where * 512)) conv=notrunc,fsync status=none
+	background "${PATCH/-l $BASE/-l wrong} $INPUT"
+	ended 60
+	may_fail 3
+	run lvremove -q -y vg1/wrong
+	unchanged
+}

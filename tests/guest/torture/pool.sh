@@ -1,0 +1,150 @@
+# Faults of the pool that lvpatch writes to.
+
+fault_target_write_error() {
+	remember
+	some_bytes
+	struck_at "$BYTES"
+	become vg1-pool0_tdata flakey 0 1000 1 error_writes
+	go_on
+	ended 60
+	stop_other_end
+	lift
+	judge_broken_patch 1
+}
+
+# full_data QUEUE: somebody else takes the space while the stream arrives.
+full_data() {
+	local free take words
+	remember
+	[ "$1" = n ] || run lvchange -q --errorwhenfull y vg1/pool0
+	echo 3 > /sys/module/dm_thin_pool/parameters/no_space_timeout
+	some_bytes
+	struck_at "$BYTES"
+	run lvcreate -q -T vg1/pool0 -V 512M -n greedy
+	words=$(pool_status vg1/pool0 used_data)
+	free=$((${words#*/} - ${words%/*}))
+	draw take 8
+	# It fails where lvpatch took what was free a moment ago.
+	fill /dev/vg1/greedy 0 $(((free > take ? free - take : 0) * TARGET_CHUNK)) greedy || true
+	run dmsetup status vg1-pool0-tpool
+	go_on
+	ended 60
+	stop_other_end
+	run lvremove -q -y vg1/greedy
+	# The volume that it would have made can be in the way of the table that was.
+	if [ "$STATUS" = 0 ]; then
+		VERDICT=finished
+		right_volume
+	else
+		may_fail 7 1
+	fi
+	[ "$1" = n ] || run lvchange -q --errorwhenfull n vg1/pool0
+	unchanged
+}
+fault_target_full_queue() { full_data n; }
+fault_target_full_error() { full_data y; }
+
+free_metadata() {
+	local used
+	used=$(pool_status vg1/pool0 used_metadata)
+	echo "$((${used#*/} - ${used%/*}))"
+}
+
+# take_metadata LEAVE: volumes that LVM knows nothing of take a block of the pool's metadata each.
+take_metadata() {
+	local count
+	for ((count = $(free_metadata) - $1; count > 0; count--)); do
+		dmsetup message vg1-pool0-tpool 0 "create_thin $((TAKEN++))" 2> /dev/null || return 0
+	done
+}
+TAKEN=100000
+
+# full_metadata ERRORWHENFULL: before the run, or while the stream arrives. Then a pool goes read-only, and
+# nobody can remove anything from it before it is checked and has more space: the next run does.
+full_metadata() {
+	local when
+	[ "$1" = n ] || run lvchange -q --errorwhenfull y vg1/pool0
+	draw_word when before meanwhile
+	echo "($when)"
+	if [ "$when" = before ]; then
+		take_metadata 20
+		remember
+		background "$PATCH $INPUT"
+		ended 60
+		may_fail 7
+		unchanged
+		run lvextend -q --poolmetadatasize +8M vg1/pool0
+		return
+	fi
+	take_metadata 120
+	some_bytes
+	struck_at "$BYTES"
+	take_metadata 0
+	run dmsetup status vg1-pool0-tpool
+	go_on
+	ended 90
+	stop_other_end
+	revive vg1 || true
+	run lvextend -q --poolmetadatasize +8M vg1/pool0
+	if [ "$STATUS" = 0 ]; then
+		VERDICT=finished
+		right_volume
+	else
+		may_fail 7 1
+		! lvs "vg1/$NEW" > /dev/null 2>&1 || fail "it failed, and vg1/$NEW is there"
+	fi
+}
+fault_target_full_metadata_queue() { full_metadata n; }
+fault_target_full_metadata_error() { full_metadata y; }
+
+# temporary_device: prints the device in device-mapper of the volume that lvpatch writes to.
+temporary_device() {
+	dmsetup ls | sed -n 's/^\(vg1-lvdiff_tmp_[^[:space:]]*\).*/\1/p' | grep -v -- '-cow$'
+}
+
+fault_target_removed() {
+	local device
+	remember
+	some_bytes
+	struck_at "$BYTES"
+	device=$(temporary_device || true)
+	if [ -n "$device" ]; then
+		# It is open: its table becomes one of errors, and it stays.
+		show dmsetup remove --force "$device"
+		dmsetup remove --force "$device" || true
+	else
+		echo "(it has not begun to write)"
+	fi
+	go_on
+	ended 60
+	stop_other_end
+	judge_patch 1
+}
+
+fault_target_read_only() {
+	read_only vg1
+	remember
+	background "$PATCH $INPUT"
+	ended 60
+	# To activate the base, LVM loads the pool's table again, and it is writable.
+	if [ "$STATUS" = 0 ]; then
+		VERDICT=finished
+		right_volume
+	else
+		may_fail 1
+		unchanged
+	fi
+	swap_table vg1-pool0-tpool "$READ_WRITE"
+}
+
+fault_target_needs_check() {
+	run lvcreate -q -T vg1/pool0 -V 4M -n spoiled
+	needs_check vg1
+	remember
+	background "$PATCH $INPUT"
+	ended 60
+	may_fail 1
+	unchanged
+	revive vg1 && fail "it was not to be revived"
+	run lvremove -q -y vg1/spoiled
+}
