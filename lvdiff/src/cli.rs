@@ -69,7 +69,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     pub(crate) head: Vec<PathBuf>,
 
-    /// Write the stream to FILE: aside, and renamed once it is complete (readable by its owner only)
+    /// Write the stream to FILE, which is there once it is complete (readable by its owner only)
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 

@@ -13,6 +13,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context;
+use blockio::folder_of;
 use cli::{Interrupt, Output, Progress, human};
 use hyperlayer::{
     AnyDecoder, Encoder, Foreign, Header, MAX_RECORD, Missing, Packer, Record, Records, Start,
@@ -241,10 +242,9 @@ impl Conversion<'_> {
         decoder: &mut Decoder,
         put: &mut impl FnMut(Record<'_>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let folder = self.options.output.as_deref().and_then(Path::parent);
-        let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
-        let aside = tempfile::tempfile_in(folder.unwrap_or(Path::new(".")))
-            .context("a file for records that do not ascend")?;
+        let folder = self.options.output.as_deref().map_or(Path::new("."), folder_of);
+        let aside =
+            tempfile::tempfile_in(folder).context("a file for records that do not ascend")?;
         while let Some(record) = decoder.next_record().with_context(|| self.name())? {
             self.interrupt.check()?;
             if let Record::Data { offset, bytes } = record {

@@ -99,7 +99,7 @@ impl Job<'_> {
         // what was read may be of any time.
         let released = held.release();
         let changes = changes.with_context(|| format!("metadata of pool {}", pool.name))?;
-        released.context("the metadata snapshot was released while it was read")?;
+        released?;
         if changes.chunk_size != pool.table.chunk_size {
             anyhow::bail!(
                 "pool {} has chunks of {} bytes in its metadata, and of {} in its table",

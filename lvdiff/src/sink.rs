@@ -7,6 +7,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use blockio::folder_of;
 use cli::Aside;
 
 use crate::plan::usage;
@@ -32,18 +33,7 @@ impl Sink {
             return Ok(Self::Open(File::from(stdout.context("standard output")?)));
         };
         let name = || path.display().to_string();
-        // A link stays a link: the file that it leads to is replaced.
-        let path = match path.symlink_metadata() {
-            Ok(_) if cli::is_planted_link(path).with_context(name)? => {
-                return Err(usage(format!(
-                    "{} is a link that another user made in a folder that anybody can write to: look \
-                     who made it, and name the file itself",
-                    path.display()
-                )));
-            }
-            Ok(_) => path.canonicalize().with_context(name)?,
-            Err(_) => path.to_path_buf(),
-        };
+        let path = behind_links(path)?;
         if let Ok(metadata) = path.metadata()
             && !metadata.is_file()
         {
@@ -88,4 +78,28 @@ impl Sink {
         };
         file.replace().with_context(|| path.display().to_string())
     }
+}
+
+/// A link stays a link: the file that it leads to is replaced. Every link on the way there is looked at.
+fn behind_links(path: &Path) -> anyhow::Result<PathBuf> {
+    /// As many as the kernel follows.
+    const MOST: usize = 40;
+    let name = || path.display().to_string();
+    let mut place = path.to_path_buf();
+    for number in 0..MOST {
+        match place.symlink_metadata() {
+            Ok(metadata) if metadata.is_symlink() => {}
+            Err(error) if number > 0 => return Err(error).with_context(name),
+            _ => return Ok(place),
+        }
+        if cli::is_planted_link(&place).with_context(name)? {
+            return Err(usage(format!(
+                "{} is a link that another user made in a folder that anybody can write to: look \
+                 who made it, and name the file itself",
+                place.display()
+            )));
+        }
+        place = folder_of(&place).join(place.read_link().with_context(name)?);
+    }
+    Err(usage(format!("{} leads to more than {MOST} links, one after another", path.display())))
 }

@@ -93,7 +93,7 @@ fn mapped(
     let mapped = read_metadata(&device, held.root(), interrupt);
     let released = held.release();
     let mapped = mapped.with_context(|| format!("metadata of pool {name}"))?;
-    released.context("the metadata snapshot was released while it was read")?;
+    released?;
     Ok(mapped)
 }
 

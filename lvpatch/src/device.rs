@@ -24,7 +24,10 @@ impl Job<'_> {
         if link.header().base.is_none() && !path.exists() {
             return self.make_image(path, chain, link);
         }
-        self.patch_path(path, &path.display().to_string(), false, chain, link)
+        let name = path.display().to_string();
+        let (count, totals) = self.patch_path(path, &name, false, chain, link)?;
+        self.say_done(&name, count, &totals);
+        Ok(())
     }
 
     /// A new, sparse file, which has its name only once it is complete.
@@ -36,12 +39,14 @@ impl Job<'_> {
         let file = Aside::new(path, ".lvpatch-")
             .with_context(|| format!("a file beside {name} cannot be made"))?;
         file.file().set_len(link.header().target.size).with_context(|| name.clone())?;
-        self.patch_path(&file.open_path(), &name, true, chain, link)?;
-        file.place().context(name)
+        let (count, totals) = self.patch_path(&file.open_path(), &name, true, chain, link)?;
+        file.place().with_context(|| name.clone())?;
+        self.say_done(&name, count, &totals);
+        Ok(())
     }
 
     /// All streams, onto what lies at `path`; `is_new` says that it is a hole as large as the first
-    /// stream's volume.
+    /// stream's volume. Yields how many there were, and what was in them.
     fn patch_path(
         &self,
         path: &Path,
@@ -49,7 +54,7 @@ impl Job<'_> {
         is_new: bool,
         mut chain: Chain<'_>,
         mut link: Link,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<(usize, Totals)> {
         let (mut count, mut totals) = (0, Totals::default());
         loop {
             let is_new_now = is_new && count == 0;
@@ -63,8 +68,7 @@ impl Job<'_> {
                 Some(next) => link = next,
             }
         }
-        self.say_done(name, count, &totals);
-        Ok(())
+        Ok((count, totals))
     }
 
     /// One stream. `is_new`: whether nobody has seen the file yet, and whether it is a hole.
@@ -157,8 +161,11 @@ fn open(path: &Path, name: &str) -> anyhow::Result<Device> {
         .with_context(|| format!("opening {name} for writing; is it mounted, or in use?"))
 }
 
+/// Not only the bytes, the size too must outlast a power cut.
 fn set_size(path: &Path, size: u64) -> std::io::Result<()> {
-    File::options().write(true).open(path)?.set_len(size)
+    let file = File::options().write(true).open(path)?;
+    file.set_len(size)?;
+    file.sync_all()
 }
 
 fn exists(name: &str) -> anyhow::Error {

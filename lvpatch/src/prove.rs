@@ -115,7 +115,7 @@ pub(crate) fn mapped_ranges(
     let ranges = read_ranges(&pool, held.root(), thin, interrupt);
     let released = held.release();
     let ranges = ranges.with_context(|| format!("metadata of pool {}", pool.name))?;
-    released.context("the metadata snapshot was released while it was read")?;
+    released?;
     Ok(Some(ranges))
 }
 

@@ -1,6 +1,6 @@
 //! [`Undo`]: what was there before it was overwritten, as a stream that leads back.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -42,13 +42,19 @@ impl Undo {
             .mode(0o600)
             .open(path)
             .with_context(|| format!("{}, which --backup would make", path.display()))?;
-        let encoder = Encoder::new(BufWriter::new(file), &reversed, &[]).with_context(name)?;
-        let unit = (header.chunk_size as usize).min(MAX_RECORD);
-        let mut undo =
-            Self { path: path.to_path_buf(), encoder, buf: AlignedBuf::new(MAX_RECORD)?, unit };
-        undo.sync()?;
-        sync_folder(path).with_context(name)?;
-        Ok(undo)
+        let begun = || {
+            let encoder = Encoder::new(BufWriter::new(file), &reversed, &[]).with_context(name)?;
+            let unit = (header.chunk_size as usize).min(MAX_RECORD);
+            let mut undo =
+                Self { path: path.to_path_buf(), encoder, buf: AlignedBuf::new(MAX_RECORD)?, unit };
+            undo.sync()?;
+            sync_folder(path).with_context(name)?;
+            Ok(undo)
+        };
+        begun().inspect_err(|_| {
+            // Nothing is in it yet, and the next run would find it in its way.
+            let _ = fs::remove_file(path);
+        })
     }
 
     /// Keeps what a range of the device holds. It is safe only after [`Undo::sync`].

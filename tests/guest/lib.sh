@@ -297,6 +297,11 @@ held() {
 	[ "$(pool_status "$1" held)" != - ]
 }
 
+# writes_into FOLDER: succeeds if $PID has a file open there, with a name or without.
+writes_into() {
+	find "/proc/$PID/fd" -lname "$1/*" | grep -q .
+}
+
 # unignored COMMAND…: becomes it. A script's background processes ignore SIGINT, and so would what
 # they become. Only for the background.
 unignored() {
@@ -333,10 +338,11 @@ start_patch() {
 	rm -f /tmp/.pipe
 	mkfifo /tmp/.pipe
 	{
-		head -c "$bytes" "$stream"
+		# lvpatch may have ended before it has read so much.
+		head -c "$bytes" "$stream" || true
 		touch /tmp/.stopped
 		until [ -e /tmp/.go ]; do sleep 0.05; done
-		tail -c "+$((bytes + 1))" "$stream"
+		tail -c "+$((bytes + 1))" "$stream" || true
 	} > /tmp/.pipe &
 	OTHER_END=$!
 	show "(a writer that stops after $bytes bytes) | lvpatch $*"

@@ -11,9 +11,10 @@ use crate::services::NoServices;
 const FOLDERS: [&str; 6] =
     ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
-/// Programs that a guest or a scenario calls, and the compiler of libFuzzer, each with the package it comes from. A program is
-/// looked for rather than a package, so that one built by hand will do. What `mount`, `util-linux`
-/// and `coreutils` bring is here for systems cut down below Debian's essential set.
+/// Programs that a guest or a scenario calls, and the compiler of libFuzzer, each with the package it
+/// comes from. A program is looked for rather than a package, so that one built by hand will do. What
+/// `mount`, `util-linux` and `coreutils` bring is here for systems cut down below Debian's essential
+/// set.
 const NEEDED: [(&str, &str); 21] = [
     ("linux.uml", "user-mode-linux"),
     ("lvm", "lvm2"),

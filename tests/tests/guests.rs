@@ -175,6 +175,7 @@ fn power_cut() -> Result<()> {
         "image",
         "image_back",
         "new_image",
+        "small_image",
         "thin_device",
     ] {
         std::fs::write(&step, name)?;

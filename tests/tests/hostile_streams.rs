@@ -103,6 +103,25 @@ fn refused(what: &str, stream: &[u8]) {
     }
 }
 
+/// A stream with a sound header, whose frames are refused in every way; as a full stream too, of which
+/// an image would be made. It is damaged, and not merely unwanted.
+#[track_caller]
+fn refused_frames(what: &str, header: &Header, frames: &[Frame]) {
+    refused(what, &stream(header, frames));
+    let full = Header { base: None, base_origin: Vec::new(), ..header.clone() };
+    for (header, arguments) in
+        [(header, ["--device", "image"]), (&full, ["--device", "new"]), (&full, ["--verify", "-v"])]
+    {
+        let place = Place::new(&stream(header, frames));
+        let before = place.content();
+        for input in [&["-i", "stream"][..], &[]] {
+            let ended = place.fed("lvpatch", &[&arguments[..], input].concat());
+            assert_eq!(ended.code, 4, "{what}: {arguments:?} {input:?}: {}", ended.stderr);
+            assert!(place.content() == before, "{what}: {arguments:?}: something was touched");
+        }
+    }
+}
+
 fn sound() -> (Header, Vec<Frame>) {
     (Header::of_size(SIZE), vec![Frame::data(0, &[1; 512])])
 }
@@ -114,6 +133,11 @@ fn what_is_forged_here_is_sound_where_nothing_is_wrong() {
     place.fed("lvpatch", &["--verify"]).expect(0);
     place.fed("lvpatch", &["--device", "image"]).expect(0);
     assert_eq!(fs::read(place.path("image")).unwrap()[..512], [1; 512]);
+
+    let full = Header { base: None, base_origin: Vec::new(), ..header };
+    let place = Place::new(&stream(&full, &frames));
+    place.fed("lvpatch", &["--device", "new"]).expect(0);
+    assert_eq!(fs::read(place.path("new")).unwrap()[..512], [1; 512]);
 }
 
 /// A header with one thing changed.
@@ -271,7 +295,7 @@ fn frames_that_cannot_be() {
         vec![Frame { digest: [0; 32], ..Frame::data(0, &[1; 512]) }],
         vec![Frame::new(b"ZERO", 0, 512, &[0; 512])],
     ] {
-        refused(&format!("{frames:?}"), &stream(&header, &frames));
+        refused_frames(&format!("{frames:?}"), &header, &frames);
     }
 }
 
@@ -297,10 +321,8 @@ fn a_compressed_record_that_expands_beyond_its_length() {
     ] {
         let stored = &stored[..stored.len().min(1 << 20)];
         let frames = [Frame::packed(0, length, stored)];
-        refused(
-            &format!("{length} bytes of {} stored ones", stored.len()),
-            &stream(&header, &frames),
-        );
+        let what = format!("{length} bytes of {} stored ones", stored.len());
+        refused_frames(&what, &header, &frames);
     }
 }
 

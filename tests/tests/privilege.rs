@@ -214,6 +214,15 @@ fn an_output_that_is_a_link_to_nowhere_is_refused() {
 }
 
 #[test]
+fn links_that_lead_in_a_circle_are_refused() {
+    let place = Place::new();
+    symlink("other", place.path("link")).unwrap();
+    symlink("link", place.path("other")).unwrap();
+    let output = place.own("lvdiff", &["--merge", "stream", "-o", "link"]).output().unwrap();
+    assert!(expect(&output, 2).contains("links"));
+}
+
+#[test]
 fn a_link_that_somebody_planted_is_not_followed() {
     if !is_root() {
         eprintln!("skipped: only root can make another user's file");
@@ -232,6 +241,11 @@ fn a_link_that_somebody_planted_is_not_followed() {
     assert_eq!(fs::read(place.path("precious")).unwrap(), b"precious");
     assert!(shared.join("link").is_symlink());
     assert_eq!(fs::read_dir(&shared).unwrap().count(), 1);
+    // Nor is it at the end of one's own.
+    symlink("shared/link", place.path("own")).unwrap();
+    let output = place.own("lvdiff", &["--merge", "stream", "-o", "own"]).output().unwrap();
+    assert!(expect(&output, 2).contains("another user"));
+    assert_eq!(fs::read(place.path("precious")).unwrap(), b"precious");
     // One's own is followed there too.
     std::os::unix::fs::lchown(shared.join("link"), Some(0), Some(0)).unwrap();
     expect(&place.own("lvdiff", &["--merge", "stream", "-o", "shared/link"]).output().unwrap(), 0);

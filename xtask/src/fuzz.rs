@@ -41,12 +41,16 @@ pub(crate) struct Options {
     /// Take what was found into the kept inputs, and leave out those that say nothing new
     #[arg(long)]
     keep: bool,
+    /// What libFuzzer's chances follow from [default: a new one each time]
+    #[arg(long)]
+    seed: Option<u32>,
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Self { seconds: 30, target: None, keep: false }
-    }
+impl Options {
+    /// What every change is tested with: the same seed each time, as far as that goes with time for a
+    /// limit, so that what fails is mostly of the change.
+    pub(crate) const OF_TESTS: Self =
+        Self { seconds: 30, target: None, keep: false, seed: Some(1) };
 }
 
 /// Runs the targets, as many at once as there are cores.
@@ -146,7 +150,7 @@ impl Target {
         loop {
             // The last second is lost to rounding.
             let left = all.saturating_sub(begin.elapsed()).as_secs().max(1);
-            let (status, log) = self.fuzz(left)?;
+            let (status, log) = self.fuzz(left, options.seed)?;
             runs += log.runs;
             let found = if status.success() { None } else { log.found };
             let state = match (status.success(), &found) {
@@ -183,12 +187,13 @@ impl Target {
     }
 
     /// Runs libFuzzer once, for so long.
-    fn fuzz(&self, seconds: u64) -> Result<(ExitStatus, Log)> {
+    fn fuzz(&self, seconds: u64, seed: Option<u32>) -> Result<(ExitStatus, Log)> {
         let mut command = Command::new(&self.program);
         command
             .args(LIMITS)
             .args([MAX_LEN, "-print_final_stats=1"])
             .arg(format!("-max_total_time={seconds}"))
+            .args(seed.map(|seed| format!("-seed={seed}")))
             .arg(format!("-artifact_prefix={}/", self.crashes.display()))
             .args([&self.scratch, &self.kept, &self.regressions]);
         let status = quiet(&mut command, &self.log())?;

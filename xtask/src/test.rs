@@ -37,7 +37,7 @@ pub(crate) fn run(filter: Option<&str>) -> Result<()> {
 
     if filter.is_none() {
         torture::rounds(&TORTURE, &dir)?;
-        fuzz::run(&fuzz::Options::default())?;
+        fuzz::run(&fuzz::Options::OF_TESTS)?;
     }
     say("all tests passed");
     Ok(())

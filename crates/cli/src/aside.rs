@@ -14,7 +14,7 @@ use tempfile::NamedTempFile;
 /// A new file for what is to have a name only once all of it is there, readable by its owner only.
 ///
 /// Where the file system can do that, it has no name at all until then, so that nothing is left of it
-/// however the run ends. Elsewhere it has a random one, beside the place where it will be, and is
+/// however the run ends, but for the moment in which it replaces another file. Elsewhere it has a random one, beside the place where it will be, and is
 /// removed with this value: a run that is killed leaves it.
 pub struct Aside {
     file: Body,

@@ -119,12 +119,20 @@ impl<'a> MetadataSnapshot<'a> {
         }
         let released = self.dm.message(&self.pool.name, "release_metadata_snap");
         match &released {
-            Err(Error::Dm { source, .. }) if !is(source, Errno::EINVAL) => {
-                // Still held: the record stays for the next run.
+            // Still held: the record stays for the next run.
+            Err(error @ Error::Dm { source, .. }) if !is(source, Errno::EINVAL) => {
+                Err(Error::State(format!(
+                    "the metadata snapshot of pool {}, at block {}, cannot be released ({error}): see \
+                     lvmthin(7) if the pool is read-only or needs a check; the next lvdiff in this \
+                     pool releases it when that can be done",
+                    self.pool.name, self.root
+                )))
             }
-            _ => lock.remove(),
+            _ => {
+                lock.remove();
+                released
+            }
         }
-        released
     }
 }
 

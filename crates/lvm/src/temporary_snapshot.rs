@@ -116,7 +116,14 @@ impl TemporarySnapshot {
     /// # Errors
     /// Where LVM fails to rename it; it is removed then.
     pub fn keep_as(mut self, name: &str, tags: &[String]) -> Result<LogicalVolume> {
-        command::run("lvrename", &[&self.volume.group, &self.volume.name, name])?;
+        if let Err(error) = command::run("lvrename", &[&self.volume.group, &self.volume.name, name])
+        {
+            // It can fail after LVM wrote the new name down.
+            let mut volumes = LogicalVolume::list().unwrap_or_default();
+            volumes.retain(|volume| volume.uuid == self.volume.uuid && volume.name == name);
+            let [renamed] = volumes.as_slice() else { return Err(error) };
+            log::warn!("{} has its name, though: {error}", renamed.full_name());
+        }
         let mut kept = self.volume.clone();
         kept.name = name.into();
         kept.dm_name = dm_name(&kept.group, name);

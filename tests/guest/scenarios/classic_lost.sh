@@ -35,7 +35,7 @@ fill /dev/vg0/lv 0 40960 "changed"
 show "lvdiff -R --bwlimit 1M -o /tmp/out/lost vg0/snap"
 unignored lvdiff -R --bwlimit 1M -o /tmp/out/lost vg0/snap 2> /tmp/.said &
 PID=$!
-wait_until compgen -G '/tmp/out/.lvdiff-*'
+wait_until writes_into /tmp/out
 fill /dev/vg0/lv 49152 16384 "too much"
 wait_until is_invalid
 ended 60

@@ -6,8 +6,11 @@ run 'lvdiff vg0/sp0 vol0 > /tmp/stream'
 remember /dev/vg1/sp0
 
 start_patch /tmp/stream 100000 -g vg1 -l sp0
-wait_until temporary_volume vg1
-device=$(dmsetup ls | sed -n 's/^\(vg1-lvdiff_tmp_[^[:space:]]*\).*/\1/p')
+is_open() {
+	device=$(dmsetup ls | sed -n 's/^\(vg1-lvdiff_tmp_[^[:space:]]*\).*/\1/p')
+	[ -n "$device" ] && [ "$(dmsetup info -c --noheadings -o open "$device")" = 1 ]
+}
+wait_until is_open
 say "$device becomes one of errors"
 # It is open, so it cannot be removed; but what it had is gone.
 dmsetup remove --force "$device" || true

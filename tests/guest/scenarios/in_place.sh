@@ -123,6 +123,12 @@ remember /dev/vg1/sp0
 refused 7 'lvpatch --in-place -g vg1 -l sp0 --backup /tmp/small/undo < /tmp/stream'
 [ ! -e /tmp/small/undo ] || fail "the backup of nothing stays"
 
+say "nor does one that has no room for its header"
+head -c 100K /dev/zero > /tmp/small/other 2> /dev/null || true
+refused 7 'lvpatch --in-place -g vg1 -l sp0 --backup /tmp/small/undo < /tmp/stream'
+[ ! -e /tmp/small/undo ] || fail "the backup of nothing stays"
+run rm /tmp/small/other
+
 say "two streams, one after another, onto an image; and with a backup only one"
 run lvcreate -s -n sp1 vg0/vol0
 fill /dev/vg0/vol0 1024 256 later

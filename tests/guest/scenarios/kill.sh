@@ -88,7 +88,7 @@ mkdir /tmp/folder
 remember
 unignored lvdiff -o /tmp/folder/diff vg0/sp0 vol0 2> /tmp/.said &
 PID=$!
-wait_until compgen -G '/tmp/folder/.lvdiff-*'
+wait_until writes_into /tmp/folder
 killed TERM
 expect_equal "$(ls -A /tmp/folder)" "" "the folder"
 quick vg0-pool0_tdata

@@ -138,3 +138,24 @@ for ((i = 0; i < 5; i++)); do
 	unchanged
 done
 no_leftovers
+
+say "an lvrename that fails when it is done: the new volume is there, and right"
+remember
+mkdir /tmp/shim
+cat > /tmp/shim/lvrename <<'SHIM'
+#!/bin/bash
+/usr/sbin/lvrename "$@"
+echo "something else went wrong" >&2
+exit 5
+SHIM
+chmod +x /tmp/shim/lvrename
+run 'PATH=/tmp/shim:$PATH lvpatch -g vg1 -l sp0 < /tmp/stream'
+expect_text "something else went wrong"
+expect_equal "$(sum /dev/vg1/vol0)" "$expected" "the new volume"
+run lvremove -y vg1/vol0
+unchanged
+
+say "one that fails before it has begun: nothing is there"
+sed -i '/usr.sbin/d' /tmp/shim/lvrename
+refused 1 'PATH=/tmp/shim:$PATH lvpatch -g vg1 -l sp0 < /tmp/stream'
+no_leftovers

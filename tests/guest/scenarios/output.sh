@@ -83,7 +83,7 @@ for signal in TERM INT HUP; do
 	unignored lvdiff -q -d 0 -o out/old vg0/base vg0/vol 2> /tmp/.said &
 	PID=$!
 	# The guest's /tmp is a tmpfs: the file has no name before it is complete.
-	wait_until bash -c "find /proc/$PID/fd -lname '$PWD/out/*' | grep -q ."
+	wait_until writes_into "$PWD/out"
 	expect_equal "$(cat out/old)" old "the old file meanwhile"
 	kill "-$signal" "$PID"
 	ended 5
@@ -95,7 +95,7 @@ done
 show "lvdiff -q -d 0 -o out/new vg0/base vg0/vol & kill -KILL"
 lvdiff -q -d 0 -o out/new vg0/base vg0/vol 2> /tmp/.said &
 PID=$!
-wait_until bash -c "find /proc/$PID/fd -lname '$PWD/out/*' | grep -q ."
+wait_until writes_into "$PWD/out"
 [ ! -e out/new ] || fail "the file is there before it is complete"
 kill -KILL "$PID"
 ended 5

@@ -73,8 +73,13 @@ if [ "$step" = prepare ]; then
 	run 'lvdiff -q -d 3 vg0/sp0 vg0/vol0 > change'
 	run 'lvdiff -q vg0/one > full'
 	run 'lvdiff -q -d 3 vg0/one vg0/vol0 > second'
+	run lvcreate -s -kn -n small vg0/vol0
+	run lvreduce -q -f -y -L 12M vg0/small
+	run 'lvdiff -q -d 3 vg0/sp0 vg0/small > shrink'
+	sum /dev/vg0/small > sums/small
 	content /dev/vg0/sp0 > base.img
 	cp base.img disk.img
+	cp base.img small.img
 	sum /dev/vg0/sp0 > sums/base
 	sum /dev/vg0/vol0 > sums/target
 	sum /dev/vg1/control > sums/control
@@ -136,6 +141,10 @@ new_image)
 	expect_names $streams new.img
 	expect_equal "$(sum $streams/new.img)" "$(known base)" "the new image"
 	;;
+small_image)
+	expect_equal "$(byte_size /tmp/files/small.img)" 12582912 "the size of the image that shrank"
+	expect_equal "$(sum /tmp/files/small.img)" "$(known small)" "the image that shrank"
+	;;
 thin_device)
 	expect_equal "$(sum /dev/vg1/sp0)" "$(known target)" "the device"
 	;;
@@ -162,6 +171,7 @@ undone) finish "lvpatch --in-place -g vg1 -l sp0 -i $streams/undo" ;;
 image) finish "lvpatch --device /tmp/files/disk.img --backup $streams/undo < /tmp/files/change" ;;
 image_back) finish "lvpatch --device /tmp/files/disk.img -i $streams/undo" ;;
 new_image) finish "lvpatch --device $streams/new.img < /tmp/files/full" ;;
+small_image) finish "lvpatch --device /tmp/files/small.img < /tmp/files/shrink" ;;
 thin_device) finish 'lvpatch --device /dev/vg1/sp0 < /tmp/files/change' ;;
 *) fail "there is no step $step" ;;
 esac

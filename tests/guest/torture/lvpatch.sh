@@ -55,6 +55,11 @@ fault_sigkill_lvpatch() {
 	unchanged
 }
 
+# opened PID FILE: succeeds if the process has the file open, or has ended.
+opened() {
+	[ -z "$(ls "/proc/$1/fd" 2> /dev/null)" ] || find "/proc/$1/fd" -lname "$2" | grep -q .
+}
+
 # lvdiff is killed in the middle, and its leftovers are the next run's.
 fault_writer_goes_away() {
 	local writer
@@ -64,11 +69,15 @@ fault_writer_goes_away() {
 	run lvremove -q -y vg1/dry
 	rm -f /tmp/.pipe
 	mkfifo /tmp/.pipe
-	$DIFF > /tmp/.pipe 2> /tmp/other &
+	# Both ends are open before the writer is killed, or the reader would wait for one for ever.
+	exec 8<> /tmp/.pipe
+	$DIFF > /tmp/.pipe 2> /tmp/other 8<&- &
 	writer=$!
-	background "$PATCH < /tmp/.pipe"
+	background "$PATCH < /tmp/.pipe 8<&-"
 	wait_for_moment
 	kill -KILL "$writer" 2> /dev/null || true
+	wait_until opened "$PID" /tmp/.pipe
+	exec 8<&-
 	ended 60
 	wait_until no_lvm_command
 	rm /tmp/.pipe /tmp/other
@@ -100,11 +109,11 @@ judge_in_place() {
 		run "lvpatch --in-place -g vg1 -l copy $PATCH_OPTIONS -i $backup"
 	else
 		may_fail "$@"
-		if [ -e "$backup" ]; then
-			# It may be cut before anything was kept, and then nothing was written.
-			if [ "$(sum /dev/vg1/copy)" != "$BEFORE" ]; then
-				run "lvpatch --in-place -g vg1 -l copy $PATCH_OPTIONS --no-base-check --partial -i $backup"
-			fi
+		if [ "$(sum /dev/vg1/copy)" != "$BEFORE" ]; then
+			run "lvpatch --in-place -g vg1 -l copy $PATCH_OPTIONS --no-base-check --partial -i $backup"
+		elif [ -e "$backup" ]; then
+			# Something was written, and it was what had been there.
+			run "lvpatch -q --info < $backup"
 		fi
 	fi
 	rm -f "$backup"

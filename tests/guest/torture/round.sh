@@ -145,11 +145,27 @@ judge_diff() {
 		right_stream "$file"
 	else
 		may_fail "$@"
-		[ ! -e "$file" ] || expect_exit 4 "lvpatch --verify < $file"
+		no_half_stream "$file"
 	fi
 	rm -f "$file"
-	unchanged
+	# What fails below a pool can make it one that needs a check, while its metadata snapshot is held: the
+	# kernel lets nobody release it before that, and then the next run does.
+	if revive vg0; then
+		unchanged
+	fi
 	repeat_diff
+}
+
+# no_half_stream FILE: lvdiff failed, or was killed. With -o there is no FILE, unless it failed
+# behind the stream's end, and then FILE is right; with > FILE there is what was written so far, and
+# lvpatch takes it for what it is.
+no_half_stream() {
+	[ -e "$1" ] || return 0
+	if [[ $STRUCK == *' -o '* ]] || lvpatch -q --verify < "$1" 2> /dev/null; then
+		right_stream "$1"
+	else
+		expect_exit 4 "lvpatch --verify < $1"
+	fi
 }
 
 # repeat_diff: without a fault lvdiff succeeds, and leaves nothing behind.

@@ -187,6 +187,9 @@ impl Fields {
         let (mut fields, mut room) = (Vec::new(), MAX_RECORD);
         loop {
             let at = source.at();
+            if room == 0 {
+                return Err(damaged(at, format!("the header has more than {MAX_RECORD} bytes")));
+            }
             let Some(line) = source.line(room, "the header")? else {
                 return Err(Error::Cut { at, inside: "the header" });
             };
