@@ -186,6 +186,11 @@ fn power_cut() -> Result<()> {
 }
 
 #[test]
+fn not_releasable() {
+    scenario("not_releasable");
+}
+
+#[test]
 fn device_removed() {
     scenario("device_removed");
 }
