@@ -31,10 +31,13 @@ swap_table() {
 
 # bad_blocks DEVICE BLOCKS: some of the first so many blocks of 4 KiB cannot be read.
 bad_blocks() {
-	local i block
+	local i block table
+	read -r -a table < <(dmsetup table "$1")
 	become "$1" dust 4096
-	for ((i = 0; i < 12; i++)); do
+	for ((i = 0; i < 40; i++)); do
 		draw block "$2"
+		# dm-dust counts from the beginning of the device below.
+		block=$((block + table[4] / 8))
 		dmsetup message "$1" 0 addbadblock "$block" > /dev/null 2>&1 || true
 	done
 	run dmsetup message "$1" 0 enable

@@ -16,10 +16,19 @@ time_diff() {
 	rm /tmp/got
 }
 
+# nothing_to_activate: LVM would load its own tables again, and take a fault away.
+nothing_to_activate() {
+	run lvchange -q -K -ay "vg0/$BASE" "vg0/s$HIT"
+	DIFF=${DIFF/ --snapshot/}
+}
+
 fault_source_read_error() {
+	nothing_to_activate
 	remember /dev/vg0/vol0
 	time_diff
 	background "$STRUCK"
+	# It takes a while to take effect.
+	TOOK=$((TOOK / 2))
 	wait_for_moment
 	become vg0-pool0_tdata flakey 0 1000
 	ended 60
@@ -29,6 +38,7 @@ fault_source_read_error() {
 
 fault_source_bad_sectors() {
 	local used
+	nothing_to_activate
 	remember /dev/vg0/vol0
 	used=$(pool_status vg0/pool0 used_data)
 	bad_blocks vg0-pool0_tdata $((${used%/*} * CHUNK / 4))
@@ -42,6 +52,7 @@ fault_source_bad_sectors() {
 # What of the metadata cannot be read may be what the kernel needs, too.
 fault_metadata_bad_sectors() {
 	local used
+	nothing_to_activate
 	remember /dev/vg0/vol0
 	used=$(pool_status vg0/pool0 used_metadata)
 	bad_blocks vg0-pool0_tmeta "${used%/*}"
