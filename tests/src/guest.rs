@@ -14,6 +14,7 @@ use crate::cable::CableEnd;
 use crate::memory;
 use crate::outcome::Outcome;
 use crate::process::{Running, run_on_terminal, terminal_size};
+use crate::processor::Processor;
 
 const INIT: &str = include_str!("../guest/init.sh");
 /// What scenarios source, from `/run/guest`.
@@ -144,14 +145,15 @@ impl Guest {
     /// The scenario cannot be read, or user-mode Linux cannot be started.
     pub fn boot(&mut self, scenario: &Path) -> Result<Running<'_>> {
         let init = self.write_init(scenario, "terminal=/dev/ttyS0\n")?;
-        let mut command = self.command(&init);
+        let processor = Processor::take();
+        let mut command = self.command(&init, processor.as_ref());
         command.args(["con0=null,fd:2", "ssl0=null,fd:1"]);
         if let Some(cable) = &self.cable {
             command.arg(CableEnd::KERNEL_OPTION).stdin(cable.stdin()?);
         } else {
             command.stdin(Stdio::null());
         }
-        Running::start(command, self.work.path(), self.limit)
+        Running::start(command, processor, self.work.path(), self.limit)
     }
 
     /// Boots the guest with a scenario and waits for its end.
@@ -175,21 +177,26 @@ impl Guest {
             quoted(&terminal_size())
         );
         let init = self.write_init(scenario, &settings)?;
-        let mut command = self.command(&init);
+        let processor = Processor::take();
+        let mut command = self.command(&init, processor.as_ref());
         command.arg("con0=fd:0,fd:1");
         run_on_terminal(command)
     }
 
-    fn command(&self, init: &Path) -> Command {
+    fn command(&self, init: &Path, processor: Option<&Processor>) -> Command {
         // An id of its own for every boot of every process.
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let id = format!("g{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let state = self.work.path().join("state");
+        let mut command = Command::new("setpriv");
         // SIGTERM at the death of the thread that started it: user-mode Linux then takes its helper
         // processes with it, which it cannot do after SIGKILL.
-        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "TERM", "--"]);
+        if let Some(processor) = processor {
+            command.args(["taskset", "--cpu-list", &processor.number().to_string()]);
+        }
         command
-            .args(["--pdeathsig", "TERM", "--", "linux.uml", "quiet", "con=null", "ssl=null"])
+            .args(["linux.uml", "quiet", "con=null", "ssl=null"])
             .args(["root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro"])
             .arg(format!("umid={id}"))
             .arg(format!("uml_dir={}", state.display()))

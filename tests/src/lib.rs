@@ -27,6 +27,7 @@ mod memory;
 mod outcome;
 pub mod packages;
 mod process;
+mod processor;
 pub mod programs;
 mod scenario;
 mod services;

@@ -15,6 +15,7 @@ use nix::sys::termios::{SetArg, tcgetattr, tcsetattr};
 use nix::unistd::Pid;
 
 use crate::outcome::{End, Outcome};
+use crate::processor::Processor;
 
 const POLL: Duration = Duration::from_millis(10);
 const GRACE: Duration = Duration::from_secs(2);
@@ -28,13 +29,20 @@ pub struct Running<'a> {
     status: PathBuf,
     started: Instant,
     limit: Duration,
+    /// It is the guest's own as long as this is there.
+    _processor: Option<Processor>,
     /// The disks are in use as long as this is there.
     guest: PhantomData<&'a mut ()>,
 }
 
 impl Running<'_> {
     /// Starts a guest with the standard input that the command has.
-    pub(crate) fn start(mut command: Command, work: &Path, limit: Duration) -> Result<Self> {
+    pub(crate) fn start(
+        mut command: Command,
+        processor: Option<Processor>,
+        work: &Path,
+        limit: Duration,
+    ) -> Result<Self> {
         let log = work.join("log");
         let console = work.join("console");
         let status = work.join("out/status");
@@ -49,7 +57,16 @@ impl Running<'_> {
             .spawn()
             .with_context(|| format!("cannot start {}", command.get_program().display()))?;
         let started = Instant::now();
-        Ok(Self { child, log, console, status, started, limit, guest: PhantomData })
+        Ok(Self {
+            child,
+            log,
+            console,
+            status,
+            started,
+            limit,
+            _processor: processor,
+            guest: PhantomData,
+        })
     }
 
     /// Waits for the end of the scenario.
