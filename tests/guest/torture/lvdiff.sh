@@ -153,13 +153,14 @@ fault_metadata_snapshot_held() {
 
 fault_metadata_snapshot_released() {
 	local delay
+	nothing_to_activate
 	remember
 	draw delay 100
 	slow vg0-pool0_tmeta $((delay + 20))
 	to_file
 	background "$STRUCK"
 	until held vg0/pool0 || ! kill -0 "$PID" 2> /dev/null; do :; done
-	sleep "$(ms $((MOMENT / 3)))"
+	sleep "$(ms $((MOMENT / 10)))"
 	dmsetup message vg0-pool0-tpool 0 release_metadata_snap || echo "(too late)"
 	ended 60
 	quick vg0-pool0_tmeta
@@ -183,12 +184,15 @@ fault_two_diffs_at_once() {
 	unchanged
 }
 
+# To activate a volume, LVM loads the pool's table again, and it is writable.
 fault_source_read_only() {
+	local first
+	draw_word first true nothing_to_activate
+	"$first"
 	read_only vg0
 	remember
 	background "$DIFF > /tmp/got"
 	ended 60
-	# To activate the base, LVM loads the pool's table again, and it is writable.
 	if [ "$STATUS" = 0 ]; then
 		VERDICT=finished
 		right_stream /tmp/got
