@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use system_tests::damage::FLAWS;
+use system_tests::damage::flaws;
 use system_tests::forge::{Frame, Header, stream};
 use system_tests::programs;
 
@@ -44,7 +44,7 @@ impl Place {
         place.write("stream", &sound);
         place.write("full", &stream(&full, &[Frame::data(0, &[1; 512])]));
         place.write("image", &vec![0x5a; SIZE as usize]);
-        let flaw = FLAWS.iter().find(|flaw| flaw.name == "superblock-needs-check").unwrap();
+        let flaw = flaws().find(|flaw| flaw.name == "superblock-needs-check").unwrap();
         place.write("metadata", &flaw.sound().unwrap());
         File::create(place.path("data")).unwrap().set_len(3200 << 16).unwrap();
         place.give();
