@@ -25,7 +25,10 @@ impl Processor {
         let allowed = sched_getaffinity(Pid::from_raw(0)).ok()?;
         let mut guests = guests();
         guests.resize(CpuSet::count(), 0);
+        // Another process begins with another one.
+        let first = std::process::id() as usize;
         let number = (0..CpuSet::count())
+            .map(|number| (number + first) % CpuSet::count())
             .filter(|&number| allowed.is_set(number) == Ok(true))
             .min_by_key(|&number| guests[number])?;
         guests[number] += 1;
