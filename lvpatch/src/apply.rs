@@ -226,7 +226,7 @@ impl<'a> Applier<'a> {
         Ok(zeros)
     }
 
-    /// Unmaps what can be unmapped of a range.
+    /// Unmaps what can be unmapped of a range, or frees what reads as zeros for good then.
     fn discard(&self, begin: u64, end: u64) -> io::Result<()> {
         let chunk_size = self.ground.chunk_size;
         let step = DISCARD_STEP.next_multiple_of(chunk_size);
@@ -235,7 +235,8 @@ impl<'a> Applier<'a> {
             self.interrupt.check()?;
             // Whole chunks stay whole: a part of one would be passed over.
             let next = (place - place % chunk_size).saturating_add(step).min(end);
-            self.device.discard(place, next - place)?;
+            let free = if self.ground.unmaps { Device::discard } else { Device::punch };
+            free(self.device, place, next - place)?;
             place = next;
         }
         Ok(())
@@ -324,6 +325,7 @@ mod tests {
     const GROUND: Ground = Ground {
         chunk_size: 65536,
         zeroes: true,
+        unmaps: true,
         room: Room { chunks: u64::MAX, discards_write: false, metadata: None },
         size: 5 * 65536 + 512,
     };

@@ -205,7 +205,7 @@ fn ground_of(name: &str, device: &Device, header: &Header) -> anyhow::Result<Gro
         None => plain,
         Some(thin) => {
             let table = thin.pool(&dm)?.table;
-            Ground { chunk_size: table.chunk_size, zeroes: table.zeroes, ..plain }
+            Ground { chunk_size: table.chunk_size, zeroes: table.zeroes, unmaps: true, ..plain }
         }
     })
 }

@@ -17,6 +17,9 @@ pub(crate) struct Ground {
     /// Whether a write to a part of a fresh chunk makes the rest of it zeros. Where it does not,
     /// the rest shows what the chunk held before, for somebody else.
     pub(crate) zeroes: bool,
+    /// Whether what is discarded is unmapped, and reads as zeros for good. Of other block devices a
+    /// discard says that nobody needs the bytes: what is read there later may change.
+    pub(crate) unmaps: bool,
     /// How much may be written: there is room for so much.
     pub(crate) room: Room,
     /// The size of the stream's volume, in bytes.
@@ -27,13 +30,13 @@ impl Ground {
     /// A device or file that has all of its space already.
     pub(crate) fn plain(header: &Header) -> Self {
         let (chunk_size, size) = (header.chunk_size, header.target.size);
-        Self { chunk_size, zeroes: true, room: Room::default(), size }
+        Self { chunk_size, zeroes: true, unmaps: false, room: Room::default(), size }
     }
 
     /// The thin pool of the volume that a stream is applied to.
     pub(crate) fn of_pool(pool: &PoolDevice, room: Room, link: &Link) -> Self {
         let (chunk_size, zeroes) = (pool.table.chunk_size, pool.table.zeroes);
-        Self { chunk_size, zeroes, room, size: link.header().target.size }
+        Self { chunk_size, zeroes, unmaps: true, room, size: link.header().target.size }
     }
 }
 
@@ -178,8 +181,13 @@ mod tests {
     fn the_last_chunk_counts_where_nobody_announced_it() {
         let size = 65536 + 4096;
         let room = |metadata| Room { chunks: 0, metadata, ..Room::default() };
-        let ground =
-            |metadata| Ground { chunk_size: 65536, zeroes: true, room: room(metadata), size };
+        let ground = |metadata| Ground {
+            chunk_size: 65536,
+            zeroes: true,
+            unmaps: true,
+            room: room(metadata),
+            size,
+        };
         let count = |metadata| {
             let record = Record::Discard { offset: 0, length: size };
             Touched::new(true).count(&record, ground(metadata))

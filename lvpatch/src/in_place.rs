@@ -100,7 +100,13 @@ impl Job<'_> {
         let undo = self.undo(link)?;
         let before = volume.tags.clone();
         let others = identity::other_tags(volume);
-        let (applied, wrote) = match volume.change_tags(&others) {
+        let is_copy = others.len() < before.len();
+        // After a power cut the tags must not be there again, over bytes that are others by then.
+        let untagged = volume.change_tags(&others).and_then(|()| match is_copy {
+            true => lvm::sync_group(&volume.group),
+            false => Ok(()),
+        });
+        let (applied, wrote) = match untagged {
             Ok(()) => self.overwrite(site, link, 0..0, undo),
             Err(error) => {
                 if let Some(undo) = undo {

@@ -110,23 +110,26 @@ impl Device {
     /// Where the range lies past the end, or the device fails. A device or file system that
     /// cannot do it at all is no error.
     pub fn discard(&self, offset: u64, length: u64) -> io::Result<()> {
-        self.check(offset, length)?;
-        let done = if self.block {
-            ioctl::discard(&self.file, offset, length)
-        } else {
-            self.fallocate(
-                FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE,
-                offset,
-                length,
-            )
-        };
-        match done {
-            Err(error) if unsupported(&error) => {
-                log::debug!("discard is not supported here: {error}");
-                Ok(())
-            }
-            done => done,
+        if !self.block {
+            return self.punch(offset, length);
         }
+        self.check(offset, length)?;
+        passed_over(ioctl::discard(&self.file, offset, length))
+    }
+
+    /// Frees a range of a device or a file that promises zeros there for good. Elsewhere nothing
+    /// happens: there a discard would leave it open what is read later, from a cache or another leg of a
+    /// mirror.
+    ///
+    /// # Errors
+    /// As [`Device::discard`].
+    pub fn punch(&self, offset: u64, length: u64) -> io::Result<()> {
+        self.check(offset, length)?;
+        passed_over(self.fallocate(
+            FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE,
+            offset,
+            length,
+        ))
     }
 
     /// The first place from `offset` on that may hold something else than zeros: behind the hole in
@@ -228,6 +231,17 @@ impl ReadAt for Device {
         let skip = (offset - begin) as usize;
         buf.copy_from_slice(&bounce[skip..skip + buf.len()]);
         Ok(())
+    }
+}
+
+/// What cannot be freed stays as it is.
+fn passed_over(done: io::Result<()>) -> io::Result<()> {
+    match done {
+        Err(error) if unsupported(&error) => {
+            log::debug!("nothing is freed here: {error}");
+            Ok(())
+        }
+        done => done,
     }
 }
 

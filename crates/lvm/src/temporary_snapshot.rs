@@ -6,7 +6,7 @@
 use crate::error::Result;
 use crate::lock::LockFile;
 use crate::name::dm_name;
-use crate::{DeviceMapper, Error, LogicalVolume, ThinDevice, command};
+use crate::{DeviceMapper, Error, LogicalVolume, ThinDevice, command, physical_volumes};
 
 /// A snapshot of a thin volume, under a name of its own, active and writable.
 pub struct TemporarySnapshot {
@@ -114,7 +114,8 @@ impl TemporarySnapshot {
     /// Keeps the volume under the name `name`, with these tags and no others; yields it.
     ///
     /// # Errors
-    /// Where LVM fails to rename it; it is removed then.
+    /// Where LVM fails to rename it; it is removed then. Where the volume group's disks cannot be
+    /// synced, it is there, but may be a leftover again after a power cut.
     pub fn keep_as(mut self, name: &str, tags: &[String]) -> Result<LogicalVolume> {
         if let Err(error) = command::run("lvrename", &[&self.volume.group, &self.volume.name, name])
         {
@@ -134,6 +135,7 @@ impl TemporarySnapshot {
         if let Some(lock) = self.lock.take() {
             lock.remove();
         }
+        physical_volumes::sync(&kept.group)?;
         Ok(kept)
     }
 

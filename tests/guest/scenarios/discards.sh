@@ -54,6 +54,19 @@ run 'lvpatch -g vg1 -l i1 i2 < discards.diff'
 expect_same /dev/vg0/vol /dev/vg1/i2
 expect_equal "$(field vg1/i2 data_percent)" 50.00 "what is mapped"
 
+say "a device without a pool: a discard would leave it open what is read there later"
+content /dev/vg0/s1 > loop.img
+loop=$(losetup -f --show loop.img)
+run "lvpatch --device $loop < discards.diff"
+expect_same /dev/vg0/vol "$loop"
+read -r -a stat < "/sys/block/${loop#/dev/}/stat"
+expect_equal "${stat[11]}" 0 "discards that $loop was sent"
+run blkdiscard -l 65536 "$loop"
+read -r -a stat < "/sys/block/${loop#/dev/}/stat"
+expect_equal "${stat[11]}" 1 "discards that $loop was sent, by blkdiscard"
+run losetup -d "$loop"
+rm loop.img
+
 say "zeros: over data, and over what is unmapped"
 run lvcreate -s -kn -n s2 vg0/vol
 zero /dev/vg0/vol $((20 * 1024)) 1024

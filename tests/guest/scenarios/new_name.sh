@@ -5,6 +5,27 @@ source /run/guest/lib.sh
 make_twins 4
 run 'lvdiff vg0/sp0 vol0 > /tmp/stream'
 expected=$(sum /dev/vg0/vol0)
+
+say "the new name is synced, on disks too that have nothing of the volume"
+truncate -s 16M /tmp/second
+second=$(losetup -f --show /tmp/second)
+run vgextend -q vg1 "$second"
+# flushes: how many flushes the second disk was sent (Documentation/block/stat.rst).
+flushes() {
+	local stat
+	read -r -a stat < "/sys/block/${second#/dev/}/stat"
+	echo "${stat[15]}"
+}
+before=$(flushes)
+run lvcreate -q -T vg1/pool0 -V 4M -n unsynced
+run lvremove -q -y vg1/unsynced
+expect_equal "$(flushes)" "$before" "flushes that LVM sends"
+run 'lvpatch -g vg1 -l sp0 synced < /tmp/stream'
+(($(flushes) > before)) || fail "the second disk was sent no flush"
+run lvremove -q -y vg1/synced
+run vgreduce -q vg1 "$second"
+run losetup -d "$second"
+rm /tmp/second
 run lvchange -an vg1/sp0
 run lvcreate -T vg1/pool0 -V 4M -n taken
 run lvcreate -y -L 4M -n thick vg1
