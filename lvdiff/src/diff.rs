@@ -399,7 +399,7 @@ impl OpenVolume {
             let data = cli::open_thin(&thin, OpenMode::Read)?;
             // What others wrote to it through the page cache goes to the pool before the metadata
             // is frozen.
-            data.write_back()?;
+            cli::write_back(dm, &thin, &data)?;
             anyhow::Ok(Self { thin, data })
         };
         open().with_context(|| format!("volume {}", volume.full_name()))

@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow};
 use blockio::{Device, OpenMode};
 use cli::Refusal;
 use hyperlayer::{Header, Records, Totals};
-use lvm::{Activation, DeviceMapper, DeviceNumber, LogicalVolume};
+use lvm::{Activation, DeviceMapper, DeviceNumber, LogicalVolume, TemporarySnapshot};
 
 use crate::apply::{Applier, Extras};
 use crate::chain::{Chain, Link, Sources};
@@ -35,13 +35,14 @@ impl Job<'_> {
         let mut chain = self.chain(sources);
         let mut link = chain.first()?;
         self.accept_in_place(0, &link)?;
-        let plan = plan::look_up(self.args, link.header()).with_context(|| link.name.clone())?;
+        let mut plan = plan::look_up(self.args, link.header()).with_context(|| link.name.clone())?;
         let Start::Base(mut volume) = plan.start.clone() else {
             return Err(anyhow!("the stream has a base, and none was looked up"));
         };
         self.check_identity(&link, &volume)?;
         let name = volume.full_name();
         let dm = DeviceMapper::open()?;
+        TemporarySnapshot::remove_leftovers(&mut plan.volumes, plan.start.group())?;
         let keep_waiting = || self.interrupt.is_absent();
         let active = Activation::ensure(&dm, &volume, &keep_waiting)?;
         let place = Place::find(&dm, &volume)?;

@@ -61,8 +61,7 @@ pub(crate) fn check(link: &Link, pool: &PoolDevice, status: &PoolStatus) -> anyh
 /// [`Refusal::NoSpace`] where it is too little, or an error where the pool takes no writes at all.
 fn check_announced(header: &Header, pool: &PoolDevice, status: &PoolStatus) -> anyhow::Result<u64> {
     let name = &pool.name;
-    if status.needs_check || status.mode == PoolMode::ReadOnly {
-        let why = if status.needs_check { "needs a check" } else { "is read-only" };
+    if let Some(why) = status.takes_no_writes() {
         anyhow::bail!("pool {name} {why}: see `dmsetup status {name}` and lvmthin(7)");
     }
     let chunk_size = pool.table.chunk_size;

@@ -174,7 +174,7 @@ impl Job<'_> {
         link: &Link,
     ) -> anyhow::Result<Option<WriteCount>> {
         let device = cli::open_thin(thin, OpenMode::Read)?;
-        device.write_back().with_context(|| base.full_name())?;
+        cli::write_back(dm, thin, &device).with_context(|| base.full_name())?;
         let written = thin.writes();
         self.prove(dm, thin, &device, &base.full_name(), link)?;
         Ok(written)

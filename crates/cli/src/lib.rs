@@ -33,4 +33,4 @@ pub use pipe::widen_pipe;
 pub use progress::Progress;
 pub use run::run;
 pub use units::{human, time_text};
-pub use volume::{open_device, open_thin};
+pub use volume::{open_device, open_thin, write_back};

@@ -1,8 +1,8 @@
 //! Opening a volume's device.
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use blockio::{Device, OpenMode};
-use lvm::{DeviceNumber, DeviceStatus, ThinDevice};
+use lvm::{DeviceMapper, DeviceNumber, DeviceStatus, ThinDevice};
 
 /// Opens a thin volume's device, as [`open_device`] does.
 ///
@@ -24,4 +24,22 @@ pub fn open_device(status: &DeviceStatus, mode: OpenMode) -> anyhow::Result<Devi
     let number = DeviceNumber::from_rdev(device.rdev());
     ensure!(number == status.number, "{} is another device than {name}", node.display());
     Ok(device)
+}
+
+/// Brings what others left in the page cache to a thin volume, before its device is read past that.
+///
+/// # Errors
+/// Where the device fails. A pool that takes no writes can refuse even an empty flush: then that
+/// is what the error says.
+pub fn write_back(dm: &DeviceMapper, thin: &ThinDevice, device: &Device) -> anyhow::Result<()> {
+    let Err(error) = device.write_back() else { return Ok(()) };
+    let pool = thin.pool(dm)?;
+    match pool.status(dm)?.takes_no_writes() {
+        None => Err(error.into()),
+        Some(why) => Err(anyhow!(
+            "pool {0} {why}: see `dmsetup status {0}` and lvmthin(7); its volumes cannot be synced: \
+             {error}",
+            pool.name
+        )),
+    }
 }

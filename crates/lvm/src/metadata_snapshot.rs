@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::instance::boot_id;
 use crate::lock::{KeepWaiting, LockFile};
 use crate::metadata_record::MetadataRecord;
-use crate::{DeviceMapper, Error, PoolDevice, PoolMode};
+use crate::{DeviceMapper, Error, PoolDevice};
 
 /// A reserved metadata snapshot, and the lock that keeps other runs of ours from the pool's.
 pub struct MetadataSnapshot<'a> {
@@ -45,11 +45,10 @@ impl<'a> MetadataSnapshot<'a> {
     ) -> Result<Self> {
         let lock = LockFile::wait(&pool.name, keep_waiting)?;
         let status = pool.status(dm)?;
-        if status.needs_check || status.mode == PoolMode::ReadOnly {
+        if let Some(why) = status.takes_no_writes() {
             if status.held_root.is_none() {
                 lock.remove();
             }
-            let why = if status.needs_check { "needs a check" } else { "is read-only" };
             return Err(Error::State(format!(
                 "pool {} {why}, and allows no metadata snapshot; see `dmsetup status {}` and \
                  lvmthin(7), metadata check and repair",

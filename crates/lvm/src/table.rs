@@ -92,6 +92,16 @@ pub struct PoolStatus {
     pub needs_check: bool,
 }
 
+impl PoolStatus {
+    /// Why the pool takes no writes, if it takes none: what follows its name in a message.
+    pub fn takes_no_writes(&self) -> Option<&'static str> {
+        match self.needs_check {
+            true => Some("needs a check"),
+            false => (self.mode == PoolMode::ReadOnly).then_some("is read-only"),
+        }
+    }
+}
+
 impl FromStr for PoolStatus {
     type Err = Error;
     fn from_str(line: &str) -> Result<Self> {

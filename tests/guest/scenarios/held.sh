@@ -4,6 +4,9 @@ source /run/guest/lib.sh
 
 make_twins 4
 run 'lvdiff -d 3 vg0/sp0 vol0 > /tmp/before'
+run lvcreate -q -T vg0/pool0 -V 4M -n empty0
+run lvcreate -q -s -kn -n empty1 vg0/empty0
+run 'lvdiff vg0/empty0 empty1 > /tmp/nothing'
 lock=/run/lock/lvdiff.vg0-pool0-tpool.lock
 
 say "held by somebody else: exit 6, and it stays held"
@@ -94,6 +97,11 @@ remember
 refused 1 'lvdiff vg0/sp0 vol0 > /tmp/out'
 expect_text "vg0-pool0-tpool is read-only"
 refused 1 'lvpatch -g vg0 -l sp0 new < /tmp/before'
+expect_text "vg0-pool0-tpool is read-only"
+# What has no first chunk refuses even to be synced.
+refused 1 'lvdiff vg0/empty0 empty1 > /tmp/out'
+expect_text "vg0-pool0-tpool is read-only"
+refused 1 'lvpatch -g vg0 -l empty0 new < /tmp/nothing'
 expect_text "vg0-pool0-tpool is read-only"
 run dmsetup suspend vg0-pool0-tpool
 run dmsetup load vg0-pool0-tpool --table "$table"

@@ -69,6 +69,19 @@ run 'lvpatch -g vg1 -l sp0 < /tmp/stream'
 expect_text "$killed_run"
 patched
 
+say "and the next one that writes in place"
+start_patch /tmp/stream 9000000 -g vg1 -l sp0
+wait_until temporary_volume vg1
+sleep 0.3
+sigkill
+run lvcreate -q -s -n copy vg1/sp0
+run 'lvpatch --in-place -g vg1 -l copy < /tmp/stream'
+expect_text "$killed_run"
+run lvchange -ay -K vg1/copy
+expect_equal "$(sum /dev/vg1/copy)" "$expected" "the volume itself"
+run lvremove -q -y vg1/copy
+unchanged
+
 say "and if LVM knows the volume but the pool does not, as after a power cut in lvcreate"
 start_patch /tmp/stream 9000000 -g vg1 -l sp0
 wait_until temporary_volume vg1
