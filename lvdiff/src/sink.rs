@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use blockio::folder_of;
-use cli::Aside;
+use cli::{Aside, Interrupt};
 
 use crate::plan::usage;
 
@@ -27,7 +27,7 @@ pub(crate) enum Sink {
 
 impl Sink {
     /// Standard output without a path; else a file beside it, gone again unless it is kept.
-    pub(crate) fn open(path: Option<&Path>) -> anyhow::Result<Self> {
+    pub(crate) fn open(path: Option<&Path>, interrupt: &Interrupt) -> anyhow::Result<Self> {
         let Some(path) = path else {
             let stdout = io::stdout().as_fd().try_clone_to_owned();
             return Ok(Self::Open(File::from(stdout.context("standard output")?)));
@@ -43,7 +43,8 @@ impl Sink {
                     path.display()
                 )));
             }
-            let file = File::options().write(true).open(&path).with_context(name)?;
+            let file =
+                cli::open(File::options().write(true), &path, interrupt).with_context(name)?;
             if file.is_terminal() {
                 return Err(usage(format!(
                     "{} is a terminal: {NOT_TO_A_TERMINAL}",
