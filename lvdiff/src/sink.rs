@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -100,7 +100,17 @@ fn behind_links(path: &Path) -> anyhow::Result<PathBuf> {
                 place.display()
             )));
         }
-        place = folder_of(&place).join(place.read_link().with_context(name)?);
+        let next = folder_of(&place).join(place.read_link().with_context(name)?);
+        // A link of /proc leads to what is open, and its text need not be a path: a pipe has none.
+        if identity(&next) != identity(&place) {
+            return Ok(place);
+        }
+        place = next;
     }
     Err(usage(format!("{} leads to more than {MOST} links, one after another", path.display())))
+}
+
+/// Which file a path leads to, in the end; none where it leads nowhere.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    path.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }

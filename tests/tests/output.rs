@@ -75,3 +75,25 @@ fn a_limit_of_file_sizes_is_an_error_and_not_the_end() {
     let stderr = expect(&place.bash("ulimit -f 1; lvdiff --merge stream > out"), 7);
     assert!(stderr.contains("standard output") && stderr.contains("ulimit -f"), "{stderr}");
 }
+
+#[test]
+fn links_to_what_is_open_and_has_no_path_are_written_to() {
+    let place = Place::new();
+    let expected = place.bash("lvdiff -q --merge stream");
+    expect(&expected, 0);
+    assert!(!expected.stdout.is_empty());
+    for run in [
+        "lvdiff -q --merge stream -o /dev/stdout | cat",
+        "lvdiff -q --merge stream -o /proc/self/fd/1 | cat",
+        "ln -s /dev/stdout link && lvdiff -q --merge stream -o link | cat",
+        "lvdiff -q --merge stream -o >(cat); wait $!",
+    ] {
+        let output = place.bash(&format!("set -o pipefail; {run}"));
+        assert_eq!(expect(&output, 0), "", "{run}");
+        assert!(output.stdout == expected.stdout, "{run}");
+    }
+    assert!(place.path("link").is_symlink());
+    // What has a path is replaced, as by its name.
+    expect(&place.bash("lvdiff -q --merge stream -o /dev/stdout > file"), 0);
+    assert!(fs::read(place.path("file")).unwrap() == expected.stdout);
+}
