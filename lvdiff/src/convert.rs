@@ -49,7 +49,7 @@ pub(crate) fn run(
         Some(path) => format!("writing {}", path.display()),
         None => "writing to standard output".into(),
     };
-    let sink = Sink::open(options.output.as_deref())?;
+    let sink = Sink::open(options.output.as_deref(), interrupt)?;
     let writer = sink.writer().with_context(writing)?;
     cli::widen_pipe(&writer);
     let output = Output::new(writer, options.writing, interrupt);

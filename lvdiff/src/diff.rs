@@ -283,7 +283,7 @@ impl Job<'_> {
             undo: false,
             base_origin: names.base_origin,
         };
-        let sink = Sink::open(options.output.as_deref())?;
+        let sink = Sink::open(options.output.as_deref(), self.interrupt)?;
         let writing = || match &options.output {
             Some(path) => format!("writing {}", path.display()),
             None => "writing to standard output".into(),

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use cli::{Input, Interrupt};
 
 use crate::cli::pair;
 use crate::plan::usage;
@@ -15,10 +16,14 @@ type Pair = (String, String);
 const MAX_PAIR_BYTES: usize = 512 << 10;
 
 /// The pairs of all `files` in their order, and then `more`.
-pub(crate) fn pairs(files: &[PathBuf], more: &[Pair]) -> anyhow::Result<Vec<Pair>> {
+pub(crate) fn pairs(
+    files: &[PathBuf],
+    more: &[Pair],
+    interrupt: &Interrupt,
+) -> anyhow::Result<Vec<Pair>> {
     let mut pairs = Vec::new();
     for path in files {
-        pairs.extend(from_text(path, &read(path)?)?);
+        pairs.extend(from_text(path, &read(path, interrupt)?)?);
     }
     pairs.extend_from_slice(more);
     // What each takes beside its text are two lengths.
@@ -31,10 +36,11 @@ pub(crate) fn pairs(files: &[PathBuf], more: &[Pair]) -> anyhow::Result<Vec<Pair
     Ok(pairs)
 }
 
-fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+fn read(path: &Path, interrupt: &Interrupt) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MAX_PAIR_BYTES as u64 + 1).read_to_end(&mut bytes))
+    cli::open(File::options().read(true), path, interrupt)
+        .map(|file| Input::new(file, interrupt))
+        .and_then(|input| input.take(MAX_PAIR_BYTES as u64 + 1).read_to_end(&mut bytes))
         .with_context(|| format!("--head {}", path.display()))?;
     if bytes.len() > MAX_PAIR_BYTES {
         return Err(usage(format!(

@@ -25,8 +25,10 @@ fn main() -> ExitCode {
     let args = cli::Args::parse();
     let verbosity = ::cli::Verbosity { quiet: args.quiet, verbose: args.verbose };
     ::cli::run("lvdiff", verbosity, |interrupt| match args.merge.as_slice() {
-        _ if args.convert => convert::run(&args, &plan::stream_options(&args)?, interrupt),
-        [] => diff::run(plan::look_up(args)?, interrupt),
-        files => merge::run(files, &plan::stream_options(&args)?, args.quiet, interrupt),
+        _ if args.convert => {
+            convert::run(&args, &plan::stream_options(&args, interrupt)?, interrupt)
+        }
+        [] => diff::run(plan::look_up(args, interrupt)?, interrupt),
+        files => merge::run(files, &plan::stream_options(&args, interrupt)?, args.quiet, interrupt),
     })
 }

@@ -39,7 +39,7 @@ pub(crate) fn run(
     let settled = settle(&std::mem::take(&mut chain.pieces), ends);
     let header = header(&chain, &settled, options);
 
-    let sink = Sink::open(options.output.as_deref())?;
+    let sink = Sink::open(options.output.as_deref(), interrupt)?;
     let writing = || match &options.output {
         Some(path) => format!("writing {}", path.display()),
         None => "writing to standard output".into(),

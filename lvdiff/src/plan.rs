@@ -12,7 +12,7 @@ use crate::cli::{Args, MapFormat, StreamFormat};
 use crate::head;
 use crate::sink::NOT_TO_A_TERMINAL;
 use crate::stream::Detail;
-use cli::{OutputOptions, Refusal};
+use cli::{Interrupt, OutputOptions, Refusal};
 
 /// What there is to do.
 pub(crate) struct Plan {
@@ -117,13 +117,13 @@ pub(crate) struct StreamOptions {
 }
 
 /// Looks up what the arguments name.
-pub(crate) fn look_up(args: Args) -> anyhow::Result<Plan> {
+pub(crate) fn look_up(args: Args, interrupt: &Interrupt) -> anyhow::Result<Plan> {
     if args.size.is_some() && args.metadata.is_none() {
         return Err(usage("--size is for --metadata and --convert: volumes of a pool have one"));
     }
     check_names(&args)?;
     check_format(&args)?;
-    let result = outcome(&args)?;
+    let result = outcome(&args, interrupt)?;
     let source = match &args.metadata {
         Some(metadata) => Source::Files(in_files(metadata, &args)?),
         None => on_this_machine(&args)?,
@@ -214,20 +214,20 @@ fn check_format(args: &Args) -> anyhow::Result<()> {
     }
 }
 
-fn outcome(args: &Args) -> anyhow::Result<Outcome> {
+fn outcome(args: &Args, interrupt: &Interrupt) -> anyhow::Result<Outcome> {
     if args.list {
         let format = if args.json { Some(MapFormat::Json) } else { args.map };
         return Ok(Outcome::List { format });
     }
-    stream_options(args).map(Outcome::Stream)
+    stream_options(args, interrupt).map(Outcome::Stream)
 }
 
 /// What the stream is to be like.
-pub(crate) fn stream_options(args: &Args) -> anyhow::Result<StreamOptions> {
+pub(crate) fn stream_options(args: &Args, interrupt: &Interrupt) -> anyhow::Result<StreamOptions> {
     if args.output.is_none() && std::io::stdout().is_terminal() {
         return Err(usage(format!("standard output is a terminal: {NOT_TO_A_TERMINAL}")));
     }
-    let pairs = head::pairs(&args.head, &args.pairs)?;
+    let pairs = head::pairs(&args.head, &args.pairs, interrupt)?;
     if args.format == StreamFormat::Hyperlayer1 {
         hyperlayer::check_pairs_for_hyperlayer1(&pairs)
             .map_err(|error| usage(error.to_string()))?;

@@ -3,12 +3,12 @@
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use blockio::folder_of;
-use cli::Aside;
+use cli::{Aside, Interrupt};
 
 use crate::plan::usage;
 
@@ -27,7 +27,7 @@ pub(crate) enum Sink {
 
 impl Sink {
     /// Standard output without a path; else a file beside it, gone again unless it is kept.
-    pub(crate) fn open(path: Option<&Path>) -> anyhow::Result<Self> {
+    pub(crate) fn open(path: Option<&Path>, interrupt: &Interrupt) -> anyhow::Result<Self> {
         let Some(path) = path else {
             let stdout = io::stdout().as_fd().try_clone_to_owned();
             return Ok(Self::Open(File::from(stdout.context("standard output")?)));
@@ -43,7 +43,8 @@ impl Sink {
                     path.display()
                 )));
             }
-            let file = File::options().write(true).open(&path).with_context(name)?;
+            let file =
+                cli::open(File::options().write(true), &path, interrupt).with_context(name)?;
             if file.is_terminal() {
                 return Err(usage(format!(
                     "{} is a terminal: {NOT_TO_A_TERMINAL}",
@@ -99,7 +100,17 @@ fn behind_links(path: &Path) -> anyhow::Result<PathBuf> {
                 place.display()
             )));
         }
-        place = folder_of(&place).join(place.read_link().with_context(name)?);
+        let next = folder_of(&place).join(place.read_link().with_context(name)?);
+        // A link of /proc leads to what is open, and its text need not be a path: a pipe has none.
+        if identity(&next) != identity(&place) {
+            return Ok(place);
+        }
+        place = next;
     }
     Err(usage(format!("{} leads to more than {MOST} links, one after another", path.display())))
+}
+
+/// Which file a path leads to, in the end; none where it leads nowhere.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    path.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }

@@ -19,11 +19,12 @@ pub(crate) struct Sources {
 
 impl Sources {
     /// Opens what the arguments name.
-    pub(crate) fn open(args: &Args) -> anyhow::Result<Self> {
+    pub(crate) fn open(args: &Args, interrupt: &Interrupt) -> anyhow::Result<Self> {
         let mut files = Vec::new();
         for path in &args.input {
             let name = path.display().to_string();
-            let file = File::open(path).with_context(|| name.clone())?;
+            let file = cli::open(File::options().read(true), path, interrupt)
+                .with_context(|| name.clone())?;
             files.push((name, file));
         }
         if files.is_empty() {

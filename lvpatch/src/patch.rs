@@ -24,7 +24,7 @@ pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> anyhow::Result<()> {
     }
     let until = args.until.as_deref().map(Until::parse).transpose();
     let until = until.map_err(|why| Refusal::Usage(format!("--until: {why}")))?;
-    let sources = Sources::open(args)?;
+    let sources = Sources::open(args, interrupt)?;
     let (is_ordered, open_end) = (Cell::default(), Cell::default());
     let job = Job { begun: Instant::now(), args, until, interrupt, is_ordered, open_end };
     match &args.device {

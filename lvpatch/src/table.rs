@@ -87,14 +87,15 @@ fn alone(entry: &Entry, as_json: bool) -> anyhow::Result<String> {
 
 fn read(path: &str, is_strict: bool) -> anyhow::Result<Vec<Entry>> {
     let name = || escaped(path);
-    let file = File::open(path).with_context(name)?;
-    if !file.metadata().with_context(name)?.is_file() {
+    // Opening a FIFO would wait for its other end, so the kind is asked first.
+    if !std::fs::metadata(path).with_context(name)?.is_file() {
         return Err(cli::Refusal::Usage(format!(
             "{} is no regular file: read it from standard input (lvpatch --info < FILE)",
             name()
         ))
         .into());
     }
+    let file = File::open(path).with_context(name)?;
     let decoder = AnyDecoder::new(BufReader::new(&file)).with_context(name)?;
     let streams: Vec<_> = match decoder.foreign() {
         Some(_) => others(decoder, path, is_strict)?,

@@ -68,7 +68,15 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         return Some(code);
     }
     let errno = Errno::from_raw(error.raw_os_error()?);
-    matches!(errno, Errno::ENOSPC | Errno::EDQUOT).then_some(7)
+    matches!(errno, Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG).then_some(7)
+}
+
+/// What may be behind an error whose text does not say it.
+pub(crate) fn hint(error: &anyhow::Error) -> Option<&'static str> {
+    let mut errors = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    errors
+        .any(|error| error.raw_os_error() == Some(Errno::EFBIG as i32))
+        .then_some("the limit is that of `ulimit -f`, or the file system's")
 }
 
 #[cfg(test)]
@@ -96,5 +104,6 @@ mod tests {
         assert_eq!(code(full().into()), 7);
         assert_eq!(code(hyperlayer::Error::Io(full()).into()), 7);
         assert_eq!(code(Err::<(), _>(full()).context("deeper").unwrap_err()), 7);
+        assert_eq!(code(io::Error::from_raw_os_error(Errno::EFBIG as i32).into()), 7);
     }
 }

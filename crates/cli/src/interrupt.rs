@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use blockio::ReadAt;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 
 /// Says whether SIGINT, SIGTERM or SIGHUP has come. The signal itself does nothing more: whoever
 /// is at work asks here, and leaves by an error, so that every guard on the way is undone.
@@ -21,19 +21,25 @@ struct Interrupted(&'static str);
 
 impl Interrupt {
     /// Catches the signals from now on. One that was ignored when the program started, as nohup(1)
-    /// has it, stays ignored.
+    /// has it, stays ignored. SIGXFSZ is caught too, and asks for nothing: the write that it comes
+    /// with, past the limit of `ulimit -f`, fails then.
     ///
     /// # Errors
     /// Where the system refuses to.
     pub fn catch_signals() -> io::Result<Self> {
         let interrupt = Self::default();
         let ignored = ignored_signals(&std::fs::read_to_string("/proc/self/status")?);
+        let is_ignored = |signal: i32| ignored & 1 << (signal - 1) != 0;
         for signal in [SIGINT, SIGTERM, SIGHUP] {
-            let number = signal.unsigned_abs() as usize;
-            if ignored & 1 << (number - 1) != 0 {
+            if is_ignored(signal) {
                 continue;
             }
+            let number = signal.unsigned_abs() as usize;
             signal_hook::flag::register_usize(signal, Arc::clone(&interrupt.signal), number)?;
+        }
+        if !is_ignored(SIGXFSZ) {
+            // Not ignored: LVM's commands would inherit that.
+            signal_hook::flag::register(SIGXFSZ, Arc::default())?;
         }
         Ok(interrupt)
     }

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use crate::escape::escaped_lines;
+use crate::exit::hint;
 use crate::{Interrupt, Verbosity, exit_code, logging};
 
 /// Runs `work`; an error becomes one line on stderr and an exit code.
@@ -25,7 +26,8 @@ pub fn run(
             // Where nobody reads it, the exit code still says it.
             // Names and texts of a stream may be in it.
             let text = escaped_lines(&format!("{error:#}"));
-            let _ = writeln!(io::stderr(), "{program}: {text}");
+            let hint = hint(&error).map(|hint| format!("; {hint}")).unwrap_or_default();
+            let _ = writeln!(io::stderr(), "{program}: {text}{hint}");
             ExitCode::from(exit_code(&error))
         }
     }

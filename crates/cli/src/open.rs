@@ -1,0 +1,34 @@
+//! [`open`]: files that may keep whoever opens them waiting.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::Path;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+use crate::Interrupt;
+
+const LOOK_UP: Duration = Duration::from_millis(50);
+
+/// Opens a file. A FIFO waits until its other end is open too, for ever maybe; here a signal ends the
+/// waiting.
+///
+/// # Errors
+/// Where it cannot be opened, or that of a signal.
+pub fn open(options: &OpenOptions, path: &Path, interrupt: &Interrupt) -> io::Result<File> {
+    let (sender, opened) = channel();
+    let (options, path) = (options.clone(), path.to_path_buf());
+    // The thread is not joined: it may hang, and holds nothing that must be undone.
+    thread::spawn(move || sender.send(options.open(path)));
+    loop {
+        interrupt.check()?;
+        match opened.recv_timeout(LOOK_UP) {
+            Ok(opened) => return opened,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(io::Error::other("the thread that opens it panicked"));
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Where the programs write to, and what stops them: limits, links, pipes, files that fail late. No
+//! kernel, no LVM, no root.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use system_tests::damage::flaws;
+use system_tests::forge::{Frame, Header, stream};
+use system_tests::programs;
+
+const SIZE: u64 = 1 << 20;
+
+/// A folder with streams, a volume's image, and a pool's metadata.
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let place = Self { folder: tempfile::tempdir().unwrap() };
+        let frame = Frame::data(0, &[1; 65536]);
+        let full = Header { base: None, ..Header::of_size(SIZE) };
+        fs::write(place.path("stream"), stream(&Header::of_size(SIZE), &[frame])).unwrap();
+        fs::write(place.path("full"), stream(&full, &[Frame::data(0, &[1; 512])])).unwrap();
+        fs::write(place.path("image"), vec![0x5a; SIZE as usize]).unwrap();
+        let flaw = flaws().find(|flaw| flaw.name == "superblock-needs-check").unwrap();
+        fs::write(place.path("metadata"), flaw.sound().unwrap()).unwrap();
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// What is in the folder, with its content.
+    fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let entries = fs::read_dir(self.folder.path()).unwrap();
+        let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        paths.into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+    }
+
+    /// Runs a line of bash, with the programs on its path.
+    fn bash(&self, line: &str) -> Output {
+        let path = std::env::var("PATH").unwrap();
+        let path = format!("{}:{path}", programs::dir().unwrap().display());
+        let mut command = Command::new("bash");
+        command.args(["-c", line]).env("PATH", path).current_dir(self.folder.path());
+        command.stdin(Stdio::null()).output().unwrap()
+    }
+}
+
+#[track_caller]
+fn expect(output: &Output, code: i32) -> String {
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{output:?}");
+    assert!(!stderr.contains("panicked") && !stderr.contains("backtrace"), "{stderr}");
+    stderr
+}
+
+#[test]
+fn a_limit_of_file_sizes_is_an_error_and_not_the_end() {
+    let place = Place::new();
+    let before = place.files();
+    for run in [
+        "lvdiff --merge stream -o out",
+        "lvpatch --device image --backup undo -i stream",
+        "lvpatch --device new -i full",
+    ] {
+        let stderr = expect(&place.bash(&format!("ulimit -f 1; {run}")), 7);
+        assert!(stderr.contains("ulimit -f"), "{stderr}");
+        assert!(place.files() == before, "{run}");
+    }
+    let stderr = expect(&place.bash("ulimit -f 1; lvdiff --merge stream > out"), 7);
+    assert!(stderr.contains("standard output") && stderr.contains("ulimit -f"), "{stderr}");
+}
+
+#[test]
+fn links_to_what_is_open_and_has_no_path_are_written_to() {
+    let place = Place::new();
+    let expected = place.bash("lvdiff -q --merge stream");
+    expect(&expected, 0);
+    assert!(!expected.stdout.is_empty());
+    for run in [
+        "lvdiff -q --merge stream -o /dev/stdout | cat",
+        "lvdiff -q --merge stream -o /proc/self/fd/1 | cat",
+        "ln -s /dev/stdout link && lvdiff -q --merge stream -o link | cat",
+        "lvdiff -q --merge stream -o >(cat); wait $!",
+    ] {
+        let output = place.bash(&format!("set -o pipefail; {run}"));
+        assert_eq!(expect(&output, 0), "", "{run}");
+        assert!(output.stdout == expected.stdout, "{run}");
+    }
+    assert!(place.path("link").is_symlink());
+    // What has a path is replaced, as by its name.
+    expect(&place.bash("lvdiff -q --merge stream -o /dev/stdout > file"), 0);
+    assert!(fs::read(place.path("file")).unwrap() == expected.stdout);
+}
