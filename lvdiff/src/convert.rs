@@ -20,10 +20,11 @@ use hyperlayer::{
     Totals, Volume,
 };
 
-use self::ranges::{Kind, Ranges};
+use self::ranges::{Kind, Range, Ranges};
 use crate::cli::Args;
 use crate::diff::now;
 use crate::plan::{StreamOptions, usage};
+use crate::settle::{Ends, Settled, settle};
 use crate::sink::Sink;
 
 type Decoder = AnyDecoder<BufReader<File>>;
@@ -31,7 +32,9 @@ type Decoder = AnyDecoder<BufReader<File>>;
 /// What one stream does.
 struct Noted {
     header: Header,
-    ranges: Ranges,
+    /// What it does in the end, in records that ascend.
+    ranges: Vec<Range>,
+    /// The stream's own records do so too.
     ascends: bool,
 }
 
@@ -124,15 +127,22 @@ impl Conversion<'_> {
                     ))
                 })?;
             }
+            let ends = ends(decoder.header());
             let (mut ranges, mut end, mut ascends) = (Ranges::default(), 0, true);
+            if ends.base_size > 0 && ends.base_size < ends.target_size {
+                // Behind the base's end nothing is mapped. Nor is it in a full stream, but there
+                // no chunk has a part that a base holds.
+                ranges.cover(ends.base_size, ends.target_size, Kind::Discard);
+            }
             while let Some(record) = decoder.next_record().with_context(|| self.name())? {
                 self.interrupt.check()?;
                 ascends &= record.offset() >= end;
                 end = record.offset() + record.length();
                 ranges.cover(record.offset(), end, Kind::of(&record));
             }
-            let header = self.header(decoder.header(), &ranges);
-            noted.push(Noted { header, ranges, ascends });
+            let settled = settle(&ranges.into_vec(), ends);
+            let header = self.header(decoder.header(), &settled);
+            noted.push(Noted { header, ranges: settled.changes, ascends });
             next = decoder.next_stream().with_context(|| self.name())?;
         }
         Ok(noted)
@@ -179,14 +189,13 @@ impl Conversion<'_> {
         decoder.complete(&missing).with_context(|| self.name())
     }
 
-    fn header(&self, header: &Header, ranges: &Ranges) -> Header {
-        let sums = ranges.sums(header.chunk_size, header.target.size);
+    fn header(&self, header: &Header, settled: &Settled<Range>) -> Header {
         Header {
             pairs: [&header.pairs[..], &self.options.pairs].concat(),
             detect_level: 0,
-            extents: sums.extents,
-            changed_bytes: sums.changed,
-            unmapped_bytes: sums.unmapped,
+            extents: settled.extents,
+            changed_bytes: settled.changed_bytes,
+            unmapped_bytes: settled.unmapped_bytes,
             tool: concat!("lvdiff ", env!("CARGO_PKG_VERSION")).into(),
             created: now(),
             ..header.clone()
@@ -220,11 +229,7 @@ impl Conversion<'_> {
                 encoder.record(record).context("writing")
             };
             match noted.ascends {
-                true => {
-                    while let Some(record) = decoder.next_record().with_context(|| self.name())? {
-                        put(record)?;
-                    }
-                }
+                true => self.copy(noted, &mut decoder, &mut put)?,
                 false => self.sort(noted, &mut decoder, &mut put)?,
             }
             let totals: Totals;
@@ -233,6 +238,27 @@ impl Conversion<'_> {
             next = decoder.next_stream().with_context(|| self.name())?;
         }
         Ok(output)
+    }
+
+    /// Takes the data as it comes, and the rest as it was noted.
+    fn copy(
+        &self,
+        noted: &Noted,
+        decoder: &mut Decoder,
+        put: &mut impl FnMut(Record<'_>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let mut rest = noted.ranges.iter().filter_map(Range::without_data).peekable();
+        while let Some(record) = decoder.next_record().with_context(|| self.name())? {
+            self.interrupt.check()?;
+            if !matches!(record, Record::Data { .. }) {
+                continue;
+            }
+            while let Some(before) = rest.next_if(|other| other.offset() < record.offset()) {
+                put(before)?;
+            }
+            put(record)?;
+        }
+        rest.try_for_each(put)
     }
 
     /// Brings records in order: their data lies in a sparse file meanwhile.
@@ -252,21 +278,27 @@ impl Conversion<'_> {
             }
         }
         let mut buf = vec![0; MAX_RECORD];
-        for (begin, end, kind) in noted.ranges.iter() {
-            let (mut offset, length) = (begin, end - begin);
-            match kind {
-                Kind::Zero => put(Record::Zero { offset, length })?,
-                Kind::Discard => put(Record::Discard { offset, length })?,
-                Kind::Data => {
-                    while offset < end {
-                        let piece = &mut buf[..(end - offset).min(MAX_RECORD as u64) as usize];
-                        aside.read_exact_at(piece, offset).context("reading sorted records")?;
-                        put(Record::Data { offset, bytes: piece })?;
-                        offset += piece.len() as u64;
-                    }
-                }
+        for range in &noted.ranges {
+            if let Some(record) = range.without_data() {
+                put(record)?;
+                continue;
+            }
+            let (mut offset, end) = (range.begin, range.end);
+            while offset < end {
+                let piece = &mut buf[..(end - offset).min(MAX_RECORD as u64) as usize];
+                aside.read_exact_at(piece, offset).context("reading sorted records")?;
+                put(Record::Data { offset, bytes: piece })?;
+                offset += piece.len() as u64;
             }
         }
         Ok(())
+    }
+}
+
+fn ends(header: &Header) -> Ends {
+    Ends {
+        chunk_size: header.chunk_size,
+        base_size: header.base.as_ref().map_or(0, |base| base.size),
+        target_size: header.target.size,
     }
 }

@@ -13,6 +13,7 @@ mod map;
 mod merge;
 mod offline;
 mod plan;
+mod settle;
 mod sink;
 mod stream;
 mod volumes;

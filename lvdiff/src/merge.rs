@@ -6,7 +6,6 @@
 mod copy;
 mod inputs;
 mod piece;
-mod settle;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -17,8 +16,9 @@ use cli::{Interrupt, Output, Progress, escaped, human};
 use hyperlayer::{Encoder, Header};
 
 use self::inputs::{Chain, Input};
-use self::settle::{Ends, Settled, settle};
+pub(crate) use self::piece::Piece;
 use crate::plan::StreamOptions;
+use crate::settle::{Ends, Settled, settle};
 use crate::sink::Sink;
 
 /// Merges the streams in these files, in this order.
@@ -50,7 +50,7 @@ pub(crate) fn run(
     let mut encoder = Encoder::new(output, &header, &chain.base_digests).with_context(writing)?;
     let progress = Progress::new("lvdiff", data_bytes(&settled), quiet);
     let level = options.detail.level;
-    copy::write(&mut encoder, &settled.pieces, &inputs, level, interrupt, &progress, writing)?;
+    copy::write(&mut encoder, &settled.changes, &inputs, level, interrupt, &progress, writing)?;
     let (output, totals) = encoder.finish().with_context(writing)?;
     let (_, written) = output.finish().with_context(writing)?;
     sink.keep()?;
@@ -81,7 +81,7 @@ pub(crate) fn run(
 }
 
 /// From the first base to the last target, with the pairs of the last stream and those given.
-fn header(chain: &Chain, settled: &Settled, options: &StreamOptions) -> Header {
+fn header(chain: &Chain, settled: &Settled<Piece>, options: &StreamOptions) -> Header {
     Header {
         target: chain.last.target.clone(),
         base: chain.first.base.clone(),
@@ -99,7 +99,7 @@ fn header(chain: &Chain, settled: &Settled, options: &StreamOptions) -> Header {
     }
 }
 
-fn data_bytes(settled: &Settled) -> u64 {
-    let has_content = |piece: &&piece::Piece| matches!(piece.what, piece::What::Data { .. });
-    settled.pieces.iter().filter(has_content).map(piece::Piece::length).sum()
+fn data_bytes(settled: &Settled<Piece>) -> u64 {
+    let has_content = |piece: &&Piece| matches!(piece.what, piece::What::Data { .. });
+    settled.changes.iter().filter(has_content).map(Piece::length).sum()
 }

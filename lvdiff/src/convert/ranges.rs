@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use hyperlayer::Record;
 
+use crate::settle::{Change, push};
+
 /// What a range becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -23,15 +25,61 @@ impl Kind {
 }
 
 /// Ranges that do not overlap: where each begins, where it ends, and what it becomes.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Ranges(BTreeMap<u64, (u64, Kind)>);
 
-/// What a header announces.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Sums {
-    pub(super) extents: u64,
-    pub(super) changed: u64,
-    pub(super) unmapped: u64,
+/// A range, and what it becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Range {
+    pub(super) begin: u64,
+    pub(super) end: u64,
+    pub(super) kind: Kind,
+}
+
+impl Range {
+    /// The record that it is, where that takes no data.
+    pub(super) fn without_data(&self) -> Option<Record<'static>> {
+        let (offset, length) = (self.begin, self.end - self.begin);
+        match self.kind {
+            Kind::Data => None,
+            Kind::Zero => Some(Record::Zero { offset, length }),
+            Kind::Discard => Some(Record::Discard { offset, length }),
+        }
+    }
+}
+
+impl Change for Range {
+    fn zero(offset: u64, length: u64) -> Self {
+        Self { begin: offset, end: offset + length, kind: Kind::Zero }
+    }
+
+    fn discard(offset: u64, length: u64) -> Self {
+        Self { begin: offset, end: offset + length, kind: Kind::Discard }
+    }
+
+    fn offset(&self) -> u64 {
+        self.begin
+    }
+
+    fn end(&self) -> u64 {
+        self.end
+    }
+
+    fn is_discard(&self) -> bool {
+        self.kind == Kind::Discard
+    }
+
+    fn before(self, end: u64) -> Self {
+        Self { end, ..self }
+    }
+
+    fn join(&mut self, next: &Self) -> bool {
+        let joins = self.end == next.begin && self.kind == next.kind;
+        if joins {
+            self.end = next.end;
+        }
+        joins
+    }
 }
 
 impl Ranges {
@@ -61,25 +109,13 @@ impl Ranges {
         }
     }
 
-    /// In ascending order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, u64, Kind)> {
-        self.0.iter().map(|(begin, (end, kind))| (*begin, *end, *kind))
-    }
-
-    /// What is announced: every chunk that is written to as a whole, as far as the volume goes.
-    pub(super) fn sums(&self, chunk_size: u64, size: u64) -> Sums {
-        let (mut changed, mut unmapped, mut counted) = (0, 0, 0);
-        for (begin, end, kind) in self.iter() {
-            if kind == Kind::Discard {
-                unmapped += end - begin;
-                continue;
-            }
-            let first = (begin - begin % chunk_size).max(counted);
-            counted = end.checked_next_multiple_of(chunk_size).unwrap_or(size).min(size);
-            changed += counted.saturating_sub(first);
+    /// In ascending order. Neighbours that became the same are one, whichever of them came first.
+    pub(super) fn into_vec(self) -> Vec<Range> {
+        let mut all = Vec::new();
+        for (begin, (end, kind)) in self.0 {
+            push(&mut all, Range { begin, end, kind });
         }
-        // A chunk can be written in part and unmapped in part.
-        Sums { extents: self.0.len() as u64, changed: changed.min(size - unmapped), unmapped }
+        all
     }
 }
 
@@ -88,16 +124,25 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::settle::{Ends, settle};
 
     #[test]
-    fn chunks_count_whole_and_once() {
+    fn chunks_count_whole_and_parts_of_them_are_not_unmapped() {
         let mut ranges = Ranges::default();
         ranges.cover(512, 1024, Kind::Data);
-        ranges.cover(2048, 4096, Kind::Zero);
-        ranges.cover(8192, 9216, Kind::Discard);
-        ranges.cover(9728, 10240, Kind::Data);
-        let sums = ranges.sums(4096, 10240);
-        assert_eq!(sums, Sums { extents: 4, changed: 4096 + 2048, unmapped: 1024 });
+        ranges.cover(1024, 4096, Kind::Discard);
+        ranges.cover(8192, 12288 + 512, Kind::Discard);
+        let settled = |base_size| {
+            let ends = Ends { chunk_size: 4096, base_size, target_size: 20480 };
+            let settled = settle(&ranges.clone().into_vec(), ends);
+            let sums = (settled.extents, settled.changed_bytes, settled.unmapped_bytes);
+            (settled.changes, sums)
+        };
+        let data = Range { begin: 512, end: 1024, kind: Kind::Data };
+        let (first, second) = (Range::zero(1024, 3072), Range::zero(12288, 512));
+        let expected = vec![data, first, Range::discard(8192, 4096), second];
+        assert_eq!(settled(20480), (expected, (3, 8192, 4096)));
+        assert_eq!(settled(0), (vec![data], (1, 4096, 0)), "a full stream has nothing to unmap");
     }
 
     proptest! {
@@ -114,7 +159,7 @@ mod tests {
             }
             let mut found = [None; 80];
             let mut last = 0;
-            for (begin, end, kind) in ranges.iter() {
+            for Range { begin, end, kind } in ranges.into_vec() {
                 prop_assert!(begin >= last && end > begin);
                 last = end;
                 found[begin as usize..end as usize].fill(Some(kind));

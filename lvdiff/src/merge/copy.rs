@@ -11,6 +11,7 @@ use hyperlayer::{Contents, Encoder, MAX_RECORD, Packed, Packer, Place};
 
 use super::inputs::Input;
 use super::piece::{Piece, What};
+use crate::settle::Change;
 
 /// As where volumes are read: each thread holds a record, and each piece of work 1 MiB.
 const WIDTH: Width = Width { threads: 8, window: 16 };

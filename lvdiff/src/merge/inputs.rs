@@ -9,8 +9,9 @@ use anyhow::Context;
 use cli::{Interrupt, Progress, Refusal};
 use hyperlayer::{BaseDigest, Contents, Decoder, Header, Place, Record, Records};
 
-use super::piece::{Layers, Piece, push};
+use super::piece::{Layers, Piece};
 use crate::plan::usage;
+use crate::settle::{Change, push};
 
 /// A file that was read once, and stays open.
 pub(super) struct Input {

@@ -2,9 +2,11 @@
 
 use hyperlayer::Place;
 
+use crate::settle::{Change, push};
+
 /// What a range of the volume becomes, in 32 bytes: there can be many millions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Piece {
+pub(crate) struct Piece {
     /// Where the range begins, in bytes.
     pub(super) offset: u64,
     pub(super) what: What,
@@ -30,14 +32,6 @@ pub(super) enum What {
 }
 
 impl Piece {
-    pub(super) fn zero(offset: u64, length: u64) -> Self {
-        Self { offset, what: What::Zero { length } }
-    }
-
-    pub(super) fn discard(offset: u64, length: u64) -> Self {
-        Self { offset, what: What::Discard { length } }
-    }
-
     /// What the record at `place` of an input holds; a record has 1 MiB at most.
     pub(super) fn data(offset: u64, length: u32, file: u32, place: Place) -> Self {
         Self { offset, what: What::Data { length, file, mark: place.mark, at: place.at } }
@@ -48,16 +42,6 @@ impl Piece {
             What::Data { length, .. } => length.into(),
             What::Zero { length } | What::Discard { length } => length,
         }
-    }
-
-    pub(super) fn end(&self) -> u64 {
-        self.offset + self.length()
-    }
-
-    /// The part before `end`, which lies inside.
-    pub(super) fn before(mut self, end: u64) -> Self {
-        self.set_length(end - self.offset);
-        self
     }
 
     /// The part from `begin` on, which lies inside.
@@ -75,8 +59,34 @@ impl Piece {
             What::Zero { length } | What::Discard { length } => *length = new,
         }
     }
+}
 
-    /// Takes in what follows it at once and is the same without content.
+impl Change for Piece {
+    fn zero(offset: u64, length: u64) -> Self {
+        Self { offset, what: What::Zero { length } }
+    }
+
+    fn discard(offset: u64, length: u64) -> Self {
+        Self { offset, what: What::Discard { length } }
+    }
+
+    fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    fn end(&self) -> u64 {
+        self.offset + self.length()
+    }
+
+    fn is_discard(&self) -> bool {
+        matches!(self.what, What::Discard { .. })
+    }
+
+    fn before(mut self, end: u64) -> Self {
+        self.set_length(end - self.offset);
+        self
+    }
+
     fn join(&mut self, next: &Self) -> bool {
         let follows = self.end() == next.offset;
         match (&mut self.what, next.what) {
@@ -89,13 +99,6 @@ impl Piece {
             }
             _ => false,
         }
-    }
-}
-
-/// Adds a piece behind the others.
-pub(super) fn push(pieces: &mut Vec<Piece>, piece: Piece) {
-    if !pieces.last_mut().is_some_and(|last| last.join(&piece)) {
-        pieces.push(piece);
     }
 }
 

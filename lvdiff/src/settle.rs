@@ -1,116 +1,139 @@
-//! [`Settled`]: pieces as records can say them, and what the header announces of them.
+//! [`Settled`]: changes as records can say them, and what the header announces of them.
 
-use super::piece::{Piece, What, push};
+/// A range of a volume, and what it becomes.
+pub(crate) trait Change: Copy {
+    /// A range that is mapped and reads as zeros.
+    fn zero(offset: u64, length: u64) -> Self;
+    /// A range that is unmapped.
+    fn discard(offset: u64, length: u64) -> Self;
+    /// Where it begins, in bytes.
+    fn offset(&self) -> u64;
+    /// Where it ends, in bytes.
+    fn end(&self) -> u64;
+    /// Whether it is unmapped.
+    fn is_discard(&self) -> bool;
+    /// The part before `end`, which lies inside.
+    fn before(self, end: u64) -> Self;
+    /// Takes in what follows it at once and is the same.
+    fn join(&mut self, next: &Self) -> bool;
+}
+
+/// Adds a change behind the others.
+pub(crate) fn push<C: Change>(changes: &mut Vec<C>, change: C) {
+    if !changes.last_mut().is_some_and(|last| last.join(&change)) {
+        changes.push(change);
+    }
+}
 
 /// What counts of the volumes at the two ends, in bytes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ends {
-    pub(super) chunk_size: u64,
+pub(crate) struct Ends {
+    pub(crate) chunk_size: u64,
     /// The first base's size; 0 without one.
-    pub(super) base_size: u64,
+    pub(crate) base_size: u64,
     /// The last target's size.
-    pub(super) target_size: u64,
+    pub(crate) target_size: u64,
 }
 
-/// Pieces that are a stream's records, and their sums.
-#[derive(Debug, Default)]
-pub(super) struct Settled {
-    pub(super) pieces: Vec<Piece>,
+/// Changes that are a stream's records, and their sums.
+#[derive(Debug)]
+pub(crate) struct Settled<C> {
+    pub(crate) changes: Vec<C>,
     /// Runs of chunks that are written, and runs that are unmapped.
-    pub(super) extents: u64,
+    pub(crate) extents: u64,
     /// The chunks that are written to, as a whole, as far as the volume goes.
-    pub(super) changed_bytes: u64,
-    pub(super) unmapped_bytes: u64,
+    pub(crate) changed_bytes: u64,
+    pub(crate) unmapped_bytes: u64,
 }
 
-/// Makes records of `pieces`, in which everything behind the base's end is discarded that nothing
+/// Makes records of `changes`, which ascend and do not overlap, and in which everything behind the base's end is discarded that nothing
 /// covers.
 ///
 /// Whole chunks are unmapped, where the base has them. A part of a chunk cannot be: where the base
 /// has it, it becomes zeros, and the chunk is one that is written. Behind the base's end there is
 /// nothing to unmap, and what nobody writes to reads as zeros.
-pub(super) fn settle(pieces: &[Piece], ends: Ends) -> Settled {
-    let mut settled = Settled::default();
-    let writes_to_border = writes_to_border(pieces, ends);
+pub(crate) fn settle<C: Change>(changes: &[C], ends: Ends) -> Settled<C> {
+    let mut settled = Vec::new();
+    let writes_to_border = writes_to_border(changes, ends);
     let stands = |offset: u64| {
         let chunk = offset - offset % ends.chunk_size;
         let border = chunk + ends.chunk_size > ends.base_size;
         chunk < ends.base_size && (!border || writes_to_border)
     };
-    for &piece in pieces {
-        if piece.offset >= ends.target_size {
+    for &change in changes {
+        if change.offset() >= ends.target_size {
             break;
         }
-        let piece =
-            if piece.end() > ends.target_size { piece.before(ends.target_size) } else { piece };
-        if !matches!(piece.what, What::Discard { .. }) {
-            push(&mut settled.pieces, piece);
+        let change =
+            if change.end() > ends.target_size { change.before(ends.target_size) } else { change };
+        if !change.is_discard() {
+            push(&mut settled, change);
             continue;
         }
-        let (begin, end) = (piece.offset, piece.end());
+        let (begin, end) = (change.offset(), change.end());
         // The volume's end is a chunk's end.
         let whole_end = if end == ends.target_size { end } else { end - end % ends.chunk_size };
         let whole_begin = begin.next_multiple_of(ends.chunk_size).min(end);
         let whole_end = whole_end.max(whole_begin);
         if begin < whole_begin && stands(begin) {
-            push(&mut settled.pieces, Piece::zero(begin, whole_begin - begin));
+            push(&mut settled, C::zero(begin, whole_begin - begin));
         }
         let base_end = ends.base_size.next_multiple_of(ends.chunk_size);
         let discarded_end = whole_end.min(base_end);
         if whole_begin < discarded_end {
-            push(&mut settled.pieces, Piece::discard(whole_begin, discarded_end - whole_begin));
+            push(&mut settled, C::discard(whole_begin, discarded_end - whole_begin));
         }
         if whole_end < end && stands(whole_end) {
-            push(&mut settled.pieces, Piece::zero(whole_end, end - whole_end));
+            push(&mut settled, C::zero(whole_end, end - whole_end));
         }
     }
-    settled.announce(ends);
-    settled
+    Settled::announce(settled, ends)
 }
 
 /// Whether anything is done to the chunk that the base ends inside of, but that it grew.
-fn writes_to_border(pieces: &[Piece], ends: Ends) -> bool {
+fn writes_to_border<C: Change>(changes: &[C], ends: Ends) -> bool {
     let begin = ends.base_size - ends.base_size % ends.chunk_size;
     let end = begin + ends.chunk_size;
-    let grown = |piece: &Piece| {
-        matches!(piece.what, What::Discard { .. }) && piece.offset >= ends.base_size
-    };
-    let from = pieces.partition_point(|piece| piece.end() <= begin);
-    pieces[from..].iter().take_while(|piece| piece.offset < end).any(|piece| !grown(piece))
+    let grown = |change: &C| change.is_discard() && change.offset() >= ends.base_size;
+    let from = changes.partition_point(|change| change.end() <= begin);
+    changes[from..].iter().take_while(|change| change.offset() < end).any(|change| !grown(change))
 }
 
-impl Settled {
-    fn announce(&mut self, ends: Ends) {
+impl<C: Change> Settled<C> {
+    fn announce(changes: Vec<C>, ends: Ends) -> Self {
         /// A run of chunks of one kind.
         struct Run {
             end: u64,
             unmapped: bool,
         }
+        let (mut extents, mut changed_bytes, mut unmapped_bytes) = (0, 0, 0);
         let mut last = Run { end: 0, unmapped: false };
-        for piece in &self.pieces {
-            let unmapped = matches!(piece.what, What::Discard { .. });
-            let begin = piece.offset - piece.offset % ends.chunk_size;
-            let end = piece.end().next_multiple_of(ends.chunk_size).min(ends.target_size);
-            if self.extents == 0 || last.unmapped != unmapped || begin > last.end {
-                self.extents += 1;
+        for change in &changes {
+            let unmapped = change.is_discard();
+            let begin = change.offset() - change.offset() % ends.chunk_size;
+            let end = change.end().next_multiple_of(ends.chunk_size).min(ends.target_size);
+            if extents == 0 || last.unmapped != unmapped || begin > last.end {
+                extents += 1;
             }
-            // A chunk that several pieces write to counts once.
-            let sum = if unmapped { &mut self.unmapped_bytes } else { &mut self.changed_bytes };
+            // A chunk that several changes write to counts once.
+            let sum = if unmapped { &mut unmapped_bytes } else { &mut changed_bytes };
             *sum += end - begin.max(last.end);
             last = Run { end, unmapped };
         }
+        Self { changes, extents, changed_bytes, unmapped_bytes }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::merge::Piece;
 
     const ENDS: Ends = Ends { chunk_size: 4096, base_size: 40960, target_size: 40960 };
 
     fn settled(pieces: &[Piece], ends: Ends) -> (Vec<Piece>, u64, u64, u64) {
         let settled = settle(pieces, ends);
-        (settled.pieces, settled.extents, settled.changed_bytes, settled.unmapped_bytes)
+        (settled.changes, settled.extents, settled.changed_bytes, settled.unmapped_bytes)
     }
 
     #[test]
