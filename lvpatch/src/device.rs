@@ -56,10 +56,11 @@ impl Job<'_> {
         mut link: Link,
     ) -> anyhow::Result<(usize, Totals)> {
         let (mut count, mut totals) = (0, Totals::default());
+        let mut held = None;
         loop {
             let is_new_now = is_new && count == 0;
             let of_link = self
-                .patch_path_once(path, name, (is_new, is_new_now), count, &mut link)
+                .patch_path_once(path, name, (is_new, is_new_now), count, &mut link, &mut held)
                 .map_err(|error| if is_new { error } else { after(name, count, error) })?;
             (count, totals) = (count + 1, sum(totals, of_link));
             let next = self.next_in_place(&mut chain, link);
@@ -71,7 +72,9 @@ impl Job<'_> {
         Ok((count, totals))
     }
 
-    /// One stream. `is_new`: whether nobody has seen the file yet, and whether it is a hole.
+    /// One stream. `is_new`: whether nobody has seen the file yet, and whether it is a hole. `held`: the
+    /// block device, which stays open from one stream to the next: whoever closes it lets udev look at
+    /// it, and others take it.
     fn patch_path_once(
         &self,
         path: &Path,
@@ -79,11 +82,15 @@ impl Job<'_> {
         (is_new, is_hole): (bool, bool),
         count: usize,
         link: &mut Link,
+        held: &mut Option<Device>,
     ) -> anyhow::Result<Totals> {
         self.accept_in_place(count, link)?;
         let header = link.header().clone();
         let size = header.target.size;
-        let device = open(path, name)?;
+        let (device, is_first) = match held.take() {
+            Some(device) => (device, false),
+            None => (open(path, name)?, true),
+        };
         let fits = || match device.is_block() && size > device.size() {
             true => Err(too_small(name, device.size(), &header)),
             false => Ok(()),
@@ -96,7 +103,7 @@ impl Job<'_> {
             false => self.prove_path(name, &device, link)?,
         };
         fits()?;
-        let ground = ground_of(name, &device, &header)?;
+        let ground = ground_of(name, &device, &header, is_first)?;
         // The last of what can be refused before anything is changed.
         let undo = self.undo(link)?;
         let device = match size > device.size() {
@@ -111,7 +118,10 @@ impl Job<'_> {
         let stale = if device.is_block() { before.min(size)..size } else { size..size };
         let (applied, wrote) = self.overwrite(&site, link, stale, undo);
         let is_block = device.is_block();
-        drop(device);
+        match is_block {
+            true => *held = Some(device),
+            false => drop(device),
+        }
         let stays = before.max(size);
         let right_size = match (&applied, wrote) {
             (Ok(_), _) => size,
@@ -192,15 +202,23 @@ fn size_of_volume(device: &Device, header: &Header) -> u64 {
     }
 }
 
-/// What a device given by its path lies on.
-fn ground_of(name: &str, device: &Device, header: &Header) -> anyhow::Result<Ground> {
+/// What a device given by its path lies on. `is_first`: nothing was written to it since it was opened;
+/// from then on it is ours, whoever looks at it.
+fn ground_of(
+    name: &str,
+    device: &Device,
+    header: &Header,
+    is_first: bool,
+) -> anyhow::Result<Ground> {
     let plain = Ground::plain(header);
     let number = DeviceNumber::from_rdev(device.rdev());
     if !device.is_block() || !Path::new(&format!("/sys/dev/block/{number}/dm")).exists() {
         return Ok(plain);
     }
     let dm = DeviceMapper::open()?;
-    check_only_ours(&dm, name, number)?;
+    if is_first {
+        check_only_ours(&dm, name, number)?;
+    }
     Ok(match ThinDevice::find_by_number(&dm, number)? {
         None => plain,
         Some(thin) => {

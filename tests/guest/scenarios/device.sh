@@ -89,6 +89,36 @@ run 'head -c -100 change.diff > late.diff'
 expect_exit 4 'cat late.diff | lvpatch --device image.img'
 expect_text "image.img may be changed in part"
 
+say "a chain: between its streams the device stays open, and others may look at it"
+# Neither of these opens the device.
+writes() {
+	local number
+	number=$(lsblk -ndo MAJ:MIN "$1" | tr -d ' ')
+	awk '{ print $7 }' "/sys/dev/block/$number/stat"
+}
+written() {
+	[ "$(writes "$1")" != "$BEFORE" ]
+}
+has_target() {
+	[ "$(sum "$1")" = "$target" ]
+}
+run 'cat change.diff back.diff > chain.diff'
+for device in /dev/vg1/sp0 "$loop"; do
+	BEFORE=$(writes "$device")
+	start_patch chain.diff "$(stat -c %s change.diff)" --device "$device"
+	wait_until written "$device"
+	wait_until has_target "$device"
+	# The first stream is all there, and the run waits for the second.
+	exec 5< "$device"
+	expect_exit 1 "lvpatch --device $device < back.diff"
+	expect_text "busy"
+	go_on
+	ended 20
+	expect_equal "$STATUS" 0 "the exit status"
+	exec 5<&-
+	expect_equal "$(sum "$device")" "$base" "$device"
+done
+
 say "what is no device"
 expect_exit 1 'lvpatch --device none.img < change.diff'
 expect_exit 1 'lvpatch --device /tmp < change.diff'
