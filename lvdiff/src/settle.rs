@@ -46,8 +46,8 @@ pub(crate) struct Settled<C> {
     pub(crate) unmapped_bytes: u64,
 }
 
-/// Makes records of `changes`, which ascend and do not overlap, and in which everything behind the base's end is discarded that nothing
-/// covers.
+/// Makes records of `changes`, which ascend and do not overlap, and in which everything behind the
+/// base's end is discarded that nothing covers.
 ///
 /// Whole chunks are unmapped, where the base has them. A part of a chunk cannot be: where the base
 /// has it, it becomes zeros, and the chunk is one that is written. Behind the base's end there is
