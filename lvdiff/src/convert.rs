@@ -57,8 +57,8 @@ pub(crate) fn run(
     cli::widen_pipe(&writer);
     let output = Output::new(writer, options.writing, interrupt);
     let output = conversion.write(&noted, output)?;
-    let (_, written) = output.finish().with_context(writing)?;
-    sink.keep()?;
+    let (writer, written) = output.finish().with_context(writing)?;
+    sink.keep(writer)?;
     if args.quiet {
         return Ok(());
     }

@@ -224,16 +224,14 @@ impl Job<'_> {
     ) -> anyhow::Result<()> {
         let options = match &self.plan.result {
             Outcome::List { format } => {
-                let out = io::stdout().lock();
                 let sizes = Sizes {
                     base: names.base.as_ref().map(|base| base.size),
                     target: names.target.size,
                 };
-                let printed = match format {
+                return cli::print(|out| match format {
                     Some(format) => map::print(changes, sizes, *format, out),
                     None => list::print(&changes.extents, false, out),
-                };
-                return printed.context("standard output");
+                });
             }
             Outcome::Stream(options) => options,
         };
@@ -310,8 +308,8 @@ impl Job<'_> {
                 self.fill(sink, &fill, &writing)
             }
         }?;
-        let (_, written) = output.finish().with_context(writing)?;
-        sink.keep()?;
+        let (writer, written) = output.finish().with_context(writing)?;
+        sink.keep(writer)?;
         drop(progress);
         self.summarize(what, &header, &totals, &written);
         Ok(())

@@ -52,8 +52,8 @@ pub(crate) fn run(
     let level = options.detail.level;
     copy::write(&mut encoder, &settled.changes, &inputs, level, interrupt, &progress, writing)?;
     let (output, totals) = encoder.finish().with_context(writing)?;
-    let (_, written) = output.finish().with_context(writing)?;
-    sink.keep()?;
+    let (writer, written) = output.finish().with_context(writing)?;
+    sink.keep(writer)?;
     drop(progress);
     if quiet {
         return Ok(());

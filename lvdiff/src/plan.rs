@@ -1,6 +1,5 @@
 //! Args → [`Plan`]: what there is to do, from look-ups that change nothing.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -10,7 +9,7 @@ use thinmeta::ThinId;
 use crate::classic::{self, ClassicSource};
 use crate::cli::{Args, MapFormat, StreamFormat};
 use crate::head;
-use crate::sink::NOT_TO_A_TERMINAL;
+use crate::sink;
 use crate::stream::Detail;
 use cli::{Interrupt, OutputOptions, Refusal};
 
@@ -224,9 +223,7 @@ fn outcome(args: &Args, interrupt: &Interrupt) -> anyhow::Result<Outcome> {
 
 /// What the stream is to be like.
 pub(crate) fn stream_options(args: &Args, interrupt: &Interrupt) -> anyhow::Result<StreamOptions> {
-    if args.output.is_none() && std::io::stdout().is_terminal() {
-        return Err(usage(format!("standard output is a terminal: {NOT_TO_A_TERMINAL}")));
-    }
+    sink::check(args.output.as_deref())?;
     let pairs = head::pairs(&args.head, &args.pairs, interrupt)?;
     if args.format == StreamFormat::Hyperlayer1 {
         hyperlayer::check_pairs_for_hyperlayer1(&pairs)

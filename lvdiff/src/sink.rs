@@ -1,6 +1,6 @@
 //! [`Sink`]: where the stream goes.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -13,7 +13,7 @@ use cli::{Aside, Interrupt};
 use crate::plan::usage;
 
 /// Why, and what to do instead.
-pub(crate) const NOT_TO_A_TERMINAL: &str = "the stream is binary; redirect it (lvdiff … > FILE), \
+const NOT_TO_A_TERMINAL: &str = "the stream is binary; redirect it (lvdiff … > FILE), \
     pipe it (lvdiff … | ssh HOST lvpatch …), or use -o FILE";
 
 /// Standard output, or a file.
@@ -25,32 +25,32 @@ pub(crate) enum Sink {
     Aside { file: Aside, path: PathBuf },
 }
 
+/// Refuses what no stream is written to, before anything is read for one.
+pub(crate) fn check(path: Option<&Path>) -> anyhow::Result<()> {
+    let Some(path) = path else {
+        let (file, name) = (standard_output()?, "standard output");
+        refuse_terminal(name, &file)?;
+        return refuse_device(name, &file.metadata().context(name)?);
+    };
+    match behind_links(path)?.metadata() {
+        Ok(metadata) => refuse_device(&path.display().to_string(), &metadata),
+        Err(_) => Ok(()), // a new file; what is wrong with the path is said when it is made
+    }
+}
+
 impl Sink {
     /// Standard output without a path; else a file beside it, gone again unless it is kept.
     pub(crate) fn open(path: Option<&Path>, interrupt: &Interrupt) -> anyhow::Result<Self> {
-        let Some(path) = path else {
-            let stdout = io::stdout().as_fd().try_clone_to_owned();
-            return Ok(Self::Open(File::from(stdout.context("standard output")?)));
-        };
+        let Some(path) = path else { return Ok(Self::Open(standard_output()?)) };
         let name = || path.display().to_string();
         let path = behind_links(path)?;
         if let Ok(metadata) = path.metadata()
             && !metadata.is_file()
         {
-            if metadata.file_type().is_block_device() {
-                return Err(usage(format!(
-                    "{} is a block device: a stream written there would destroy what it holds",
-                    path.display()
-                )));
-            }
+            refuse_device(&name(), &metadata)?;
             let file =
                 cli::open(File::options().write(true), &path, interrupt).with_context(name)?;
-            if file.is_terminal() {
-                return Err(usage(format!(
-                    "{} is a terminal: {NOT_TO_A_TERMINAL}",
-                    path.display()
-                )));
-            }
+            refuse_terminal(&name(), &file)?;
             return Ok(Self::Open(file));
         }
         let file = Aside::new(&path, ".lvdiff-")
@@ -66,18 +66,37 @@ impl Sink {
         }
     }
 
-    /// Makes what was written last, under its own name.
-    pub(crate) fn keep(self) -> anyhow::Result<()> {
-        let (file, path) = match self {
-            Self::Aside { file, path } => (file, path),
-            Self::Open(file) => {
-                // Some file systems tell of a write that failed only now.
-                let regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
-                let synced = if regular { file.sync_all() } else { Ok(()) };
-                return synced.context("standard output");
+    /// Makes what was written last, under its own name. The writer is closed after that.
+    pub(crate) fn keep(self, writer: File) -> anyhow::Result<()> {
+        match self {
+            Self::Aside { file, path } => {
+                file.replace().with_context(|| path.display().to_string())?;
             }
-        };
-        file.replace().with_context(|| path.display().to_string())
+            Self::Open(file) => cli::sync(&file).context("standard output")?,
+        }
+        drop(writer);
+        Ok(())
+    }
+}
+
+fn standard_output() -> anyhow::Result<File> {
+    let file = io::stdout().as_fd().try_clone_to_owned().context("standard output")?;
+    Ok(file.into())
+}
+
+fn refuse_device(name: &str, metadata: &Metadata) -> anyhow::Result<()> {
+    match metadata.file_type().is_block_device() {
+        false => Ok(()),
+        true => Err(usage(format!(
+            "{name} is a block device: a stream written there would destroy what it holds"
+        ))),
+    }
+}
+
+fn refuse_terminal(name: &str, file: &File) -> anyhow::Result<()> {
+    match file.is_terminal() {
+        false => Ok(()),
+        true => Err(usage(format!("{name} is a terminal: {NOT_TO_A_TERMINAL}"))),
     }
 }
 

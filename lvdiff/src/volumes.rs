@@ -65,8 +65,7 @@ pub(crate) fn print(
             });
         }
     }
-    let out = io::stdout().lock();
-    if json { print_json(&lines, out) } else { print_table(&lines, out) }.context("standard output")
+    cli::print(|out| if json { print_json(&lines, out) } else { print_table(&lines, out) })
 }
 
 /// What is mapped in a pool's volumes; nothing, and a warning, where the pool cannot be asked.

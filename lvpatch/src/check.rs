@@ -1,6 +1,6 @@
 //! `--check`: whether a base would be accepted, from the header and the digests.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
@@ -85,7 +85,6 @@ impl Job<'_> {
             return Ok(());
         }
         let target = escaped(&link.header().target.name);
-        writeln!(io::stdout(), "the stream of {target} would be applied {place}")
-            .context("standard output")
+        cli::print(|out| writeln!(out, "the stream of {target} would be applied {place}"))
     }
 }

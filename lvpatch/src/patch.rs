@@ -66,7 +66,7 @@ impl Job<'_> {
             (None, true) => info::json(header, digests)?,
             (None, false) => info::text(header, digests),
         };
-        io::stdout().write_all(text.as_bytes()).context("standard output")
+        cli::print(|out| out.write_all(text.as_bytes()))
     }
 
     fn verify(&self, sources: Sources) -> anyhow::Result<()> {
@@ -86,8 +86,7 @@ impl Job<'_> {
                 count => format!("the {count} streams are sound, and follow one another"),
             };
             let ended = self.end_text();
-            writeln!(io::stdout(), "{what}{ended}: {}", describe(&totals))
-                .context("standard output")?;
+            cli::print(|out| writeln!(out, "{what}{ended}: {}", describe(&totals)))?;
         }
         Ok(())
     }

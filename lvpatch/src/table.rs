@@ -73,7 +73,7 @@ pub(crate) fn print(files: &[String], args: &Args) -> anyhow::Result<()> {
         several if as_json => json_text(&several.iter().map(EntryJson::new).collect::<Vec<_>>())?,
         several => table(several),
     };
-    io::stdout().write_all(text.as_bytes()).context("standard output")
+    cli::print(|out| out.write_all(text.as_bytes()))
 }
 
 fn alone(entry: &Entry, as_json: bool) -> anyhow::Result<String> {

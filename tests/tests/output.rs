@@ -97,3 +97,22 @@ fn links_to_what_is_open_and_has_no_path_are_written_to() {
     expect(&place.bash("lvdiff -q --merge stream -o /dev/stdout > file"), 0);
     assert!(fs::read(place.path("file")).unwrap() == expected.stdout);
 }
+
+#[test]
+fn what_is_printed_to_a_file_is_synced() {
+    let place = Place::new();
+    for run in [
+        "lvdiff --metadata metadata --list 2 3",
+        "lvdiff --metadata metadata --list --json 2 3",
+        "lvdiff --metadata metadata --list --map borg 2 3",
+        "lvpatch --info < stream",
+        "lvpatch --info stream full",
+        "lvpatch --verify < stream",
+        "lvpatch --check --device image < stream",
+    ] {
+        expect(&place.bash(run), 0);
+        // A regular file that takes everything, and cannot be synced.
+        let stderr = expect(&place.bash(&format!("{run} > /proc/self/comm")), 1);
+        assert!(stderr.contains("standard output: "), "{run}: {stderr}");
+    }
+}

@@ -47,6 +47,17 @@ wait $!
 expect_equal "$(cut -d ' ' -f 1 fifo.sum)" "$(sed -n 's/^SHA1: //p' <<< "$OUTPUT")" "the SHA-1"
 [ -p fifo ] || fail "the FIFO was replaced"
 
+say "a block device is refused, and holds what it held"
+run lvcreate -T vg0/pool0 -V 32M -n other
+fill /dev/vg0/other 0 $((1024))
+before=$(sha256sum < /dev/vg0/other)
+expect_exit 2 'lvdiff vg0/base vg0/vol > /dev/vg0/other'
+expect_text "standard output is a block device"
+expect_exit 2 lvdiff -o /dev/vg0/other vg0/base vg0/vol
+expect_text "/dev/vg0/other is a block device"
+expect_equal "$(sha256sum < /dev/vg0/other)" "$before" "what it holds"
+run lvremove -y vg0/other
+
 say "a full file system: nothing stays, an old file stays as it was"
 mkdir small
 run mount -t tmpfs -o size=10M tmpfs small
