@@ -124,8 +124,9 @@ pub(crate) struct Args {
     pub(crate) format: StreamFormat,
 
     /// Put the streams in these files into one, which leads from the first one's base to the last
-    /// one's target: each must follow the one before. Needs no volume and no root. Works with -o,
-    /// --pair, --compress, --bwlimit and --no-sha1
+    /// one's target: each must follow the one before. Its base is proved as far as the streams before
+    /// it say what that holds: behind a full stream always, else a warning says what is not. Needs no
+    /// volume and no root. Works with -o, --pair, --compress, --bwlimit and --no-sha1
     #[arg(long, value_name = "FILE", num_args = 1..)]
     #[arg(conflicts_with_all = ["first", "second", "lvgroup", "pool", "detect_level", "granularity"])]
     #[arg(conflicts_with_all = ["snapshot", "list", "force_release", "metadata"])]

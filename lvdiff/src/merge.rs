@@ -1,11 +1,14 @@
 //! `--merge`: consecutive streams → one, without a device.
 //!
 //! All files are read and verified first; then it is known what every range becomes, and where its
-//! content stands. The second time, only what is still to be seen in the end is read.
+//! content stands. The second time, only what is still to be seen in the end is read. In between, what
+//! proves the base of a later stream is read of those before it.
 
+mod content;
 mod copy;
 mod inputs;
 mod piece;
+mod proof;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -47,7 +50,7 @@ pub(crate) fn run(
     let writer = sink.writer().with_context(writing)?;
     cli::widen_pipe(&writer);
     let output = Output::new(writer, options.writing, interrupt);
-    let mut encoder = Encoder::new(output, &header, &chain.base_digests).with_context(writing)?;
+    let mut encoder = Encoder::new(output, &header, &chain.proof.digests).with_context(writing)?;
     let progress = Progress::new("lvdiff", data_bytes(&settled), quiet);
     let level = options.detail.level;
     copy::write(&mut encoder, &settled.changes, &inputs, level, interrupt, &progress, writing)?;
@@ -87,7 +90,7 @@ fn header(chain: &Chain, settled: &Settled<Piece>, options: &StreamOptions) -> H
         base: chain.first.base.clone(),
         chunk_size: chain.first.chunk_size,
         pairs: [&chain.last.pairs[..], &options.pairs].concat(),
-        detect_level: chain.first.detect_level,
+        detect_level: chain.proof.level,
         extents: settled.extents,
         changed_bytes: settled.changed_bytes,
         unmapped_bytes: settled.unmapped_bytes,

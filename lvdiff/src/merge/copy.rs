@@ -7,8 +7,9 @@ use std::sync::Mutex;
 use anyhow::Context;
 use blockio::{Width, in_order};
 use cli::{Interrupt, Progress};
-use hyperlayer::{Contents, Encoder, MAX_RECORD, Packed, Packer, Place};
+use hyperlayer::{Contents, Encoder, MAX_RECORD, Packed, Packer};
 
+use super::content;
 use super::inputs::Input;
 use super::piece::{Piece, What};
 use crate::settle::Change;
@@ -136,8 +137,11 @@ impl Tools {
         inputs: &[Input],
         mut buffer: Vec<u8>,
     ) -> anyhow::Result<Copied> {
-        self.read(job, inputs, &mut buffer)?;
         let begin = job.first().map_or(0, |piece| piece.offset);
+        let is_data = |piece: &&Piece| matches!(piece.what, What::Data { .. });
+        let end = job.iter().rfind(is_data).map_or(begin, Piece::end);
+        buffer.resize((end - begin) as usize, 0);
+        content::read(&mut self.contents, job, inputs, begin, &mut buffer)?;
         let mut runs: Vec<Run> = Vec::new();
         let mut waiting: Option<Range<u64>> = None;
         for piece in job {
@@ -170,44 +174,5 @@ impl Tools {
         let place = (range.start - begin) as usize..(range.end - begin) as usize;
         let packed = self.packer.pack(&buffer[place.clone()])?;
         Ok(Some(Run::Data { offset: range.start, place, packed }))
-    }
-
-    /// Reads what the pieces hold to where they lie behind the first one. However many pieces of a
-    /// record there are, it is read once.
-    fn read(
-        &mut self,
-        job: &[Piece],
-        inputs: &[Input],
-        buffer: &mut Vec<u8>,
-    ) -> anyhow::Result<()> {
-        let mut parts: Vec<(u32, u64, u32, Range<u64>)> = Vec::new();
-        for piece in job {
-            if let What::Data { file, mark, at, .. } = piece.what {
-                parts.push((file, at, mark, piece.offset..piece.end()));
-            }
-        }
-        let (Some(first), Some(last)) = (job.first(), parts.last()) else { return Ok(()) };
-        let begin = first.offset;
-        buffer.resize((last.3.end - begin) as usize, 0);
-        parts.sort_by_key(|&(file, at, ..)| (file, at));
-        for record in parts.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1)) {
-            let Some(&(file, at, mark, _)) = record.first() else { continue };
-            let input = &inputs[file as usize];
-            let (offset, content) = input.content(&mut self.contents, Place { at, mark })?;
-            for (.., range) in record {
-                let place = (range.start - begin) as usize..(range.end - begin) as usize;
-                let part = range.start.checked_sub(offset).and_then(|from| {
-                    let from = usize::try_from(from).ok()?;
-                    content.get(from..from.checked_add(place.len())?)
-                });
-                let part = part.ok_or_else(|| {
-                    let reason = "another record stood there before".into();
-                    anyhow::Error::new(hyperlayer::Error::Damaged { at, reason })
-                        .context(input.path.display().to_string())
-                })?;
-                buffer[place].copy_from_slice(part);
-            }
-        }
-        Ok(())
     }
 }

@@ -10,6 +10,7 @@ use cli::{Interrupt, Progress, Refusal};
 use hyperlayer::{BaseDigest, Contents, Decoder, Header, Place, Record, Records};
 
 use super::piece::{Layers, Piece};
+use super::proof::{Next, Proof};
 use crate::plan::usage;
 use crate::settle::{Change, push};
 
@@ -22,11 +23,13 @@ pub(super) struct Input {
 
 /// What was read of all files.
 pub(super) struct Chain {
-    /// The first stream's header, and what proves its base.
+    /// The first stream's header.
     pub(super) first: Header,
-    pub(super) base_digests: Vec<BaseDigest>,
-    /// The last stream's header.
+    /// What proves its base.
+    pub(super) proof: Proof,
+    /// The last stream's header, and for messages what it is called.
     pub(super) last: Header,
+    last_name: String,
     /// How many streams there are.
     pub(super) streams: u64,
     /// What all of them do, in ascending order. It may reach behind the last target's end.
@@ -96,7 +99,7 @@ impl Chain {
     ) -> anyhow::Result<Self> {
         let bytes = inputs.iter().map(|input| input.size).sum();
         let progress = Progress::new("lvdiff: verifying", bytes, quiet);
-        let mut reading = Reading { chain: None, layers: Layers::default() };
+        let mut reading = Reading { inputs, chain: None, layers: Layers::default() };
         for (number, input) in (0..).zip(inputs) {
             let name = || input.path.display().to_string();
             let reader = Reader { file: &input.file, at: 0 };
@@ -108,7 +111,7 @@ impl Chain {
                     1 => name(),
                     _ => format!("{}, stream {stream}", name()),
                 };
-                reading.begin(decoder.header(), decoder.base_digests(), &name())?;
+                reading.begin(decoder.header(), decoder.base_digests(), &name(), interrupt)?;
                 let mut layer = Vec::new();
                 loop {
                     interrupt.check()?;
@@ -131,7 +134,7 @@ impl Chain {
                 stream += 1;
             }
         }
-        let Reading { chain, layers } = reading;
+        let Reading { chain, layers, .. } = reading;
         let mut chain = chain.ok_or_else(|| usage("there is no stream to merge"))?;
         chain.pieces = layers.merged();
         Ok(chain)
@@ -139,14 +142,21 @@ impl Chain {
 }
 
 /// What has been read so far.
-struct Reading {
+struct Reading<'a> {
+    inputs: &'a [Input],
     chain: Option<Chain>,
     layers: Layers,
 }
 
-impl Reading {
-    /// Another stream begins: it must belong there.
-    fn begin(&mut self, header: &Header, digests: &[BaseDigest], name: &str) -> anyhow::Result<()> {
+impl Reading<'_> {
+    /// Another stream begins: it must belong there, and start from what is there.
+    fn begin(
+        &mut self,
+        header: &Header,
+        digests: &[BaseDigest],
+        name: &str,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<()> {
         if header.undo {
             return Err(usage(format!(
                 "{name} is an undo stream: it leads back, and cannot be merged"
@@ -158,8 +168,9 @@ impl Reading {
             self.layers.push(vec![Piece::discard(end, NO_END - end)]);
             self.chain = Some(Chain {
                 first: header.clone(),
-                base_digests: digests.to_vec(),
+                proof: Proof { level: header.detect_level, digests: digests.to_vec() },
                 last: header.clone(),
+                last_name: name.to_owned(),
                 streams: 1,
                 pieces: Vec::new(),
             });
@@ -175,7 +186,10 @@ impl Reading {
                 header.chunk_size, chain.first.chunk_size
             )));
         }
+        let next = Next { header, digests, name, previous: &chain.last_name };
+        chain.proof.prove(next, &self.layers, self.inputs, interrupt)?;
         chain.last = header.clone();
+        chain.last_name = name.to_owned();
         chain.streams += 1;
         Ok(())
     }

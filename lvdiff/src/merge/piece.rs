@@ -1,5 +1,6 @@
 //! [`Piece`]: what a range of the merged volume becomes, and [`Layers`] of pieces.
 
+use baseproof::Range;
 use hyperlayer::Place;
 
 use crate::settle::{Change, push};
@@ -102,6 +103,14 @@ impl Change for Piece {
     }
 }
 
+/// How much of a range is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    Whole,
+    Part,
+    Nothing,
+}
+
 /// What streams do one after the other: each layer covers those before it. The pieces of a layer
 /// ascend, and do not overlap.
 #[derive(Default)]
@@ -125,6 +134,65 @@ impl Layers {
             self.merge_two();
         }
         self.0.pop().unwrap_or_default()
+    }
+
+    /// The piece that begins at a place, as far as it is to be seen. Where no layer says what is
+    /// there, the next place at which one does.
+    pub(super) fn at(&self, place: u64) -> Result<Piece, u64> {
+        let mut next = u64::MAX;
+        for layer in self.0.iter().rev() {
+            let index = layer.partition_point(|piece| piece.end() <= place);
+            match layer.get(index) {
+                None => {}
+                Some(piece) if piece.offset > place => next = next.min(piece.offset),
+                Some(piece) => {
+                    let piece = piece.from(place);
+                    return Ok(if piece.end() > next { piece.before(next) } else { piece });
+                }
+            }
+        }
+        Err(next)
+    }
+
+    /// How much of a range the layers say.
+    pub(super) fn known(&self, offset: u64, length: u64) -> Known {
+        let end = offset.saturating_add(length);
+        let (mut place, mut known) = (offset, Known::Whole);
+        while place < end {
+            let (next, found) = match self.at(place) {
+                Ok(piece) => (piece.end(), Known::Whole),
+                Err(next) => (next, Known::Nothing),
+            };
+            if place > offset && found != known {
+                return Known::Part;
+            }
+            (place, known) = (next, found);
+        }
+        known
+    }
+
+    /// Where there is data before `end`: the rest of what is known reads as zeros.
+    pub(super) fn data(&self, end: u64) -> Vec<Range> {
+        let (mut place, mut ranges) = (0, Vec::<Range>::new());
+        while place < end {
+            let piece = match self.at(place) {
+                Ok(piece) => piece,
+                Err(next) => {
+                    place = next;
+                    continue;
+                }
+            };
+            if let What::Data { .. } = piece.what {
+                match ranges.last_mut() {
+                    Some(last) if last.offset + last.length == place => {
+                        last.length += piece.length();
+                    }
+                    _ => ranges.push(Range { offset: place, length: piece.length() }),
+                }
+            }
+            place = piece.end();
+        }
+        ranges
     }
 
     fn merge_two(&mut self) {
@@ -196,5 +264,34 @@ mod tests {
             &[Piece::zero(4, 4), Piece::discard(12, 4)],
         ];
         assert_eq!(merged(layers), [Piece::zero(0, 8), Piece::discard(8, 8)]);
+    }
+
+    #[test]
+    fn a_range_is_known_as_far_as_a_layer_says_it() {
+        // Not merged: each layer is much shorter than the one below.
+        let mut layers = Layers::default();
+        layers.push((0..20).map(|number| data(number * 20, 10, number)).collect());
+        layers.push(vec![Piece::discard(5, 10), data(45, 2, 99), Piece::zero(47, 13)]);
+        assert_eq!(layers.0.len(), 2);
+        assert_eq!(layers.at(3), Ok(data(3, 2, 0)));
+        assert_eq!(layers.at(7), Ok(Piece::discard(7, 8)));
+        assert_eq!(layers.at(15), Err(20));
+        assert_eq!(layers.at(41), Ok(data(41, 4, 2)));
+        assert_eq!(layers.at(1000), Err(u64::MAX));
+        for (offset, length, known) in [
+            (0, 15, Known::Whole),
+            (0, 16, Known::Part),
+            (15, 5, Known::Nothing),
+            (15, 6, Known::Part),
+            (40, 30, Known::Whole),
+            (380, 20, Known::Part),
+            (390, 1 << 40, Known::Nothing),
+            (7, 0, Known::Whole),
+        ] {
+            assert_eq!(layers.known(offset, length), known, "{offset} {length}");
+        }
+        let expected = [(0, 5), (20, 10), (40, 7), (60, 10)];
+        let expected = expected.map(|(offset, length)| Range { offset, length });
+        assert_eq!(layers.data(75), expected);
     }
 }

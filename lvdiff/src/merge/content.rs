@@ -1,0 +1,83 @@
+//! [`Content`]: what streams lead to so far, read from the files that they are in.
+
+use std::io;
+use std::ops::Range;
+use std::sync::Mutex;
+
+use blockio::ReadAt;
+use hyperlayer::{Contents, Place};
+
+use super::inputs::Input;
+use super::piece::{Layers, Piece, What};
+use crate::settle::Change;
+
+/// The volume that all layers make. Nobody reads it where no layer says what is there.
+pub(super) struct Content<'a> {
+    layers: &'a Layers,
+    inputs: &'a [Input],
+    idle: Mutex<Vec<Contents>>,
+}
+
+impl<'a> Content<'a> {
+    pub(super) fn new(layers: &'a Layers, inputs: &'a [Input]) -> Self {
+        Self { layers, inputs, idle: Mutex::default() }
+    }
+}
+
+impl ReadAt for Content<'_> {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        let end = offset + buf.len() as u64;
+        let (mut pieces, mut place) = (Vec::new(), offset);
+        while place < end {
+            let piece = self.layers.at(place).map_err(|_| {
+                io::Error::other(format!("no stream says what is at offset {place}"))
+            })?;
+            let piece = if piece.end() > end { piece.before(end) } else { piece };
+            place = piece.end();
+            pieces.push(piece);
+        }
+        let spare = self.idle.lock().expect("nobody panics with it").pop();
+        let mut contents = spare.unwrap_or_default();
+        buf.fill(0);
+        read(&mut contents, &pieces, self.inputs, offset, buf).map_err(io::Error::other)?;
+        self.idle.lock().expect("nobody panics with it").push(contents);
+        Ok(())
+    }
+}
+
+/// Reads what pieces hold to where they lie behind `begin`; what has no content is left as it is.
+/// However many pieces of a record there are, it is read once.
+pub(super) fn read(
+    contents: &mut Contents,
+    pieces: &[Piece],
+    inputs: &[Input],
+    begin: u64,
+    buffer: &mut [u8],
+) -> anyhow::Result<()> {
+    let mut parts: Vec<(u32, u64, u32, Range<u64>)> = Vec::new();
+    for piece in pieces {
+        if let What::Data { file, mark, at, .. } = piece.what {
+            parts.push((file, at, mark, piece.offset..piece.end()));
+        }
+    }
+    parts.sort_by_key(|&(file, at, ..)| (file, at));
+    for record in parts.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1)) {
+        let Some(&(file, at, mark, _)) = record.first() else { continue };
+        let input = &inputs[file as usize];
+        let (offset, content) = input.content(contents, Place { at, mark })?;
+        for (.., range) in record {
+            let place = (range.start - begin) as usize..(range.end - begin) as usize;
+            let part = range.start.checked_sub(offset).and_then(|from| {
+                let from = usize::try_from(from).ok()?;
+                content.get(from..from.checked_add(place.len())?)
+            });
+            let part = part.ok_or_else(|| {
+                let reason = "another record stood there before".into();
+                anyhow::Error::new(hyperlayer::Error::Damaged { at, reason })
+                    .context(input.path.display().to_string())
+            })?;
+            buffer[place].copy_from_slice(part);
+        }
+    }
+    Ok(())
+}

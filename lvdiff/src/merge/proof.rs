@@ -1,0 +1,135 @@
+//! [`Proof`]: what proves bases, held against what the streams before them lead to.
+
+use baseproof::Range;
+use cli::{Interrupt, Interruptible, Refusal};
+use hyperlayer::{BaseDigest, Header};
+
+use super::content::Content;
+use super::inputs::Input;
+use super::piece::{Known, Layers};
+
+/// As many fit into a stream.
+const MOST: usize = 21845;
+
+/// What will prove the merged stream's base, which is that of the first stream.
+pub(super) struct Proof {
+    pub(super) level: u8,
+    pub(super) digests: Vec<BaseDigest>,
+}
+
+/// A stream that begins behind others.
+#[derive(Clone, Copy)]
+pub(super) struct Next<'a> {
+    pub(super) header: &'a Header,
+    pub(super) digests: &'a [BaseDigest],
+    /// For messages: what it is called, and the one before it.
+    pub(super) name: &'a str,
+    pub(super) previous: &'a str,
+}
+
+impl Proof {
+    /// Holds the base digests of another stream against what the streams before it lead to, which are
+    /// these layers. Those of places that no stream has written to become the first base's own. What
+    /// neither can be done with is said.
+    ///
+    /// # Errors
+    /// [`Refusal::BaseMismatch`] where it starts from something else.
+    pub(super) fn prove(
+        &mut self,
+        next: Next<'_>,
+        layers: &Layers,
+        inputs: &[Input],
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<()> {
+        let (mut known, mut unproved) = (Vec::new(), 0);
+        for digest in next.digests {
+            let is_taken = match layers.known(digest.offset, digest.length) {
+                Known::Whole => {
+                    known.push(*digest);
+                    true
+                }
+                Known::Nothing => self.take(digest, next)?,
+                Known::Part => false,
+            };
+            unproved += usize::from(!is_taken);
+        }
+        let mapped = match known.as_slice() {
+            [whole] if next.header.detect_level == 3 => Some(layers.data(whole.length)),
+            _ => None,
+        };
+        compare(next, &known, mapped.as_deref(), &Content::new(layers, inputs), interrupt)?;
+        if unproved > 0 {
+            let (Next { name, previous, .. }, base) = (next, base_name(next));
+            log::warn!(
+                "{name}: not all proves that it starts from what {previous} leads to: {unproved} of \
+                 {} base digests are of places that the streams before it say too little of. If \
+                 {base} was written to in between, the merged stream is wrong, and nothing will tell. \
+                 Put a full stream first, or apply the streams one by one",
+                next.digests.len()
+            );
+        }
+        Ok(())
+    }
+
+    /// Takes a digest of a place that no stream has written to: the first base's own. Yields whether
+    /// the format has room for it.
+    fn take(&mut self, digest: &BaseDigest, next: Next<'_>) -> anyhow::Result<bool> {
+        let end = |digest: &BaseDigest| digest.offset.saturating_add(digest.length);
+        let place = self.digests.partition_point(|known| end(known) <= digest.offset);
+        match self.digests.get(place) {
+            Some(known) if (known.offset, known.length) == (digest.offset, digest.length) => {
+                if known.digest == digest.digest {
+                    return Ok(true);
+                }
+                let error = baseproof::Error::Differs {
+                    offset: digest.offset,
+                    length: digest.length,
+                    expected: digest.digest.into(),
+                    found: known.digest.into(),
+                };
+                return Err(differs(next, &error));
+            }
+            Some(known) if known.offset < end(digest) => return Ok(false),
+            _ => {}
+        }
+        let fits = digest.length <= next.header.chunk_size && self.digests.len() < MOST;
+        if fits {
+            self.digests.insert(place, *digest);
+            // One range is a head, if it is no more in its own stream; several are a sample.
+            self.level = match self.digests.len() {
+                1 => self.level.max(next.header.detect_level.min(2)),
+                _ => 2,
+            };
+        }
+        Ok(fits)
+    }
+}
+
+fn compare(
+    next: Next<'_>,
+    digests: &[BaseDigest],
+    mapped: Option<&[Range]>,
+    content: &Content<'_>,
+    interrupt: &Interrupt,
+) -> anyhow::Result<()> {
+    let content = Interruptible { source: content, interrupt };
+    match baseproof::verify(&content, digests, mapped, &|| interrupt.check()) {
+        Ok(()) => Ok(()),
+        Err(error @ baseproof::Error::Differs { .. }) => Err(differs(next, &error)),
+        Err(error) => Err(anyhow::Error::new(error).context(next.name.to_owned())),
+    }
+}
+
+fn differs(next: Next<'_>, error: &baseproof::Error) -> anyhow::Error {
+    let (Next { name, previous, .. }, base) = (next, base_name(next));
+    Refusal::BaseMismatch(format!(
+        "{name} does not follow {previous}, which leads to other content than it starts from: {error}. \
+         {base} was written to after the one stream was made and before the other: make {name} \
+         again from a snapshot that nobody writes to, or begin anew with a full stream"
+    ))
+    .into()
+}
+
+fn base_name(next: Next<'_>) -> &str {
+    next.header.base.as_ref().map_or("its base", |base| &base.name)
+}
