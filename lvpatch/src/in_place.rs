@@ -35,7 +35,8 @@ impl Job<'_> {
         let mut chain = self.chain(sources);
         let mut link = chain.first()?;
         self.accept_in_place(0, &link)?;
-        let mut plan = plan::look_up(self.args, link.header()).with_context(|| link.name.clone())?;
+        let mut plan =
+            plan::look_up(self.args, link.header()).with_context(|| link.name.clone())?;
         let Start::Base(mut volume) = plan.start.clone() else {
             return Err(anyhow!("the stream has a base, and none was looked up"));
         };

@@ -115,6 +115,11 @@ fn device() {
 }
 
 #[test]
+fn sectors() {
+    scenario("sectors");
+}
+
+#[test]
 fn output() {
     scenario("output");
 }

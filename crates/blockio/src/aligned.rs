@@ -3,7 +3,8 @@
 use std::io;
 use std::ops::{Deref, DerefMut};
 
-/// The alignment, in bytes, of memory, offsets and lengths that every device accepts.
+/// The alignment, in bytes, of memory that every device accepts, and of offsets and lengths that all
+/// accept but those with sectors larger than that.
 pub const ALIGNMENT: usize = 4096;
 
 /// A buffer of a fixed length that begins on a page boundary, filled with zeros at first.
@@ -34,8 +35,9 @@ impl DerefMut for AlignedBuf {
     }
 }
 
-pub(crate) fn is_aligned(offset: u64, buf: &[u8]) -> bool {
-    offset.is_multiple_of(512)
-        && buf.len().is_multiple_of(512)
+/// Whether a device with sectors of so many bytes takes this as it is.
+pub(crate) fn is_aligned(offset: u64, buf: &[u8], sector: u64) -> bool {
+    offset.is_multiple_of(sector)
+        && (buf.len() as u64).is_multiple_of(sector)
         && buf.as_ptr().addr().is_multiple_of(ALIGNMENT)
 }

@@ -2,8 +2,10 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom};
+use std::ops::Range;
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::Mutex;
 
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, OFlag, fallocate};
@@ -11,6 +13,7 @@ use nix::unistd::{Whence, lseek};
 
 use crate::aligned::is_aligned;
 use crate::read_at::past_end;
+use crate::sector::{self, Parts};
 use crate::{ALIGNMENT, AlignedBuf, ReadAt, ioctl};
 
 /// How [`Device::open`] opens.
@@ -29,12 +32,19 @@ pub enum OpenMode {
 
 /// A block device, opened with `O_DIRECT`, or a regular file, read and written through the page
 /// cache. Its size is that of the moment it was opened.
+///
+/// Ranges may begin and end anywhere, also inside the logical sectors of a device. Several threads
+/// may write at once, as long as their ranges are disjoint.
 pub struct Device {
     file: File,
     size: u64,
     block: bool,
     /// Opened with `O_DIRECT`.
     direct: bool,
+    /// What is read and written as a whole past the page cache, in bytes.
+    sector: u64,
+    /// Held while a part of a sector is written, for two ranges can share one.
+    edges: Mutex<()>,
     rdev: u64,
 }
 
@@ -71,7 +81,14 @@ impl Device {
             return Err(io::Error::other("it changed its kind while it was opened"));
         }
         let size = file.seek(SeekFrom::End(0))?;
-        Ok(Self { file, size, block, direct, rdev: opened.rdev() })
+        let sector = match (block, direct) {
+            (true, _) => ioctl::sector_size(&file)?.max(sector::LEAST),
+            // A file does not tell the sectors of the disk that it lies on.
+            (false, true) => ALIGNMENT as u64,
+            (false, false) => sector::LEAST,
+        };
+        let rdev = opened.rdev();
+        Ok(Self { file, size, block, direct, sector, edges: Mutex::default(), rdev })
     }
 
     /// The size in bytes.
@@ -95,16 +112,40 @@ impl Device {
     /// Where the range lies past the end, or the device fails.
     pub fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.check(offset, bytes.len() as u64)?;
-        if self.direct && !is_aligned(offset, bytes) && !bytes.is_empty() {
-            let mut bounce = AlignedBuf::new(bytes.len())?;
-            bounce.copy_from_slice(bytes);
-            return self.file.write_all_at(&bounce, offset);
+        if !self.direct || is_aligned(offset, bytes, self.sector) {
+            return self.file.write_all_at(bytes, offset);
         }
-        self.file.write_all_at(bytes, offset)
+        let of = |part: &Range<u64>| {
+            &bytes[(part.start - offset) as usize..(part.end - offset) as usize]
+        };
+        let parts = Parts::of(offset..offset + bytes.len() as u64, self.sector);
+        for edge in parts.edges() {
+            self.write_edge(edge.start, of(&edge))?;
+        }
+        let whole = of(&parts.whole);
+        if whole.is_empty() {
+            return Ok(());
+        }
+        if is_aligned(parts.whole.start, whole, self.sector) {
+            return self.file.write_all_at(whole, parts.whole.start);
+        }
+        let mut bounce = AlignedBuf::new(whole.len())?;
+        bounce.copy_from_slice(whole);
+        self.file.write_all_at(&bounce, parts.whole.start)
+    }
+
+    /// Writes to a part of one sector, and the rest of it as it was.
+    fn write_edge(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let skip = (offset % self.sector) as usize;
+        let mut sector = AlignedBuf::new(self.sector as usize)?;
+        let _alone = self.edges.lock().expect("nobody panics with it");
+        self.file.read_exact_at(&mut sector, offset - skip as u64)?;
+        sector[skip..skip + bytes.len()].copy_from_slice(bytes);
+        self.file.write_all_at(&sector, offset - skip as u64)
     }
 
     /// Asks the device to unmap a range, or makes a hole in a file. Ok proves nothing: what the
-    /// range reads as afterwards must be looked at.
+    /// range reads as afterwards must be looked at. Of a device, parts of sectors stay as they are.
     ///
     /// # Errors
     /// Where the range lies past the end, or the device fails. A device or file system that
@@ -114,7 +155,11 @@ impl Device {
             return self.punch(offset, length);
         }
         self.check(offset, length)?;
-        passed_over(ioctl::discard(&self.file, offset, length))
+        let whole = Parts::of(offset..offset + length, self.sector).whole;
+        if whole.is_empty() {
+            return Ok(());
+        }
+        passed_over(ioctl::discard(&self.file, whole.start, whole.end - whole.start))
     }
 
     /// Frees a range of a device or a file that promises zeros there for good. Elsewhere nothing
@@ -125,10 +170,15 @@ impl Device {
     /// As [`Device::discard`].
     pub fn punch(&self, offset: u64, length: u64) -> io::Result<()> {
         self.check(offset, length)?;
+        let range = offset..offset + length;
+        let range = if self.block { Parts::of(range, self.sector).whole } else { range };
+        if range.is_empty() {
+            return Ok(());
+        }
         passed_over(self.fallocate(
             FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE,
-            offset,
-            length,
+            range.start,
+            range.end - range.start,
         ))
     }
 
@@ -159,7 +209,15 @@ impl Device {
     pub fn zero_out(&self, offset: u64, length: u64) -> io::Result<()> {
         self.check(offset, length)?;
         if self.block {
-            return ioctl::zero_out(&self.file, offset, length);
+            let parts = Parts::of(offset..offset + length, self.sector);
+            for edge in parts.edges() {
+                self.write_edge(edge.start, &vec![0; (edge.end - edge.start) as usize])?;
+            }
+            let whole = parts.whole;
+            return match whole.is_empty() {
+                true => Ok(()),
+                false => ioctl::zero_out(&self.file, whole.start, whole.end - whole.start),
+            };
         }
         match self.fallocate(FallocateFlags::FALLOC_FL_ZERO_RANGE, offset, length) {
             Err(error) if unsupported(&error) => self.write_zeros(offset, length),
@@ -219,15 +277,17 @@ impl Device {
 impl ReadAt for Device {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
         self.check(offset, buf.len() as u64)?;
-        if !self.direct || is_aligned(offset, buf) || buf.is_empty() {
+        if !self.direct || is_aligned(offset, buf, self.sector) || buf.is_empty() {
             return self.file.read_exact_at(buf, offset);
         }
-        // O_DIRECT takes whole blocks into aligned memory: read the blocks around the range.
-        let alignment = ALIGNMENT as u64;
+        // O_DIRECT takes whole blocks into aligned memory: read the blocks around the range. The
+        // last ones of a file may lie in part past its end, and what is read of them is less.
+        let alignment = self.sector.max(ALIGNMENT as u64);
         let begin = offset - offset % alignment;
-        let end = (offset + buf.len() as u64).next_multiple_of(alignment).min(self.size);
-        let mut bounce = AlignedBuf::new((end - begin) as usize)?;
-        self.file.read_exact_at(&mut bounce, begin)?;
+        let end = offset + buf.len() as u64;
+        let around = end.next_multiple_of(alignment).min(self.size.next_multiple_of(self.sector));
+        let mut bounce = AlignedBuf::new((around - begin) as usize)?;
+        self.read_at_least(begin, &mut bounce, (end - begin) as usize)?;
         let skip = (offset - begin) as usize;
         buf.copy_from_slice(&bounce[skip..skip + buf.len()]);
         Ok(())
@@ -242,6 +302,22 @@ fn passed_over(done: io::Result<()>) -> io::Result<()> {
             Ok(())
         }
         done => done,
+    }
+}
+
+impl Device {
+    /// Fills the first `least` bytes of `buf`, and of the rest what there is.
+    fn read_at_least(&self, offset: u64, buf: &mut [u8], least: usize) -> io::Result<()> {
+        let mut done = 0;
+        while done < least {
+            match self.file.read_at(&mut buf[done..], offset + done as u64) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(count) => done += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 }
 
@@ -297,6 +373,77 @@ mod tests {
         let mut buf = [0; 7];
         device.read_at(9, &mut buf).unwrap();
         assert_eq!(&buf, b"\x01hello\x01");
+    }
+
+    #[test]
+    fn parts_of_large_sectors_are_written_at_once() {
+        const SECTOR: usize = 4096;
+        const PIECE: usize = 512;
+        const SECTORS: usize = 512;
+        // The last piece of each sector is nobody's.
+        const WRITERS: usize = SECTOR / PIECE - 1;
+        let before = vec![0xff; SECTORS * SECTOR];
+        let (file, mut device) = file_of(&before);
+        (device.direct, device.sector) = (true, SECTOR as u64);
+        let (device, all) = (&device, &std::sync::Barrier::new(WRITERS));
+        std::thread::scope(|scope| {
+            for number in 0..WRITERS {
+                scope.spawn(move || {
+                    for sector in 0..SECTORS {
+                        all.wait();
+                        let offset = sector * SECTOR + number * PIECE;
+                        device.write_at(offset as u64, &[number as u8; PIECE]).unwrap();
+                    }
+                });
+            }
+        });
+        let mut expected = before;
+        for (place, piece) in expected.chunks_mut(PIECE).enumerate() {
+            let number = place % (SECTOR / PIECE);
+            if number < WRITERS {
+                piece.fill(number as u8);
+            }
+        }
+        assert!(std::fs::read(file.path()).unwrap() == expected);
+    }
+
+    #[test]
+    fn ranges_between_large_sectors_are_written_and_read() {
+        let before: Vec<u8> = (0..5 * 4096).map(|place: u32| (place / 512) as u8).collect();
+        for (begin, end) in [
+            (512, 1024),
+            (3584, 4608),
+            (512, 16896),
+            (4096, 8192),
+            (4096, 8704),
+            (0, 20480),
+            (512, 512),
+        ] {
+            let (file, mut device) = file_of(&before);
+            (device.direct, device.sector) = (true, 4096);
+            let bytes = vec![0xee; end - begin];
+            device.write_at(begin as u64, &bytes).unwrap();
+            let mut expected = before.clone();
+            expected[begin..end].copy_from_slice(&bytes);
+            assert!(std::fs::read(file.path()).unwrap() == expected, "{begin}..{end}");
+            let mut around = vec![0; (end + 512).min(before.len()) - begin];
+            device.read_at(begin as u64, &mut around).unwrap();
+            assert!(around == expected[begin..begin + around.len()], "{begin}..{end}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_file_is_read_past_the_page_cache() {
+        let bytes: Vec<u8> =
+            (0..3 * 4096 + 512 + 7).map(|place: u32| (place / 512) as u8).collect();
+        let (_file, mut device) = file_of(&bytes);
+        (device.direct, device.sector) = (true, 4096);
+        for begin in [0, 512, 4096, 8192 + 512, 3 * 4096, bytes.len() - 7, bytes.len() - 1] {
+            let mut buf = vec![0; bytes.len() - begin];
+            device.read_at(begin as u64, &mut buf).unwrap();
+            assert!(buf == bytes[begin..], "{begin}");
+        }
+        assert!(device.read_at(3 * 4096, &mut [0; 520]).is_err());
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod in_order;
 mod ioctl;
 mod read_ahead;
 mod read_at;
+mod sector;
 mod zero;
 
 pub use aligned::{ALIGNMENT, AlignedBuf};
