@@ -114,16 +114,19 @@ opened() {
 
 # lvdiff is killed in the middle, and its leftovers are the next run's.
 fault_writer_goes_away() {
-	local writer
+	local writer size slowly
 	NEW=s$HIT EXPECTED=${SUMS[HIT]}
+	size=$(stat -c %s "/tmp/d$HIT")
 	remember
-	time_of "$DIFF | $PATCH dry"
-	run lvremove -q -y vg1/dry
+	# So slow that it writes for two seconds, however short its stream is: otherwise the pipe and lvpatch have
+	# all of it at once, and nothing is missing when the writer goes.
+	slowly="$DIFF --bwlimit $((size / 2 + 1))"
+	time_of "$slowly > /dev/null"
 	rm -f /tmp/.pipe
 	mkfifo /tmp/.pipe
 	# Both ends are open before the writer is killed, or the reader would wait for one for ever.
 	exec 8<> /tmp/.pipe
-	$DIFF > /tmp/.pipe 2> /tmp/other 8<&- &
+	$slowly > /tmp/.pipe 2> /tmp/other 8<&- &
 	writer=$!
 	background "$PATCH < /tmp/.pipe 8<&-"
 	wait_for_moment
