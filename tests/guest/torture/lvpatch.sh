@@ -1,10 +1,62 @@
 # Faults that meet lvpatch, but for those of its input and of the pool.
 
-# struck_at BYTES: lvpatch is $PID, and has that much of its stream; it gets no more before go_on.
-struck_at() {
+# struck: lvpatch is $PID, and has $BYTES of its stream; it gets no more before go_on. Mostly it writes
+# already. $REST is how much of the records it has not got, or nothing where it may not have begun.
+struck() {
+	local when
+	draw_word when early writing writing writing
+	[ "$when" = early ] || bytes_of_writing || when=early
+	if [ "$when" = early ]; then
+		some_bytes
+		REST=
+	fi
 	# shellcheck disable=SC2086
-	start_patch /tmp/struck "$1" ${PATCH#lvpatch }
-	sleep 0.1
+	start_patch /tmp/struck "$BYTES" ${PATCH#lvpatch }
+	if [ "$when" = early ]; then
+		sleep 0.1
+	else
+		until_it_writes
+	fi
+	writes_now || echo "(it has not begun to write)"
+}
+
+# bytes_of_writing: $BYTES ends behind the first record, or in it if there is no other, and before the end
+# of the last one that has data: then lvpatch writes, and has more to write. Fails without a record.
+bytes_of_writing() {
+	local i kind at length before=0 first='' last='' last_kind=''
+	for ((i = HIT; i <= ${NEW#s}; i++)); do
+		while read -r _ kind at length; do
+			[[ $kind != @(HEAD|BASE|TAIL) ]] || continue
+			at=$((before + at + length))
+			first=${first:-$at}
+			if [ "$kind" = DATA ] || [ "$last_kind" != DATA ]; then
+				last=$((at - 1)) last_kind=$kind
+			fi
+		done < <(mangle boundaries < "/tmp/d$i")
+		before=$((before + $(stat -c %s "/tmp/d$i")))
+	done
+	[ -n "$last" ] || return 1
+	BYTES=$last
+	((last <= first)) || BYTES=$((first + (last - first) * MOMENT / 1000))
+	REST=$((last + 1 - BYTES))
+}
+
+# writes_now: the volume that lvpatch writes to is open, and not by a command of LVM that still makes it.
+writes_now() {
+	local device
+	no_lvm_command || return 1
+	device=$(temporary_device) || return 1
+	[[ $(dmsetup info -c --noheadings -o open "$device" 2> /dev/null) == [1-9]* ]]
+}
+
+# until_it_writes: not longer than 20 seconds, nor than lvpatch lives.
+until_it_writes() {
+	local i
+	for ((i = 0; i < 400; i++)); do
+		! writes_now || return 0
+		kill -0 "$PID" 2> /dev/null || return 0
+		sleep 0.05
+	done
 }
 
 # some_bytes: $BYTES is so much of the stream as MOMENT says.
@@ -62,16 +114,19 @@ opened() {
 
 # lvdiff is killed in the middle, and its leftovers are the next run's.
 fault_writer_goes_away() {
-	local writer
+	local writer size slowly
 	NEW=s$HIT EXPECTED=${SUMS[HIT]}
+	size=$(stat -c %s "/tmp/d$HIT")
 	remember
-	time_of "$DIFF | $PATCH dry"
-	run lvremove -q -y vg1/dry
+	# So slow that it writes for two seconds, however short its stream is: otherwise the pipe and lvpatch have
+	# all of it at once, and nothing is missing when the writer goes.
+	slowly="$DIFF --bwlimit $((size / 2 + 1))"
+	time_of "$slowly > /dev/null"
 	rm -f /tmp/.pipe
 	mkfifo /tmp/.pipe
 	# Both ends are open before the writer is killed, or the reader would wait for one for ever.
 	exec 8<> /tmp/.pipe
-	$DIFF > /tmp/.pipe 2> /tmp/other 8<&- &
+	$slowly > /tmp/.pipe 2> /tmp/other 8<&- &
 	writer=$!
 	background "$PATCH < /tmp/.pipe 8<&-"
 	wait_for_moment

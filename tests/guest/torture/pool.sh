@@ -2,8 +2,7 @@
 
 fault_target_write_error() {
 	remember
-	some_bytes
-	struck_at "$BYTES"
+	struck
 	become vg1-pool0_tdata flakey 0 1000 1 error_writes
 	go_on
 	ended 60
@@ -18,8 +17,7 @@ full_data() {
 	remember
 	[ "$1" = n ] || run lvchange -q --errorwhenfull y vg1/pool0
 	echo 3 > /sys/module/dm_thin_pool/parameters/no_space_timeout
-	some_bytes
-	struck_at "$BYTES"
+	struck
 	run lvcreate -q -T vg1/pool0 -V 512M -n greedy
 	words=$(pool_status vg1/pool0 used_data)
 	free=$((${words#*/} - ${words%/*}))
@@ -77,8 +75,7 @@ full_metadata() {
 		return
 	fi
 	take_metadata 120
-	some_bytes
-	struck_at "$BYTES"
+	struck
 	take_metadata 0
 	run dmsetup status vg1-pool0-tpool
 	go_on
@@ -105,15 +102,12 @@ temporary_device() {
 fault_target_removed() {
 	local device
 	remember
-	some_bytes
-	struck_at "$BYTES"
+	struck
 	device=$(temporary_device || true)
 	if [ -n "$device" ]; then
 		# It is open: its table becomes one of errors, and it stays.
 		show dmsetup remove --force "$device"
 		dmsetup remove --force "$device" || true
-	else
-		echo "(it has not begun to write)"
 	fi
 	go_on
 	ended 60
