@@ -96,9 +96,9 @@ fault_sigkill_lvpatch() {
 	echo "(SIGKILL)"
 	ended 60
 	wait_until no_lvm_command
-	VERDICT=refused
+	[ "$STATUS" = 0 ] || may_fail 137
 	# Killed in its last steps it had made it, and it is whole.
-	if lvs "vg1/$NEW" > /dev/null 2>&1; then
+	if [ "$STATUS" = 0 ] || lvs "vg1/$NEW" > /dev/null 2>&1; then
 		VERDICT=finished
 		right_volume
 	fi

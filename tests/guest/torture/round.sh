@@ -46,6 +46,12 @@ numbers() {
 	done
 }
 
+# run_on_clean COMMAND: as run, where no run was killed since the last one that was not.
+run_on_clean() {
+	run "$1"
+	[[ $OUTPUT != *"left by a run that was killed"* ]] || fail "the run before left something behind"
+}
+
 # make_streams: /tmp/d0 is full, /tmp/dN leads from s(N-1) to sN.
 make_streams() {
 	local i
