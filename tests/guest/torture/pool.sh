@@ -71,15 +71,23 @@ free_metadata() {
 take_metadata() {
 	local count
 	for ((count = $(free_metadata) - $1; count > 0; count--)); do
-		dmsetup message vg1-pool0-tpool 0 "create_thin $((TAKEN++))" 2> /dev/null || return 0
+		dmsetup message vg1-pool0-tpool 0 "create_thin $((TAKEN++))" 2> /dev/null || break
 	done
+	echo "(blocks of metadata: $(free_metadata) are left)"
 }
 TAKEN=100000
+
+# pool_volumes: the volumes in vg1 as LVM knows them, and how much data they have. No more can be compared
+# after the check, with more space for metadata.
+pool_volumes() {
+	lvs --noheadings -o lv_full_name,lv_uuid,lv_tags,lv_size vg1
+	pool_status vg1/pool0 used_data
+}
 
 # full_metadata ERRORWHENFULL: before the run, or while the stream arrives. Then a pool goes read-only, and
 # nobody can remove anything from it before it is checked and has more space: the next run does.
 full_metadata() {
-	local when
+	local when volumes
 	[ "$1" = n ] || run lvchange -q --errorwhenfull y vg1/pool0
 	draw_word when before meanwhile
 	echo "($when)"
@@ -93,7 +101,9 @@ full_metadata() {
 		run lvextend -q --poolmetadatasize +8M vg1/pool0
 		return
 	fi
-	take_metadata 120
+	# LVM makes no volume where three quarters are taken.
+	take_metadata 300
+	volumes=$(pool_volumes)
 	struck
 	take_metadata 0
 	run dmsetup status vg1-pool0-tpool
@@ -108,7 +118,10 @@ full_metadata() {
 	else
 		may_fail 7 1
 		! lvs "vg1/$NEW" > /dev/null 2>&1 || fail "it failed, and vg1/$NEW is there"
+		run "$PATCH $INPUT"
+		right_volume
 	fi
+	expect_equal "$(pool_volumes)" "$volumes" "the volumes"
 }
 fault_target_full_metadata_queue() { full_metadata n; }
 fault_target_full_metadata_error() { full_metadata y; }
