@@ -38,8 +38,11 @@ bad_blocks() {
 		draw block "$2"
 		# dm-dust counts from the beginning of the device below.
 		block=$((block + table[4] / 8))
+		# One that is drawn twice is refused.
 		dmsetup message "$1" 0 addbadblock "$block" > /dev/null 2>&1 || true
 	done
+	run dmsetup message "$1" 0 countbadblocks
+	[[ $OUTPUT == *": "[1-9]*" badblock"* ]] || fail "$1 has no bad block"
 	run dmsetup message "$1" 0 enable
 }
 

@@ -10,6 +10,7 @@ struck() {
 		some_bytes
 		REST=
 	fi
+	echo "($when)"
 	# shellcheck disable=SC2086
 	start_patch /tmp/struck "$BYTES" ${PATCH#lvpatch }
 	if [ "$when" = early ]; then

@@ -11,20 +11,39 @@ fault_target_write_error() {
 	judge_broken_patch 1
 }
 
-# full_data QUEUE: somebody else takes the space while the stream arrives.
+# settled: what lvpatch has of its stream is written: for half a second the pool has not got fuller.
+settled() {
+	local i now before='' same=0
+	for ((i = 0; i < 100 && same < 5; i++)); do
+		now=$(pool_status vg1/pool0 used_data)
+		[ "$now" = "$before" ] && same=$((same + 1)) || same=0
+		before=$now
+		sleep 0.1
+	done
+}
+
+# full_data ERRORWHENFULL: somebody else takes the space while the stream arrives.
 full_data() {
-	local free take words
+	local free leave words
 	remember
 	[ "$1" = n ] || run lvchange -q --errorwhenfull y vg1/pool0
 	echo 3 > /sys/module/dm_thin_pool/parameters/no_space_timeout
 	struck
 	run lvcreate -q -T vg1/pool0 -V 512M -n greedy
+	settled
 	words=$(pool_status vg1/pool0 used_data)
 	free=$((${words#*/} - ${words%/*}))
-	draw take 8
-	# It fails where lvpatch took what was free a moment ago.
-	fill /dev/vg1/greedy 0 $(((free > take ? free - take : 0) * TARGET_CHUNK)) greedy || true
+	# Less than the rest of the stream takes.
+	draw leave 4
+	if [ -n "$REST" ] && ((leave >= REST / 1024 / TARGET_CHUNK)); then
+		leave=$((REST / 1024 / TARGET_CHUNK))
+		((leave == 0)) || leave=$((leave - 1))
+	fi
+	echo "(chunks: $free are free, $leave are left)"
+	# It ends where the pool is full, and does not meet that itself, unless lvpatch took some of it meanwhile.
+	fill /dev/vg1/greedy 0 $(((free > leave ? free - leave : 0) * TARGET_CHUNK)) greedy || true
 	run dmsetup status vg1-pool0-tpool
+	[[ $1$OUTPUT != n*@(out_of_data_space|error_if_no_space)* ]] || echo "(it has met that already)"
 	go_on
 	ended 60
 	stop_other_end
@@ -52,15 +71,23 @@ free_metadata() {
 take_metadata() {
 	local count
 	for ((count = $(free_metadata) - $1; count > 0; count--)); do
-		dmsetup message vg1-pool0-tpool 0 "create_thin $((TAKEN++))" 2> /dev/null || return 0
+		dmsetup message vg1-pool0-tpool 0 "create_thin $((TAKEN++))" 2> /dev/null || break
 	done
+	echo "(blocks of metadata: $(free_metadata) are left)"
 }
 TAKEN=100000
+
+# pool_volumes: the volumes in vg1 as LVM knows them, and how much data they have. No more can be compared
+# after the check, with more space for metadata.
+pool_volumes() {
+	lvs --noheadings -o lv_full_name,lv_uuid,lv_tags,lv_size vg1
+	pool_status vg1/pool0 used_data
+}
 
 # full_metadata ERRORWHENFULL: before the run, or while the stream arrives. Then a pool goes read-only, and
 # nobody can remove anything from it before it is checked and has more space: the next run does.
 full_metadata() {
-	local when
+	local when volumes
 	[ "$1" = n ] || run lvchange -q --errorwhenfull y vg1/pool0
 	draw_word when before meanwhile
 	echo "($when)"
@@ -74,7 +101,9 @@ full_metadata() {
 		run lvextend -q --poolmetadatasize +8M vg1/pool0
 		return
 	fi
-	take_metadata 120
+	# LVM makes no volume where three quarters are taken.
+	take_metadata 300
+	volumes=$(pool_volumes)
 	struck
 	take_metadata 0
 	run dmsetup status vg1-pool0-tpool
@@ -89,7 +118,10 @@ full_metadata() {
 	else
 		may_fail 7 1
 		! lvs "vg1/$NEW" > /dev/null 2>&1 || fail "it failed, and vg1/$NEW is there"
+		run "$PATCH $INPUT"
+		right_volume
 	fi
+	expect_equal "$(pool_volumes)" "$volumes" "the volumes"
 }
 fault_target_full_metadata_queue() { full_metadata n; }
 fault_target_full_metadata_error() { full_metadata y; }
