@@ -19,6 +19,15 @@ SUMS=()
 declare -A NEIGHBOURS=()
 VERDICT=
 
+# fill DEVICE OFFSET_KIB LENGTH_KIB SEED: as in lib.sh, but bytes that no compression makes less of.
+fill() {
+	local device=$1 offset=$2 length=$3 seed=$4 key
+	echo "(fill $device at $offset KiB, $length KiB, seed $seed)"
+	key=$(echo "$seed $offset" | md5sum | cut -d ' ' -f 1)
+	{ openssl enc -aes-128-ctr -K "$key" -iv 00 < /dev/zero 2> /dev/null || :; } |
+		write_at "$device" "$offset" "$length"
+}
+
 # point: the volume as it is now is kept: a snapshot, and its sum.
 point() {
 	run lvcreate -q -s -n "s${#SUMS[@]}" vg0/vol0

@@ -29,6 +29,8 @@ use crate::{say, setup};
 /// A round takes some seconds on a machine that has little else to do.
 const LIMIT: Duration = Duration::from_secs(300);
 const DISK_MB: u64 = 512;
+/// /tmp takes half of it, with every stream of the chain, and some twice.
+const MEMORY_MB: u32 = 1024;
 
 /// How long, and which rounds.
 pub(crate) struct Settings {
@@ -140,6 +142,7 @@ fn played(round: &Round, programs: &Path) -> Result<Played> {
         .with_disk(DISK_MB)?
         .with_disk(DISK_MB)?
         .with_disk(DISK_MB)?
+        .with_memory(MEMORY_MB)
         .with_share("bin", programs)?
         .with_time_limit(LIMIT);
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
