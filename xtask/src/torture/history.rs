@@ -126,8 +126,7 @@ impl Volume {
         self.writes += 1;
         let name = format!("other{number}_{}", self.writes);
         let (offset, length) = self.range(rng);
-        let write = format!("fill /dev/vg0/{name} {offset} {length} {name}");
-        format!("run lvcreate -q -s -kn -n {name} vg0/vol0\n{write}")
+        format!("neighbour vg0/{name} vg0/vol0 {offset} {length}")
     }
 
     fn resized(&mut self, rng: &mut StdRng) -> Option<String> {

@@ -29,6 +29,8 @@ use crate::{say, setup};
 /// A round takes some seconds on a machine that has little else to do.
 const LIMIT: Duration = Duration::from_secs(300);
 const DISK_MB: u64 = 512;
+/// /tmp takes half of it, with every stream of the chain, and some twice.
+const MEMORY_MB: u32 = 1024;
 
 /// How long, and which rounds.
 pub(crate) struct Settings {
@@ -140,6 +142,7 @@ fn played(round: &Round, programs: &Path) -> Result<Played> {
         .with_disk(DISK_MB)?
         .with_disk(DISK_MB)?
         .with_disk(DISK_MB)?
+        .with_memory(MEMORY_MB)
         .with_share("bin", programs)?
         .with_time_limit(LIMIT);
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
@@ -183,7 +186,10 @@ fn judged(outcome: &Outcome, before: &str) -> Played {
     let (verdict, why) = match (outcome.end, told) {
         (End::Exit(0), Some("refused")) => (Verdict::Refused, String::new()),
         (End::Exit(0), Some("finished")) => (Verdict::Finished, String::new()),
-        (end, _) => (Verdict::Broken, reason(&outcome.log, &end.to_string())),
+        (End::Exit(0), _) => (Verdict::Broken, "the script ended and gave no verdict".to_owned()),
+        (End::Exit(_), _) => (Verdict::Broken, reason(&outcome.log, &outcome.end.to_string())),
+        // What a script says that cannot end says little: that it did not is the matter.
+        (end, _) => (Verdict::Broken, end.to_string()),
     };
     Played { verdict, log, why }
 }
@@ -191,4 +197,30 @@ fn judged(outcome: &Outcome, before: &str) -> Played {
 /// The line in which a script says what failed.
 fn reason(log: &str, otherwise: &str) -> String {
     log.lines().find(|line| line.starts_with("FAILED: ")).unwrap_or(otherwise).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(end: End, log: &str) -> Played {
+        super::judged(&Outcome { end, log: log.to_owned(), console: String::new() }, "")
+    }
+
+    #[test]
+    fn a_verdict_counts_where_the_script_came_to_its_end() {
+        assert_eq!(judged(End::Exit(0), "verdict: refused").verdict, Verdict::Refused);
+        assert_eq!(judged(End::Exit(0), "verdict: finished").verdict, Verdict::Finished);
+        for (end, log, why) in [
+            (End::Exit(0), "", "no verdict"),
+            (End::Exit(1), "FAILED: this", "FAILED: this"),
+            (End::Exit(1), "", "status 1"),
+            (End::Died, "verdict: refused\nFAILED: this", "the guest died"),
+            (End::TimedOut(LIMIT), "verdict: refused", "not done after"),
+        ] {
+            let played = judged(end, log);
+            assert_eq!(played.verdict, Verdict::Broken, "{end}");
+            assert!(played.why.contains(why), "{end}: {}", played.why);
+        }
+    }
 }

@@ -54,7 +54,7 @@ impl Round {
     /// The script of the first boot, or of the only one.
     pub(crate) fn script(&self) -> String {
         let mut text = BEGIN.to_owned();
-        text += &format!("RANDOM={}\n", self.draws);
+        text += &format!("FAULT={} RANDOM={}\n", self.fault.name, self.draws);
         text += &format!("HIT={} MOMENT={}\n", self.hit, self.moment);
         text += &format!("CHAIN={}\n", if self.chain { "yes" } else { "no" });
         let mismatch = if self.history.chunks_differ() { "--allow-chunk-mismatch" } else { "" };
@@ -74,7 +74,8 @@ impl Round {
     pub(crate) fn second_script(&self) -> String {
         let function = self.fault.function();
         let mut text = BEGIN.to_owned();
-        text += &format!("source /run/out/state\nRANDOM={}\nafter_power_cut\n", self.draws);
+        text += "source /run/out/state\n";
+        text += &format!("FAULT={} RANDOM={}\nafter_power_cut\n", self.fault.name, self.draws);
         text += &format!("say after {}\nagain_{function}\nfinish\n", self.fault.name);
         text
     }
