@@ -96,7 +96,9 @@ full_metadata() {
 		remember
 		background "$PATCH $INPUT"
 		ended 60
-		may_fail 7
+		# What changes nothing but holes needs no chunk; LVM makes no snapshot all the same.
+		may_fail 7 1
+		[[ $STATUS = 7 || $OUTPUT == *"Cannot create new thin volume"* ]] || fail "that was another reason"
 		unchanged
 		run lvextend -q --poolmetadatasize +8M vg1/pool0
 		return
