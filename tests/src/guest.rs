@@ -49,7 +49,7 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// A guest with 512 MB of memory, five minutes for each boot, and no disk.
+    /// A guest with 512 MB of memory, ten minutes for each boot, and no disk.
     ///
     /// # Errors
     /// The temporary folder cannot be made, or its path cannot be told to user-mode Linux.
@@ -69,7 +69,7 @@ impl Guest {
             host_name: "guest".into(),
             cable: None,
             memory_mb: 512,
-            limit: Duration::from_secs(300),
+            limit: Duration::from_secs(600),
         })
     }
 

@@ -27,7 +27,7 @@ use crate::cargo::{Profile, build, root};
 use crate::{say, setup};
 
 /// A round takes some seconds on a machine that has little else to do.
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_secs(600);
 const DISK_MB: u64 = 512;
 /// /tmp takes half of it, with every stream of the chain, and some twice.
 const MEMORY_MB: u32 = 1024;
