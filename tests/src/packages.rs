@@ -15,7 +15,7 @@ const FOLDERS: [&str; 6] =
 /// comes from. A program is looked for rather than a package, so that one built by hand will do. What
 /// `mount`, `util-linux` and `coreutils` bring is here for systems cut down below Debian's essential
 /// set.
-const NEEDED: [(&str, &str); 21] = [
+const NEEDED: [(&str, &str); 23] = [
     ("linux.uml", "user-mode-linux"),
     ("lvm", "lvm2"),
     ("dmsetup", "dmsetup"),
@@ -30,10 +30,12 @@ const NEEDED: [(&str, &str); 21] = [
     ("blkdiscard", "util-linux"),
     ("setpriv", "util-linux"),
     ("setsid", "util-linux"),
+    ("taskset", "util-linux"),
     ("ip", "iproute2"),
     ("ssh", "openssh-client"),
     ("ssh-keygen", "openssh-client"),
     ("sshd", "openssh-server"),
+    ("openssl", "openssl"),
     ("g++", "g++"),
     ("dd", "coreutils"),
     ("bash", "bash"),
