@@ -21,7 +21,7 @@ join_network() {
 		  UserKnownHostsFile /root/.ssh/known_hosts
 		  BatchMode yes
 		  LogLevel ERROR
-		  ConnectTimeout 10
+		  ConnectTimeout 60
 		  ServerAliveInterval 2
 		  ServerAliveCountMax 3
 	CONFIG
