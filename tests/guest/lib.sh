@@ -277,10 +277,10 @@ refused() {
 	unchanged
 }
 
-# wait_until COMMAND…: ends the scenario if it has not succeeded within 20 seconds.
+# wait_until COMMAND…: ends the scenario if it has not succeeded within a minute.
 wait_until() {
 	local i
-	for ((i = 0; i < 400; i++)); do
+	for ((i = 0; i < 1200; i++)); do
 		! "$@" > /dev/null 2>&1 || return 0
 		sleep 0.05
 	done

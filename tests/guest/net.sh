@@ -23,7 +23,7 @@ join_network() {
 		  LogLevel ERROR
 		  ConnectTimeout 60
 		  ServerAliveInterval 2
-		  ServerAliveCountMax 3
+		  ServerAliveCountMax 6
 	CONFIG
 	wait_until ssh root@b true
 }
@@ -68,7 +68,7 @@ serve_ssh() {
 		UseDNS no
 		PrintMotd no
 		ClientAliveInterval 2
-		ClientAliveCountMax 3
+		ClientAliveCountMax 6
 		SetEnv$environment
 	CONFIG
 	# It wants to be called by its whole name, because it starts itself anew for each connection.

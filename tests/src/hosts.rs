@@ -13,7 +13,7 @@ use crate::outcome::Outcome;
 use crate::scenario::{host_guest, own_file, scenario_path};
 use crate::{Guest, packages, programs};
 
-const LIMIT: Duration = Duration::from_secs(240);
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// Runs a scenario in guest a, while guest b serves it with ssh. This is the body of a test.
 ///
