@@ -46,7 +46,7 @@ impl Job<'_> {
             true => self.open_in_place(dm, &place, &name)?,
             false => place.open(OpenMode::Read)?,
         };
-        device.write_back().with_context(|| name.clone())?;
+        place.write_back(dm, &device).with_context(|| name.clone())?;
         self.prove_place(dm, &place, &device, &name, link)?;
         place.ground(dm, link).with_context(|| link.name.clone())?;
         drop(device);

@@ -103,7 +103,7 @@ impl Job<'_> {
             false => self.prove_path(name, &device, link)?,
         };
         fits()?;
-        let ground = ground_of(name, &device, &header, is_first)?;
+        let ground = ground_of(name, &device, link, is_first)?;
         // The last of what can be refused before anything is changed.
         let undo = self.undo(link)?;
         let device = match size > device.size() {
@@ -204,13 +204,8 @@ fn size_of_volume(device: &Device, header: &Header) -> u64 {
 
 /// What a device given by its path lies on. `is_first`: nothing was written to it since it was opened;
 /// from then on it is ours, whoever looks at it.
-fn ground_of(
-    name: &str,
-    device: &Device,
-    header: &Header,
-    is_first: bool,
-) -> anyhow::Result<Ground> {
-    let plain = Ground::plain(header);
+fn ground_of(name: &str, device: &Device, link: &Link, is_first: bool) -> anyhow::Result<Ground> {
+    let plain = Ground::plain(link.header());
     let number = DeviceNumber::from_rdev(device.rdev());
     if !device.is_block() || !Path::new(&format!("/sys/dev/block/{number}/dm")).exists() {
         return Ok(plain);
@@ -221,9 +216,6 @@ fn ground_of(
     }
     Ok(match ThinDevice::find_by_number(&dm, number)? {
         None => plain,
-        Some(thin) => {
-            let table = thin.pool(&dm)?.table;
-            Ground { chunk_size: table.chunk_size, zeroes: table.zeroes, unmaps: true, ..plain }
-        }
+        Some(thin) => Ground::of_pool(&thin.pool(&dm)?, plain.room, link),
     })
 }

@@ -58,6 +58,17 @@ impl Place {
         }
     }
 
+    /// Brings what others left in the page cache to the device, before it is read past that.
+    ///
+    /// # Errors
+    /// As [`cli::write_back`].
+    pub(crate) fn write_back(&self, dm: &DeviceMapper, device: &Device) -> anyhow::Result<()> {
+        match self {
+            Self::Thin(thin) => cli::write_back(dm, thin, device),
+            Self::Thick(_) => Ok(device.write_back()?),
+        }
+    }
+
     /// What a stream is written to: there is room for all of it.
     ///
     /// # Errors

@@ -151,15 +151,12 @@ impl Device {
     /// Where the range lies past the end, or the device fails. A device or file system that
     /// cannot do it at all is no error.
     pub fn discard(&self, offset: u64, length: u64) -> io::Result<()> {
-        if !self.block {
-            return self.punch(offset, length);
+        match self.block {
+            true => {
+                self.free(offset, length, |begin, length| ioctl::discard(&self.file, begin, length))
+            }
+            false => self.punch(offset, length),
         }
-        self.check(offset, length)?;
-        let whole = Parts::of(offset..offset + length, self.sector).whole;
-        if whole.is_empty() {
-            return Ok(());
-        }
-        passed_over(ioctl::discard(&self.file, whole.start, whole.end - whole.start))
     }
 
     /// Frees a range of a device or a file that promises zeros there for good. Elsewhere nothing
@@ -169,17 +166,30 @@ impl Device {
     /// # Errors
     /// As [`Device::discard`].
     pub fn punch(&self, offset: u64, length: u64) -> io::Result<()> {
+        let how = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+        self.free(offset, length, |begin, length| self.fallocate(how, begin, length))
+    }
+
+    /// Frees what can be freed of a range: whole sectors, of a device. The rest stays as it is.
+    fn free(
+        &self,
+        offset: u64,
+        length: u64,
+        how: impl FnOnce(u64, u64) -> io::Result<()>,
+    ) -> io::Result<()> {
         self.check(offset, length)?;
         let range = offset..offset + length;
         let range = if self.block { Parts::of(range, self.sector).whole } else { range };
         if range.is_empty() {
             return Ok(());
         }
-        passed_over(self.fallocate(
-            FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE,
-            range.start,
-            range.end - range.start,
-        ))
+        match how(range.start, range.end - range.start) {
+            Err(error) if unsupported(&error) => {
+                log::debug!("nothing is freed here: {error}");
+                Ok(())
+            }
+            done => done,
+        }
     }
 
     /// The first place from `offset` on that may hold something else than zeros: behind the hole in
@@ -266,6 +276,20 @@ impl Device {
         Ok(())
     }
 
+    /// Fills the first `least` bytes of `buf`, and of the rest what there is.
+    fn read_at_least(&self, offset: u64, buf: &mut [u8], least: usize) -> io::Result<()> {
+        let mut done = 0;
+        while done < least {
+            match self.file.read_at(&mut buf[done..], offset + done as u64) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(count) => done += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     fn check(&self, offset: u64, length: u64) -> io::Result<()> {
         match offset.checked_add(length) {
             Some(end) if end <= self.size => Ok(()),
@@ -290,33 +314,6 @@ impl ReadAt for Device {
         self.read_at_least(begin, &mut bounce, (end - begin) as usize)?;
         let skip = (offset - begin) as usize;
         buf.copy_from_slice(&bounce[skip..skip + buf.len()]);
-        Ok(())
-    }
-}
-
-/// What cannot be freed stays as it is.
-fn passed_over(done: io::Result<()>) -> io::Result<()> {
-    match done {
-        Err(error) if unsupported(&error) => {
-            log::debug!("nothing is freed here: {error}");
-            Ok(())
-        }
-        done => done,
-    }
-}
-
-impl Device {
-    /// Fills the first `least` bytes of `buf`, and of the rest what there is.
-    fn read_at_least(&self, offset: u64, buf: &mut [u8], least: usize) -> io::Result<()> {
-        let mut done = 0;
-        while done < least {
-            match self.file.read_at(&mut buf[done..], offset + done as u64) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(count) => done += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
         Ok(())
     }
 }

@@ -101,8 +101,10 @@ expect_text "vg0-pool0-tpool is read-only"
 # What has no first chunk refuses even to be synced.
 refused 1 'lvdiff vg0/empty0 empty1 > /tmp/out'
 expect_text "vg0-pool0-tpool is read-only"
-refused 1 'lvpatch -g vg0 -l empty0 new < /tmp/nothing'
-expect_text "vg0-pool0-tpool is read-only"
+for check in '' --check; do
+	refused 1 "lvpatch $check -g vg0 -l empty0 new < /tmp/nothing"
+	expect_text "vg0-pool0-tpool is read-only"
+done
 run dmsetup suspend vg0-pool0-tpool
 run dmsetup load vg0-pool0-tpool --table "$table"
 run dmsetup resume vg0-pool0-tpool
