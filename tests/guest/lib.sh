@@ -277,6 +277,14 @@ refused() {
 	unchanged
 }
 
+# io_stat DEVICE N: the Nth number of a block device's statistics, from 1 (Documentation/block/stat.rst).
+# That does not open it.
+io_stat() {
+	local number
+	number=$(($(stat -L -c 0x%t "$1"))):$(($(stat -L -c 0x%T "$1")))
+	awk -v n="$2" '{ print $n }' "/sys/dev/block/$number/stat"
+}
+
 # wait_until COMMAND…: ends the scenario if it has not succeeded within a minute.
 wait_until() {
 	local i

@@ -150,7 +150,7 @@ copy_volume /dev/vg0/big0 /dev/vg1/big0
 
 # kib_read DEVICE: how much was read of it since it became active.
 kib_read() {
-	awk '{ print $3 / 2 }' "/sys/dev/block/$(($(stat -L -c 0x%t "$1"))):$(($(stat -L -c 0x%T "$1")))/stat"
+	echo $(($(io_stat "$1" 3) / 2))
 }
 
 for level in 2 3; do

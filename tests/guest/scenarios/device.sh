@@ -90,21 +90,16 @@ expect_exit 4 'cat late.diff | lvpatch --device image.img'
 expect_text "image.img may be changed in part"
 
 say "a chain: between its streams the device stays open, and others may look at it"
-# Neither of these opens the device.
-writes() {
-	local number
-	number=$(lsblk -ndo MAJ:MIN "$1" | tr -d ' ')
-	awk '{ print $7 }' "/sys/dev/block/$number/stat"
-}
+# written DEVICE: sectors were written to it since.
 written() {
-	[ "$(writes "$1")" != "$BEFORE" ]
+	[ "$(io_stat "$1" 7)" != "$BEFORE" ]
 }
 has_target() {
 	[ "$(sum "$1")" = "$target" ]
 }
 run 'cat change.diff back.diff > chain.diff'
 for device in /dev/vg1/sp0 "$loop"; do
-	BEFORE=$(writes "$device")
+	BEFORE=$(io_stat "$device" 7)
 	start_patch chain.diff "$(stat -c %s change.diff)" --device "$device"
 	wait_until written "$device"
 	wait_until has_target "$device"

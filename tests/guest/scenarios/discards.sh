@@ -59,11 +59,9 @@ content /dev/vg0/s1 > loop.img
 loop=$(losetup -f --show loop.img)
 run "lvpatch --device $loop < discards.diff"
 expect_same /dev/vg0/vol "$loop"
-read -r -a stat < "/sys/block/${loop#/dev/}/stat"
-expect_equal "${stat[11]}" 0 "discards that $loop was sent"
+expect_equal "$(io_stat "$loop" 12)" 0 "discards that $loop was sent"
 run blkdiscard -l 65536 "$loop"
-read -r -a stat < "/sys/block/${loop#/dev/}/stat"
-expect_equal "${stat[11]}" 1 "discards that $loop was sent, by blkdiscard"
+expect_equal "$(io_stat "$loop" 12)" 1 "discards that $loop was sent, by blkdiscard"
 run losetup -d "$loop"
 rm loop.img
 

@@ -10,11 +10,9 @@ say "the new name is synced, on disks too that have nothing of the volume"
 truncate -s 16M /tmp/second
 second=$(losetup -f --show /tmp/second)
 run vgextend -q vg1 "$second"
-# flushes: how many flushes the second disk was sent (Documentation/block/stat.rst).
+# flushes: how many flushes the second disk was sent.
 flushes() {
-	local stat
-	read -r -a stat < "/sys/block/${second#/dev/}/stat"
-	echo "${stat[15]}"
+	io_stat "$second" 16
 }
 before=$(flushes)
 run lvcreate -q -T vg1/pool0 -V 4M -n unsynced
