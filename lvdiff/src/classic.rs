@@ -50,10 +50,7 @@ impl ClassicSource {
             _ => return Ok(None),
         };
         let name = snapshot.full_name();
-        let is_origin = |volume: &&LogicalVolume| {
-            volume.group == snapshot.group && Some(&volume.name) == snapshot.origin.as_ref()
-        };
-        let origin = volumes.iter().find(is_origin);
+        let origin = volumes.iter().find(|volume| snapshot.is_snapshot_of(volume));
         let origin = origin.with_context(|| format!("`lvs` does not list the origin of {name}"))?;
         let other = match base {
             Some(base) if base.uuid == snapshot.uuid => target,
@@ -81,7 +78,7 @@ impl ClassicSource {
 }
 
 /// Why a volume of this name is not listed, if it is because it is being merged.
-pub(crate) fn merging(name: &VolumeName, scope: Scope<'_>) -> Option<anyhow::Error> {
+pub(crate) fn merging(name: &VolumeName, scope: &Scope) -> Option<anyhow::Error> {
     let merging = LogicalVolume::merging().ok()?;
     let found = name.find(&merging, scope).ok()?;
     Some(usage(format!(
@@ -181,9 +178,7 @@ impl Job<'_> {
         devices: &SnapshotDevice,
         size: u64,
     ) -> anyhow::Result<Exceptions> {
-        let node = devices.cow_node()?;
-        let device = Device::open(&node, OpenMode::Read)
-            .with_context(|| format!("opening {}", node.display()))?;
+        let device = cli::open_device(&devices.cow(dm)?, OpenMode::Read)?;
         let cow_size = device.size();
         let store =
             Store::open(Interruptible { source: device, interrupt: self.interrupt }, cow_size)?;

@@ -9,7 +9,8 @@ use blockio::{Device, Image, OpenMode, ReadAhead, ReadAt};
 use cli::{Interrupt, Interruptible, Output, Progress, Written, human};
 use hyperlayer::{BaseDigest, Encoder, Header, Hyperlayer1, RecordSink, ThinSend, Totals, Volume};
 use lvm::{
-    Activation, DeviceMapper, LogicalVolume, MetadataSnapshot, TemporarySnapshot, ThinDevice,
+    Activation, DeviceMapper, DeviceStatus, LogicalVolume, MetadataSnapshot, TemporarySnapshot,
+    ThinDevice,
 };
 use thinmeta::{ExtentKind, Mappings, MetaBlock, Metadata, View};
 
@@ -65,6 +66,8 @@ impl Job<'_> {
         TemporarySnapshot::remove_leftovers(&mut volumes, &source.target.group)?;
         let activate = |volume| Activation::ensure(&dm, volume, &keep_waiting);
         let base_active = source.base.as_ref().map(activate).transpose()?;
+        // A snapshot is made by name.
+        dm.device_of(&source.target)?;
         let snapshot = match source.snapshot {
             true => Some(
                 TemporarySnapshot::create(&source.target)
@@ -93,7 +96,7 @@ impl Job<'_> {
         let written = (base_written(), target.thin.device.sectors_written());
 
         let held = MetadataSnapshot::reserve(&dm, &pool, source.reserve, &keep_waiting)?;
-        let node = pool.metadata_node()?;
+        let node = pool.metadata(&dm)?;
         let changes = self.read_metadata(&node, held.root(), base.as_ref(), &target);
         // The pool is free before any data is copied. Where somebody else released it under us,
         // what was read may be of any time.
@@ -149,13 +152,12 @@ impl Job<'_> {
 
     fn read_metadata(
         &self,
-        node: &Path,
+        node: &DeviceStatus,
         held_root: u64,
         base: Option<&OpenVolume>,
         target: &OpenVolume,
     ) -> anyhow::Result<Changes> {
-        let device = Device::open(node, OpenMode::Read)
-            .with_context(|| format!("opening {}", node.display()))?;
+        let device = cli::open_device(node, OpenMode::Read)?;
         let size = device.size();
         let reader = Interruptible { source: ReadAhead::new(device), interrupt: self.interrupt };
         let view = View::HeldAt(MetaBlock::new(held_root));

@@ -68,9 +68,7 @@ impl PoolSource {
     /// The UUID of the volume that the base is a snapshot of, if that is there.
     pub(crate) fn base_origin(&self) -> Option<String> {
         let base = self.base.as_ref()?;
-        let is_origin = |volume: &&LogicalVolume| {
-            volume.group == base.group && Some(&volume.name) == base.origin.as_ref()
-        };
+        let is_origin = |volume: &&LogicalVolume| base.is_snapshot_of(volume);
         self.volumes.iter().find(is_origin).map(|origin| origin.uuid.clone())
     }
 }
@@ -262,7 +260,7 @@ fn in_files(metadata: &Path, args: &Args) -> anyhow::Result<FilesSource> {
 }
 
 fn on_this_machine(args: &Args) -> anyhow::Result<Source> {
-    let scope = Scope { group: args.lvgroup.as_deref(), pool: args.pool.as_deref() };
+    let scope = Scope::new(args.lvgroup.as_deref(), args.pool.as_deref())?;
     let reserve = if args.force_release { Reserve::EvenIfHeld } else { Reserve::IfFree };
     let (base, target) = args.names();
     let base = base.map(VolumeName::parse).transpose()?;
@@ -270,16 +268,13 @@ fn on_this_machine(args: &Args) -> anyhow::Result<Source> {
     let volumes = LogicalVolume::list().context("the logical volumes cannot be listed")?;
     let Some(target) = target else {
         let pools: Vec<_> = scope.pools(&volumes)?.into_iter().cloned().collect();
-        let is_in = |volume: &LogicalVolume, pool: &LogicalVolume| {
-            volume.group == pool.group && volume.pool.as_ref() == Some(&pool.name)
-        };
         let mut thin = volumes;
-        thin.retain(|volume| pools.iter().any(|pool| is_in(volume, pool)));
+        thin.retain(|volume| pools.iter().any(|pool| volume.is_in(pool)));
         return Ok(Source::Volumes(VolumesSource { thin, pools, reserve }));
     };
-    let find = |name: VolumeName| match name.find(&volumes, scope) {
+    let find = |name: VolumeName| match name.find(&volumes, &scope) {
         Ok(found) => Ok(found.clone()),
-        Err(error) => Err(classic::merging(&name, scope).unwrap_or_else(|| error.into())),
+        Err(error) => Err(classic::merging(&name, &scope).unwrap_or_else(|| error.into())),
     };
     let (base, target) = (base.map(find).transpose()?, find(target)?);
     if let Some(source) = ClassicSource::of(base.as_ref(), &target, &volumes, args)? {
@@ -309,7 +304,7 @@ fn check_pair(base: &LogicalVolume, target: &LogicalVolume) -> anyhow::Result<()
     if base.uuid == target.uuid {
         return Err(usage(format!("{} is compared with itself", base.full_name())));
     }
-    if (&base.group, &base.pool) != (&target.group, &target.pool) {
+    if base.pool_uuid != target.pool_uuid {
         let place = |volume: &LogicalVolume| {
             let pool = volume.pool.as_deref().unwrap_or("-");
             format!("{} is in pool {}/{pool}", volume.full_name(), volume.group)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use anyhow::Context;
-use blockio::{Device, OpenMode, ReadAhead};
+use blockio::{OpenMode, ReadAhead};
 use cli::{Interrupt, Interruptible, human, time_text};
 use lvm::{DeviceMapper, LogicalVolume, MetadataSnapshot, PoolDevice};
 use serde::Serialize;
@@ -41,10 +41,7 @@ pub(crate) fn print(
     let dm = DeviceMapper::open()?;
     let mut lines = Vec::new();
     for pool in &source.pools {
-        let is_in_it = |volume: &&LogicalVolume| {
-            volume.group == pool.group && volume.pool.as_ref() == Some(&pool.name)
-        };
-        let mut volumes = source.thin.iter().filter(is_in_it).peekable();
+        let mut volumes = source.thin.iter().filter(|volume| volume.is_in(pool)).peekable();
         if volumes.peek().is_none() {
             continue; // nothing to ask the pool for
         }
@@ -61,11 +58,23 @@ pub(crate) fn print(
                 origin: volume.origin.as_deref(),
                 created: volume.created,
                 tags: &volume.tags,
-                active: dm.device(&volume.dm_name)?.is_some(),
+                active: is_active(&dm, volume)?,
             });
         }
     }
     cli::print(|out| if json { print_json(&lines, out) } else { print_table(&lines, out) })
+}
+
+/// Whether a volume has a device; another volume's that has its name is not its own.
+fn is_active(dm: &DeviceMapper, volume: &LogicalVolume) -> anyhow::Result<bool> {
+    match dm.device_of(volume) {
+        Ok(device) => Ok(device.is_some()),
+        Err(error @ lvm::Error::State(_)) => {
+            log::warn!("{} is not active: {error}", volume.full_name());
+            Ok(false)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// What is mapped in a pool's volumes; nothing, and a warning, where the pool cannot be asked.
@@ -80,7 +89,12 @@ fn mapped(
         log::warn!("what is mapped in the volumes of {name} is not known: {why}");
         Ok(Mapped::new())
     };
-    let Some(device) = PoolDevice::find(dm, pool)? else { return unknown(&"it is not active") };
+    let device = match PoolDevice::find(dm, pool) {
+        Ok(Some(device)) => device,
+        Ok(None) => return unknown(&"it is not active"),
+        Err(error @ lvm::Error::State(_)) => return unknown(&error),
+        Err(error) => return Err(error.into()),
+    };
     let keep_waiting = || interrupt.is_absent();
     let held = match MetadataSnapshot::reserve(dm, &device, source.reserve, &keep_waiting) {
         Ok(held) => held,
@@ -89,17 +103,20 @@ fn mapped(
             return unknown(&format!("{:#}", anyhow::Error::from(error)));
         }
     };
-    let mapped = read_metadata(&device, held.root(), interrupt);
+    let mapped = read_metadata(dm, &device, held.root(), interrupt);
     let released = held.release();
     let mapped = mapped.with_context(|| format!("metadata of pool {name}"))?;
     released?;
     Ok(mapped)
 }
 
-fn read_metadata(pool: &PoolDevice, root: u64, interrupt: &Interrupt) -> anyhow::Result<Mapped> {
-    let node = pool.metadata_node()?;
-    let device = Device::open(&node, OpenMode::Read)
-        .with_context(|| format!("opening {}", node.display()))?;
+fn read_metadata(
+    dm: &DeviceMapper,
+    pool: &PoolDevice,
+    root: u64,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Mapped> {
+    let device = cli::open_device(&pool.metadata(dm)?, OpenMode::Read)?;
     let size = device.size();
     let reader = Interruptible { source: ReadAhead::new(device), interrupt };
     let metadata = Metadata::open(reader, size, View::HeldAt(MetaBlock::new(root)))?;

@@ -76,17 +76,20 @@ mod tests {
     fn volume(uuid: &str, tags: &[&str]) -> LogicalVolume {
         LogicalVolume {
             group: "vg1".into(),
+            group_uuid: "g-1".into(),
             name: "copy".into(),
             uuid: uuid.into(),
             size: 512,
             extent_size: 0,
             segment_type: "thin".into(),
             pool: Some("pool0".into()),
+            pool_uuid: Some("p-1".into()),
             thin_id: Some(1),
             chunk_size: 0,
             dm_name: "vg1-copy".into(),
             tags: tags.iter().map(ToString::to_string).collect(),
             origin: None,
+            origin_uuid: None,
             created: None,
         }
     }

@@ -105,7 +105,7 @@ impl Job<'_> {
         let is_copy = others.len() < before.len();
         // After a power cut the tags must not be there again, over bytes that are others by then.
         let untagged = volume.change_tags(&others).and_then(|()| match is_copy {
-            true => lvm::sync_group(&volume.group),
+            true => lvm::sync_group(volume),
             false => Ok(()),
         });
         let (applied, wrote) = match untagged {

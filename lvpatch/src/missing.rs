@@ -77,9 +77,7 @@ fn of_volume(args: &Args, foreign: &Foreign) -> anyhow::Result<Missing> {
         )));
     };
     let base = plan::find_volume(args, base, &volumes)?;
-    let pool = base.pool.as_ref().and_then(|pool| {
-        volumes.iter().find(|volume| volume.group == base.group && volume.name == *pool)
-    });
+    let pool = volumes.iter().find(|volume| base.is_in(volume));
     Ok(Missing {
         name,
         base: Some(Volume { name: base.name.clone(), uuid: String::new(), size: base.size }),

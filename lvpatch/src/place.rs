@@ -44,7 +44,7 @@ impl Place {
         if !is_thick(volume)? {
             return Ok(Self::Thin(ThinDevice::find(dm, volume)?));
         }
-        let device = dm.device(&volume.dm_name)?;
+        let device = dm.device_of(volume)?;
         device
             .map(Self::Thick)
             .ok_or_else(|| anyhow::anyhow!("{} is not active", volume.full_name()))

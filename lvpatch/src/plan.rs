@@ -77,8 +77,11 @@ pub(crate) fn look_up(args: &Args, header: &Header) -> anyhow::Result<Plan> {
         None => Start::Pool(find_pool(args, &volumes)?),
     };
     let pool = match &start {
-        // Without a pool there are no chunks.
-        Start::Base(base) if args.in_place && place::is_thick(base)? => None,
+        Start::Base(base) if args.in_place => {
+            refuse_under_snapshots(base, &volumes)?;
+            // Without a pool there are no chunks.
+            if place::is_thick(base)? { None } else { Some(pool_of(base, &volumes)?) }
+        }
         Start::Base(base) => Some(pool_of(base, &volumes)?),
         Start::Pool(pool) => Some(pool.clone()),
     };
@@ -119,8 +122,8 @@ pub(crate) fn find_volume<'a>(
     name: &str,
     volumes: &'a [LogicalVolume],
 ) -> anyhow::Result<&'a LogicalVolume> {
-    let scope = Scope { group: args.lvgroup.as_deref(), pool: args.pool.as_deref() };
-    Ok(VolumeName::parse(name)?.find(volumes, scope)?)
+    let scope = Scope::new(args.lvgroup.as_deref(), args.pool.as_deref())?;
+    Ok(VolumeName::parse(name)?.find(volumes, &scope)?)
 }
 
 /// The pool that the arguments name for a full stream's volume.
@@ -132,20 +135,18 @@ pub(crate) fn find_pool(args: &Args, volumes: &[LogicalVolume]) -> anyhow::Resul
         ))
         .into());
     }
-    let pools: Vec<_> =
-        volumes.iter().filter(|volume| volume.segment_type == "thin-pool").cloned().collect();
-    let names = || pools.iter().map(LogicalVolume::full_name).collect::<Vec<_>>().join(", ");
-    let Some(pool) = &args.pool else {
+    if args.pool.is_none() {
+        let is_pool = |volume: &&LogicalVolume| volume.segment_type == "thin-pool";
+        let names: Vec<_> = volumes.iter().filter(is_pool).map(LogicalVolume::full_name).collect();
         return Err(Refusal::Usage(format!(
             "the stream is a full one: name the thin pool for its volume (-g VG -p POOL); there is: \
              {}",
-            names()
+            names.join(", ")
         ))
         .into());
-    };
-    let scope = Scope { group: args.lvgroup.as_deref(), pool: None };
-    let found = VolumeName::parse(pool)?.find(&pools, scope);
-    Ok(found.with_context(|| format!("the thin pool {pool} (there is: {})", names()))?.clone())
+    }
+    let scope = Scope::new(args.lvgroup.as_deref(), args.pool.as_deref())?;
+    Ok(scope.only_pool(volumes)?.clone())
 }
 
 /// The base that the header names.
@@ -166,12 +167,27 @@ fn pool_of(base: &LogicalVolume, volumes: &[LogicalVolume]) -> anyhow::Result<Lo
         ))
         .into());
     };
-    let is_pool = |volume: &&LogicalVolume| volume.group == base.group && &volume.name == name;
     volumes
         .iter()
-        .find(is_pool)
+        .find(|volume| base.is_in(volume))
         .cloned()
         .with_context(|| format!("`lvs` does not list pool {}/{name}", base.group))
+}
+
+/// Refuses to write a thin volume itself while it has classic snapshots: they keep what is overwritten,
+/// and one that is full is lost; and nothing can be unmapped under them.
+fn refuse_under_snapshots(base: &LogicalVolume, volumes: &[LogicalVolume]) -> anyhow::Result<()> {
+    let is_on_it =
+        |volume: &&LogicalVolume| volume.segment_type == "snapshot" && volume.is_snapshot_of(base);
+    let Some(snapshot) = volumes.iter().find(is_on_it).filter(|_| base.thin_id.is_some()) else {
+        return Ok(());
+    };
+    let (base, snapshot) = (base.full_name(), snapshot.full_name());
+    Err(Refusal::Usage(format!(
+        "{base} has a classic snapshot, {snapshot}, which would keep all that is overwritten, and is \
+         lost once it is full: remove it with `lvremove {snapshot}`, or leave out --in-place"
+    ))
+    .into())
 }
 
 /// Refuses a base of another size.

@@ -4,7 +4,7 @@ use std::io;
 
 use anyhow::Context;
 use baseproof::Range;
-use blockio::{AlignedBuf, Device, OpenMode, ReadAhead, ReadAt, Width, in_order, is_zero};
+use blockio::{AlignedBuf, OpenMode, ReadAhead, ReadAt, Width, in_order, is_zero};
 use cli::{Interrupt, Interruptible, Refusal};
 use hyperlayer::{BaseChecksum, BaseDigest};
 use lvm::{DeviceMapper, MetadataSnapshot, Reserve, ThinDevice};
@@ -112,7 +112,7 @@ pub(crate) fn mapped_ranges(
         }
         Err(error) => return Err(error.into()),
     };
-    let ranges = read_ranges(&pool, held.root(), thin, interrupt);
+    let ranges = read_ranges(dm, &pool, held.root(), thin, interrupt);
     let released = held.release();
     let ranges = ranges.with_context(|| format!("metadata of pool {}", pool.name))?;
     released?;
@@ -120,12 +120,13 @@ pub(crate) fn mapped_ranges(
 }
 
 fn read_ranges(
+    dm: &DeviceMapper,
     pool: &lvm::PoolDevice,
     held_root: u64,
     thin: &ThinDevice,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Vec<Range>> {
-    let device = Device::open(&pool.metadata_node()?, OpenMode::Read)?;
+    let device = cli::open_device(&pool.metadata(dm)?, OpenMode::Read)?;
     let size = device.size();
     let view = View::HeldAt(MetaBlock::new(held_root));
     let metadata =

@@ -132,7 +132,7 @@ mod tests {
         };
         let number = || "254:1".parse().unwrap();
         let table = "254:1 254:2 128 0".parse().unwrap();
-        let pool = PoolDevice { name: "pool".into(), number: number(), table };
+        let pool = PoolDevice { name: "pool".into(), uuid: String::new(), number: number(), table };
         check_announced(&header, &pool, &status.parse().unwrap())
     }
 

@@ -3,7 +3,9 @@
 use anyhow::Context;
 use blockio::{Device, OpenMode};
 use hyperlayer::{Records, Totals};
-use lvm::{Activation, DeviceMapper, LogicalVolume, TemporarySnapshot, ThinDevice, WriteCount};
+use lvm::{
+    Activation, DeviceMapper, LogicalVolume, PoolDevice, TemporarySnapshot, ThinDevice, WriteCount,
+};
 
 use crate::apply::{Applier, Extras};
 use crate::chain::{Link, Sources};
@@ -84,6 +86,8 @@ impl Job<'_> {
         let base = match start {
             Start::Base(base) => base,
             Start::Pool(pool) => {
+                // A volume is made by its pool's name.
+                PoolDevice::find(dm, pool)?;
                 return TemporarySnapshot::create_empty(pool, link.header().target.size)
                     .with_context(|| format!("a new volume in pool {}", pool.full_name()));
             }

@@ -25,6 +25,16 @@ fn names() {
 }
 
 #[test]
+fn same_name() {
+    scenario("same_name");
+}
+
+#[test]
+fn surroundings() {
+    scenario("surroundings");
+}
+
+#[test]
 fn chunks() {
     scenario("chunks");
 }

@@ -32,9 +32,11 @@ impl Activation {
         volume: &LogicalVolume,
         keep_waiting: KeepWaiting<'_>,
     ) -> Result<Self> {
+        // LVM is asked by name: not where that is another volume's device.
+        dm.device_of(volume)?;
         let object = format!("{}.active", volume.dm_name);
         let boot = boot_id()?;
-        let now = || match dm.device(&volume.dm_name)? {
+        let now = || match dm.device_of(volume)? {
             Some(device) => Instance::now(device.number),
             None => Ok(None),
         };

@@ -3,20 +3,74 @@
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
 use crate::Error;
 use crate::error::Result;
+
+/// The form of a report, whatever lvm.conf says of it: with compact output, fields that are empty are
+/// left out, and what is put in front of messages is put in front of the report's lines, too.
+const FORM: &str = r#"report { time_format="%s" compact_output=0 compact_output_cols="" list_item_separator=","
+    prefixes=0 headings=1 columns_as_rows=0 buffered=1 }
+    log { report_command_log=0 prefix="" command_names=0 }"#;
+
+/// Where LVM writes: a report's descriptor is the standard output, and has nothing else on it. Whatever
+/// a command says beside its report ("Retrying metadata scan.", what log/verbose asks for) is a message.
+const APART: [(&str, &str); 2] = [("LVM_REPORT_FD", "1"), ("LVM_OUT_FD", "2")];
+
+#[derive(Deserialize)]
+struct Answer<R> {
+    report: Vec<Report<R>>,
+}
+
+/// A part of a report; its rows are called by the command's own word.
+#[derive(Deserialize)]
+struct Report<R> {
+    #[serde(alias = "lv", alias = "pv")]
+    rows: Vec<R>,
+}
+
+/// Runs `lvs` or `pvs`: its rows, with sizes in bytes.
+pub(crate) fn report<R: DeserializeOwned>(
+    program: &'static str,
+    fields: &str,
+    options: &[&str],
+) -> Result<Vec<R>> {
+    let form = ["--config", FORM, "--reportformat", "json", "--units", "b", "--nosuffix"];
+    let arguments = [&form[..], &["--options", fields], options].concat();
+    rows(program, &run_with(program, &arguments, &APART)?)
+}
+
+/// Parses what [`report`] gets.
+pub(crate) fn rows<R: DeserializeOwned>(program: &'static str, json: &[u8]) -> Result<Vec<R>> {
+    let answer: Answer<R> = serde_json::from_slice(json).map_err(|error| Error::Parse {
+        what: "a report of LVM's",
+        found: format!("{program}: {error}"),
+    })?;
+    Ok(answer.report.into_iter().flat_map(|report| report.rows).collect())
+}
 
 /// Runs `program` with `arguments`; yields its standard output.
 ///
 /// The arguments go to the program as they are, through no shell. It gets no input, a process
 /// group of its own (Ctrl-C at the terminal must not end it half-way), and messages in English.
 pub(crate) fn run(program: &str, arguments: &[&str]) -> Result<Vec<u8>> {
+    run_with(program, arguments, &[])
+}
+
+fn run_with(program: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Result<Vec<u8>> {
     log::debug!("{program} {}", arguments.join(" "));
     let output = Command::new(program)
         .args(arguments)
         .env("PATH", search_path(&std::env::var("PATH").unwrap_or_default()))
         .env("LC_ALL", "C")
         .env("LVM_SUPPRESS_FD_WARNINGS", "1")
+        // What our caller has told LVM of descriptors is of its own ones.
+        .env_remove("LVM_REPORT_FD")
+        .env_remove("LVM_OUT_FD")
+        .env_remove("LVM_ERR_FD")
+        .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .process_group(0)
         .output()

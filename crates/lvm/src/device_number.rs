@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::Error;
 use crate::error::Result;
+use crate::{Error, Node};
 
 /// A block device's major and minor number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,18 +45,12 @@ impl DeviceNumber {
         PathBuf::from(format!("/sys/dev/block/{self}"))
     }
 
-    /// Its node under /dev, as the kernel (not udev, not LVM) names it.
+    /// A node of it, which is there as long as this is.
     ///
     /// # Errors
-    /// Where sysfs has no such device.
-    pub fn node(self) -> Result<PathBuf> {
-        let uevent = std::fs::read_to_string(self.sysfs().join("uevent"))
-            .map_err(|error| Error::Io(format!("there is no block device {self}"), error))?;
-        uevent
-            .lines()
-            .find_map(|line| line.strip_prefix("DEVNAME="))
-            .map(|name| PathBuf::from("/dev").join(name))
-            .ok_or(Error::Parse { what: "a device's uevent file", found: uevent })
+    /// Where sysfs has no such device, or it has no node and none can be made.
+    pub fn node(self) -> Result<Node> {
+        Node::of(self)
     }
 
     /// Device-mapper's name of it; none where it is not a device-mapper device.

@@ -1,17 +1,32 @@
 //! What is done with a device while we use it: [`DeviceStatus`] says it of every kind.
 
-use std::path::PathBuf;
-
 use crate::error::Result;
-use crate::{DeviceNumber, DeviceStatus, WriteCount};
+use crate::{DeviceMapper, DeviceNumber, DeviceStatus, Error, Node, WriteCount};
 
 impl DeviceStatus {
     /// The device's node.
     ///
     /// # Errors
-    /// Where sysfs does not know it.
-    pub fn node(&self) -> Result<PathBuf> {
+    /// As [`DeviceNumber::node`].
+    pub fn node(&self) -> Result<Node> {
         self.number.node()
+    }
+
+    /// Makes sure that `opened`, the number of a device that is open now, is this very device: a name
+    /// and a number are used again once a device is gone, but not while it is open.
+    ///
+    /// # Errors
+    /// [`Error::State`] where it is another one; [`Error::Dm`].
+    pub fn check_opened(&self, opened: DeviceNumber) -> Result<()> {
+        if opened == self.number
+            && DeviceMapper::open()?.device_by_number(opened)?.uuid == self.uuid
+        {
+            return Ok(());
+        }
+        Err(Error::State(format!(
+            "device {} was replaced by another one while it was opened",
+            self.name
+        )))
     }
 
     /// True where somebody holds the device open and may write to it: it is open, and not only once,
@@ -80,6 +95,7 @@ mod tests {
         let mounts = "36 35 254:5 / /mnt ro - ext4 /dev/x ro\n";
         let device = |open_count, read_only| DeviceStatus {
             name: "vg-lv".into(),
+            uuid: String::new(),
             number: DeviceNumber { major: 254, minor: 5 },
             open_count,
             read_only,

@@ -8,7 +8,7 @@ use zerocopy::{FromBytes, IntoBytes};
 
 use crate::error::Result;
 use crate::ioctl::{self, DmIoctl, HEADER_BYTES, Request};
-use crate::{DeviceNumber, Error};
+use crate::{DeviceNumber, Error, LogicalVolume, owner};
 
 const CONTROL: &str = "/dev/mapper/control";
 
@@ -22,6 +22,8 @@ pub struct DeviceMapper {
 pub struct DeviceStatus {
     /// Its name.
     pub name: String,
+    /// Its UUID, which says whose it is; empty where whoever made it gave it none.
+    pub uuid: String,
     /// Its number.
     pub number: DeviceNumber,
     /// How often it is open now, mounts and devices above it included.
@@ -59,12 +61,35 @@ impl DeviceMapper {
         }
     }
 
-    /// The device of that name; `None` where there is none: an inactive volume has no device.
+    /// The volume's own device; `None` where there is none: an inactive volume has no device.
     ///
     /// # Errors
-    /// [`Error::Dm`].
-    pub fn device(&self, name: &str) -> Result<Option<DeviceStatus>> {
-        let answer = self.call(Request::DevStatus, "find", Address::Name(name), 0, &[]);
+    /// [`Error::State`] where another volume's device has its name; [`Error::Dm`].
+    pub fn device_of(&self, volume: &LogicalVolume) -> Result<Option<DeviceStatus>> {
+        self.layer_of(volume, "")
+    }
+
+    /// The same of one of its layers, which LVM calls `-tpool`, `-real`, `-cow` …
+    ///
+    /// # Errors
+    /// As for [`Self::device_of`].
+    pub(crate) fn layer_of(
+        &self,
+        volume: &LogicalVolume,
+        layer: &str,
+    ) -> Result<Option<DeviceStatus>> {
+        let uuid = volume.dm_uuid(layer);
+        let name = format!("{}{layer}", volume.dm_name);
+        match self.find(Address::Name(&name))? {
+            Some(found) if found.uuid == uuid => Ok(Some(found)),
+            Some(found) => Err(owner::foreign(&found, volume)),
+            // It keeps its name where its group was renamed behind its back.
+            None => self.find(Address::Uuid(&uuid)),
+        }
+    }
+
+    fn find(&self, address: Address<'_>) -> Result<Option<DeviceStatus>> {
+        let answer = self.call(Request::DevStatus, "find", address, 0, &[]);
         match answer {
             Ok(answer) => device_status(&answer).map(Some),
             Err(Error::Dm { source, .. }) if is(&source, Errno::ENXIO) => Ok(None),
@@ -82,13 +107,17 @@ impl DeviceMapper {
     }
 
     /// The only line of the device's table, which must be of the target type `kind`.
-    pub(crate) fn table(&self, name: &str, kind: &'static str) -> Result<String> {
-        self.only_target(name, kind, "read the table of", STATUS_TABLE)
+    pub(crate) fn table(&self, device: &DeviceStatus, kind: &'static str) -> Result<String> {
+        self.only_target(device.address(), kind, "read the table of", STATUS_TABLE)
     }
 
     /// The only line of the device's table; `None` where its targets are not one of type `kind`.
-    pub(crate) fn table_of_kind(&self, name: &str, kind: &str) -> Result<Option<String>> {
-        let targets = self.targets(name, "read the table of", STATUS_TABLE)?;
+    pub(crate) fn table_of_kind(
+        &self,
+        device: &DeviceStatus,
+        kind: &str,
+    ) -> Result<Option<String>> {
+        let targets = self.targets(device.address(), "read the table of", STATUS_TABLE)?;
         Ok(match targets.as_slice() {
             [target] if target.kind == kind => Some(target.text.clone()),
             _ => None,
@@ -96,42 +125,47 @@ impl DeviceMapper {
     }
 
     /// The only line of the device's status, which must be of the target type `kind`.
-    pub(crate) fn status(&self, name: &str, kind: &'static str) -> Result<String> {
-        self.only_target(name, kind, "read the status of", 0)
+    pub(crate) fn status(&self, device: Address<'_>, kind: &'static str) -> Result<String> {
+        self.only_target(device, kind, "read the status of", 0)
     }
 
     /// Sends a message to the device's target.
-    pub(crate) fn message(&self, name: &str, message: &str) -> Result<()> {
+    pub(crate) fn message(&self, device: Address<'_>, message: &str) -> Result<()> {
         // struct dm_target_msg: the sector it goes to, then the text and its NUL.
         let mut data = 0_u64.to_le_bytes().to_vec();
         data.extend_from_slice(message.as_bytes());
         data.push(0);
-        self.call(Request::TargetMsg, "send a message to", Address::Name(name), 0, &data)?;
+        self.call(Request::TargetMsg, "send a message to", device, 0, &data)?;
         Ok(())
     }
 
     fn only_target(
         &self,
-        name: &str,
+        device: Address<'_>,
         kind: &'static str,
         action: &'static str,
         flags: u32,
     ) -> Result<String> {
-        let targets = self.targets(name, action, flags)?;
+        let targets = self.targets(device, action, flags)?;
         match targets.as_slice() {
             [target] if target.kind == kind => Ok(target.text.clone()),
             _ => {
                 let kinds: Vec<_> = targets.iter().map(|target| target.kind.as_str()).collect();
                 Err(Error::State(format!(
-                    "device {name} has the targets [{}], expected one of type {kind}",
+                    "device {device} has the targets [{}], expected one of type {kind}",
                     kinds.join(", ")
                 )))
             }
         }
     }
 
-    fn targets(&self, name: &str, action: &'static str, flags: u32) -> Result<Vec<Target>> {
-        let answer = self.call(Request::TableStatus, action, Address::Name(name), flags, &[])?;
+    fn targets(
+        &self,
+        device: Address<'_>,
+        action: &'static str,
+        flags: u32,
+    ) -> Result<Vec<Target>> {
+        let answer = self.call(Request::TableStatus, action, device, flags, &[])?;
         targets(&answer)
     }
 
@@ -163,7 +197,18 @@ impl DeviceMapper {
                 Address::Name(name) => {
                     return Err(Error::Name(format!("{name} is too long for a device's name")));
                 }
-                Address::Number(number) => header.dev = number.encoded(),
+                Address::Uuid(uuid) | Address::Device { uuid, .. }
+                    if !uuid.is_empty() && uuid.len() < header.uuid.len() =>
+                {
+                    header.uuid[..uuid.len()].copy_from_slice(uuid.as_bytes());
+                }
+                Address::Device { number, .. } | Address::Number(number) => {
+                    header.dev = number.encoded();
+                }
+                Address::Uuid(uuid) => {
+                    let found = uuid.into();
+                    return Err(Error::Parse { what: "a device's UUID", found });
+                }
             }
             bytes[..HEADER_BYTES].copy_from_slice(header.as_bytes());
             bytes[HEADER_BYTES..HEADER_BYTES + data.len()].copy_from_slice(data);
@@ -184,16 +229,31 @@ impl DeviceMapper {
     }
 }
 
+/// How a device is meant.
 #[derive(Clone, Copy)]
-enum Address<'a> {
+pub(crate) enum Address<'a> {
     Name(&'a str),
+    Uuid(&'a str),
     Number(DeviceNumber),
+    /// One that was found: by its UUID, or by its number if it has none. Its name is for messages.
+    Device {
+        name: &'a str,
+        uuid: &'a str,
+        number: DeviceNumber,
+    },
+}
+
+impl DeviceStatus {
+    pub(crate) fn address(&self) -> Address<'_> {
+        Address::Device { name: &self.name, uuid: &self.uuid, number: self.number }
+    }
 }
 
 impl std::fmt::Display for Address<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Name(name) => formatter.write_str(name),
+            Self::Name(name) | Self::Device { name, .. } => formatter.write_str(name),
+            Self::Uuid(uuid) => write!(formatter, "the device with the UUID {uuid}"),
             Self::Number(number) => write!(formatter, "device {number}"),
         }
     }
@@ -207,6 +267,7 @@ fn device_status(answer: &[u64]) -> Result<DeviceStatus> {
     let header = header_of(answer);
     Ok(DeviceStatus {
         name: text(&header.name)?,
+        uuid: text(&header.uuid)?,
         number: DeviceNumber::decoded(header.dev),
         open_count: header.open_count,
         read_only: header.flags & READ_ONLY != 0,

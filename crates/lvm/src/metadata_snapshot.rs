@@ -66,11 +66,11 @@ impl<'a> MetadataSnapshot<'a> {
             }
             let whose = if left_by_a_run { "left by a run that was killed" } else { "found" };
             log::warn!("releasing the metadata snapshot of pool {}, {whose}", pool.name);
-            dm.message(&pool.name, "release_metadata_snap")?;
+            pool.message(dm, "release_metadata_snap")?;
         }
         let mut record = MetadataRecord { root: None, transaction: status.transaction, boot };
         lock.set_record(&record.to_string())?;
-        if let Err(error) = dm.message(&pool.name, "reserve_metadata_snap") {
+        if let Err(error) = pool.message(dm, "reserve_metadata_snap") {
             lock.remove();
             return Err(match &error {
                 Error::Dm { source, .. } if is(source, Errno::EBUSY) => {
@@ -116,7 +116,7 @@ impl<'a> MetadataSnapshot<'a> {
             lock.remove();
             return Err(released_by_another(&self.pool));
         }
-        let released = self.dm.message(&self.pool.name, "release_metadata_snap");
+        let released = self.pool.message(self.dm, "release_metadata_snap");
         match &released {
             // Still held: the record stays for the next run.
             Err(error @ Error::Dm { source, .. }) if !is(source, Errno::EINVAL) => {

@@ -14,21 +14,70 @@ pub struct VolumeName {
 }
 
 /// Where a name is looked up.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Scope<'a> {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
     /// In this volume group only.
-    pub group: Option<&'a str>,
+    group: Option<String>,
     /// In this thin pool only.
-    pub pool: Option<&'a str>,
+    pool: Option<String>,
 }
 
-impl Scope<'_> {
+impl Scope {
+    /// Reads a volume group's name, and a thin pool's in any form of a volume's name.
+    ///
+    /// # Errors
+    /// [`Error::Name`] where the pool's name cannot be one, or says another group.
+    pub fn new(group: Option<&str>, pool: Option<&str>) -> Result<Self> {
+        let Some(pool) = pool else {
+            return Ok(Self { group: group.map(Into::into), pool: None });
+        };
+        let name = VolumeName::parse(pool)?;
+        if let (Some(named), Some(given)) = (name.group(), group)
+            && named != given
+        {
+            return Err(Error::Name(format!(
+                "-p names pool {named}/{}, and -g volume group {given}",
+                name.volume
+            )));
+        }
+        Ok(Self { group: name.group.or(group.map(Into::into)), pool: Some(name.volume) })
+    }
+
+    /// The volume group that it names.
+    pub fn group(&self) -> Option<&str> {
+        self.group.as_deref()
+    }
+
+    /// The one thin pool that it names.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], with what was found, where it names none or there is none, or more than
+    /// one.
+    pub fn only_pool<'v>(&self, volumes: &'v [LogicalVolume]) -> Result<&'v LogicalVolume> {
+        match self.pools(volumes)?.as_slice() {
+            [one] if self.pool.is_some() => {
+                check_group(one, volumes)?;
+                Ok(one)
+            }
+            several => Err(several
+                .iter()
+                .find_map(|pool| check_group(pool, volumes).err())
+                .unwrap_or_else(|| {
+                    let name = self.pool.as_deref().unwrap_or("of a pool");
+                    Error::NotFound(format!(
+                        "the name {name} is ambiguous: there {}; name the volume group with -g",
+                        list("is", several.iter().copied())
+                    ))
+                })),
+        }
+    }
+
     /// The thin pools in it.
     ///
     /// # Errors
     /// [`Error::NotFound`], with what was found, where the group or pool that it names is not there.
     pub fn pools<'v>(&self, volumes: &'v [LogicalVolume]) -> Result<Vec<&'v LogicalVolume>> {
-        if let Some(group) = self.group
+        if let Some(group) = self.group()
             && !volumes.iter().any(|volume| volume.group == group)
         {
             let mut groups: Vec<_> = volumes.iter().map(|volume| volume.group.as_str()).collect();
@@ -41,16 +90,16 @@ impl Scope<'_> {
         }
         let in_group = |volume: &&LogicalVolume| {
             volume.segment_type == "thin-pool"
-                && self.group.is_none_or(|group| volume.group == group)
+                && self.group().is_none_or(|group| volume.group == group)
         };
         let mut pools: Vec<_> = volumes.iter().filter(in_group).collect();
-        if let Some(pool) = self.pool {
+        if let Some(pool) = &self.pool {
             let names: Vec<_> = pools.iter().map(|pool| pool.full_name()).collect();
-            pools.retain(|volume| volume.name == pool);
+            pools.retain(|volume| &volume.name == pool);
             if pools.is_empty() {
                 return Err(Error::NotFound(format!(
                     "there is no thin pool {pool} in {}; the thin pools there: {}",
-                    describe(self.group, None),
+                    describe(self.group(), None),
                     if names.is_empty() { "none".into() } else { names.join(", ") }
                 )));
             }
@@ -97,37 +146,43 @@ impl VolumeName {
     pub fn find<'a>(
         &self,
         volumes: &'a [LogicalVolume],
-        scope: Scope<'_>,
+        scope: &Scope,
     ) -> Result<&'a LogicalVolume> {
-        if let (Some(named), Some(given)) = (self.group(), scope.group)
+        let in_pool = scope.pool.as_deref();
+        if let (Some(named), Some(given)) = (self.group(), scope.group())
             && named != given
         {
+            let option = if in_pool.is_some() { "-g or -p names" } else { "-g names" };
             return Err(Error::Name(format!(
-                "{named}/{} is not in volume group {given}, which -g names",
+                "{named}/{} is not in volume group {given}, which {option}",
                 self.volume
             )));
         }
-        let group = self.group().or(scope.group);
+        let group = self.group().or(scope.group());
         let in_scope = |volume: &&LogicalVolume| {
             group.is_none_or(|group| volume.group == group)
-                && scope.pool.is_none_or(|pool| volume.pool.as_deref() == Some(pool))
+                && in_pool.is_none_or(|pool| volume.pool.as_deref() == Some(pool))
         };
         let there: Vec<_> = volumes.iter().filter(in_scope).collect();
         let found: Vec<_> =
             there.iter().filter(|volume| volume.name == self.volume).copied().collect();
         match found.as_slice() {
-            [one] => Ok(one),
+            [one] => check_group(one, volumes).map(|()| *one),
             [] => Err(Error::NotFound(format!(
                 "there is no volume {} in {}; there {}",
                 self.volume,
-                describe(group, scope.pool),
+                describe(group, in_pool),
                 list("is", there.iter().filter(|volume| volume.thin_id.is_some()).copied())
             ))),
-            several => Err(Error::NotFound(format!(
-                "the name {} is ambiguous: there {}; name the volume group with -g",
-                self.volume,
-                list("is", several.iter().copied())
-            ))),
+            several => {
+                // With another group of the same name -g cannot help.
+                several.iter().try_for_each(|volume| check_group(volume, volumes))?;
+                Err(Error::NotFound(format!(
+                    "the name {} is ambiguous: there {}; name the volume group with -g",
+                    self.volume,
+                    list("is", several.iter().copied())
+                )))
+            }
         }
     }
 
@@ -175,6 +230,52 @@ impl VolumeName {
     }
 }
 
+/// Refuses a volume whose group shares its name with another one: LVM's commands go by names.
+fn check_group(volume: &LogicalVolume, volumes: &[LogicalVolume]) -> Result<()> {
+    let group = &volume.group;
+    let mut uuids: Vec<_> = volumes.iter().filter(|other| &other.group == group).collect();
+    uuids.sort_by(|one, other| one.group_uuid.cmp(&other.group_uuid));
+    uuids.dedup_by(|one, other| one.group_uuid == other.group_uuid);
+    if uuids.len() < 2 {
+        return Ok(());
+    }
+    let with_one =
+        |volume: &&LogicalVolume| format!("{} (with {})", volume.group_uuid, volume.name);
+    let uuids = uuids.iter().map(with_one).collect::<Vec<_>>().join(", ");
+    Err(Error::NotFound(format!(
+        "there is more than one volume group {group}, with the UUIDs {uuids}: LVM's commands cannot \
+         tell them apart; `vgrename UUID NEW` gives one of them another name"
+    )))
+}
+
+/// The name of a temporary volume in a group, and how many of its letters say so; the tag says it as
+/// well.
+const TEMPORARY: &str = "lvdiff_tmp_";
+/// The same where the group's name leaves little room.
+const SHORT: &str = "lvd";
+
+/// Draws a name for a temporary volume in this group, which fits beside the group's name: of that LVM
+/// and device-mapper leave 7 letters at least, where there can be a thin pool.
+pub(crate) fn temporary_name(group: &str) -> String {
+    let drawn = format!("{:016x}", rand::random::<u64>());
+    let fits = |name: &str| check_length(name, group);
+    let lengths = (4..=drawn.len()).rev();
+    let names = lengths.map(|length| format!("{TEMPORARY}{}", &drawn[..length]));
+    let short = format!("{SHORT}{}", &drawn[..4]);
+    names.into_iter().find(|name| fits(name)).unwrap_or(short)
+}
+
+/// What the names of temporary volumes can begin with.
+pub(crate) const TEMPORARY_BEGINNINGS: [&str; 2] = [TEMPORARY, SHORT];
+
+/// Whether a name fits beside the group's: what LVM 2.03 makes of it, and the limit of device-mapper's
+/// names.
+fn check_length(name: &str, group: &str) -> bool {
+    let doubled = name.matches('-').count() + group.matches('-').count();
+    let both = name.len() + group.len();
+    both <= 124 && both + doubled + 1 <= 127
+}
+
 /// Says why `name` cannot be the name of a new volume in a group whose volumes are `volumes`.
 ///
 /// # Errors
@@ -191,10 +292,7 @@ pub fn check_new_name(name: &str, group: &str, volumes: &[LogicalVolume]) -> Res
     if !has_lvm_characters(name) {
         return refused("letters, digits and + _ . - make a name, and no hyphen begins it".into());
     }
-    let doubled = name.matches('-').count() + group.matches('-').count();
-    // What LVM 2.03 makes of it, and the limit of device-mapper's names.
-    let both = name.len() + group.len();
-    if both > 124 || both + doubled + 1 > 127 {
+    if !check_length(name, group) {
         return refused("it is too long".into());
     }
     if let Some(word) = RESERVED_BEGINNINGS.iter().find(|word| name.starts_with(**word)) {
@@ -246,27 +344,33 @@ fn list<'a>(verb: &str, volumes: impl Iterator<Item = &'a LogicalVolume>) -> Str
     }
 }
 
+/// A thin volume, for tests.
+#[cfg(test)]
+pub(crate) fn example(group: &str, name: &str, pool: &str) -> LogicalVolume {
+    LogicalVolume {
+        group: group.into(),
+        group_uuid: format!("uuid-of-{group}"),
+        name: name.into(),
+        uuid: format!("{group}-{name}"),
+        size: 0,
+        extent_size: 0,
+        segment_type: "thin".into(),
+        pool: Some(pool.into()),
+        pool_uuid: Some(format!("{group}-{pool}")),
+        thin_id: Some(1),
+        chunk_size: 0,
+        dm_name: String::new(),
+        tags: vec![],
+        origin: None,
+        origin_uuid: None,
+        created: None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::example as volume;
     use super::*;
-
-    fn volume(group: &str, name: &str, pool: &str) -> LogicalVolume {
-        LogicalVolume {
-            group: group.into(),
-            name: name.into(),
-            uuid: format!("{group}-{name}"),
-            size: 0,
-            extent_size: 0,
-            segment_type: "thin".into(),
-            pool: Some(pool.into()),
-            thin_id: Some(1),
-            chunk_size: 0,
-            dm_name: String::new(),
-            tags: vec![],
-            origin: None,
-            created: None,
-        }
-    }
 
     #[test]
     fn every_form_of_a_name() {
@@ -318,10 +422,10 @@ mod tests {
     fn a_name_is_found_in_its_scope() {
         let volumes =
             [volume("vg0", "a", "p0"), volume("vg1", "a", "p0"), volume("vg1", "b", "p1")];
-        let find = |name: &str, scope: Scope<'_>| {
-            VolumeName::parse(name).unwrap().find(&volumes, scope).map(LogicalVolume::full_name)
+        let find = |name: &str, scope: Scope| {
+            VolumeName::parse(name).unwrap().find(&volumes, &scope).map(LogicalVolume::full_name)
         };
-        let in_group = |group| Scope { group: Some(group), pool: None };
+        let in_group = |group| Scope::new(Some(group), None).unwrap();
         assert_eq!(find("b", Scope::default()).unwrap(), "vg1/b");
         assert_eq!(find("a", in_group("vg0")).unwrap(), "vg0/a");
         assert_eq!(find("vg1/a", Scope::default()).unwrap(), "vg1/a");
@@ -329,7 +433,7 @@ mod tests {
         assert!(error.contains("ambiguous") && error.contains("vg0/a, vg1/a"), "{error}");
         let error = find("c", in_group("vg1")).unwrap_err().to_string();
         assert!(error.contains("no volume c") && error.contains("vg1/a, vg1/b"), "{error}");
-        assert!(find("b", Scope { group: None, pool: Some("p0") }).is_err());
+        assert!(find("b", Scope::new(None, Some("p0")).unwrap()).is_err());
         assert!(find("vg1/b", in_group("vg0")).is_err());
     }
 
@@ -344,7 +448,7 @@ mod tests {
         let volumes =
             [pool("vg0", "p"), volume("vg0", "v", "p"), pool("vg1", "p"), pool("vg1", "q")];
         let pools = |group, pool| {
-            let pools = Scope { group, pool }.pools(&volumes)?;
+            let pools = Scope::new(group, pool)?.pools(&volumes)?;
             Ok::<_, Error>(pools.into_iter().map(LogicalVolume::full_name).collect::<Vec<_>>())
         };
         assert_eq!(pools(None, None).unwrap(), ["vg0/p", "vg1/p", "vg1/q"]);
@@ -355,6 +459,57 @@ mod tests {
         assert!(error.contains("no thin pool v") && error.contains("vg0/p"), "{error}");
         let error = pools(Some("vg2"), None).unwrap_err().to_string();
         assert!(error.contains("vg2") && error.contains("vg0, vg1"), "{error}");
+    }
+
+    #[test]
+    fn a_pool_can_say_its_group() {
+        let scope = |group, pool| Scope::new(group, Some(pool));
+        for pool in ["vg1/p", "/dev/vg1/p", "/dev/mapper/vg1-p"] {
+            assert_eq!(scope(None, pool).unwrap(), scope(Some("vg1"), "p").unwrap(), "{pool}");
+        }
+        let error = scope(Some("vg0"), "vg1/p").unwrap_err().to_string();
+        assert!(error.contains("vg1/p") && error.contains("vg0"), "{error}");
+        assert!(scope(None, "a b").is_err());
+        let volumes = [volume("vg0", "v", "p"), volume("vg1", "v", "p")];
+        let find = |name: &str, pool| {
+            let found = VolumeName::parse(name)?.find(&volumes, &scope(None, pool)?);
+            found.map(LogicalVolume::full_name)
+        };
+        assert_eq!(find("v", "vg1/p").unwrap(), "vg1/v");
+        assert!(find("vg0/v", "vg1/p").unwrap_err().to_string().contains("-p"));
+    }
+
+    #[test]
+    fn two_groups_of_one_name_are_told_apart_by_their_uuids() {
+        let other = |name: &str| LogicalVolume {
+            group_uuid: "uuid-of-another".into(),
+            uuid: "x".into(),
+            ..volume("vg0", name, "p")
+        };
+        let volumes = [volume("vg0", "a", "p"), other("b"), volume("vg1", "a", "p")];
+        let find = |name: &str| {
+            let name = VolumeName::parse(name).unwrap();
+            name.find(&volumes, &Scope::default()).map(LogicalVolume::full_name)
+        };
+        assert_eq!(find("vg1/a").unwrap(), "vg1/a");
+        for name in ["vg0/a", "b", "a"] {
+            let error = find(name).unwrap_err().to_string();
+            let both = "uuid-of-another (with b), uuid-of-vg0 (with a)";
+            assert!(error.contains(both), "{error}");
+            assert!(error.contains("vgrename UUID NEW") && !error.contains("-g"), "{error}");
+        }
+    }
+
+    #[test]
+    fn temporary_names_fit_beside_every_group() {
+        for (length, expected) in [(3, 27), (97, 27), (98, 26), (109, 15), (110, 7), (117, 7)] {
+            let group = "g".repeat(length);
+            let name = temporary_name(&group);
+            assert_eq!(name.len(), expected, "{length}");
+            assert!(check_new_name(&name, &group, &[]).is_ok(), "{name}");
+            assert!(TEMPORARY_BEGINNINGS.iter().any(|begin| name.starts_with(begin)), "{name}");
+        }
+        assert_eq!(temporary_name(&"a-".repeat(50)).len(), 7);
     }
 
     #[test]

@@ -2,24 +2,62 @@
 
 use std::fs::File;
 
+use serde::Deserialize;
+
+use crate::LogicalVolume;
 use crate::command;
 use crate::error::{Error, Result};
 
-/// Brings LVM's metadata of a volume group to stable storage: names, tags, what volumes there are.
+#[derive(Debug, Deserialize, PartialEq, Eq)]
+struct Row {
+    pv_name: String,
+    pv_uuid: String,
+}
+
+/// Brings LVM's metadata of a volume's group to stable storage: names, tags, what volumes there are.
 /// LVM writes past the page cache, and leaves it to the disks' caches when they write it down.
 ///
 /// # Errors
-/// Where `pvs` fails; [`Error::Io`] where a disk does.
-pub fn sync(group: &str) -> Result<()> {
-    let select = format!("vg_name={group}");
-    let arguments = ["--noheadings", "--options", "pv_name", "--select", &select];
-    let names = command::run("pvs", &arguments)?;
-    let names = String::from_utf8_lossy(&names);
-    // One that is missing has no path, but `[unknown]`.
-    for path in names.lines().map(str::trim).filter(|name| name.starts_with('/')) {
-        File::open(path)
-            .and_then(|disk| disk.sync_all())
-            .map_err(|error| Error::Io(format!("{path}, a disk of volume group {group}"), error))?;
+/// Where `pvs` fails; [`Error::State`] where a disk has no path; [`Error::Io`] where a disk fails.
+pub fn sync(volume: &LogicalVolume) -> Result<()> {
+    let select = format!("vg_uuid={}", volume.group_uuid);
+    let options = ["--select", &select];
+    let disks: Vec<Row> = command::report("pvs", "pv_name,pv_uuid", &options)?;
+    for path in paths(&disks, &volume.group)? {
+        File::open(path).and_then(|disk| disk.sync_all()).map_err(|error| {
+            Error::Io(format!("{path}, a disk of volume group {}", volume.group), error)
+        })?;
     }
     Ok(())
+}
+
+fn paths<'a>(disks: &'a [Row], group: &str) -> Result<Vec<&'a str>> {
+    let cannot = |why: String| {
+        Err(Error::State(format!("the disks of volume group {group} cannot be synced: {why}")))
+    };
+    if disks.is_empty() {
+        return cannot("`pvs` lists none".into());
+    }
+    // One that is missing has no path, but `[unknown]`.
+    match disks.iter().find(|disk| !disk.pv_name.starts_with('/')) {
+        Some(disk) => cannot(format!(
+            "the one with the UUID {} has no path, but is {:?} for `pvs`",
+            disk.pv_uuid, disk.pv_name
+        )),
+        None => Ok(disks.iter().map(|disk| disk.pv_name.as_str()).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_without_a_path_is_an_error() {
+        let row = |name: &str| Row { pv_name: name.into(), pv_uuid: "U".into() };
+        assert_eq!(paths(&[row("/dev/a"), row("/dev/b")], "vg0").unwrap(), ["/dev/a", "/dev/b"]);
+        let missing = paths(&[row("/dev/a"), row("[unknown]")], "vg0").unwrap_err().to_string();
+        assert!(missing.contains("UUID U") && missing.contains("vg0"), "{missing}");
+        assert!(paths(&[], "vg0").is_err());
+    }
 }

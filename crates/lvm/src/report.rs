@@ -3,13 +3,15 @@
 use serde::Deserialize;
 
 use crate::error::Result;
-use crate::{Error, command};
+use crate::{Error, command, owner};
 
 /// A logical volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogicalVolume {
-    /// The volume group's name.
+    /// The volume group's name, which another group can have, too.
     pub group: String,
+    /// The volume group's UUID, as LVM prints it.
+    pub group_uuid: String,
     /// Its name.
     pub name: String,
     /// Its UUID, as LVM prints it.
@@ -23,6 +25,8 @@ pub struct LogicalVolume {
     pub segment_type: String,
     /// The name of its thin pool, where it is a thin volume.
     pub pool: Option<String>,
+    /// The UUID of its thin pool.
+    pub pool_uuid: Option<String>,
     /// Its thin id, where it is a thin volume.
     pub thin_id: Option<u32>,
     /// The chunk size in bytes, where it is a thin pool; 0 elsewhere.
@@ -33,17 +37,15 @@ pub struct LogicalVolume {
     pub tags: Vec<String>,
     /// The name of the volume that it is a snapshot of, while that is there.
     pub origin: Option<String>,
+    /// The UUID of that.
+    pub origin_uuid: Option<String>,
     /// When it was made, in seconds since 1970-01-01 00:00 UTC, where LVM knows.
     pub created: Option<u64>,
 }
 
 const FIELDS: &str = "vg_extent_size,vg_name,lv_name,lv_uuid,lv_size,segtype,pool_lv,thin_id,\
-                      chunk_size,lv_dm_path,lv_tags,origin,lv_time,lv_attr,origin_size";
-
-/// The report's form, whatever lvm.conf says of it: with compact output, fields that are empty are
-/// left out.
-const FORM: &str = r#"report { time_format="%s" compact_output=0 compact_output_cols="" list_item_separator=","
-    prefixes=0 headings=1 columns_as_rows=0 buffered=1 } log { report_command_log=0 }"#;
+                      chunk_size,lv_dm_path,lv_tags,origin,lv_time,lv_attr,origin_size,\
+                      vg_uuid,pool_lv_uuid,origin_uuid";
 
 /// One row of the report, all text.
 #[derive(Deserialize)]
@@ -63,16 +65,9 @@ struct Row {
     lv_time: String,
     lv_attr: String,
     origin_size: String,
-}
-
-#[derive(Deserialize)]
-struct Report {
-    lv: Vec<Row>,
-}
-
-#[derive(Deserialize)]
-struct Answer {
-    report: Vec<Report>,
+    vg_uuid: String,
+    pool_lv_uuid: String,
+    origin_uuid: String,
 }
 
 impl LogicalVolume {
@@ -95,10 +90,7 @@ impl LogicalVolume {
     }
 
     fn report(options: &[&str]) -> Result<Vec<Self>> {
-        let mut arguments = vec!["--config", FORM, "--reportformat", "json", "--units", "b"];
-        arguments.extend(["--nosuffix", "-o", FIELDS]);
-        arguments.extend(options);
-        Self::from_json(&command::run("lvs", &arguments)?)
+        Self::from_rows(command::report("lvs", FIELDS, options)?)
     }
 
     /// Parses the report, as `lvs` writes it in JSON; a volume of several segments has several rows, of
@@ -107,11 +99,10 @@ impl LogicalVolume {
     /// # Errors
     /// [`Error::Parse`] where it is none.
     pub fn from_json(json: &[u8]) -> Result<Vec<Self>> {
-        let answer: Answer = serde_json::from_slice(json).map_err(|error| Error::Parse {
-            what: "what `lvs` reports",
-            found: format!("{error}"),
-        })?;
-        let rows = answer.report.into_iter().flat_map(|report| report.lv);
+        Self::from_rows(command::rows("lvs", json)?)
+    }
+
+    fn from_rows(rows: Vec<Row>) -> Result<Vec<Self>> {
         let mut volumes: Vec<Self> = Vec::new();
         for row in rows {
             let volume = Self::from_row(row)?;
@@ -135,6 +126,7 @@ impl LogicalVolume {
                     .map_err(|_| Error::Parse { what: "a thin id of `lvs`", found: id.into() })?,
             ),
         };
+        let some = |text: String| Some(text).filter(|text| !text.is_empty());
         // lvs(8), lv_attr: a snapshot, or one that is being merged. Thin ones have a V.
         let is_snapshot = row.lv_attr.starts_with(['s', 'S']);
         let (size, segment_type) = match is_snapshot {
@@ -148,13 +140,16 @@ impl LogicalVolume {
             size,
             extent_size: number(&row.vg_extent_size)?,
             chunk_size: number(&row.chunk_size)?,
-            pool: Some(row.pool_lv).filter(|pool| !pool.is_empty()),
+            pool: some(row.pool_lv),
+            pool_uuid: some(row.pool_lv_uuid),
             thin_id,
             dm_name: dm_name.into(),
             tags: row.lv_tags.split(',').filter(|tag| !tag.is_empty()).map(Into::into).collect(),
-            origin: Some(row.origin).filter(|origin| !origin.is_empty()),
+            origin: some(row.origin),
+            origin_uuid: some(row.origin_uuid),
             created: row.lv_time.parse().ok(),
             group: row.vg_name,
+            group_uuid: row.vg_uuid,
             name: name.into(),
             uuid: row.lv_uuid,
             segment_type,
@@ -182,6 +177,21 @@ impl LogicalVolume {
         Ok(())
     }
 
+    /// True where it is a volume in this thin pool.
+    pub fn is_in(&self, pool: &Self) -> bool {
+        self.pool_uuid.as_ref() == Some(&pool.uuid)
+    }
+
+    /// True where it is a snapshot of that volume.
+    pub fn is_snapshot_of(&self, origin: &Self) -> bool {
+        self.origin_uuid.as_ref() == Some(&origin.uuid)
+    }
+
+    /// Device-mapper's UUID of its device, or of the layer of it that LVM calls so.
+    pub(crate) fn dm_uuid(&self, layer: &str) -> String {
+        owner::dm_uuid(&self.group_uuid, &self.uuid, layer)
+    }
+
     /// `vg/lv`, as LVM's commands take it.
     pub fn full_name(&self) -> String {
         format!("{}/{}", self.group, self.name)
@@ -197,10 +207,10 @@ mod tests {
       "report": [
           {
               "lv": [
-                  {"vg_extent_size":"4194304", "vg_name":"vg-a", "lv_name":"pool0", "lv_uuid":"AAA", "lv_size":"419430400", "segtype":"thin-pool", "pool_lv":"", "thin_id":"", "chunk_size":"65536", "lv_dm_path":"/dev/mapper/vg--a-pool0", "lv_tags":"", "origin":"", "lv_time":"", "lv_attr":"-wi-a-----", "origin_size":""},
-                  {"vg_extent_size":"4194304", "vg_name":"vg-a", "lv_name":"vm-1", "lv_uuid":"BBB", "lv_size":"67108864", "segtype":"thin", "pool_lv":"pool0", "thin_id":"7", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-vm--1", "lv_tags":"a,b", "origin":"vm-0", "lv_time":"1795219200", "lv_attr":"-wi-a-----", "origin_size":""},
-                  {"vg_extent_size":"4194304", "vg_name":"vg-a", "lv_name":"two", "lv_uuid":"CCC", "lv_size":"8388608", "segtype":"linear", "pool_lv":"", "thin_id":"", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-two", "lv_tags":"", "origin":"", "lv_time":"", "lv_attr":"-wi-a-----", "origin_size":""},
-                  {"vg_extent_size":"4194304", "vg_name":"vg-a", "lv_name":"two", "lv_uuid":"CCC", "lv_size":"8388608", "segtype":"linear", "pool_lv":"", "thin_id":"", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-two", "lv_tags":"", "origin":"", "lv_time":"", "lv_attr":"-wi-a-----", "origin_size":""}
+                  {"vg_extent_size":"4194304", "vg_name":"vg-a", "vg_uuid":"VVV", "lv_name":"pool0", "lv_uuid":"AAA", "lv_size":"419430400", "segtype":"thin-pool", "pool_lv":"", "pool_lv_uuid":"", "thin_id":"", "chunk_size":"65536", "lv_dm_path":"/dev/mapper/vg--a-pool0", "lv_tags":"", "origin":"", "origin_uuid":"", "lv_time":"", "lv_attr":"-wi-a-----", "origin_size":""},
+                  {"vg_extent_size":"4194304", "vg_name":"vg-a", "vg_uuid":"VVV", "lv_name":"vm-1", "lv_uuid":"BBB", "lv_size":"67108864", "segtype":"thin", "pool_lv":"pool0", "pool_lv_uuid":"AAA", "thin_id":"7", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-vm--1", "lv_tags":"a,b", "origin":"vm-0", "origin_uuid":"OOO", "lv_time":"1795219200", "lv_attr":"-wi-a-----", "origin_size":""},
+                  {"vg_extent_size":"4194304", "vg_name":"vg-a", "vg_uuid":"VVV", "lv_name":"two", "lv_uuid":"CCC", "lv_size":"8388608", "segtype":"linear", "pool_lv":"", "pool_lv_uuid":"", "thin_id":"", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-two", "lv_tags":"", "origin":"", "origin_uuid":"", "lv_time":"", "lv_attr":"-wi-a-----", "origin_size":""},
+                  {"vg_extent_size":"4194304", "vg_name":"vg-a", "vg_uuid":"VVV", "lv_name":"two", "lv_uuid":"CCC", "lv_size":"8388608", "segtype":"linear", "pool_lv":"", "pool_lv_uuid":"", "thin_id":"", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-two", "lv_tags":"", "origin":"", "origin_uuid":"", "lv_time":"", "lv_attr":"-wi-a-----", "origin_size":""}
               ]
           }
       ]
@@ -218,16 +228,18 @@ mod tests {
         assert_eq!(thin.tags, ["a", "b"]);
         assert_eq!((thin.origin.as_deref(), thin.created), (Some("vm-0"), Some(1_795_219_200)));
         assert_eq!((&volumes[2].origin, volumes[2].created), (&None, None));
-        assert_eq!(thin.full_name(), "vg-a/vm-1");
+        assert_eq!((thin.full_name().as_str(), thin.group_uuid.as_str()), ("vg-a/vm-1", "VVV"));
+        assert!(thin.is_in(&volumes[0]) && !volumes[2].is_in(&volumes[0]));
+        assert_eq!(thin.origin_uuid.as_deref(), Some("OOO"));
     }
 
     #[test]
     fn a_classic_snapshot_is_told_by_its_attributes_and_has_its_origins_size() {
         let row = |name: &str, attr: &str| {
             format!(
-                r#"{{"vg_name":"vg0", "lv_name":"{name}", "lv_uuid":"{name}", "lv_size":"16777216",
-                "vg_extent_size":"4194304", "segtype":"linear", "pool_lv":"", "thin_id":"", "chunk_size":"4096",
-                "lv_dm_path":"/dev/mapper/vg0-snap", "lv_tags":"", "origin":"lv", "lv_time":"",
+                r#"{{"vg_name":"vg0", "vg_uuid":"V", "lv_name":"{name}", "lv_uuid":"{name}", "lv_size":"16777216",
+                "vg_extent_size":"4194304", "segtype":"linear", "pool_lv":"", "pool_lv_uuid":"", "thin_id":"", "chunk_size":"4096",
+                "lv_dm_path":"/dev/mapper/vg0-snap", "lv_tags":"", "origin":"lv", "origin_uuid":"lv", "lv_time":"",
                 "lv_attr":"{attr}", "origin_size":"33554432"}}"#
             )
         };
@@ -244,6 +256,9 @@ mod tests {
 
     #[test]
     fn what_is_no_report_is_an_error() {
+        let json = String::from_utf8_lossy(JSON);
+        let without = json.replace("vg_uuid", "xx");
+        assert!(LogicalVolume::from_json(without.as_bytes()).is_err());
         for text in ["", "{}", r#"{"report":[{"lv":[{}]}]}"#] {
             assert!(LogicalVolume::from_json(text.as_bytes()).is_err(), "{text}");
         }

@@ -1,7 +1,5 @@
 //! [`SnapshotDevice`]: an active classic snapshot and its origin, as the kernel has them.
 
-use std::path::PathBuf;
-
 use crate::error::Result;
 use crate::{
     DeviceMapper, DeviceNumber, DeviceStatus, Error, LogicalVolume, SnapshotStatus, SnapshotTable,
@@ -32,12 +30,12 @@ impl SnapshotDevice {
     ) -> Result<Self> {
         let active = |volume: &LogicalVolume| {
             let state = || Error::State(format!("{} is not active", volume.full_name()));
-            dm.device(&volume.dm_name)?.ok_or_else(state)
+            dm.device_of(volume)?.ok_or_else(state)
         };
         let (device, origin_device) = (active(snapshot)?, active(origin)?);
         // While a snapshot is merged, the origin shows what is still to be merged, and no exception
         // of another snapshot tells of that.
-        let Some(below) = dm.table_of_kind(&origin_device.name, "snapshot-origin")? else {
+        let Some(below) = dm.table_of_kind(&origin_device, "snapshot-origin")? else {
             return Err(Error::State(format!(
                 "{} is not only a snapshot's origin: a snapshot is being merged into it, or it has \
                  none in the kernel (see `dmsetup table {}`)",
@@ -46,11 +44,15 @@ impl SnapshotDevice {
             )));
         };
         let below: DeviceNumber = below.trim().parse()?;
-        let found = Self {
-            table: dm.table(&device.name, "snapshot")?.parse()?,
-            device,
-            origin: origin_device,
-        };
+        if dm.device_by_number(below)?.uuid != origin.dm_uuid("-real") {
+            return Err(Error::State(format!(
+                "{} lies on device {below}, which is none of its layers: see `dmsetup table {}`",
+                origin.full_name(),
+                origin_device.name
+            )));
+        }
+        let found =
+            Self { table: dm.table(&device, "snapshot")?.parse()?, device, origin: origin_device };
         if found.table.origin != below {
             return Err(Error::State(format!(
                 "{} is a snapshot of device {} in the kernel, but {} lies on {below}",
@@ -74,14 +76,22 @@ impl SnapshotDevice {
     /// # Errors
     /// [`Error::State`] where the snapshot cannot be used any more; [`Error::Dm`].
     pub fn status(&self, dm: &DeviceMapper) -> Result<SnapshotStatus> {
-        dm.status(&self.device.name, "snapshot")?.parse()
+        dm.status(self.device.address(), "snapshot")?.parse()
     }
 
-    /// The node of the device that holds the exception store.
+    /// The device that holds the exception store.
     ///
     /// # Errors
-    /// Where sysfs does not know it.
-    pub fn cow_node(&self) -> Result<PathBuf> {
-        self.table.cow.node()
+    /// [`Error::State`] where it is none of the snapshot's layers; [`Error::Dm`].
+    pub fn cow(&self, dm: &DeviceMapper) -> Result<DeviceStatus> {
+        let cow = dm.device_by_number(self.table.cow)?;
+        if cow.uuid != format!("{}-cow", self.device.uuid) {
+            return Err(Error::State(format!(
+                "snapshot {} keeps its exceptions on device {}, which is none of its layers: see \
+                 `dmsetup table {}`",
+                self.device.name, cow.name, self.device.name
+            )));
+        }
+        Ok(cow)
     }
 }

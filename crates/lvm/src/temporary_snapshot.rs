@@ -5,7 +5,7 @@
 
 use crate::error::Result;
 use crate::lock::LockFile;
-use crate::name::dm_name;
+use crate::name::{TEMPORARY_BEGINNINGS, dm_name, temporary_name};
 use crate::{DeviceMapper, Error, LogicalVolume, ThinDevice, command, physical_volumes};
 
 /// A snapshot of a thin volume, under a name of its own, active and writable.
@@ -15,7 +15,6 @@ pub struct TemporarySnapshot {
     lock: Option<LockFile>,
 }
 
-const PREFIX: &str = "lvdiff_tmp_";
 const TAG: &str = "lvdiff_tmp";
 
 impl TemporarySnapshot {
@@ -46,8 +45,8 @@ impl TemporarySnapshot {
 
     /// Makes a volume beside `sibling`; `how` are the arguments of lvcreate that say from what.
     fn make(sibling: &LogicalVolume, how: &[&str]) -> Result<Self> {
-        let name = format!("{PREFIX}{:016x}", rand::random::<u64>());
         let group = &sibling.group;
+        let name = temporary_name(group);
         let full_name = format!("{group}/{name}");
         let Some(lock) = LockFile::try_now(&lock_object(group, &name))? else {
             return Err(Error::State(format!("{full_name} is another run's")));
@@ -71,7 +70,7 @@ impl TemporarySnapshot {
         let (group, name) = (&self.volume.group, &self.volume.name);
         let found = LogicalVolume::list()?
             .into_iter()
-            .find(|volume| &volume.group == group && &volume.name == name);
+            .find(|volume| volume.group_uuid == self.volume.group_uuid && &volume.name == name);
         self.volume = found.ok_or_else(|| {
             Error::NotFound(format!("{group}/{name} is not there after LVM made it"))
         })?;
@@ -135,7 +134,7 @@ impl TemporarySnapshot {
         if let Some(lock) = self.lock.take() {
             lock.remove();
         }
-        physical_volumes::sync(&kept.group)?;
+        physical_volumes::sync(&kept)?;
         Ok(kept)
     }
 
@@ -166,7 +165,9 @@ impl TemporarySnapshot {
     pub fn remove_leftovers(volumes: &mut Vec<LogicalVolume>, group: &str) -> Result<()> {
         let mut leftovers = Vec::new();
         for volume in volumes.iter().filter(|volume| volume.group == group) {
-            let ours = volume.name.starts_with(PREFIX) && volume.tags.iter().any(|tag| tag == TAG);
+            let begins = |begin: &&str| volume.name.starts_with(begin);
+            let ours = TEMPORARY_BEGINNINGS.iter().any(|begin| begins(&begin))
+                && volume.tags.iter().any(|tag| tag == TAG);
             if !ours {
                 continue;
             }
@@ -229,7 +230,11 @@ fn remove_stale_locks(volumes: &[LogicalVolume], group: &str) -> Result<()> {
         let of = |volume: &LogicalVolume| lock_object(&volume.group, &volume.name) == object;
         volumes.iter().any(of)
     };
-    for object in LockFile::objects(&lock_object(group, PREFIX))? {
+    let mut objects = Vec::new();
+    for begin in TEMPORARY_BEGINNINGS {
+        objects.extend(LockFile::objects(&lock_object(group, begin))?);
+    }
+    for object in objects {
         if !is_there(&object)
             && let Some(lock) = LockFile::try_now(&object)?
         {

@@ -1,11 +1,11 @@
 //! [`ThinDevice`] and [`PoolDevice`]: an active thin volume and its pool, as the kernel has them.
 
-use std::path::PathBuf;
-
+use crate::dm::Address;
 use crate::error::Result;
+use crate::owner::Owner;
 use crate::{
-    DeviceMapper, DeviceNumber, DeviceStatus, Error, LogicalVolume, PoolStatus, PoolTable,
-    ThinTable, WriteCount,
+    DeviceMapper, DeviceNumber, DeviceStatus, Error, LogicalVolume, Node, PoolStatus, PoolTable,
+    ThinTable, WriteCount, owner,
 };
 
 /// An active thin volume.
@@ -15,6 +15,9 @@ pub struct ThinDevice {
     pub device: DeviceStatus,
     /// Its table.
     pub table: ThinTable,
+    /// True where it has classic snapshots: what is written to it is kept for them first, and what they
+    /// keep may fill them.
+    pub has_classic_snapshots: bool,
 }
 
 /// A pool's device: the one that takes messages.
@@ -22,6 +25,8 @@ pub struct ThinDevice {
 pub struct PoolDevice {
     /// Device-mapper's name of it.
     pub name: String,
+    /// Its UUID.
+    pub uuid: String,
     /// Its number.
     pub number: DeviceNumber,
     /// Its table.
@@ -35,17 +40,37 @@ impl ThinDevice {
     /// [`Error::State`] where the volume is inactive, no thin volume, or another than LVM means.
     pub fn find(dm: &DeviceMapper, volume: &LogicalVolume) -> Result<Self> {
         let name = volume.full_name();
-        let Some(device) = dm.device(&volume.dm_name)? else {
+        let Some(device) = dm.device_of(volume)? else {
             return Err(Error::State(format!("{name} is not active")));
         };
-        let table: ThinTable = dm.table(&device.name, "thin")?.parse()?;
-        if Some(table.id) != volume.thin_id {
+        let found = match Self::of(dm, &device)? {
+            Some(found) => found,
+            // Its error says what it is instead.
+            None => {
+                let table = dm.table(&device, "thin")?.parse()?;
+                Self { device, table, has_classic_snapshots: false }
+            }
+        };
+        if Some(found.table.id) != volume.thin_id {
             return Err(Error::State(format!(
                 "{name} has thin id {} in the kernel, but {:?} in LVM's metadata",
-                table.id, volume.thin_id
+                found.table.id, volume.thin_id
             )));
         }
-        Ok(Self { device, table })
+        let pool = dm.device_by_number(found.table.pool)?;
+        let expected = volume.pool_uuid.as_deref().unwrap_or_default();
+        if pool.uuid != owner::dm_uuid(&volume.group_uuid, expected, "-tpool") {
+            return Err(Error::State(format!(
+                "{name} is in the pool of device {} (UUID {:?}) in the kernel, but in pool {}/{}, of \
+                 the UUID {expected}, in LVM's metadata: see `dmsetup table {}`",
+                pool.name,
+                pool.uuid,
+                volume.group,
+                volume.pool.as_deref().unwrap_or("-"),
+                found.device.name
+            )));
+        }
+        Ok(found)
     }
 
     /// The thin volume that has this number; `None` where it is another kind of block device.
@@ -56,9 +81,28 @@ impl ThinDevice {
         if number.dm_name().is_none() {
             return Ok(None);
         }
-        let device = dm.device_by_number(number)?;
-        let Some(table) = dm.table_of_kind(&device.name, "thin")? else { return Ok(None) };
-        Ok(Some(Self { device, table: table.parse()? }))
+        Self::of(dm, &dm.device_by_number(number)?)
+    }
+
+    /// The thin volume that a device is; `None` where it is none.
+    fn of(dm: &DeviceMapper, device: &DeviceStatus) -> Result<Option<Self>> {
+        let found = |table: String, has_classic_snapshots| {
+            let (device, table) = (device.clone(), table.parse()?);
+            Ok(Some(Self { device, table, has_classic_snapshots }))
+        };
+        if let Some(table) = dm.table_of_kind(device, "thin")? {
+            return found(table, false);
+        }
+        // Under classic snapshots the volume itself is a layer below its device.
+        let Some(below) = dm.table_of_kind(device, "snapshot-origin")? else { return Ok(None) };
+        let below = dm.device_by_number(below.trim().parse()?)?;
+        if !device.uuid.is_empty() && below.uuid != format!("{}-real", device.uuid) {
+            return Err(Error::State(format!(
+                "device {} lies on device {}, which is none of its layers: see `dmsetup table {}`",
+                device.name, below.name, device.name
+            )));
+        }
+        dm.table_of_kind(&below, "thin")?.map_or(Ok(None), |table| found(table, true))
     }
 
     /// The pool that the volume is in.
@@ -66,16 +110,14 @@ impl ThinDevice {
     /// # Errors
     /// [`Error::Dm`], or where the kernel's answer is not understood.
     pub fn pool(&self, dm: &DeviceMapper) -> Result<PoolDevice> {
-        let device = dm.device_by_number(self.table.pool)?;
-        let table = dm.table(&device.name, "thin-pool")?.parse()?;
-        Ok(PoolDevice { name: device.name, number: device.number, table })
+        PoolDevice::of(dm, dm.device_by_number(self.table.pool)?)
     }
 
     /// The volume's device node.
     ///
     /// # Errors
-    /// Where sysfs does not know it.
-    pub fn node(&self) -> Result<PathBuf> {
+    /// As [`DeviceNumber::node`].
+    pub fn node(&self) -> Result<Node> {
         self.device.number.node()
     }
 
@@ -98,12 +140,20 @@ impl PoolDevice {
     /// pool is not active.
     ///
     /// # Errors
-    /// [`Error::State`] where it is no thin pool's device; [`Error::Dm`].
+    /// [`Error::State`] where it is no thin pool's device, or another pool's; [`Error::Dm`].
     pub fn find(dm: &DeviceMapper, pool: &LogicalVolume) -> Result<Option<Self>> {
         // Beside the volume itself LVM keeps the pool under a name of its own.
-        let Some(device) = dm.device(&format!("{}-tpool", pool.dm_name))? else { return Ok(None) };
-        let table = dm.table(&device.name, "thin-pool")?.parse()?;
-        Ok(Some(Self { name: device.name, number: device.number, table }))
+        dm.layer_of(pool, "-tpool")?.map(|device| Self::of(dm, device)).transpose()
+    }
+
+    fn of(dm: &DeviceMapper, device: DeviceStatus) -> Result<Self> {
+        let table = dm.table(&device, "thin-pool")?.parse()?;
+        let DeviceStatus { name, uuid, number, .. } = device;
+        Ok(Self { name, uuid, number, table })
+    }
+
+    fn address(&self) -> Address<'_> {
+        Address::Device { name: &self.name, uuid: &self.uuid, number: self.number }
     }
 
     /// The pool's status now.
@@ -111,14 +161,27 @@ impl PoolDevice {
     /// # Errors
     /// [`Error::State`] where the pool has failed; [`Error::Dm`].
     pub fn status(&self, dm: &DeviceMapper) -> Result<PoolStatus> {
-        dm.status(&self.name, "thin-pool")?.parse()
+        dm.status(self.address(), "thin-pool")?.parse()
     }
 
-    /// The node of the device that holds the pool's metadata.
+    /// Sends a message to the pool.
+    pub(crate) fn message(&self, dm: &DeviceMapper, message: &str) -> Result<()> {
+        dm.message(self.address(), message)
+    }
+
+    /// The device that holds the pool's metadata.
     ///
     /// # Errors
-    /// Where sysfs does not know it.
-    pub fn metadata_node(&self) -> Result<PathBuf> {
-        self.table.metadata.node()
+    /// [`Error::State`] where it is another volume group's; [`Error::Dm`].
+    pub fn metadata(&self, dm: &DeviceMapper) -> Result<DeviceStatus> {
+        let metadata = dm.device_by_number(self.table.metadata)?;
+        if !Owner::may_share_group(&self.uuid, &metadata.uuid) {
+            return Err(Error::State(format!(
+                "pool {} has its metadata on device {}, which is of another volume group (UUID {:?}): \
+                 see `dmsetup table {}`",
+                self.name, metadata.name, metadata.uuid, self.name
+            )));
+        }
+        Ok(metadata)
     }
 }
