@@ -30,6 +30,11 @@ fn same_name() {
 }
 
 #[test]
+fn under_snapshots() {
+    scenario("under_snapshots");
+}
+
+#[test]
 fn surroundings() {
     scenario("surroundings");
 }

@@ -90,6 +90,36 @@ expect_text "pool-0"
 run 'lvdiff -q -g vg -p pool-1 p0 p | lvpatch -p pool-1 -l p0 p1'
 expect_same /dev/vg/p /dev/vg/p1
 
+say "a pool's name says its group, wherever it is named"
+for pool in vg/pool-1 /dev/vg/pool-1 /dev/mapper/vg-pool--1; do
+	run lvdiff --list -p "$pool" p0 p
+	expect_equal "$OUTPUT" "131072 65536 changed" "vg/p"
+done
+run lvdiff --list -p vg/pool-1
+expect_text "vg/p0"
+[[ $OUTPUT != *vg-a/* ]] || fail "a volume of another pool is listed"
+run 'lvdiff -q -p vg/pool-1 p0 p > pool.diff && lvdiff -q -p vg/pool-1 p > full.diff'
+run lvpatch -q -p vg/pool-1 -l p0 p2 -i pool.diff
+run lvpatch -q -p vg/pool-1 p3 -i full.diff
+run lvpatch -q -g vg -p vg/pool-1 p4 -i full.diff
+for new in p2 p3 p4; do
+	expect_same /dev/vg/p "/dev/vg/$new"
+	run lvremove -q -y "vg/$new"
+done
+expect_exit 2 lvdiff --list -g vg-a -p vg/pool-1 p0 p
+expect_text "-p names pool vg/pool-1, and -g volume group vg-a"
+expect_exit 2 lvdiff --list -g vg-a -p vg/pool-1
+expect_exit 2 lvdiff --list -p vg/pool-1 vg-a/p0 vg-a/p
+expect_text "vg-a/p0"
+for base in "-l p0" "" "-l vg/p0 --check" "--check"; do
+	file=pool.diff
+	[[ $base == -l* ]] || file=full.diff
+	expect_exit 2 "lvpatch -g vg-a -p vg/pool-1 $base new < $file"
+	expect_text "-p names pool vg/pool-1, and -g volume group vg-a"
+done
+expect_exit 2 'lvpatch -p vg/none new < full.diff'
+expect_text "vg/pool-1"
+
 say "volumes that cannot be compared"
 run lvcreate -y -L 16M -n thick vg-a
 expect_exit 2 lvdiff --list vg-a/thick vg-a/x
@@ -107,6 +137,24 @@ expect_text "vg/a-x is in pool vg/pool-0"
 expect_text "vg/p is in pool vg/pool-1"
 expect_exit 2 lvdiff --list vg-a/x vg/a-x
 expect_text "vg-a/x is in pool vg-a/pool-0"
+
+say "a group whose name leaves little room"
+truncate -s 128M long.img
+loop=$(losetup -f --show long.img)
+for length in 97 104 110; do
+	group=$(printf 'g%.0s' $(seq "$length"))
+	run vgcreate -q -y "$group" "$loop"
+	run lvcreate -q -y --type thin-pool -n p -c 64k -L 32M --poolmetadataspare n "$group"
+	run lvcreate -q -T "$group/p" -V 16M -n a
+	fill "/dev/$group/a" 0 64
+	run lvcreate -q -s -kn -n b "$group/a"
+	fill "/dev/$group/a" 128 64
+	run "lvdiff -q --snapshot $group/b $group/a | lvpatch -q -l $group/b c"
+	expect_same "/dev/$group/a" "/dev/$group/c"
+	no_leftovers
+	run vgremove -q -y "$group"
+done
+run losetup -d "$loop"
 
 say "a new volume's name"
 for name in thick base-1 x snapshot1 a_tdata a/b; do

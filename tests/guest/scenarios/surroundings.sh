@@ -72,8 +72,8 @@ for HAS in "ubda ubdb $mappers" "ubda ubdb mapper/control" "ubda ubdb"; do
 	in_dev 'lvdiff -q --list vg0/sp0 vg0/vol0 && lvdiff --list -g vg0'
 	[[ $OUTPUT == *vg0/vol0*MiB*yes* ]] || fail "what is mapped is not known"
 	in_dev 'lvpatch -q -g vg1 -l sp0 new -i got'
-	run vgmknodes -q
-	expect_equal "$(sum /dev/vg1/new)" "$EXPECTED" "the new volume"
+	run dmsetup mknodes
+	expect_equal "$(sum /dev/mapper/vg1-new)" "$EXPECTED" "the new volume"
 	run lvremove -q -y vg1/new
 done
 no_leftovers vg0/sp0 vg1/sp0
