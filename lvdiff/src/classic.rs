@@ -99,9 +99,11 @@ impl Job<'_> {
         let interrupt = self.interrupt;
         let (snapshot, origin) = (&source.snapshot, &source.origin);
         // LVM activates an origin and all its snapshots together.
-        let active = Activation::ensure(&dm, origin, &|| interrupt.is_absent())?;
+        let keep_waiting = || interrupt.is_absent();
+        let active = Activation::ensure(&dm, origin, &keep_waiting)?;
         let devices = SnapshotDevice::find(&dm, snapshot, origin)
             .with_context(|| format!("snapshot {}", snapshot.full_name()))?;
+        lvm::wait_while_suspended(devices.device.number, &keep_waiting)?;
         let side = |volume, status| Side::open(volume, status);
         let (old, new) = (side(snapshot, &devices.device)?, side(origin, &devices.origin)?);
         let (base, target) = if source.reverse { (new, old) } else { (old, new) };

@@ -63,14 +63,15 @@ impl Job<'_> {
 
         // Guards: what they do is undone in the reverse order on every way out.
         let mut volumes = source.volumes.clone();
-        TemporarySnapshot::remove_leftovers(&mut volumes, &source.target.group)?;
+        let group = &source.target.group;
+        TemporarySnapshot::remove_leftovers(&dm, &mut volumes, group, &keep_waiting)?;
         let activate = |volume| Activation::ensure(&dm, volume, &keep_waiting);
         let base_active = source.base.as_ref().map(activate).transpose()?;
         // A snapshot is made by name.
         dm.device_of(&source.target)?;
         let snapshot = match source.snapshot {
             true => Some(
-                TemporarySnapshot::create(&source.target)
+                TemporarySnapshot::create(&dm, &source.target, &keep_waiting)
                     .with_context(|| format!("a snapshot of {}", source.target.full_name()))?,
             ),
             false => None,
@@ -85,7 +86,8 @@ impl Job<'_> {
         if let Some(base) = &base {
             check_pair(base, &target, pool == base.thin.pool(&dm)?)?;
         }
-        if target.thin.may_be_written() {
+        // Nobody but this run has a temporary snapshot open.
+        if snapshot.is_none() && target.thin.may_be_written() {
             log::warn!(
                 "{} is in use: what is written to it meanwhile may be in the stream or not, and \
                  the result may be inconsistent; --snapshot diffs a temporary snapshot instead",
@@ -169,6 +171,9 @@ impl Job<'_> {
     fn diff_files(&self, source: &FilesSource) -> anyhow::Result<()> {
         let path = &source.metadata;
         let context = || format!("metadata {}", path.display());
+        for path in [Some(path), source.data.as_ref()].into_iter().flatten() {
+            cli::await_device(path, self.interrupt)?;
+        }
         let (reader, size) = open_metadata(path, source.direct).with_context(context)?;
         let reader = Interruptible { source: reader, interrupt: self.interrupt };
         let metadata = Metadata::open(reader, size, View::Live).with_context(context)?;

@@ -39,6 +39,8 @@ impl Job<'_> {
     ) -> anyhow::Result<()> {
         self.check_identity(link, base)?;
         check_extents(base, link.header().target.size)?;
+        // Neither written itself nor the origin of a snapshot.
+        lvm::refuse_merge(base)?;
         let active = Activation::ensure(dm, base, &|| self.interrupt.is_absent())?;
         let place = Place::find(dm, base)?;
         let name = base.full_name();
@@ -74,6 +76,7 @@ impl Job<'_> {
         self.accept_in_place(0, &link)?;
         let name = path.display().to_string();
         if link.header().base.is_some() || path.exists() {
+            cli::await_device(path, self.interrupt)?;
             let device = Device::open(path, OpenMode::Read).with_context(|| name.clone())?;
             self.prove_path(&name, &device, &link)?;
         }

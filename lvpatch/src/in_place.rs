@@ -43,8 +43,11 @@ impl Job<'_> {
         self.check_identity(&link, &volume)?;
         let name = volume.full_name();
         let dm = DeviceMapper::open()?;
-        TemporarySnapshot::remove_leftovers(&mut plan.volumes, plan.start.group())?;
         let keep_waiting = || self.interrupt.is_absent();
+        let (group, volumes) = (plan.start.group(), &mut plan.volumes);
+        TemporarySnapshot::remove_leftovers(&dm, volumes, group, &keep_waiting)?;
+        // What is written to the origin of a merge is lost when the merge is carried out.
+        lvm::refuse_merge(&volume)?;
         let active = Activation::ensure(&dm, &volume, &keep_waiting)?;
         let place = Place::find(&dm, &volume)?;
         let device = self.open_in_place(&dm, &place, &name)?;

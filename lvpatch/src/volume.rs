@@ -3,9 +3,7 @@
 use anyhow::Context;
 use blockio::{Device, OpenMode};
 use hyperlayer::{Records, Totals};
-use lvm::{
-    Activation, DeviceMapper, LogicalVolume, PoolDevice, TemporarySnapshot, ThinDevice, WriteCount,
-};
+use lvm::{Activation, DeviceMapper, LogicalVolume, TemporarySnapshot, ThinDevice, WriteCount};
 
 use crate::apply::{Applier, Extras};
 use crate::chain::{Link, Sources};
@@ -34,7 +32,9 @@ impl Job<'_> {
             _ => drop(plan.new_name(link.header()).with_context(|| link.name.clone())?),
         }
         let dm = DeviceMapper::open()?;
-        TemporarySnapshot::remove_leftovers(&mut plan.volumes, plan.start.group())?;
+        let keep_waiting = || self.interrupt.is_absent();
+        let (group, volumes) = (plan.start.group(), &mut plan.volumes);
+        TemporarySnapshot::remove_leftovers(&dm, volumes, group, &keep_waiting)?;
         // From here on there is something to undo: the guard removes it on every way out.
         let mut made = self.begin(&dm, &plan.start, &link)?;
         let (mut count, mut totals) = (0, Totals::default());
@@ -83,17 +83,16 @@ impl Job<'_> {
         start: &Start,
         link: &Link,
     ) -> anyhow::Result<TemporarySnapshot> {
+        let keep_waiting = || self.interrupt.is_absent();
         let base = match start {
             Start::Base(base) => base,
             Start::Pool(pool) => {
-                // A volume is made by its pool's name.
-                PoolDevice::find(dm, pool)?;
-                return TemporarySnapshot::create_empty(pool, link.header().target.size)
+                let size = link.header().target.size;
+                return TemporarySnapshot::create_empty(dm, pool, size, &keep_waiting)
                     .with_context(|| format!("a new volume in pool {}", pool.full_name()));
             }
         };
         self.check_identity(link, base)?;
-        let keep_waiting = || self.interrupt.is_absent();
         let base_active = Activation::ensure(dm, base, &keep_waiting)?;
         let thin = ThinDevice::find(dm, base)?;
         let pool = thin.pool(dm)?;
@@ -108,7 +107,7 @@ impl Job<'_> {
         let written = self.prove_base(dm, &thin, base, link)?;
         space::check(link, &pool, &pool.status(dm)?).with_context(|| link.name.clone())?;
         self.interrupt.check()?;
-        let snapshot = TemporarySnapshot::create(base)
+        let snapshot = TemporarySnapshot::create(dm, base, &keep_waiting)
             .with_context(|| format!("a snapshot of {}", base.full_name()))?;
         // What was proved is the base; what is built on is the snapshot. Nobody else writes to
         // that, so it is proved in its own right where the base may have changed in between.
@@ -137,7 +136,7 @@ impl Job<'_> {
         };
         lvm::check_extents(made.volume(), size)?;
         if size > before {
-            made.resize(size).context("growing it to the stream's size")?;
+            made.resize(dm, size).context("growing it to the stream's size")?;
         }
         let thin = made.device(dm)?;
         let pool = thin.pool(dm)?;
@@ -155,7 +154,7 @@ impl Job<'_> {
         // A device that is open can be renamed, but not removed should that fail.
         drop(device);
         if size < before {
-            made.resize(size).context("shrinking it to the stream's size")?;
+            made.resize(dm, size).context("shrinking it to the stream's size")?;
         }
         Ok(totals)
     }

@@ -1,8 +1,13 @@
 //! Opening a volume's device.
 
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::Path;
+
 use anyhow::{Context, anyhow};
 use blockio::{Device, OpenMode};
 use lvm::{DeviceMapper, DeviceNumber, DeviceStatus, ThinDevice};
+
+use crate::Interrupt;
 
 /// Opens a thin volume's device, as [`open_device`] does.
 ///
@@ -23,6 +28,20 @@ pub fn open_device(status: &DeviceStatus, mode: OpenMode) -> anyhow::Result<Devi
         .with_context(|| format!("opening {} ({name}); is it in use?", node.display()))?;
     status.check_opened(DeviceNumber::from_rdev(device.rdev()))?;
     Ok(device)
+}
+
+/// Waits while what lies at `path` is a block device that is suspended, or lies on one: nothing can be
+/// read there, and no signal would end an attempt. Whatever else is wrong with it, opening it tells.
+///
+/// # Errors
+/// Where a signal comes.
+pub fn await_device(path: &Path, interrupt: &Interrupt) -> anyhow::Result<()> {
+    let Ok(metadata) = std::fs::metadata(path) else { return Ok(()) };
+    if metadata.file_type().is_block_device() {
+        let number = DeviceNumber::from_rdev(metadata.rdev());
+        lvm::wait_while_suspended(number, &|| interrupt.is_absent())?;
+    }
+    Ok(())
 }
 
 /// Brings what others left in the page cache to a thin volume, before its device is read past that.

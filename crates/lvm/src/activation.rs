@@ -7,10 +7,14 @@
 //! deactivated after a run was killed, and activated again, is his: it stays active.
 
 use std::path::Path;
+use std::time::SystemTime;
 
 use crate::error::Result;
 use crate::instance::{Instance, boot_id};
 use crate::lock::{Joined, KeepWaiting, LockFile, pause};
+use crate::merge::NoMerge;
+use crate::not_activated::not_activated;
+use crate::suspension::wait_for_volume;
 use crate::{DeviceMapper, LogicalVolume, command};
 
 /// A volume that is active, and inactive again afterwards if a run of ours made it active.
@@ -23,17 +27,18 @@ pub struct Activation {
 }
 
 impl Activation {
-    /// Makes the volume active, if it is not.
+    /// Makes the volume active, if it is not. One that is suspended is waited for.
     ///
     /// # Errors
-    /// Where LVM fails to do it, or waiting for another run is given up.
+    /// Where LVM fails to do it, or does not do it and reports success; [`crate::Error::State`] where
+    /// that would carry out a merge; where waiting, for another run say, is given up.
     pub fn ensure(
         dm: &DeviceMapper,
         volume: &LogicalVolume,
         keep_waiting: KeepWaiting<'_>,
     ) -> Result<Self> {
-        // LVM is asked by name: not where that is another volume's device.
-        dm.device_of(volume)?;
+        // LVM is asked by name: this refuses where another volume's device has it.
+        wait_for_volume(dm, volume, keep_waiting)?;
         let object = format!("{}.active", volume.dm_name);
         let boot = boot_id()?;
         let now = || match dm.device_of(volume)? {
@@ -47,7 +52,8 @@ impl Activation {
                     let instance = now()?;
                     if let Some(instance) = &instance {
                         let record = lock.record()?;
-                        if !was_left_by_a_run(&record, instance, &boot) {
+                        let told = lock.last_written()?;
+                        if !was_left_by_a_run(&record, told, instance, &boot) {
                             if !record.is_empty() {
                                 log::info!(
                                     "{} stays active: not known to be a run's that was killed",
@@ -59,7 +65,7 @@ impl Activation {
                         }
                     }
                     let mut guard = guard(Some(lock), instance);
-                    if guard.begin(&boot, now)? && guard.instance == now()? {
+                    if guard.begin(volume, &boot, now)? && guard.instance == now()? {
                         return Ok(guard);
                     }
                     // Another run came in between, and may have deactivated it: look again.
@@ -80,15 +86,25 @@ impl Activation {
 
     /// Activates the volume, records it, and lets other runs share. False where the lock was lost,
     /// or the volume was deactivated at once.
-    fn begin(&mut self, boot: &str, now: impl Fn() -> Result<Option<Instance>>) -> Result<bool> {
+    fn begin(
+        &mut self,
+        volume: &LogicalVolume,
+        boot: &str,
+        now: impl Fn() -> Result<Option<Instance>>,
+    ) -> Result<bool> {
         let Some(lock) = &self.lock else { return Ok(true) };
         if self.instance.is_none() {
+            let volume = NoMerge::of(volume)?;
             lock.set_record(&asked(boot))?;
-            // -K: also where activation is skipped by default.
-            let done = command::run("lvchange", &["-ay", "-K", &self.volume]);
+            let done = activate(&volume, lock);
             // Whatever a command that failed has made goes, too.
             self.instance = now()?;
             done?;
+            if self.instance.is_none() {
+                // Once is enough: LVM would say the same again.
+                NoMerge::of(volume.volume())?;
+                return Err(not_activated(&self.volume));
+            }
         }
         let Some(instance) = &self.instance else { return Ok(false) };
         lock.set_record(&activated(instance))?;
@@ -135,8 +151,15 @@ impl Drop for Activation {
     }
 }
 
-/// The record before LVM is asked: a run that is killed leaves the command running, and cannot see
-/// any more what it made.
+/// The only place that activates a volume that exists already.
+fn activate(volume: &NoMerge<'_>, lock: &LockFile) -> Result<()> {
+    let name = volume.volume().full_name();
+    // -K: also where activation is skipped by default.
+    lock.run("lvchange", &["-ay", "-K", "--select", NoMerge::SELECTION, &name])
+}
+
+/// The record before LVM is asked, followed by what LVM tells of its steps: a run that is killed leaves
+/// the command running, and cannot see any more what it made.
 fn asked(boot: &str) -> String {
     format!("activating for the time of a run: boot {boot}\n")
 }
@@ -146,13 +169,24 @@ fn activated(instance: &Instance) -> String {
 }
 
 /// Whether a record that nobody holds speaks of this activation. Where the kernel cannot tell it
-/// from another one it counts as somebody's.
-fn was_left_by_a_run(record: &str, instance: &Instance, boot: &str) -> bool {
-    record == asked(boot) || (instance.is_unique() && record == activated(instance))
+/// from another one it counts as somebody's. `told` is when the last was written to the record.
+fn was_left_by_a_run(record: &str, told: SystemTime, instance: &Instance, boot: &str) -> bool {
+    if record.starts_with(&asked(boot)) {
+        return was_made_meanwhile(instance.made(), told);
+    }
+    instance.is_unique() && record == activated(instance)
+}
+
+/// Whether a device is the one that LVM was asked for. LVM tells a last step once that is made, so
+/// whatever was made later, by anybody, is another one.
+fn was_made_meanwhile(made: Option<SystemTime>, told: SystemTime) -> bool {
+    made.is_some_and(|made| made <= told)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::DeviceNumber;
 
@@ -162,12 +196,26 @@ mod tests {
             |sequence| Instance::example(DeviceNumber { major: 254, minor: 5 }, sequence);
         let ours = instance(Some(12));
         let record = activated(&ours);
-        assert!(was_left_by_a_run(&record, &ours, "b0"));
-        assert!(!was_left_by_a_run(&record, &instance(Some(13)), "b0"));
-        assert!(!was_left_by_a_run("", &ours, "b0"));
+        let told = SystemTime::now();
+        let was_left =
+            |record: &str, instance: &Instance| was_left_by_a_run(record, told, instance, "b0");
+        assert!(was_left(&record, &ours));
+        assert!(!was_left(&record, &instance(Some(13))));
+        assert!(!was_left("", &ours));
         let unknown = instance(None);
-        assert!(!was_left_by_a_run(&activated(&unknown), &unknown, "b0"));
-        assert!(was_left_by_a_run(&asked("b0"), &ours, "b0"));
-        assert!(!was_left_by_a_run(&asked("b1"), &ours, "b0"));
+        assert!(!was_left(&activated(&unknown), &unknown));
+        // There is no such device here, so nobody knows when it was made.
+        assert!(!was_left(&asked("b0"), &ours));
+        assert!(!was_left(&asked("b1"), &ours));
+    }
+
+    #[test]
+    fn only_what_was_made_before_lvms_last_word_was_asked_for() {
+        let told = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
+        let moment = Duration::from_nanos(1);
+        assert!(was_made_meanwhile(Some(told), told));
+        assert!(was_made_meanwhile(Some(told - moment), told));
+        assert!(!was_made_meanwhile(Some(told + moment), told));
+        assert!(!was_made_meanwhile(None, told));
     }
 }

@@ -1,7 +1,9 @@
 //! Running LVM's own commands.
 
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -60,19 +62,8 @@ pub(crate) fn run(program: &str, arguments: &[&str]) -> Result<Vec<u8>> {
 }
 
 fn run_with(program: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Result<Vec<u8>> {
-    log::debug!("{program} {}", arguments.join(" "));
-    let output = Command::new(program)
-        .args(arguments)
-        .env("PATH", search_path(&std::env::var("PATH").unwrap_or_default()))
-        .env("LC_ALL", "C")
-        .env("LVM_SUPPRESS_FD_WARNINGS", "1")
-        // What our caller has told LVM of descriptors is of its own ones.
-        .env_remove("LVM_REPORT_FD")
-        .env_remove("LVM_OUT_FD")
-        .env_remove("LVM_ERR_FD")
+    let output = prepare(program, arguments)
         .envs(environment.iter().copied())
-        .stdin(Stdio::null())
-        .process_group(0)
         .output()
         .map_err(|error| Error::NotStarted(program.into(), error))?;
     let message = String::from_utf8_lossy(&output.stderr);
@@ -82,12 +73,60 @@ fn run_with(program: &str, arguments: &[&str], environment: &[(&str, &str)]) -> 
     if output.status.success() {
         return Ok(output.stdout);
     }
-    if !nix::unistd::geteuid().is_root() {
-        return Err(Error::NeedsRoot(format!("`{program}`")));
+    Err(failure(program, arguments, output.status, message.lines()))
+}
+
+/// Runs a command of LVM's that tells in `words`, after the line that is there, what it does, step by
+/// step. It holds that file open until it has ended, also where this process ends before it.
+pub(crate) fn run_telling(program: &str, arguments: &[&str], words: &File) -> Result<()> {
+    // Steps are indented then, and errors are not.
+    let form = ["-v", "--config", r#"log { prefix="" indent=1 }"#];
+    let arguments = [arguments, &form].concat();
+    let run = || {
+        let (stdout, stderr) = (words.try_clone()?, words.try_clone()?);
+        prepare(program, &arguments).stdout(stdout).stderr(stderr).status()
+    };
+    let status = run().map_err(|error| Error::NotStarted(program.into(), error))?;
+    if status.success() {
+        return Ok(());
     }
-    let message = message.lines().map(str::trim).collect::<Vec<_>>().join("; ");
-    let message = if message.is_empty() { output.status.to_string() } else { message };
-    Err(Error::Command { command: format!("{program} {}", arguments.join(" ")), message })
+    let mut told = vec![0; 1 << 16];
+    let length = words.read_at(&mut told, 0).unwrap_or(0);
+    let told = String::from_utf8_lossy(&told[..length]);
+    let errors = told.lines().filter(|line| !line.starts_with(' '));
+    // The first line is ours.
+    Err(failure(program, &arguments, status, errors.skip(1)))
+}
+
+fn prepare(program: &str, arguments: &[&str]) -> Command {
+    log::debug!("{program} {}", arguments.join(" "));
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .env("PATH", search_path(&std::env::var("PATH").unwrap_or_default()))
+        .env("LC_ALL", "C")
+        .env("LVM_SUPPRESS_FD_WARNINGS", "1")
+        // What our caller has told LVM of descriptors is of its own ones.
+        .env_remove("LVM_REPORT_FD")
+        .env_remove("LVM_OUT_FD")
+        .env_remove("LVM_ERR_FD")
+        .stdin(Stdio::null())
+        .process_group(0);
+    command
+}
+
+fn failure<'a>(
+    program: &str,
+    arguments: &[&str],
+    status: ExitStatus,
+    message: impl Iterator<Item = &'a str>,
+) -> Error {
+    if !nix::unistd::geteuid().is_root() {
+        return Error::NeedsRoot(format!("`{program}`"));
+    }
+    let message = message.map(str::trim).collect::<Vec<_>>().join("; ");
+    let message = if message.is_empty() { status.to_string() } else { message };
+    Error::Command { command: format!("{program} {}", arguments.join(" ")), message }
 }
 
 /// LVM's commands lie in sbin, which is not on everybody's path. They never lie in the current

@@ -1,6 +1,8 @@
 //! [`Instance`]: a block device from its making to its removal.
 
 use std::fmt;
+use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, SystemTime};
 
 use crate::error::Result;
 use crate::{DeviceNumber, Error};
@@ -31,6 +33,21 @@ impl Instance {
     /// True where this can be told from every other device that ever had its number.
     pub(crate) fn is_unique(&self) -> bool {
         self.sequence.is_some()
+    }
+
+    /// When it was made, or later: the kernel makes the node with the device. None where that is not
+    /// known: where /dev is not the kernel's own, say.
+    pub(crate) fn made(&self) -> Option<SystemTime> {
+        let node = std::fs::metadata(self.number.node().ok()?).ok()?;
+        if DeviceNumber::from_rdev(node.rdev()) != self.number {
+            return None;
+        }
+        // Kernels before 5.19 or so keep no time of birth in /dev; changes come after it.
+        node.created().ok().or_else(|| {
+            let seconds = Duration::from_secs(node.ctime().try_into().ok()?);
+            let rest = Duration::from_nanos(node.ctime_nsec().try_into().ok()?);
+            SystemTime::UNIX_EPOCH.checked_add(seconds)?.checked_add(rest)
+        })
     }
 
     /// Its number.

@@ -8,13 +8,13 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
-use crate::Error;
 use crate::error::Result;
+use crate::{Error, command};
 
 const FOLDER: &str = "/run/lock";
 
@@ -63,6 +63,11 @@ impl LockFile {
     /// Takes the lock on `object` alone; `None` where another run has it.
     pub(crate) fn try_now(object: &str) -> Result<Option<Self>> {
         Self::try_at(&path_of(object))
+    }
+
+    /// Whether there is a lock file of `object`, held or not: a run that sees this folder made it.
+    pub(crate) fn exists(object: &str) -> bool {
+        path_of(object).symlink_metadata().is_ok()
     }
 
     /// The objects whose names begin so and that have a lock file.
@@ -144,6 +149,18 @@ impl LockFile {
             file.write_all(record.as_bytes())
         };
         write().map_err(|error| self.error(error))
+    }
+
+    /// Runs a command of LVM's, which tells after the record what it does. It shares the lock until it
+    /// has ended, so that no other run comes in between where this one is killed.
+    pub(crate) fn run(&self, program: &str, arguments: &[&str]) -> Result<()> {
+        command::run_telling(program, arguments, &self.file)
+    }
+
+    /// When the record was set, or LVM told something after it.
+    pub(crate) fn last_written(&self) -> Result<SystemTime> {
+        let modified = self.file.metadata().and_then(|metadata| metadata.modified());
+        modified.map_err(|error| self.error(error))
     }
 
     /// Removes the file and gives the lock up: nothing is left to know. Only for one who holds it

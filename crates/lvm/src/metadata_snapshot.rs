@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::instance::boot_id;
 use crate::lock::{KeepWaiting, LockFile};
 use crate::metadata_record::MetadataRecord;
+use crate::suspension::wait_while_suspended;
 use crate::{DeviceMapper, Error, PoolDevice};
 
 /// A reserved metadata snapshot, and the lock that keeps other runs of ours from the pool's.
@@ -43,6 +44,7 @@ impl<'a> MetadataSnapshot<'a> {
         how: Reserve,
         keep_waiting: KeepWaiting<'_>,
     ) -> Result<Self> {
+        wait_while_suspended(pool.number, keep_waiting)?;
         let lock = LockFile::wait(&pool.name, keep_waiting)?;
         let status = pool.status(dm)?;
         if let Some(why) = status.takes_no_writes() {

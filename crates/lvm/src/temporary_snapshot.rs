@@ -2,10 +2,22 @@
 //!
 //! Its name, its tag and a lock file tell it from volumes that are somebody's: what has all of the
 //! name and the tag, while nobody holds the lock, was left by a run that was killed.
+//!
+//! A run in a container can have lock files in a folder of its own, and the same volume groups. All
+//! runs see how often the kernel has a device open: so its maker keeps it open, from when it is made
+//! until it has another name or is to go. Before that nothing tells a run that goes on from one that
+//! was killed, so for some seconds the volume is left alone.
+
+use std::fs::File;
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::Result;
-use crate::lock::LockFile;
+use crate::lock::{KeepWaiting, LockFile, pause};
+use crate::merge::NoMerge;
 use crate::name::{TEMPORARY_BEGINNINGS, dm_name, temporary_name};
+use crate::not_activated::not_activated;
+use crate::suspension::wait_for_volume;
 use crate::{DeviceMapper, Error, LogicalVolume, ThinDevice, command, physical_volumes};
 
 /// A snapshot of a thin volume, under a name of its own, active and writable.
@@ -13,30 +25,49 @@ pub struct TemporarySnapshot {
     volume: LogicalVolume,
     /// None once it has been kept or removed.
     lock: Option<LockFile>,
+    /// Its device: nobody can remove the volume meanwhile.
+    open: Option<File>,
 }
 
 const TAG: &str = "lvdiff_tmp";
 
+/// LVM takes less to make a volume, and whoever asked for it opens it at once.
+const MAKING: Duration = Duration::from_secs(10);
+
 impl TemporarySnapshot {
-    /// Makes a snapshot of `origin`, which may be inactive.
+    /// Makes a snapshot of `origin`, which may be inactive. One that is suspended is waited for: LVM
+    /// leaves a pool behind that nothing works in.
     ///
     /// # Errors
-    /// Where LVM fails to do it.
-    pub fn create(origin: &LogicalVolume) -> Result<Self> {
+    /// Where LVM fails to do it, or does not activate the snapshot; [`Error::State`] where a merge
+    /// into the origin waits or goes on; [`Error::WaitGivenUp`].
+    pub fn create(
+        dm: &DeviceMapper,
+        origin: &LogicalVolume,
+        keep_waiting: KeepWaiting<'_>,
+    ) -> Result<Self> {
+        wait_for_volume(dm, origin, keep_waiting)?;
         let full_name = origin.full_name();
-        Self::make(origin, &["--snapshot", &full_name])
+        Self::make(dm, &NoMerge::of(origin)?, &["--snapshot", &full_name])
     }
 
     /// Makes an empty thin volume of `size` bytes in a thin pool.
     ///
     /// # Errors
-    /// Where LVM fails to do it; [`Error::State`] where the volume group's extents do not allow a
-    /// volume of exactly this size.
-    pub fn create_empty(pool: &LogicalVolume, size: u64) -> Result<Self> {
+    /// Where LVM fails to do it, or does not activate the volume; [`Error::State`] where the volume
+    /// group's extents do not allow a volume of exactly this size; [`Error::WaitGivenUp`].
+    pub fn create_empty(
+        dm: &DeviceMapper,
+        pool: &LogicalVolume,
+        size: u64,
+        keep_waiting: KeepWaiting<'_>,
+    ) -> Result<Self> {
         check_extents(pool, size)?;
+        wait_for_volume(dm, pool, keep_waiting)?;
         let (pool_name, size_argument) = (pool.full_name(), format!("{size}b"));
         let snapshot = Self::make(
-            pool,
+            dm,
+            &NoMerge::of(pool)?,
             &["--type", "thin", "--thinpool", &pool_name, "--virtualsize", &size_argument],
         )?;
         check_size(&snapshot.volume, size)?;
@@ -44,7 +75,8 @@ impl TemporarySnapshot {
     }
 
     /// Makes a volume beside `sibling`; `how` are the arguments of lvcreate that say from what.
-    fn make(sibling: &LogicalVolume, how: &[&str]) -> Result<Self> {
+    fn make(dm: &DeviceMapper, sibling: &NoMerge<'_>, how: &[&str]) -> Result<Self> {
+        let sibling = sibling.volume();
         let group = &sibling.group;
         let name = temporary_name(group);
         let full_name = format!("{group}/{name}");
@@ -55,6 +87,7 @@ impl TemporarySnapshot {
         let mut snapshot = Self {
             volume: LogicalVolume { name: name.clone(), ..sibling.clone() },
             lock: Some(lock),
+            open: None,
         };
         // Active from the beginning, and whenever its group is activated: it becomes a volume like
         // any other if it is kept.
@@ -63,7 +96,21 @@ impl TemporarySnapshot {
         // The origin stands last; an empty volume is told its group by the pool's name.
         command::run("lvcreate", &[&common[..], &rest, how].concat())?;
         snapshot.look_up()?;
+        snapshot.hold(dm)?;
         Ok(snapshot)
+    }
+
+    /// Keeps the device open.
+    fn hold(&mut self, dm: &DeviceMapper) -> Result<()> {
+        let name = self.volume.full_name();
+        let device = dm.device_of(&self.volume)?.ok_or_else(|| not_activated(&name))?;
+        // Not even a device is there without /sys.
+        let node = device.node().map_err(|error| match Path::new("/sys/dev/block").exists() {
+            true => error,
+            false => not_activated(&name),
+        })?;
+        self.open = Some(File::open(node).map_err(|error| Error::Io(name, error))?);
+        Ok(())
     }
 
     fn look_up(&mut self) -> Result<()> {
@@ -71,18 +118,29 @@ impl TemporarySnapshot {
         let found = LogicalVolume::list()?
             .into_iter()
             .find(|volume| volume.group_uuid == self.volume.group_uuid && &volume.name == name);
-        self.volume = found.ok_or_else(|| {
-            Error::NotFound(format!("{group}/{name} is not there after LVM made it"))
-        })?;
+        // In test mode LVM makes nothing.
+        self.volume = found.ok_or_else(|| not_activated(&format!("{group}/{name}")))?;
         Ok(())
     }
 
-    /// Makes the volume larger or smaller. It must not be open where it becomes smaller.
+    /// Makes the volume larger or smaller. It must not be open elsewhere where it becomes smaller.
     ///
     /// # Errors
     /// Where LVM fails to do it; [`Error::State`] where the volume group's extents do not allow
     /// exactly this size.
-    pub fn resize(&mut self, size: u64) -> Result<()> {
+    pub fn resize(&mut self, dm: &DeviceMapper, size: u64) -> Result<()> {
+        if let Err(error) = self.resize_once(size) {
+            // A version of LVM could want a volume closed that becomes smaller.
+            log::debug!("once more, closed: {error}");
+            self.open = None;
+            self.resize_once(size)?;
+            self.hold(dm)?;
+        }
+        self.look_up()?;
+        check_size(&self.volume, size)
+    }
+
+    fn resize_once(&self, size: u64) -> Result<()> {
         let (size_argument, name) = (format!("{size}b"), self.volume.full_name());
         let arguments = ["--yes", "--force", "--size", &size_argument, &name];
         // LVM 2.03.17 and later look for a file system that would be cut off, and refuse what they do
@@ -93,8 +151,7 @@ impl TemporarySnapshot {
             }
             done => drop(done?),
         }
-        self.look_up()?;
-        check_size(&self.volume, size)
+        Ok(())
     }
 
     /// The snapshot as LVM knows it.
@@ -148,6 +205,7 @@ impl TemporarySnapshot {
 
     fn undo(&mut self) -> Result<()> {
         let Some(lock) = self.lock.take() else { return Ok(()) };
+        self.open = None;
         let removed = remove(&self.volume);
         if removed.is_ok() {
             lock.remove();
@@ -161,8 +219,13 @@ impl TemporarySnapshot {
     /// warning names it: it is in no other run's way.
     ///
     /// # Errors
-    /// Where the folder of the lock files cannot be read.
-    pub fn remove_leftovers(volumes: &mut Vec<LogicalVolume>, group: &str) -> Result<()> {
+    /// Where the folder of the lock files cannot be read; [`Error::WaitGivenUp`].
+    pub fn remove_leftovers(
+        dm: &DeviceMapper,
+        volumes: &mut Vec<LogicalVolume>,
+        group: &str,
+        keep_waiting: KeepWaiting<'_>,
+    ) -> Result<()> {
         let mut leftovers = Vec::new();
         for volume in volumes.iter().filter(|volume| volume.group == group) {
             let begins = |begin: &&str| volume.name.starts_with(begin);
@@ -171,9 +234,10 @@ impl TemporarySnapshot {
             if !ours {
                 continue;
             }
-            match remove_leftover(volume) {
+            match remove_leftover(dm, volume, keep_waiting) {
                 Ok(true) => leftovers.push(volume.uuid.clone()),
                 Ok(false) => {}
+                Err(error @ Error::WaitGivenUp(_)) => return Err(error),
                 Err(error) => {
                     log::warn!("{} could not be removed: {error}", volume.full_name());
                 }
@@ -245,14 +309,48 @@ fn remove_stale_locks(volumes: &[LogicalVolume], group: &str) -> Result<()> {
 }
 
 /// Removes a volume that a killed run left; false where a run is at work on it.
-fn remove_leftover(volume: &LogicalVolume) -> Result<bool> {
-    let Some(lock) = LockFile::try_now(&lock_object(&volume.group, &volume.name))? else {
+fn remove_leftover(
+    dm: &DeviceMapper,
+    volume: &LogicalVolume,
+    keep_waiting: KeepWaiting<'_>,
+) -> Result<bool> {
+    let object = lock_object(&volume.group, &volume.name);
+    let is_of_our_folder = LockFile::exists(&object);
+    let Some(lock) = LockFile::try_now(&object)? else { return Ok(false) };
+    if !is_of_our_folder && is_open_elsewhere(dm, volume, keep_waiting)? {
+        log::info!("{} is open: a run elsewhere is at work on it", volume.full_name());
+        lock.remove();
         return Ok(false);
-    };
+    }
     log::warn!("removing {}, left by a run that was killed", volume.full_name());
     remove(volume)?;
     lock.remove();
     Ok(true)
+}
+
+/// Whether a run that has its lock files elsewhere is at work on a volume. One that was made just now
+/// can be open at any moment, so it is looked at for a while.
+fn is_open_elsewhere(
+    dm: &DeviceMapper,
+    volume: &LogicalVolume,
+    keep_waiting: KeepWaiting<'_>,
+) -> Result<bool> {
+    let now = SystemTime::now();
+    let made = volume
+        .created
+        .and_then(|time| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(time)));
+    // Where the clock is wrong, the time begins now.
+    let age = made.and_then(|made| now.duration_since(made).ok()).unwrap_or_default();
+    let (begun, rest) = (Instant::now(), MAKING.saturating_sub(age));
+    loop {
+        if dm.device_of(volume)?.is_some_and(|device| device.open_count > 0) {
+            return Ok(true);
+        }
+        if begun.elapsed() >= rest {
+            return Ok(false);
+        }
+        pause(Path::new(&volume.full_name()), keep_waiting)?;
+    }
 }
 
 /// Removes a volume. One that is not there (because making it failed) is as good as removed.

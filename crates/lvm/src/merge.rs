@@ -1,0 +1,157 @@
+//! [`NoMerge`]: a volume that can be activated without carrying out a merge.
+//!
+//! `lvconvert --merge` of an origin that is open only notes the merge down. The next activation of
+//! the origin carries it out, whoever asks for that, and what the origin held is gone.
+
+use crate::error::Result;
+use crate::{Error, LogicalVolume};
+
+/// A volume of which LVM said just now that no merge waits for its activation. Nothing of ours
+/// activates a volume, or takes a snapshot of one, without it.
+pub(crate) struct NoMerge<'a> {
+    volume: &'a LogicalVolume,
+}
+
+impl<'a> NoMerge<'a> {
+    /// For LVM's `--select`: LVM looks once more, under its own lock, and leaves a volume alone that
+    /// has become the origin of a merge meanwhile (lvs(8), the first character of lv_attr).
+    pub(crate) const SELECTION: &'static str = "lv_attr!~^[OS]";
+
+    /// Asks LVM.
+    pub(crate) fn of(volume: &'a LogicalVolume) -> Result<Self> {
+        refuse_merge(volume)?;
+        Ok(Self { volume })
+    }
+
+    /// The volume.
+    pub(crate) fn volume(&self) -> &'a LogicalVolume {
+        self.volume
+    }
+}
+
+/// Refuses a volume into which another one is being merged, or will be once it is activated next, and
+/// one that cannot come up without such a volume.
+///
+/// # Errors
+/// [`Error::State`] where there is such a merge; where `lvs` fails.
+pub fn refuse_merge(volume: &LogicalVolume) -> Result<()> {
+    let merging = LogicalVolume::merging()?;
+    if merging.is_empty() {
+        return Ok(());
+    }
+    match find(volume, &merging, &LogicalVolume::list()?) {
+        Some((snapshot, origin)) => Err(refusal(volume, snapshot, origin)),
+        None => Ok(()),
+    }
+}
+
+/// The merge that stands in the way: the snapshot, and the name of its origin.
+fn find<'a>(
+    volume: &'a LogicalVolume,
+    merging: &'a [LogicalVolume],
+    volumes: &'a [LogicalVolume],
+) -> Option<(&'a LogicalVolume, &'a str)> {
+    let coming_up = coming_up(volume, volumes);
+    merging.iter().find_map(|snapshot| {
+        let origin = snapshot.origin.as_deref()?;
+        let is_concerned = |other: &&LogicalVolume| {
+            other.uuid == snapshot.uuid
+                || (other.group_uuid == snapshot.group_uuid && other.name == origin)
+        };
+        coming_up.iter().any(is_concerned).then_some((snapshot, origin))
+    })
+}
+
+/// The volume and all others that LVM activates with it: the origin of a classic snapshot, and an
+/// external origin, which may have one itself. A thin volume's origin in the same pool stays as it is.
+fn coming_up<'a>(
+    volume: &'a LogicalVolume,
+    volumes: &'a [LogicalVolume],
+) -> Vec<&'a LogicalVolume> {
+    let mut found = vec![volume];
+    let mut next = Some(volume);
+    while let Some(volume) = next {
+        let is_origin = |other: &&LogicalVolume| {
+            other.group_uuid == volume.group_uuid && Some(&other.name) == volume.origin.as_ref()
+        };
+        let comes_up = |origin: &&LogicalVolume| {
+            let of_pool = origin.pool == volume.pool && volume.segment_type != "snapshot";
+            !of_pool && found.iter().all(|known| known.uuid != origin.uuid)
+        };
+        next = volumes.iter().find(is_origin).filter(comes_up);
+        found.extend(next);
+    }
+    found
+}
+
+fn refusal(volume: &LogicalVolume, snapshot: &LogicalVolume, origin: &str) -> Error {
+    let (name, snapshot) = (volume.full_name(), snapshot.full_name());
+    let origin = format!("{}/{origin}", volume.group);
+    let comes_up = match origin == name {
+        true => String::new(),
+        false => format!("{name} comes up with {origin} only, and "),
+    };
+    Error::State(format!(
+        "{comes_up}{snapshot} is being merged into {origin}, or will be once that is activated next: \
+         what {origin} holds is lost then. Nothing was activated or changed. LVM cannot cancel a merge: \
+         let it happen (`lvchange -an {origin}` if it is active, then `lvchange -ay {origin}`), wait \
+         until `lvs -a {}` no longer lists {snapshot}, and run this again",
+        volume.group
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::name::example;
+
+    fn volume(name: &str, pool: Option<&str>, origin: Option<&str>) -> LogicalVolume {
+        LogicalVolume {
+            segment_type: if pool.is_some() { "thin" } else { "linear" }.into(),
+            pool: pool.map(Into::into),
+            origin: origin.map(Into::into),
+            uuid: name.into(),
+            ..example("vg0", name, "")
+        }
+    }
+
+    #[test]
+    fn a_merge_concerns_what_comes_up_with_its_origin() {
+        let volumes = [
+            volume("vol", Some("pool"), None),
+            volume("snap", Some("pool"), Some("vol")),
+            volume("external", None, None),
+            volume("over", Some("pool"), Some("external")),
+            volume("over2", Some("other"), Some("over")),
+            LogicalVolume {
+                segment_type: "snapshot".into(),
+                ..volume("classic", None, Some("external"))
+            },
+        ];
+        let concerned = |origin: &str| {
+            let merging = [volume("merging", None, Some(origin))];
+            let is = |volume: &&LogicalVolume| find(volume, &merging, &volumes).is_some();
+            volumes.iter().filter(is).map(|volume| volume.name.as_str()).collect::<Vec<_>>()
+        };
+        assert_eq!(concerned("vol"), ["vol"]);
+        assert_eq!(concerned("external"), ["external", "over", "over2", "classic"]);
+        assert_eq!(concerned("elsewhere"), [""; 0]);
+    }
+
+    #[test]
+    fn the_message_names_all_that_one_needs() {
+        let (over, merging) =
+            (volume("over", Some("pool"), Some("external")), volume("m", None, Some("external")));
+        let message = refusal(&over, &merging, "external").to_string();
+        assert!(
+            message.starts_with("vg0/over comes up with vg0/external only, and vg0/m is being")
+        );
+        assert!(message.contains("`lvchange -ay vg0/external`"), "{message}");
+    }
+
+    #[test]
+    fn origins_that_go_round_in_a_circle_end() {
+        let volumes = [volume("a", None, Some("b")), volume("b", Some("p"), Some("a"))];
+        assert_eq!(coming_up(&volumes[0], &volumes).len(), 2);
+    }
+}
