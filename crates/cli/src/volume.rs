@@ -1,7 +1,7 @@
 //! Opening a volume's device.
 
 use anyhow::{Context, anyhow, ensure};
-use blockio::{Device, OpenMode};
+use blockio::{AlignedBuf, Device, OpenMode, ReadAt};
 use lvm::{DeviceMapper, DeviceNumber, DeviceStatus, ThinDevice};
 
 /// Opens a thin volume's device, as [`open_device`] does.
@@ -41,5 +41,13 @@ pub fn write_back(dm: &DeviceMapper, thin: &ThinDevice, device: &Device) -> anyh
              {error}",
             pool.name
         )),
+    }
+}
+
+/// Reads something of a device, past the page cache, for the kernel to count. Whether that succeeds does
+/// not matter.
+pub fn read_once(device: &Device) {
+    if let Ok(mut buf) = AlignedBuf::new(device.size().clamp(1, 4096) as usize) {
+        _ = device.read_at(0, &mut buf);
     }
 }

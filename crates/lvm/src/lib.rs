@@ -49,4 +49,4 @@ pub use snapshot_device::SnapshotDevice;
 pub use table::{PoolMode, PoolStatus, PoolTable, SnapshotStatus, SnapshotTable, ThinTable};
 pub use temporary_snapshot::{TemporarySnapshot, check_extents};
 pub use thin_device::{PoolDevice, ThinDevice};
-pub use writes::WriteCount;
+pub use writes::{WriteWatch, Writes};
