@@ -16,6 +16,7 @@ use crate::changes::{Changes, in_volume};
 use crate::cli::{Args, MapFormat};
 use crate::diff::{Job, Names};
 use crate::plan::{Outcome, usage};
+use crate::watch::Watch;
 
 /// A classic snapshot, its origin, and the direction.
 pub(crate) struct ClassicSource {
@@ -123,7 +124,8 @@ impl Job<'_> {
                 target.name()
             );
         }
-        let written = (base.status.sectors_written(), target.status.sectors_written());
+        let (watched_base, watched_target) = (base.watch(), target.watch());
+        watched_base.check(self.plan)?;
 
         let exceptions = self.read_store(&dm, &devices, target.data.size()).with_context(|| {
             format!("the COW device of {} ({})", snapshot.full_name(), devices.table.cow)
@@ -143,20 +145,8 @@ impl Job<'_> {
         };
         let check = || {
             still_valid()?;
-            if self.plan.reads_base() && base.status.sectors_written() != written.0 {
-                anyhow::bail!(
-                    "{} was written to while it was read: what was read of it is of no one time; \
-                     stop whatever writes to it",
-                    base.name()
-                );
-            }
-            if target.status.sectors_written() != written.1 {
-                log::warn!(
-                    "{} was written to while it was read: the stream may be inconsistent; stop \
-                     whatever writes to it",
-                    target.name()
-                );
-            }
+            watched_base.check(self.plan)?;
+            watched_target.warn();
             Ok(())
         };
         let put_out = self.put_out(&changes, Some(&base.data), &target.data, names, &what, &check);
@@ -167,6 +157,7 @@ impl Job<'_> {
             }
             _ => error,
         })?;
+        drop((watched_base, watched_target));
         drop((base, target));
         active.release()?;
         Ok(())
@@ -217,6 +208,10 @@ impl<'a> Side<'a> {
 
     fn name(&self) -> String {
         self.of.full_name()
+    }
+
+    fn watch(&self) -> Watch<'_> {
+        Watch::begin(self.name(), self.status, &self.data, "stop whatever writes to it")
     }
 
     /// As the header names it.

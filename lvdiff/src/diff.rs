@@ -25,6 +25,7 @@ use crate::plan::{FilesSource, Outcome, Plan, PoolSource, Source, usage};
 use crate::sink::Sink;
 use crate::stream::{self, Content, Detail};
 use crate::volumes;
+use crate::watch::Watch;
 
 /// Does what the plan says.
 pub(crate) fn run(plan: Plan, interrupt: &Interrupt) -> anyhow::Result<()> {
@@ -94,8 +95,15 @@ impl Job<'_> {
                 source.target.full_name()
             );
         }
-        let base_written = || base.as_ref().map(|base| base.thin.device.sectors_written());
-        let written = (base_written(), target.thin.device.sectors_written());
+        let watched_base = base
+            .as_ref()
+            .zip(source.base.as_ref())
+            .map(|(open, volume)| open.watch(volume.full_name(), "diff from a snapshot of it"));
+        let watched_target = target
+            .watch(source.target.full_name(), "--snapshot diffs a temporary snapshot instead");
+        // Where that cannot be known afterwards, it is said before anything is read.
+        let check_base = || watched_base.as_ref().map_or(Ok(()), |base| base.check(self.plan));
+        check_base()?;
 
         let held = MetadataSnapshot::reserve(&dm, &pool, source.reserve, &keep_waiting)?;
         let node = pool.metadata(&dm)?;
@@ -127,24 +135,17 @@ impl Job<'_> {
         let base_name = source.base.as_ref().map_or("nothing".into(), LogicalVolume::full_name);
         let what = format!("{base_name} -> {}", source.target.full_name());
         let check = || {
-            if self.plan.reads_base() && base_written() != written.0 {
-                anyhow::bail!(
-                    "{base_name} was written to while it was read: what was read of it is of no \
-                     one time; diff from a snapshot of it"
-                );
-            }
-            if target.thin.device.sectors_written() != written.1 {
-                log::warn!(
-                    "{} was written to while it was read: the stream may be inconsistent; \
-                     --snapshot diffs a temporary snapshot instead",
-                    source.target.full_name()
-                );
+            check_base()?;
+            // Nobody else writes to a temporary snapshot, counted or not.
+            if !source.snapshot {
+                watched_target.warn();
             }
             Ok(())
         };
         let base_data = base.as_ref().map(|base| &base.data);
         self.put_out(&changes, base_data, &target.data, names, &what, &check)?;
 
+        drop((watched_base, watched_target));
         drop((base, target));
         target_active.release()?;
         snapshot.map(TemporarySnapshot::remove).transpose()?;
@@ -408,6 +409,10 @@ impl OpenVolume {
             anyhow::Ok(Self { thin, data })
         };
         open().with_context(|| format!("volume {}", volume.full_name()))
+    }
+
+    fn watch(&self, name: String, way_out: &'static str) -> Watch<'_> {
+        Watch::begin(name, &self.thin.device, &self.data, way_out)
     }
 
     fn side(&self) -> anyhow::Result<Side> {

@@ -17,6 +17,7 @@ mod settle;
 mod sink;
 mod stream;
 mod volumes;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -24,8 +24,12 @@ pub(crate) struct Plan {
 impl Plan {
     /// Whether data of the base is read, and not its mappings alone.
     pub(crate) fn reads_base(&self) -> bool {
-        let compares = |options: &StreamOptions| options.detail.granularity.is_some();
-        self.detect_level > 0 || matches!(&self.result, Outcome::Stream(o) if compares(o))
+        match &self.result {
+            Outcome::Stream(options) => {
+                self.detect_level > 0 || options.detail.granularity.is_some()
+            }
+            Outcome::List { .. } => false,
+        }
     }
 }
 

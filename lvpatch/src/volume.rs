@@ -3,7 +3,9 @@
 use anyhow::Context;
 use blockio::{Device, OpenMode};
 use hyperlayer::{Records, Totals};
-use lvm::{Activation, DeviceMapper, LogicalVolume, TemporarySnapshot, ThinDevice, WriteCount};
+use lvm::{
+    Activation, DeviceMapper, LogicalVolume, TemporarySnapshot, ThinDevice, WriteWatch, Writes,
+};
 
 use crate::apply::{Applier, Extras};
 use crate::chain::{Link, Sources};
@@ -104,14 +106,16 @@ impl Job<'_> {
                 base.full_name()
             );
         }
-        let written = self.prove_base(dm, &thin, base, link)?;
+        let (device, watch) = self.prove_base(dm, &thin, base, link)?;
         space::check(link, &pool, &pool.status(dm)?).with_context(|| link.name.clone())?;
         self.interrupt.check()?;
         let snapshot = TemporarySnapshot::create(dm, base, &keep_waiting)
             .with_context(|| format!("a snapshot of {}", base.full_name()))?;
         // What was proved is the base; what is built on is the snapshot. Nobody else writes to
         // that, so it is proved in its own right where the base may have changed in between.
-        if in_use || written.is_none() || thin.writes() != written {
+        let writes = watch.seen(&|| cli::read_once(&device));
+        drop((watch, device));
+        if in_use || writes != Writes::Nothing {
             let thin = snapshot.device(dm)?;
             let device = cli::open_thin(&thin, OpenMode::Read)?;
             self.prove(dm, &thin, &device, &base.full_name(), link)?;
@@ -168,19 +172,19 @@ impl Job<'_> {
         Ok(())
     }
 
-    /// Proves the base; yields what had been written to it before.
+    /// Proves the base; yields its device, and a watch over it that began before.
     pub(crate) fn prove_base(
         &self,
         dm: &DeviceMapper,
         thin: &ThinDevice,
         base: &LogicalVolume,
         link: &Link,
-    ) -> anyhow::Result<Option<WriteCount>> {
+    ) -> anyhow::Result<(Device, WriteWatch)> {
         let device = cli::open_thin(thin, OpenMode::Read)?;
         cli::write_back(dm, thin, &device).with_context(|| base.full_name())?;
-        let written = thin.writes();
+        let watch = WriteWatch::begin(&thin.device, &|| cli::read_once(&device));
         self.prove(dm, thin, &device, &base.full_name(), link)?;
-        Ok(written)
+        Ok((device, watch))
     }
 
     /// Proves what a device holds; `name` is for messages.

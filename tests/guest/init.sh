@@ -1,6 +1,7 @@
 # The guest's first process. Its settings stand above this line: shares, out, host, scenario,
 # terminal (/dev/ttyS0, or /dev/tty0 for a person), TERM and size (rows and columns, or empty).
-# The root is the host's file system, read-only; what must be writable is a tmpfs.
+# The root is the host's file system, or a folder of it with another release; read-only, so what must
+# be writable is a tmpfs.
 
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
@@ -10,11 +11,18 @@ mount -t devpts devpts /dev/pts
 ln -sf /proc/self/fd /dev/fd
 echo "$host" > /proc/sys/kernel/hostname
 
+# host_folder FOLDER TARGET [OPTION]: mounts a folder of the host. Where mount and Linux (6.11 and later) both
+# know the new way to mount, the folder is an option with a name.
+host_folder() {
+	mount ${3:-} -t hostfs none "$2" -o "$1" 2> /dev/null ||
+		mount ${3:-} -t hostfs none "$2" -o "hostfs=$1"
+}
+
 # Folders of the host come before /tmp is covered: they may lie there.
-mount -t hostfs none /run/out -o "$out"
+host_folder "$out" /run/out
 for share in "${shares[@]}"; do
 	mkdir -p "/run/${share%%=*}"
-	mount -r -t hostfs none "/run/${share%%=*}" -o "${share#*=}"
+	host_folder "${share#*=}" "/run/${share%%=*}" -r
 done
 mount -t tmpfs tmpfs /tmp
 

@@ -79,6 +79,19 @@ expect_equal() {
 	[ "$a" = "$b" ] || fail "$*: '$a' is not '$b'"
 }
 
+# lvresize, lvreduce: LVM from 2.03.17 on looks for a file system before it makes a volume smaller, unless it is
+# told not to, in words that LVM before that does not know.
+lvresize() {
+	command lvresize $(fs_ignore) "$@"
+}
+lvreduce() {
+	command lvreduce $(fs_ignore) "$@"
+}
+fs_ignore() {
+	[[ $(lvm lvreduce --help 2>&1) != *" --fs "* ]] || echo "--fs ignore"
+}
+export -f lvresize lvreduce fs_ignore
+
 # make_vgs [VG_A [VG_B]]: two volume groups, vg0 on /dev/ubda and vg1 on /dev/ubdb.
 make_vgs() {
 	run vgcreate -y "${1:-vg0}" /dev/ubda

@@ -30,6 +30,16 @@ const LIBRARIES: [(&str, &str); 9] = [
     ("torture/power.sh", include_str!("../guest/torture/power.sh")),
 ];
 
+/// Starts the kernel of another release: it wants that release's libraries, and its init lies in a folder of
+/// the host. Both are mounted in a namespace of the guest's own: nothing of it is left on the host. The
+/// arguments are the root, the folder of the libraries, and the guest's own folder.
+const OTHER_RELEASE: &str = r#"set -e
+mount --bind "$3" "$1/mnt"
+mount --bind "$1/$2" "/$2"
+kernel=$1/usr/bin/linux.uml
+shift 3
+exec "$kernel" "$@""#;
+
 /// user-mode Linux has ubda to ubdh.
 const MAX_DISKS: usize = 8;
 
@@ -44,8 +54,17 @@ pub struct Guest {
     shares: Vec<(String, PathBuf)>,
     host_name: String,
     cable: Option<CableEnd>,
+    root: Option<Root>,
     memory_mb: u32,
     limit: Duration,
+}
+
+/// The root of another release, with its own kernel.
+#[derive(Debug)]
+struct Root {
+    folder: PathBuf,
+    /// Where its libraries are, in it and on the host.
+    libraries: String,
 }
 
 impl Guest {
@@ -68,6 +87,7 @@ impl Guest {
             shares: Vec::new(),
             host_name: "guest".into(),
             cable: None,
+            root: None,
             memory_mb: 512,
             limit: Duration::from_secs(600),
         })
@@ -93,6 +113,23 @@ impl Guest {
         let dir = dir.canonicalize().with_context(|| format!("no folder {}", dir.display()))?;
         ensure_plain(&dir)?;
         self.shares.push((name.into(), dir));
+        Ok(self)
+    }
+
+    /// Takes another root than the host's: a folder that debootstrap has made, with user-mode Linux in it,
+    /// whose kernel and programs are the guest's. It stays as it is. To boot, this process must be root's.
+    ///
+    /// # Errors
+    /// There is no such folder, or no kernel in it; or its path cannot be told to user-mode Linux.
+    pub fn with_root(mut self, folder: &Path) -> Result<Self> {
+        let folder =
+            folder.canonicalize().with_context(|| format!("no folder {}", folder.display()))?;
+        ensure_plain(&folder)?;
+        let libraries = format!("usr/lib/{}-linux-gnu", std::env::consts::ARCH);
+        for file in ["usr/bin/linux.uml", &format!("{libraries}/libc.so.6")] {
+            ensure!(folder.join(file).exists(), "{} has no {file}", folder.display());
+        }
+        self.root = Some(Root { folder, libraries });
         Ok(self)
     }
 
@@ -197,9 +234,22 @@ impl Guest {
         if let Some(processor) = processor {
             command.args(["taskset", "--cpu-list", &processor.number().to_string()]);
         }
+        let (root, init) = match &self.root {
+            None => {
+                command.arg("linux.uml");
+                (Path::new("/"), init.to_path_buf())
+            }
+            Some(Root { folder, libraries }) => {
+                command.args(["unshare", "--mount", "bash", "-c", OTHER_RELEASE, "bash"]);
+                command.args([folder, Path::new(libraries), self.work.path()]);
+                let name = init.file_name().expect("init is a file");
+                (folder.as_path(), Path::new("/mnt").join(name))
+            }
+        };
         command
-            .args(["linux.uml", "quiet", "con=null", "ssl=null"])
-            .args(["root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro"])
+            .args(["quiet", "con=null", "ssl=null"])
+            .args(["root=/dev/root", "rootfstype=hostfs", "ro"])
+            .arg(format!("rootflags={}", root.display()))
             .arg(format!("umid={id}"))
             .arg(format!("uml_dir={}", state.display()))
             .arg(format!("mem={}M", self.memory_mb))

@@ -3,7 +3,8 @@
 //! The principal type is [`Guest`]. It owns a temporary folder with disk images, and boots
 //! user-mode Linux (Debian's `user-mode-linux`) on them, once or several times, with one bash
 //! script as the scenario. The guest's root is the host's file system, read-only, so that every
-//! program of the host is there. [`packages`] knows what must be installed for that, [`programs`]
+//! program of the host is there; or it is a folder with another release of Debian, kernel included.
+//! [`packages`] knows what must be installed for that, [`programs`]
 //! where cargo has put lvdiff and lvpatch, and [`scenario()`] is what a test calls.
 //! A [`CableEnd`] connects a guest with another one, and [`scenario_of_two`] runs a scenario in one
 //! of two that reach each other with ssh.
@@ -37,4 +38,6 @@ pub use guest::Guest;
 pub use hosts::scenario_of_two;
 pub use outcome::{End, Outcome};
 pub use process::Running;
-pub use scenario::{host_guest, scenario, scenario_cut_at, scenario_in};
+pub use scenario::{
+    ROOT_VARIABLE, host_guest, release_guest, scenario, scenario_cut_at, scenario_in,
+};

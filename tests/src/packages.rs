@@ -15,7 +15,7 @@ const FOLDERS: [&str; 6] =
 /// comes from. A program is looked for rather than a package, so that one built by hand will do. What
 /// `mount`, `util-linux` and `coreutils` bring is here for systems cut down below Debian's essential
 /// set.
-const NEEDED: [(&str, &str); 23] = [
+const NEEDED: [(&str, &str); 24] = [
     ("linux.uml", "user-mode-linux"),
     ("lvm", "lvm2"),
     ("dmsetup", "dmsetup"),
@@ -30,6 +30,7 @@ const NEEDED: [(&str, &str); 23] = [
     ("blkdiscard", "util-linux"),
     ("setpriv", "util-linux"),
     ("setsid", "util-linux"),
+    ("unshare", "util-linux"),
     ("taskset", "util-linux"),
     ("ip", "iproute2"),
     ("ssh", "openssh-client"),
@@ -41,20 +42,42 @@ const NEEDED: [(&str, &str); 23] = [
     ("bash", "bash"),
 ];
 
+/// What makes the root of another release.
+const NEEDED_FOR_RELEASES: [(&str, &str); 2] = [("debootstrap", "debootstrap"), ("wget", "wget")];
+
+/// As [`missing`], for what makes the root of another release.
+#[must_use]
+pub fn missing_for_releases() -> Vec<&'static str> {
+    missing_of(&NEEDED_FOR_RELEASES, is_there)
+}
+
 /// The packages that bring what is not there, without repetition; none if a guest can run.
 #[must_use]
 pub fn missing() -> Vec<&'static str> {
-    missing_of(|program| FOLDERS.iter().any(|dir| Path::new(dir).join(program).exists()))
+    missing_of(&NEEDED, is_there)
 }
 
-fn missing_of(is_there: impl Fn(&str) -> bool) -> Vec<&'static str> {
+fn is_there(program: &str) -> bool {
+    FOLDERS.iter().any(|dir| Path::new(dir).join(program).exists())
+}
+
+fn missing_of(
+    needed: &[(&'static str, &'static str)],
+    is_there: impl Fn(&str) -> bool,
+) -> Vec<&'static str> {
     let mut packages = Vec::new();
-    for (program, package) in NEEDED {
+    for &(program, package) in needed {
         if !is_there(program) && !packages.contains(&package) {
             packages.push(package);
         }
     }
     packages
+}
+
+/// Whether this process is root's.
+#[must_use]
+pub fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
 }
 
 /// The line that installs packages, for root in a shell.
@@ -70,7 +93,7 @@ pub fn install_line(packages: &[&str]) -> String {
 /// This process is not root's: the message holds the line to run. Or apt-get fails, or something
 /// is still missing when it is done.
 pub fn install(packages: &[&str]) -> Result<()> {
-    if !nix::unistd::geteuid().is_root() {
+    if !is_root() {
         bail!(
             "these packages are missing, and only root can install them; run\n\n    \
              sudo sh -c '{}'\n",
@@ -117,12 +140,12 @@ mod tests {
 
     #[test]
     fn nothing_is_missing_where_all_is_there() {
-        assert!(missing_of(|_| true).is_empty());
+        assert!(missing_of(&NEEDED, |_| true).is_empty());
     }
 
     #[test]
     fn a_package_is_named_once() {
-        let thin = missing_of(|program| !program.starts_with("thin_"));
+        let thin = missing_of(&NEEDED, |program| !program.starts_with("thin_"));
         assert_eq!(thin, ["thin-provisioning-tools"]);
     }
 

@@ -6,6 +6,9 @@ use anyhow::{Context, Result};
 
 use crate::{Guest, packages, programs};
 
+/// The environment variable that names the root of another release.
+pub const ROOT_VARIABLE: &str = "LVDIFF_GUEST_ROOT";
+
 /// Runs a scenario in a guest of its own, with two disks of 2 GB. This is the body of a test.
 ///
 /// # Panics
@@ -56,6 +59,17 @@ pub fn scenario_cut_at(guest: &mut Guest, name: &str, text: &str) -> Result<()> 
 pub fn host_guest(programs: &Path) -> Result<Guest> {
     let guest = Guest::new()?.with_disk(2048)?.with_disk(2048)?.with_share("bin", programs)?;
     guest.with_share("docs", &Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs"))
+}
+
+/// The usual guest with another root, which `LVDIFF_GUEST_ROOT` names; `cargo xtask test --full` makes one
+/// and sets it.
+///
+/// # Errors
+/// As [`host_guest`]; or the variable is not set, or names no root.
+pub fn release_guest(programs: &Path) -> Result<Guest> {
+    let root = std::env::var_os(ROOT_VARIABLE)
+        .with_context(|| format!("{ROOT_VARIABLE} is not set: run `cargo xtask test --full`"))?;
+    host_guest(programs)?.with_root(Path::new(&root))
 }
 
 /// The script of a scenario.

@@ -80,6 +80,11 @@ fn live() {
 }
 
 #[test]
+fn iostats() {
+    scenario("iostats");
+}
+
+#[test]
 fn chain() {
     scenario("chain");
 }

@@ -59,7 +59,12 @@ impl Files {
         command.args(["--snap1", base, "--snap2", target]).arg(self.path("metadata"));
         let output = command.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        Some(String::from_utf8(output.stdout).unwrap())
+        let mut xml = String::from_utf8(output.stdout).unwrap();
+        // From 1.0 on it leaves out the last line feed.
+        if !xml.ends_with('\n') {
+            xml.push('\n');
+        }
+        Some(xml)
     }
 }
 

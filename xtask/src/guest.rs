@@ -8,14 +8,22 @@ use anyhow::{Result, ensure};
 use system_tests::{End, Guest, host_guest};
 
 use crate::cargo::{Profile, build, root};
-use crate::{say, setup};
+use crate::{release, say, setup};
 
 /// Gives a shell in a guest, or runs a script in one.
-pub(crate) fn run(script: Option<&Path>, profile: Profile, disks: Option<u64>) -> Result<()> {
+pub(crate) fn run(
+    script: Option<&Path>,
+    profile: Profile,
+    disks: Option<u64>,
+    trixie: bool,
+) -> Result<()> {
     setup::install_missing()?;
     let mut guest = host_guest(&build(profile)?)?;
     if let Some(megabytes) = disks {
         guest = guest.with_disk(megabytes)?.with_disk(megabytes)?.with_memory(1024);
+    }
+    if trixie {
+        guest = guest.with_root(&release::root()?)?;
     }
     match script {
         Some(script) => run_script(&mut guest.with_time_limit(Duration::MAX), script),

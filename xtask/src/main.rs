@@ -10,6 +10,7 @@ mod deny;
 mod fuzz;
 mod guest;
 mod man;
+mod release;
 mod setup;
 mod test;
 mod torture;
@@ -36,6 +37,10 @@ enum Task {
     Test {
         /// Only tests with this in their name
         filter: Option<String>,
+        /// Also scenarios in guests of another release of Debian, whose root debootstrap makes
+        /// first: this takes longer than what goes before every change may take
+        #[arg(long)]
+        full: bool,
     },
     /// Rounds of random histories, each with a fault, in guests: whether a promise is broken
     Torture {
@@ -78,6 +83,9 @@ enum Task {
         /// Two more disks of so many MiB, /dev/ubdc and /dev/ubdd
         #[arg(long, value_name = "MIB")]
         disks: Option<u64>,
+        /// A guest of that release of Debian, as in `test --full`
+        #[arg(long)]
+        trixie: bool,
     },
     /// Write man pages and shell completions
     Man {
@@ -107,7 +115,7 @@ fn main() -> ExitCode {
 
 fn run(task: Task) -> Result<()> {
     match task {
-        Task::Test { filter } => test::run(filter.as_deref()),
+        Task::Test { filter, full } => test::run(filter.as_deref(), full),
         Task::Torture { minutes, seed, round, guests } => torture::run(&torture::Settings {
             time: Duration::from_secs(60 * u64::from(minutes)),
             seed,
@@ -117,10 +125,11 @@ fn run(task: Task) -> Result<()> {
         Task::Demo => demo::run(),
         Task::Bench { only, runs, mappings } => bench::run(only, runs, mappings),
         Task::Fuzz(options) => fuzz::run(&options),
-        Task::Guest { script, release, disks } => guest::run(
+        Task::Guest { script, release, disks, trixie } => guest::run(
             script.as_deref(),
             if release { Profile::Release } else { Profile::Dev },
             disks,
+            trixie,
         ),
         Task::Man { dir } => man::write(&dir),
         Task::Damage { dir } => damage::write(&dir),

@@ -4,10 +4,10 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
-use system_tests::programs;
+use system_tests::{ROOT_VARIABLE, programs};
 
 use crate::cargo::{Profile, build, cargo};
-use crate::{fuzz, say, setup, torture};
+use crate::{fuzz, release, say, setup, torture};
 
 const SYSTEM_TESTS: &str = "system-tests";
 
@@ -17,9 +17,10 @@ const TORTURE: torture::Settings =
     torture::Settings { time: Duration::from_secs(180), seed: Some(1), round: None, guests: None };
 
 /// Runs the tests that need no kernel, then those in guests, and some rounds of torture. `filter`
-/// goes to the tests, and leaves the rest out.
-pub(crate) fn run(filter: Option<&str>) -> Result<()> {
+/// goes to the tests, and leaves the rest out. With `full` come the guests of another release.
+pub(crate) fn run(filter: Option<&str>, full: bool) -> Result<()> {
     setup::install_missing()?;
+    let release = if full { Some(release::root()?) } else { None };
     // Cargo builds no programs of other packages for a test: they come first.
     let dir = build(Profile::Dev)?;
     let programs = [(programs::DIR_VARIABLE, dir.as_path())];
@@ -34,6 +35,13 @@ pub(crate) fn run(filter: Option<&str>) -> Result<()> {
     guests.extend(filter);
     guests.extend(["--", "--test-threads", &threads]);
     cargo(&guests, &programs)?;
+
+    if let Some(root) = &release {
+        let mut guests = vec!["test", "--package", SYSTEM_TESTS, "--test", "release"];
+        guests.extend(filter);
+        guests.extend(["--", "--ignored", "--test-threads", &threads]);
+        cargo(&guests, &[programs[0], (ROOT_VARIABLE, root)])?;
+    }
 
     if filter.is_none() {
         torture::rounds(&TORTURE, &dir)?;

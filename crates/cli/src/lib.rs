@@ -37,4 +37,4 @@ pub use print::{print, sync};
 pub use progress::Progress;
 pub use run::run;
 pub use units::{human, time_text};
-pub use volume::{await_device, open_device, open_thin, write_back};
+pub use volume::{await_device, open_device, open_thin, read_once, write_back};

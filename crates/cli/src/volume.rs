@@ -4,7 +4,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
-use blockio::{Device, OpenMode};
+use blockio::{AlignedBuf, Device, OpenMode, ReadAt};
 use lvm::{DeviceMapper, DeviceNumber, DeviceStatus, ThinDevice};
 
 use crate::Interrupt;
@@ -59,5 +59,13 @@ pub fn write_back(dm: &DeviceMapper, thin: &ThinDevice, device: &Device) -> anyh
              {error}",
             pool.name
         )),
+    }
+}
+
+/// Reads something of a device, past the page cache, for the kernel to count. Whether that succeeds does
+/// not matter.
+pub fn read_once(device: &Device) {
+    if let Ok(mut buf) = AlignedBuf::new(device.size().clamp(1, 4096) as usize) {
+        _ = device.read_at(0, &mut buf);
     }
 }

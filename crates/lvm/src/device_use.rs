@@ -1,7 +1,7 @@
 //! What is done with a device while we use it: [`DeviceStatus`] says it of every kind.
 
 use crate::error::Result;
-use crate::{DeviceMapper, DeviceNumber, DeviceStatus, Error, Node, WriteCount};
+use crate::{DeviceMapper, DeviceNumber, DeviceStatus, Error, Node};
 
 impl DeviceStatus {
     /// The device's node.
@@ -35,22 +35,6 @@ impl DeviceStatus {
         let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
         may_be_written(self, &mounts)
     }
-
-    /// What has been written to the device since it exists; `None` where the kernel does not count.
-    ///
-    /// Two of them that differ say that somebody wrote meanwhile.
-    pub fn writes(&self) -> Option<WriteCount> {
-        WriteCount::of(self.number)
-    }
-
-    /// How many sectors were written to the device and discarded on it, as far as the kernel counted.
-    ///
-    /// Two that differ say that somebody wrote data meanwhile; a flush, as fsync(2) of any reader asks
-    /// for it, does not count. Two that are equal prove nothing: [`Self::writes`] is for that.
-    pub fn sectors_written(&self) -> Option<(u64, u64)> {
-        let count = WriteCount::as_far_as_counted(self.number)?;
-        Some((count.written_sectors, count.discarded_sectors))
-    }
 }
 
 fn may_be_written(device: &DeviceStatus, mountinfo: &str) -> bool {
@@ -61,16 +45,30 @@ fn may_be_written(device: &DeviceStatus, mountinfo: &str) -> bool {
     device.open_count > 1 || !only_read_only_mounts(mountinfo, device.number)
 }
 
+/// Whether a file system on the device is mounted for writing, as far as this mount namespace shows.
+pub(crate) fn is_mounted_writable(number: DeviceNumber) -> bool {
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    mount_options(&mounts, number).any(|options| !has_ro(options))
+}
+
 /// Whether the device is mounted, and by all its mounts' super block options read-only
 /// (proc_pid_mountinfo(5): field 3 is the device, the last field has the super block's options).
 fn only_read_only_mounts(mountinfo: &str, number: DeviceNumber) -> bool {
+    let mut options = mount_options(mountinfo, number).peekable();
+    options.peek().is_some() && options.all(has_ro)
+}
+
+/// The super block options of each mount of the device.
+fn mount_options(mountinfo: &str, number: DeviceNumber) -> impl Iterator<Item = &str> {
     let number = number.to_string();
-    let mut options = mountinfo
+    mountinfo
         .lines()
-        .filter(|line| line.split(' ').nth(2) == Some(number.as_str()))
+        .filter(move |line| line.split(' ').nth(2) == Some(number.as_str()))
         .filter_map(|line| line.rsplit(' ').next())
-        .peekable();
-    options.peek().is_some() && options.all(|options| options.split(',').any(|one| one == "ro"))
+}
+
+fn has_ro(options: &str) -> bool {
+    options.split(',').any(|one| one == "ro")
 }
 
 #[cfg(test)]

@@ -57,4 +57,4 @@ pub use suspension::wait_while_suspended;
 pub use table::{PoolMode, PoolStatus, PoolTable, SnapshotStatus, SnapshotTable, ThinTable};
 pub use temporary_snapshot::{TemporarySnapshot, check_extents};
 pub use thin_device::{PoolDevice, ThinDevice};
-pub use writes::WriteCount;
+pub use writes::{WriteWatch, Writes};

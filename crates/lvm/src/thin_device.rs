@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::owner::Owner;
 use crate::{
     DeviceMapper, DeviceNumber, DeviceStatus, Error, LogicalVolume, Node, PoolStatus, PoolTable,
-    ThinTable, WriteCount, owner,
+    ThinTable, owner,
 };
 
 /// An active thin volume.
@@ -125,13 +125,6 @@ impl ThinDevice {
     /// by a file system that is mounted read-only.
     pub fn may_be_written(&self) -> bool {
         self.device.may_be_written()
-    }
-
-    /// What has been written to the device since it exists; `None` where the kernel does not count.
-    ///
-    /// Two of them that differ say that somebody wrote meanwhile.
-    pub fn writes(&self) -> Option<WriteCount> {
-        self.device.writes()
     }
 }
 

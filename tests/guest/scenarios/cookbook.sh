@@ -68,7 +68,7 @@ day 21
 backup 2026-11-21
 files "vol0-2026-11-21.full"
 run env DATE=2026-11-21 lv-backup
-expect_text "there is a backup of vol0-2026-11-21 already"
+expect_text "there is a backup of 2026-11-21 already"
 files "vol0-2026-11-21.full"
 
 say "a freeze or a snapshot that fails: it is thawed, and nothing is left"
@@ -185,9 +185,33 @@ expect_equal "$(on_b 'lvs --noheadings -o lv_name vg1 | xargs')" "pool0 vol0-202
 	"the volumes on b"
 files "vol0-2026-11-25.full vol0-2026-11-26.diff"
 
+say "a night whose clock is ahead does not stop the later ones, nor does the day that it took"
+day 27
+backup 2027-01-01
+day 28
+# Of a night that failed: what it holds is not of today.
+run lvcreate -q -s -pr -n vol0-2027-01-02 vg0/vol0
+day 29
+run env DATE=2026-11-27 lv-backup
+expect_text "was the clock wrong?"
+files "vol0-2027-01-01.full vol0-2027-01-03.diff"
+run env DATE=2026-11-27 lv-backup
+expect_text "there is a backup of 2026-11-27 already"
+day 30
+run env DATE=2027-01-03 lv-backup
+files "vol0-2027-01-01.full vol0-2027-01-03.diff vol0-2027-01-04.diff"
+for date in 2027-01-03 2027-01-04; do
+	run lvchange -ay -K "vg0/vol0-$date"
+	SUMS[$date]=$(sum "/dev/vg0/vol0-$date")
+	run lvchange -an "vg0/vol0-$date"
+	run "cat $FOLDER/*.full $FOLDER/*.diff | lvpatch -q -g vg0 -p pool0 --until vol0-$date drill"
+	drill "$date"
+done
+[ "${SUMS[2027-01-03]}" != "${SUMS[2027-01-04]}" ] || fail "two days are one"
+
 say "the base is gone: it says so, and the old chain stays"
-run lvremove -q -y vg0/vol0-2026-11-26
-expect_exit 1 env DATE=2026-11-27 lv-backup
+run lvremove -q -y vg0/vol0-2027-01-04
+expect_exit 1 env DATE=2027-01-05 lv-backup
 expect_text "begins anew"
 run umount /tmp/machine
 no_leftovers

@@ -56,7 +56,7 @@ run lvremove -y vg0/new vg1/vol0
 unchanged
 
 say "it can still be read by those who hold it"
-run "thin_dump -m$root /dev/mapper/vg0-pool0_tmeta"
+run "thin_dump -m /dev/mapper/vg0-pool0_tmeta"
 expect_text '<device dev_id="1"'
 
 say "--force-release"
