@@ -17,6 +17,7 @@
 //! ```
 
 mod activation;
+mod autoactivation;
 mod command;
 mod device_number;
 mod device_use;
@@ -28,12 +29,14 @@ mod lock;
 mod metadata_record;
 mod metadata_snapshot;
 mod name;
+mod no_space;
 mod physical_volumes;
 mod report;
 mod snapshot_device;
 mod table;
 mod temporary_snapshot;
 mod thin_device;
+mod thin_status;
 mod writes;
 
 pub use activation::Activation;
@@ -49,4 +52,5 @@ pub use snapshot_device::SnapshotDevice;
 pub use table::{PoolMode, PoolStatus, PoolTable, SnapshotStatus, SnapshotTable, ThinTable};
 pub use temporary_snapshot::{TemporarySnapshot, check_extents};
 pub use thin_device::{PoolDevice, ThinDevice};
+pub use thin_status::ThinStatus;
 pub use writes::WriteCount;
