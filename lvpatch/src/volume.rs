@@ -7,7 +7,6 @@ use lvm::{Activation, DeviceMapper, LogicalVolume, TemporarySnapshot, ThinDevice
 
 use crate::apply::{Applier, Extras};
 use crate::chain::{Link, Sources};
-use crate::ground::Ground;
 use crate::patch::{Job, sum};
 use crate::plan::{self, Start};
 use crate::{identity, prove, space};
@@ -92,7 +91,6 @@ impl Job<'_> {
         let keep_waiting = || self.interrupt.is_absent();
         let base_active = Activation::ensure(dm, base, &keep_waiting)?;
         let thin = ThinDevice::find(dm, base)?;
-        let pool = thin.pool(dm)?;
         let in_use = thin.may_be_written();
         if in_use {
             log::warn!(
@@ -102,10 +100,12 @@ impl Job<'_> {
             );
         }
         let written = self.prove_base(dm, &thin, base, link)?;
-        space::check(link, &pool, &pool.status(dm)?).with_context(|| link.name.clone())?;
+        space::ground(dm, link, &thin, None, space::cleared(link.header()))
+            .with_context(|| link.name.clone())?;
         self.interrupt.check()?;
         let snapshot = TemporarySnapshot::create(base)
             .with_context(|| format!("a snapshot of {}", base.full_name()))?;
+        snapshot.take_over_autoactivation(base).with_context(|| base.full_name())?;
         // What was proved is the base; what is built on is the snapshot. Nobody else writes to
         // that, so it is proved in its own right where the base may have changed in between.
         if in_use || written.is_none() || thin.writes() != written {
@@ -136,17 +136,15 @@ impl Job<'_> {
             made.resize(size).context("growing it to the stream's size")?;
         }
         let thin = made.device(dm)?;
-        let pool = thin.pool(dm)?;
-        let room =
-            space::check(link, &pool, &pool.status(dm)?).with_context(|| link.name.clone())?;
+        let ground = space::ground(dm, link, &thin, None, space::cleared(link.header()))
+            .with_context(|| link.name.clone())?;
         let device = cli::open_thin(&thin, OpenMode::WriteExclusive)?;
-        let ground = Ground::of_pool(&pool, room, link);
         let applier = Applier::new(&device, name, ground, self.interrupt);
         // A volume that was shrunk once can have old data behind its end.
         applier.clear(before.min(size), size)?;
         let totals = self.apply(link, &applier, Extras::default())?;
         // What is cut off would stay mapped for ever.
-        applier.clear(size, before.max(size))?;
+        applier.cut_off(size, before.max(size))?;
         device.sync()?;
         // A device that is open can be renamed, but not removed should that fail.
         drop(device);
