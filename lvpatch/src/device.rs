@@ -176,21 +176,30 @@ impl Job<'_> {
     ) -> anyhow::Result<Ground> {
         let plain = Ground::plain(link.header());
         let number = DeviceNumber::from_rdev(device.rdev());
-        if !device.is_block() || !Path::new(&format!("/sys/dev/block/{number}/dm")).exists() {
+        if !device.is_block() {
             return Ok(plain);
         }
-        let dm = DeviceMapper::open()?;
-        if is_first {
+        let is_dm = Path::new(&format!("/sys/dev/block/{number}/dm")).exists();
+        let dm = match DeviceMapper::open() {
+            Err(_) if !is_dm => return Ok(plain), // there may be no device-mapper
+            opened => opened?,
+        };
+        if is_first && is_dm {
             check_only_ours(&dm, name, number)?;
         }
-        let Some(thin) = ThinDevice::find_by_number(&dm, number)? else { return Ok(plain) };
         let size = link.header().target.size;
         let cleared = match &link.header().base {
             Some(base) => base.size.min(size)..size,
             None if self.args.no_base_check => 0..size,
             None => size..size,
         };
-        space::ground(&dm, link, &thin, Some(self.interrupt), cleared)
+        if let Some(thin) = ThinDevice::find_by_number(&dm, number)? {
+            return space::ground(&dm, link, &thin, Some(self.interrupt), cleared);
+        }
+        for thin in ThinDevice::find_below(&dm, number)? {
+            space::check_below(&dm, link, &thin, self.interrupt, cleared.clone())?;
+        }
+        Ok(plain)
     }
 }
 

@@ -19,13 +19,16 @@ const METADATA_OF_A_WRITE: u64 = 8;
 /// Mappings in a leaf at the least, as the kernel keeps them when some are removed.
 const LEAST_IN_LEAF: u64 = 84;
 
-/// As many ranges of chunks are remembered. What is forgotten counts once more.
+/// As many ranges of chunks are remembered, beside those that are the volume's own. What is forgotten
+/// counts once more.
 const RANGES: usize = 1 << 16;
 
 /// Grants chunks of a pool to the threads that write, as long as there are some.
 pub(crate) struct Gauge {
     pool: PoolDevice,
     ask: Ask,
+    /// As many ranges are remembered.
+    ranges: usize,
     state: Mutex<State>,
     returned: Condvar,
 }
@@ -60,7 +63,7 @@ impl Gauge {
         let taken = Chunks::Any(own.iter().copied().collect());
         let (left, under_way) = (Amount::default(), Amount::default());
         let state = Mutex::new(State { taken, left, under_way });
-        Self { pool, ask, state, returned: Condvar::new() }
+        Self { pool, ask, ranges: RANGES + own.len(), state, returned: Condvar::new() }
     }
 
     /// Leave to write to a range of the volume, in bytes.
@@ -76,7 +79,7 @@ impl Gauge {
         let chunk_size = self.pool.table.chunk_size;
         let mut state = self.lock();
         let chunks = state.taken.add(begin / chunk_size, end.div_ceil(chunk_size)).0;
-        state.taken.shrink_to(RANGES);
+        state.taken.shrink_to(self.ranges);
         let metadata = match chunks {
             0 => 0,
             chunks => METADATA_OF_A_WRITE + chunks.div_ceil(LEAST_IN_LEAF / 2),

@@ -80,8 +80,17 @@ impl Place {
         link: &Link,
         in_place: Option<&Interrupt>,
     ) -> anyhow::Result<Ground> {
-        let Self::Thin(thin) = self else { return Ok(Ground::plain(link.header())) };
-        space::ground(dm, link, thin, in_place, space::cleared(link.header()))
+        let cleared = space::cleared(link.header());
+        match (self, in_place) {
+            (Self::Thin(thin), _) => return space::ground(dm, link, thin, in_place, cleared),
+            (Self::Thick(device), Some(interrupt)) => {
+                for thin in ThinDevice::find_below(dm, device.number)? {
+                    space::check_below(dm, link, &thin, interrupt, cleared.clone())?;
+                }
+            }
+            (Self::Thick(_), None) => {}
+        }
+        Ok(Ground::plain(link.header()))
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use cli::{Interrupt, Refusal, human};
-use hyperlayer::Header;
+use hyperlayer::{Header, Volume};
 use lvm::{DeviceMapper, PoolDevice, PoolMode, PoolStatus, ThinDevice};
 
 use crate::chain::Link;
@@ -61,7 +61,7 @@ struct Stand<'a> {
 
 /// For a thin volume: compares what the stream will allocate at the most with what is free. Yields
 /// what the stream is written to; it takes no more than there is. `in_place`: the volume is written
-/// itself, and not a new snapshot of it. `cleared`: what is made zeros beside the records, in bytes.
+/// itself, or once more, and not a new snapshot of it. `cleared`: what is made zeros beside the records, in bytes.
 ///
 /// # Errors
 /// [`Refusal::NoSpace`] where it is too little, or an error where the pool takes no writes at all.
@@ -106,6 +106,45 @@ pub(crate) fn ground(
     let (chunk_size, zeroes) = (pool.table.chunk_size, pool.table.zeroes);
     let size = header.target.size;
     Ok(Ground { chunk_size, zeroes, unmaps: true, room, size, origin, gauge })
+}
+
+/// For a device that lies on a thin volume, where the chunks are not known that it writes to: compares
+/// likewise, with all that the stream covers.
+///
+/// # Errors
+/// As [`ground`].
+pub(crate) fn check_below(
+    dm: &DeviceMapper,
+    link: &Link,
+    thin: &ThinDevice,
+    interrupt: &Interrupt,
+    cleared: Range<u64>,
+) -> anyhow::Result<()> {
+    let pool = thin.pool(dm)?;
+    let chunk_size = pool.table.chunk_size;
+    // A discard frees nothing there, and each extent can begin and end inside a chunk.
+    let status = PoolStatus { ignores_discards: true, ..pool.status(dm)? };
+    let bytes = |range: &Range<u64>| range.end.saturating_sub(range.start);
+    let header = link.header();
+    let header = match link.announces() {
+        true => Header {
+            changed_bytes: header.changed_bytes.saturating_add(bytes(&cleared)),
+            extents: header.extents.saturating_add(u64::from(!cleared.is_empty())),
+            chunk_size: 0,
+            ..header.clone()
+        },
+        false => Header { changed_bytes: 0, unmapped_bytes: 0, extents: 0, ..header.clone() },
+    };
+    let all = thin.device.number.size()?.div_ceil(chunk_size);
+    let find = || {
+        let own = Own::find(dm, thin, interrupt)?;
+        // Of the whole device, for it is not known where the stream's volume begins there.
+        Ok(own.map(|own| Own { ranges: vec![(0, own.count(all))] }))
+    };
+    let target = Volume { size: all.saturating_mul(chunk_size), ..header.target.clone() };
+    let stand =
+        Stand { pool: &pool, status, origin: None, cleared: 0..0, mapped_end: 0, own: Some(&find) };
+    check_announced(&Header { target, ..header }, &stand).map(drop)
 }
 
 /// For a new volume in a pool, before there is one.

@@ -38,7 +38,7 @@ impl Job<'_> {
         loop {
             let name = plan.name(link.header());
             let of_link = self
-                .apply_to(&dm, &mut made, &name, &mut link)
+                .apply_to(&dm, &mut made, &name, &mut link, count > 0 && !self.args.each)
                 .with_context(|| format!("{}/{name}", plan.start.group()))?;
             (count, totals) = (count + 1, sum(totals, of_link));
             let header = link.header().clone();
@@ -118,13 +118,15 @@ impl Job<'_> {
         Ok(snapshot)
     }
 
-    /// Applies a stream to a volume that holds its base; `name` is what it will be called.
+    /// Applies a stream to a volume that holds its base; `name` is what it will be called. `again`: what
+    /// an earlier stream wrote is the volume's own already.
     fn apply_to(
         &self,
         dm: &DeviceMapper,
         made: &mut TemporarySnapshot,
         name: &str,
         link: &mut Link,
+        again: bool,
     ) -> anyhow::Result<Totals> {
         let size = link.header().target.size;
         let before = match &link.header().base {
@@ -136,7 +138,8 @@ impl Job<'_> {
             made.resize(size).context("growing it to the stream's size")?;
         }
         let thin = made.device(dm)?;
-        let ground = space::ground(dm, link, &thin, None, space::cleared(link.header()))
+        let own = again.then_some(self.interrupt);
+        let ground = space::ground(dm, link, &thin, own, space::cleared(link.header()))
             .with_context(|| link.name.clone())?;
         let device = cli::open_thin(&thin, OpenMode::WriteExclusive)?;
         let applier = Applier::new(&device, name, ground, self.interrupt);

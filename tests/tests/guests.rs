@@ -216,6 +216,11 @@ fn parallel() {
 }
 
 #[test]
+fn space() {
+    scenario("space");
+}
+
+#[test]
 fn full() {
     scenario("full");
 }

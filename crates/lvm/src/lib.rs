@@ -18,6 +18,7 @@
 
 mod activation;
 mod autoactivation;
+mod below;
 mod command;
 mod device_number;
 mod device_use;
