@@ -10,6 +10,8 @@ use blockio::{AlignedBuf, Device, ReadAt, Width, in_order, is_zero};
 use cli::{Interrupt, Progress};
 use hyperlayer::{Error, MAX_RECORD, Record, Records, Totals};
 
+use crate::discards::Discards;
+use crate::gauge::Grant;
 use crate::ground::{Ground, Touched};
 use crate::undo::Undo;
 
@@ -22,6 +24,8 @@ pub(crate) struct Applier<'a> {
     interrupt: &'a Interrupt,
     idle: Mutex<Vec<AlignedBuf>>,
     wrote: AtomicBool,
+    /// The chunk in which the external origin ends shows no old data, where it would.
+    tail_is_zeroed: AtomicBool,
 }
 
 /// What there is beside the records.
@@ -42,9 +46,6 @@ const KEPT_AT_ONCE: u64 = 16 << 20;
 /// Enough writes at once to keep a disk busy; each takes 1 MiB.
 const WIDTH: Width = Width { threads: 4, window: 16 };
 
-/// About how much is discarded at once, in bytes: the kernel lets no signal in between.
-const DISCARD_STEP: u64 = 1 << 30;
-
 /// A record that is to be applied. Records cover different ranges, so several can be at once.
 enum Job {
     Data { offset: u64, length: usize, bytes: AlignedBuf },
@@ -61,7 +62,8 @@ impl<'a> Applier<'a> {
         interrupt: &'a Interrupt,
     ) -> Self {
         let (idle, wrote) = (Mutex::default(), AtomicBool::new(false));
-        Self { device, name, ground, interrupt, idle, wrote }
+        let tail_is_zeroed = AtomicBool::new(ground.unzeroed_tail().is_none());
+        Self { device, name, ground, interrupt, idle, wrote, tail_is_zeroed }
     }
 
     /// Whether the device may have been changed.
@@ -71,7 +73,20 @@ impl<'a> Applier<'a> {
 
     /// Makes a range read as zeros, unmapped where that can be.
     pub(crate) fn clear(&self, begin: u64, end: u64) -> anyhow::Result<()> {
+        self.zero_tail(begin, end).with_context(|| self.writing_range(begin, end - begin))?;
         self.apply(Job::Discard { offset: begin, length: end.saturating_sub(begin) })
+    }
+
+    /// Unmaps a range that will be cut off. What is left of the chunk in which it begins becomes zeros:
+    /// it would show again if the volume grew.
+    pub(crate) fn cut_off(&self, begin: u64, end: u64) -> anyhow::Result<()> {
+        if begin >= end {
+            return Ok(());
+        }
+        let border = begin.next_multiple_of(self.ground.chunk_size).min(end);
+        self.clear(begin, border)?;
+        self.wrote.store(true, Ordering::Relaxed);
+        self.discard(border, end).with_context(|| self.writing_range(border, end - border))
     }
 
     /// Applies all records; ends well only where the whole stream has arrived. `stream` is its name,
@@ -92,8 +107,10 @@ impl<'a> Applier<'a> {
                 record => record.with_context(|| stream.to_owned())?,
             };
             let Some(record) = record else { return Ok(None) };
-            touched.count(&record, self.ground).map_err(anyhow::Error::new)?;
-            self.prepare(&record, &mut touched).with_context(|| self.writing(&record))?;
+            touched.count(&record, &self.ground).map_err(anyhow::Error::new)?;
+            self.zero_tail(record.offset(), record.offset() + record.length())
+                .and_then(|()| self.prepare(&record, &mut touched))
+                .with_context(|| self.writing(&record))?;
             self.job(record, keeps).map(Some)
         };
         let mut undo = extras.undo;
@@ -169,7 +186,8 @@ impl<'a> Applier<'a> {
         self.wrote.store(true, Ordering::Relaxed);
         let done = match job {
             Job::Data { offset, length, bytes } => {
-                let done = self.device.write_at(offset, &bytes[..length]);
+                let granted = self.granted(offset, offset + length as u64);
+                let done = granted.and_then(|_held| self.device.write_at(offset, &bytes[..length]));
                 self.give_back(bytes);
                 done
             }
@@ -205,10 +223,39 @@ impl<'a> Applier<'a> {
             }
             if self.reads_as_zeros(begin, chunk_end)? {
                 self.wrote.store(true, Ordering::Relaxed);
-                self.device.zero_out(begin, chunk_end - begin)?;
+                self.zero_out(begin, chunk_end)?;
             }
         }
         Ok(())
+    }
+
+    /// Before anything is written to the chunk in which the external origin ends, where the pool does
+    /// not zero: once the chunk is mapped, what follows the origin's end in it would show old data.
+    fn zero_tail(&self, begin: u64, end: u64) -> io::Result<()> {
+        let Some(tail) = self.ground.unzeroed_tail() else { return Ok(()) };
+        let first = tail.end - self.ground.chunk_size;
+        if begin >= tail.end || end <= first || self.tail_is_zeroed.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
+        let tail_end = tail.end.min(self.device.size());
+        // Where there is data, the chunk is mapped already.
+        if tail.start < tail_end && self.reads_as_zeros(tail.start, tail_end)? {
+            self.wrote.store(true, Ordering::Relaxed);
+            self.zero_out(tail.start, tail_end)?;
+        }
+        Ok(())
+    }
+
+    /// Writes zeros, as far as the pool has space.
+    fn zero_out(&self, begin: u64, end: u64) -> io::Result<()> {
+        let _held = self.granted(begin, end)?;
+        self.device.zero_out(begin, end - begin)
+    }
+
+    /// Leave to write to a range, until it is dropped.
+    fn granted(&self, begin: u64, end: u64) -> io::Result<Option<Grant<'_>>> {
+        let gauge = self.ground.gauge.as_ref();
+        gauge.map(|gauge| gauge.write(begin, end, self.interrupt)).transpose()
     }
 
     fn reads_as_zeros(&self, begin: u64, end: u64) -> io::Result<bool> {
@@ -229,14 +276,44 @@ impl<'a> Applier<'a> {
     /// Unmaps what can be unmapped of a range, or frees what reads as zeros for good then.
     fn discard(&self, begin: u64, end: u64) -> io::Result<()> {
         let chunk_size = self.ground.chunk_size;
-        let step = DISCARD_STEP.next_multiple_of(chunk_size);
+        if !self.ground.unmaps {
+            return self.free(begin, end, Device::punch);
+        }
+        // A part of a chunk is not unmapped; and beginning inside one, the kernel may skip the next.
+        let whole =
+            |begin: u64, end: u64| (begin.next_multiple_of(chunk_size), end - end % chunk_size);
+        let unmap = |begin, end| {
+            let (begin, end) = whole(begin, end);
+            self.free(begin, end, Device::discard)
+        };
+        match self.ground.unzeroed_tail() {
+            // The chunk in which the external origin ends stays mapped: it has been zeroed, and would be
+            // written again.
+            Some(tail) if begin < tail.end => {
+                unmap(begin, end.min(tail.end - chunk_size))?;
+                unmap(begin.max(tail.end), end)
+            }
+            _ => unmap(begin, end),
+        }
+    }
+
+    fn free(
+        &self,
+        begin: u64,
+        end: u64,
+        how: impl Fn(&Device, u64, u64) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let chunk_size = self.ground.chunk_size;
+        let step = Discards::step(chunk_size);
         let mut place = begin;
         while place < end {
             self.interrupt.check()?;
-            // Whole chunks stay whole: a part of one would be passed over.
+            // Whole chunks stay whole.
             let next = (place - place % chunk_size).saturating_add(step).min(end);
-            let free = if self.ground.unmaps { Device::discard } else { Device::punch };
-            free(self.device, place, next - place)?;
+            let gauge = self.ground.gauge.as_ref();
+            let _held =
+                gauge.map(|gauge| gauge.discard(place, next, self.interrupt)).transpose()?;
+            how(self.device, place, next - place)?;
             place = next;
         }
         Ok(())
@@ -264,7 +341,8 @@ impl<'a> Applier<'a> {
             if !is_zero(piece) {
                 for (number, chunk) in piece.chunks(unit as usize).enumerate() {
                     if !is_zero(chunk) {
-                        self.device.zero_out(place + number as u64 * unit, chunk.len() as u64)?;
+                        let begin = place + number as u64 * unit;
+                        self.zero_out(begin, begin + chunk.len() as u64)?;
                     }
                 }
             }
@@ -326,8 +404,14 @@ mod tests {
         chunk_size: 65536,
         zeroes: true,
         unmaps: true,
-        room: Room { chunks: u64::MAX, discards_write: false, metadata: None },
+        room: Room {
+            chunks: u64::MAX,
+            discards: Discards { written_before: 0, skips_one: false },
+            metadata: None,
+        },
         size: 5 * 65536 + 512,
+        origin: None,
+        gauge: None,
     };
 
     fn room(chunks: u64) -> Room {

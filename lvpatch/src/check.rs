@@ -50,7 +50,8 @@ impl Job<'_> {
         };
         place.write_back(dm, &device).with_context(|| name.clone())?;
         self.prove_place(dm, &place, &device, &name, link)?;
-        place.ground(dm, link).with_context(|| link.name.clone())?;
+        let in_place = self.args.in_place.then_some(self.interrupt);
+        place.ground(dm, link, in_place).with_context(|| link.name.clone())?;
         drop(device);
         active.release()?;
         self.say_accepted(link, &format!("on {}", base.full_name()))
@@ -65,7 +66,8 @@ impl Job<'_> {
         check_extents(pool, link.header().target.size)?;
         // A pool that is not active has no status; it becomes active with the first volume.
         if let Some(device) = PoolDevice::find(dm, pool)? {
-            space::check(link, &device, &device.status(dm)?).with_context(|| link.name.clone())?;
+            space::check_pool(link, &device, device.status(dm)?)
+                .with_context(|| link.name.clone())?;
         }
         self.say_accepted(link, &format!("in pool {}", pool.full_name()))
     }
@@ -79,6 +81,8 @@ impl Job<'_> {
             cli::await_device(path, self.interrupt)?;
             let device = Device::open(path, OpenMode::Read).with_context(|| name.clone())?;
             self.prove_path(&name, &device, &link)?;
+            // What others have open now is no reason: it is asked when the stream is applied.
+            self.ground_of(&name, &device, &link, false).with_context(|| link.name.clone())?;
         }
         self.say_accepted(&link, &format!("on {name}"))
     }

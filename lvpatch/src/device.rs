@@ -13,7 +13,7 @@ use crate::chain::{Chain, Link, Sources};
 use crate::ground::Ground;
 use crate::in_place::{Site, after, check_only_ours};
 use crate::patch::{Job, sum};
-use crate::{plan, prove};
+use crate::{plan, prove, space};
 
 impl Job<'_> {
     /// `--device`: writes onto a block device or an image file, or makes one.
@@ -104,7 +104,7 @@ impl Job<'_> {
             false => self.prove_path(name, &device, link)?,
         };
         fits()?;
-        let ground = ground_of(name, &device, link, is_first)?;
+        let ground = self.ground_of(name, &device, link, is_first)?;
         // The last of what can be refused before anything is changed.
         let undo = self.undo(link)?;
         let device = match size > device.size() {
@@ -165,6 +165,43 @@ impl Job<'_> {
         }
         Ok(base.size)
     }
+
+    /// What a device given by its path lies on, with room for all of the stream. `is_first`: nothing was
+    /// written to it since it was opened; from then on it is ours, whoever looks at it.
+    pub(crate) fn ground_of(
+        &self,
+        name: &str,
+        device: &Device,
+        link: &Link,
+        is_first: bool,
+    ) -> anyhow::Result<Ground> {
+        let plain = Ground::plain(link.header());
+        let number = DeviceNumber::from_rdev(device.rdev());
+        if !device.is_block() {
+            return Ok(plain);
+        }
+        let is_dm = Path::new(&format!("/sys/dev/block/{number}/dm")).exists();
+        let dm = match DeviceMapper::open() {
+            Err(_) if !is_dm => return Ok(plain), // there may be no device-mapper
+            opened => opened?,
+        };
+        if is_first && is_dm {
+            check_only_ours(&dm, name, number)?;
+        }
+        let size = link.header().target.size;
+        let cleared = match &link.header().base {
+            Some(base) => base.size.min(size)..size,
+            None if self.args.no_base_check => 0..size,
+            None => size..size,
+        };
+        if let Some(thin) = ThinDevice::find_by_number(&dm, number)? {
+            return space::ground(&dm, link, &thin, Some(self.interrupt), cleared);
+        }
+        for thin in ThinDevice::find_below(&dm, number)? {
+            space::check_below(&dm, link, &thin, self.interrupt, cleared.clone())?;
+        }
+        Ok(plain)
+    }
 }
 
 fn open(path: &Path, name: &str) -> anyhow::Result<Device> {
@@ -201,22 +238,4 @@ fn size_of_volume(device: &Device, header: &Header) -> u64 {
         Some(base) if device.is_block() => device.size().min(base.size),
         _ => device.size(),
     }
-}
-
-/// What a device given by its path lies on. `is_first`: nothing was written to it since it was opened;
-/// from then on it is ours, whoever looks at it.
-fn ground_of(name: &str, device: &Device, link: &Link, is_first: bool) -> anyhow::Result<Ground> {
-    let plain = Ground::plain(link.header());
-    let number = DeviceNumber::from_rdev(device.rdev());
-    if !device.is_block() || !Path::new(&format!("/sys/dev/block/{number}/dm")).exists() {
-        return Ok(plain);
-    }
-    let dm = DeviceMapper::open()?;
-    if is_first {
-        check_only_ours(&dm, name, number)?;
-    }
-    Ok(match ThinDevice::find_by_number(&dm, number)? {
-        None => plain,
-        Some(thin) => Ground::of_pool(&thin.pool(&dm)?, plain.room, link),
-    })
 }

@@ -1,16 +1,16 @@
 //! [`Ground`]: what the device that is written lies on, and [`Touched`]: what was written of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use cli::Refusal;
 use hyperlayer::{Header, Record};
-use lvm::PoolDevice;
 
-use crate::chain::Link;
+use crate::gauge::Gauge;
 use crate::space::{LEAF_MAPPINGS, Room};
 
 /// What the device that is written lies on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub(crate) struct Ground {
     /// The unit of allocation, in bytes.
     pub(crate) chunk_size: u64,
@@ -24,19 +24,27 @@ pub(crate) struct Ground {
     pub(crate) room: Room,
     /// The size of the stream's volume, in bytes.
     pub(crate) size: u64,
+    /// The size of the external origin, in bytes, where a volume has one.
+    pub(crate) origin: Option<u64>,
+    /// What the pool has left meanwhile.
+    pub(crate) gauge: Option<Arc<Gauge>>,
 }
 
 impl Ground {
     /// A device or file that has all of its space already.
     pub(crate) fn plain(header: &Header) -> Self {
         let (chunk_size, size) = (header.chunk_size, header.target.size);
-        Self { chunk_size, zeroes: true, unmaps: false, room: Room::default(), size }
+        let room = Room::default();
+        let (origin, gauge) = (None, None);
+        Self { chunk_size, zeroes: true, unmaps: false, room, size, origin, gauge }
     }
 
-    /// The thin pool of the volume that a stream is applied to.
-    pub(crate) fn of_pool(pool: &PoolDevice, room: Room, link: &Link) -> Self {
-        let (chunk_size, zeroes) = (pool.table.chunk_size, pool.table.zeroes);
-        Self { chunk_size, zeroes, unmaps: true, room, size: link.header().target.size }
+    /// The range of which a fresh chunk shows old data, although an external origin has the rest of the
+    /// chunk: where that ends inside a chunk, and the pool does not zero.
+    pub(crate) fn unzeroed_tail(&self) -> Option<std::ops::Range<u64>> {
+        let origin = self.origin.filter(|_| !self.zeroes)?;
+        let end = origin.checked_next_multiple_of(self.chunk_size)?;
+        (origin < end).then_some(origin..end)
     }
 }
 
@@ -62,20 +70,12 @@ impl Touched {
 
     /// Counts the chunks that a record writes to. A stream that writes to more of them than there is
     /// room for would fill the pool.
-    pub(crate) fn count(&mut self, record: &Record<'_>, ground: Ground) -> Result<(), Refusal> {
+    pub(crate) fn count(&mut self, record: &Record<'_>, ground: &Ground) -> Result<(), Refusal> {
         let (begin, end) = (record.offset(), record.offset() + record.length());
-        let chunk_size = ground.chunk_size;
-        if !matches!(record, Record::Discard { .. }) || ground.room.discards_write {
-            self.add(begin / chunk_size, end.div_ceil(chunk_size));
+        if matches!(record, Record::Discard { .. }) {
+            self.count_discard(begin, end, ground);
         } else {
-            // A part of a chunk cannot be unmapped, and becomes zeros. At the volume's end that was
-            // counted when room was made, if the stream announced what it writes.
-            let is_counted = |place| place == ground.size && ground.room.metadata.is_none();
-            for place in [begin, end] {
-                if !place.is_multiple_of(chunk_size) && !is_counted(place) {
-                    self.add(place / chunk_size, place / chunk_size + 1);
-                }
-            }
+            self.add(begin / ground.chunk_size, end.div_ceil(ground.chunk_size));
         }
         let Room { chunks, metadata, .. } = ground.room;
         if self.chunks > chunks {
@@ -100,6 +100,29 @@ impl Touched {
             ));
         }
         Ok(())
+    }
+
+    fn count_discard(&mut self, begin: u64, end: u64, ground: &Ground) {
+        let (chunk_size, discards) = (ground.chunk_size, ground.room.discards);
+        let written = discards.written_before.min(end);
+        if begin < written {
+            self.add(begin / chunk_size, written.div_ceil(chunk_size));
+        }
+        let begin = begin.max(written);
+        if begin == end {
+            return;
+        }
+        // A part of a chunk cannot be unmapped, and becomes zeros. At the volume's end that was
+        // counted when room was made, if the stream announced what it writes. What the kernel may skip
+        // is the gauge's to count, once it is known.
+        let is_counted = |place| place == ground.size && ground.room.metadata.is_none();
+        let is_part = |place: u64| !place.is_multiple_of(chunk_size) && !is_counted(place);
+        if is_part(begin) {
+            self.add(begin / chunk_size, begin / chunk_size + 1);
+        }
+        if is_part(end) {
+            self.add(end / chunk_size, end / chunk_size + 1);
+        }
     }
 
     /// A copy of every leaf that was touched, and new ones.
@@ -128,6 +151,38 @@ impl Chunks {
     pub(crate) fn forget(&mut self) {
         if let Self::Any(ranges) = self {
             ranges.clear();
+        }
+    }
+
+    /// Takes a range out, where any may come again.
+    pub(crate) fn remove(&mut self, first: u64, behind: u64) {
+        let Self::Any(ranges) = self else { return };
+        if first >= behind {
+            return;
+        }
+        let touched: Vec<_> = ranges
+            .range(..behind)
+            .rev()
+            .take_while(|(_, end)| **end > first)
+            .map(|(begin, end)| (*begin, *end))
+            .collect();
+        for (begin, end) in touched {
+            ranges.remove(&begin);
+            if begin < first {
+                ranges.insert(begin, first);
+            }
+            if behind < end {
+                ranges.insert(behind, end);
+            }
+        }
+    }
+
+    /// Knows no more than so many ranges, the last ones.
+    pub(crate) fn shrink_to(&mut self, count: usize) {
+        if let Self::Any(ranges) = self {
+            while ranges.len() > count {
+                ranges.pop_first();
+            }
         }
     }
 
@@ -161,6 +216,46 @@ impl Chunks {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::discards::Discards;
+
+    fn ground(size: u64) -> Ground {
+        let header = crate::testing::header(size);
+        Ground { unmaps: true, ..Ground::plain(&header) }
+    }
+
+    #[test]
+    fn ranges_are_taken_out() {
+        let mut chunks = Chunks::Any([(0, 10), (20, 30)].into());
+        chunks.remove(5, 25);
+        chunks.remove(2, 3);
+        chunks.remove(40, 50);
+        chunks.remove(7, 7);
+        let Chunks::Any(ranges) = &chunks else { panic!("it was made so") };
+        let ranges: Vec<_> = ranges.iter().map(|(begin, end)| (*begin, *end)).collect();
+        assert_eq!(ranges, [(0, 2), (3, 5), (25, 30)]);
+        chunks.shrink_to(1);
+        assert_eq!(chunks.add(0, 30), (25, false));
+    }
+
+    #[test]
+    fn discards_count_as_far_as_they_become_zeros() {
+        let chunk = 3 * 65536;
+        let count = |discards, begin: u64, end: u64| {
+            let room = Room { discards, ..Room::default() };
+            let ground = Ground { chunk_size: chunk, room, ..ground(1 << 40) };
+            let mut touched = Touched::new(true);
+            let record = Record::Discard { offset: begin, length: end - begin };
+            touched.count(&record, &ground).unwrap();
+            touched.chunks
+        };
+        let even = Discards::default();
+        let origin = |end| Discards { written_before: end, ..even };
+        assert_eq!(count(even, 0, 10 * chunk), 0);
+        assert_eq!(count(even, 512, 10 * chunk + 512), 2);
+        assert_eq!(count(origin(4 * chunk + 1), 0, 10 * chunk), 5);
+        assert_eq!(count(origin(4 * chunk + 1), 5 * chunk, 10 * chunk), 0);
+        assert_eq!(count(origin(u64::MAX), 512, 10 * chunk), 10);
+    }
 
     #[test]
     fn each_chunk_counts_once_in_any_order() {
@@ -181,16 +276,10 @@ mod tests {
     fn the_last_chunk_counts_where_nobody_announced_it() {
         let size = 65536 + 4096;
         let room = |metadata| Room { chunks: 0, metadata, ..Room::default() };
-        let ground = |metadata| Ground {
-            chunk_size: 65536,
-            zeroes: true,
-            unmaps: true,
-            room: room(metadata),
-            size,
-        };
+        let ground = |metadata| Ground { room: room(metadata), ..ground(size) };
         let count = |metadata| {
             let record = Record::Discard { offset: 0, length: size };
-            Touched::new(true).count(&record, ground(metadata))
+            Touched::new(true).count(&record, &ground(metadata))
         };
         count(None).unwrap();
         count(Some((100, 100))).unwrap_err();

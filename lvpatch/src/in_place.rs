@@ -57,7 +57,7 @@ impl Job<'_> {
                 self.accept_in_place(count, &link)?;
                 plan.check_chunk_size(link.header())?;
                 self.prove_place(&dm, &place, &device, &name, &link)?;
-                place.ground(&dm, &link)
+                place.ground(&dm, &link, Some(self.interrupt))
             };
             let ground = step()
                 .with_context(|| link.name.clone())
@@ -149,7 +149,7 @@ impl Job<'_> {
         stale: Range<u64>,
         mut undo: Option<Undo>,
     ) -> (anyhow::Result<Totals>, bool) {
-        let applier = Applier::new(site.device, site.name, site.ground, self.interrupt);
+        let applier = Applier::new(site.device, site.name, site.ground.clone(), self.interrupt);
         let extras = Extras { undo: undo.as_mut(), partial: self.args.partial };
         let cleared = match stale.is_empty() {
             true => Ok(()),

@@ -1,13 +1,13 @@
 //! [`Place`]: the volume that is written itself, as the kernel has it.
 
 use blockio::{Device, OpenMode};
-use cli::Refusal;
+use cli::{Interrupt, Refusal};
 use lvm::{DeviceMapper, DeviceStatus, LogicalVolume, ThinDevice};
 
 use crate::chain::Link;
 use crate::ground::Ground;
 use crate::patch::Job;
-use crate::space::{self, Room};
+use crate::space;
 
 /// An active volume.
 pub(crate) enum Place {
@@ -69,19 +69,28 @@ impl Place {
         }
     }
 
-    /// What a stream is written to: there is room for all of it.
+    /// What a stream is written to: there is room for all of it. `in_place`: it is this volume itself,
+    /// and not a new snapshot of it.
     ///
     /// # Errors
     /// [`Refusal::NoSpace`] where a pool has too little.
-    pub(crate) fn ground(&self, dm: &DeviceMapper, link: &Link) -> anyhow::Result<Ground> {
-        let Self::Thin(thin) = self else { return Ok(Ground::plain(link.header())) };
-        let pool = thin.pool(dm)?;
-        let room = match link.header().undo {
-            // What it writes to has been written to already. It must not be stopped.
-            true => Room::default(),
-            false => space::check(link, &pool, &pool.status(dm)?)?,
-        };
-        Ok(Ground::of_pool(&pool, room, link))
+    pub(crate) fn ground(
+        &self,
+        dm: &DeviceMapper,
+        link: &Link,
+        in_place: Option<&Interrupt>,
+    ) -> anyhow::Result<Ground> {
+        let cleared = space::cleared(link.header());
+        match (self, in_place) {
+            (Self::Thin(thin), _) => return space::ground(dm, link, thin, in_place, cleared),
+            (Self::Thick(device), Some(interrupt)) => {
+                for thin in ThinDevice::find_below(dm, device.number)? {
+                    space::check_below(dm, link, &thin, interrupt, cleared.clone())?;
+                }
+            }
+            (Self::Thick(_), None) => {}
+        }
+        Ok(Ground::plain(link.header()))
     }
 }
 

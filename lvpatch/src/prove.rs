@@ -4,7 +4,7 @@ use std::io;
 
 use anyhow::Context;
 use baseproof::Range;
-use blockio::{AlignedBuf, OpenMode, ReadAhead, ReadAt, Width, in_order, is_zero};
+use blockio::{AlignedBuf, Device, OpenMode, ReadAhead, ReadAt, Width, in_order, is_zero};
 use cli::{Interrupt, Interruptible, Refusal};
 use hyperlayer::{BaseChecksum, BaseDigest};
 use lvm::{DeviceMapper, MetadataSnapshot, Reserve, ThinDevice};
@@ -102,41 +102,48 @@ pub(crate) fn mapped_ranges(
     if thin.table.external_origin.is_some() {
         return Ok(None);
     }
+    with_metadata(dm, thin, interrupt, |metadata, id| {
+        let chunk_size = metadata.superblock().data_block_size();
+        let range = |run: thinmeta::Run| Range {
+            offset: run.begin.saturating_mul(chunk_size),
+            length: run.length.saturating_mul(chunk_size),
+        };
+        let runs = metadata.mappings(id)?;
+        Ok(runs.runs().map(|run| run.map(range)).collect::<Result<_, _>>()?)
+    })
+}
+
+/// A pool's metadata, as it is held for a moment.
+pub(crate) type HeldMetadata<'a> = Metadata<Interruptible<'a, ReadAhead<Device>>>;
+
+/// Reads the metadata of the pool that a thin volume is in; `None` where it cannot be held.
+pub(crate) fn with_metadata<'a, T>(
+    dm: &DeviceMapper,
+    thin: &ThinDevice,
+    interrupt: &'a Interrupt,
+    read: impl FnOnce(&HeldMetadata<'a>, ThinId) -> anyhow::Result<T>,
+) -> anyhow::Result<Option<T>> {
     let pool = thin.pool(dm)?;
     let keep_waiting = || interrupt.is_absent();
     let held = match MetadataSnapshot::reserve(dm, &pool, Reserve::IfFree, &keep_waiting) {
         Ok(held) => held,
         Err(error @ (lvm::Error::MetadataSnapshotHeld { .. } | lvm::Error::State(_))) => {
-            log::info!("the base's holes are read like the rest: {error}");
+            log::info!("the metadata of pool {} is not read: {error}", pool.name);
             return Ok(None);
         }
         Err(error) => return Err(error.into()),
     };
-    let ranges = read_ranges(dm, &pool, held.root(), thin, interrupt);
-    let released = held.release();
-    let ranges = ranges.with_context(|| format!("metadata of pool {}", pool.name))?;
-    released?;
-    Ok(Some(ranges))
-}
-
-fn read_ranges(
-    dm: &DeviceMapper,
-    pool: &lvm::PoolDevice,
-    held_root: u64,
-    thin: &ThinDevice,
-    interrupt: &Interrupt,
-) -> anyhow::Result<Vec<Range>> {
-    let device = cli::open_device(&pool.metadata(dm)?, OpenMode::Read)?;
-    let size = device.size();
-    let view = View::HeldAt(MetaBlock::new(held_root));
-    let metadata =
-        Metadata::open(Interruptible { source: ReadAhead::new(device), interrupt }, size, view)?;
-    let id = ThinId::try_from(u64::from(thin.table.id))?;
-    let chunk_size = metadata.superblock().data_block_size();
-    let range = |run: thinmeta::Run| Range {
-        offset: run.begin.saturating_mul(chunk_size),
-        length: run.length.saturating_mul(chunk_size),
+    let opened = || -> anyhow::Result<T> {
+        let device = cli::open_device(&pool.metadata(dm)?, OpenMode::Read)?;
+        let size = device.size();
+        let view = View::HeldAt(MetaBlock::new(held.root()));
+        let source = Interruptible { source: ReadAhead::new(device), interrupt };
+        let metadata = Metadata::open(source, size, view)?;
+        read(&metadata, ThinId::try_from(u64::from(thin.table.id))?)
     };
-    let runs = metadata.mappings(id)?;
-    Ok(runs.runs().map(|run| run.map(range)).collect::<Result<_, _>>()?)
+    let found = opened();
+    let released = held.release();
+    let found = found.with_context(|| format!("metadata of pool {}", pool.name))?;
+    released?;
+    Ok(Some(found))
 }

@@ -9,7 +9,6 @@ use lvm::{
 
 use crate::apply::{Applier, Extras};
 use crate::chain::{Link, Sources};
-use crate::ground::Ground;
 use crate::patch::{Job, sum};
 use crate::plan::{self, Start};
 use crate::{identity, prove, space};
@@ -43,7 +42,7 @@ impl Job<'_> {
         loop {
             let name = plan.name(link.header());
             let of_link = self
-                .apply_to(&dm, &mut made, &name, &mut link)
+                .apply_to(&dm, &mut made, &name, &mut link, count > 0 && !self.args.each)
                 .with_context(|| format!("{}/{name}", plan.start.group()))?;
             (count, totals) = (count + 1, sum(totals, of_link));
             let header = link.header().clone();
@@ -97,7 +96,6 @@ impl Job<'_> {
         self.check_identity(link, base)?;
         let base_active = Activation::ensure(dm, base, &keep_waiting)?;
         let thin = ThinDevice::find(dm, base)?;
-        let pool = thin.pool(dm)?;
         let in_use = thin.may_be_written();
         if in_use {
             log::warn!(
@@ -107,10 +105,12 @@ impl Job<'_> {
             );
         }
         let (device, watch) = self.prove_base(dm, &thin, base, link)?;
-        space::check(link, &pool, &pool.status(dm)?).with_context(|| link.name.clone())?;
+        space::ground(dm, link, &thin, None, space::cleared(link.header()))
+            .with_context(|| link.name.clone())?;
         self.interrupt.check()?;
         let snapshot = TemporarySnapshot::create(dm, base, &keep_waiting)
             .with_context(|| format!("a snapshot of {}", base.full_name()))?;
+        snapshot.take_over_autoactivation(base).with_context(|| base.full_name())?;
         // What was proved is the base; what is built on is the snapshot. Nobody else writes to
         // that, so it is proved in its own right where the base may have changed in between.
         let writes = watch.seen(&|| cli::read_once(&device));
@@ -125,13 +125,15 @@ impl Job<'_> {
         Ok(snapshot)
     }
 
-    /// Applies a stream to a volume that holds its base; `name` is what it will be called.
+    /// Applies a stream to a volume that holds its base; `name` is what it will be called. `again`: what
+    /// an earlier stream wrote is the volume's own already.
     fn apply_to(
         &self,
         dm: &DeviceMapper,
         made: &mut TemporarySnapshot,
         name: &str,
         link: &mut Link,
+        again: bool,
     ) -> anyhow::Result<Totals> {
         let size = link.header().target.size;
         let before = match &link.header().base {
@@ -143,17 +145,16 @@ impl Job<'_> {
             made.resize(dm, size).context("growing it to the stream's size")?;
         }
         let thin = made.device(dm)?;
-        let pool = thin.pool(dm)?;
-        let room =
-            space::check(link, &pool, &pool.status(dm)?).with_context(|| link.name.clone())?;
+        let own = again.then_some(self.interrupt);
+        let ground = space::ground(dm, link, &thin, own, space::cleared(link.header()))
+            .with_context(|| link.name.clone())?;
         let device = cli::open_thin(&thin, OpenMode::WriteExclusive)?;
-        let ground = Ground::of_pool(&pool, room, link);
         let applier = Applier::new(&device, name, ground, self.interrupt);
         // A volume that was shrunk once can have old data behind its end.
         applier.clear(before.min(size), size)?;
         let totals = self.apply(link, &applier, Extras::default())?;
         // What is cut off would stay mapped for ever.
-        applier.clear(size, before.max(size))?;
+        applier.cut_off(size, before.max(size))?;
         device.sync()?;
         // A device that is open can be renamed, but not removed should that fail.
         drop(device);

@@ -236,6 +236,11 @@ fn parallel() {
 }
 
 #[test]
+fn space() {
+    scenario("space");
+}
+
+#[test]
 fn full() {
     scenario("full");
 }

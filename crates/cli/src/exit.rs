@@ -59,6 +59,7 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         return match error {
             lvm::Error::Name(_) | lvm::Error::NotFound(_) => Some(2),
             lvm::Error::MetadataSnapshotHeld { .. } => Some(6),
+            lvm::Error::NoSpace(_) => Some(7),
             _ => None,
         };
     }

@@ -45,6 +45,17 @@ impl DeviceNumber {
         PathBuf::from(format!("/sys/dev/block/{self}"))
     }
 
+    /// Its size, in bytes.
+    ///
+    /// # Errors
+    /// Where sysfs has no such device.
+    pub fn size(self) -> Result<u64> {
+        let sectors = std::fs::read_to_string(self.sysfs().join("size"))
+            .map_err(|error| Error::Io(format!("the size of block device {self}"), error))?;
+        let bytes = sectors.trim().parse::<u64>().ok().and_then(|sectors| sectors.checked_mul(512));
+        bytes.ok_or(Error::Parse { what: "a device's size in sysfs", found: sectors })
+    }
+
     /// A node of it, which is there as long as this is.
     ///
     /// # Errors

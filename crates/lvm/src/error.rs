@@ -61,6 +61,10 @@ pub enum Error {
     #[error("{0}")]
     State(String),
 
+    /// LVM has too little space for it.
+    #[error("{0}")]
+    NoSpace(String),
+
     /// The pool's only metadata snapshot belongs to somebody else.
     #[error(
         "the metadata snapshot of pool {pool} is held by somebody else (at metadata block {root}); \

@@ -17,6 +17,8 @@
 //! ```
 
 mod activation;
+mod autoactivation;
+mod below;
 mod command;
 mod device_number;
 mod device_use;
@@ -29,6 +31,7 @@ mod merge;
 mod metadata_record;
 mod metadata_snapshot;
 mod name;
+mod no_space;
 mod node;
 mod not_activated;
 mod owner;
@@ -39,6 +42,7 @@ mod suspension;
 mod table;
 mod temporary_snapshot;
 mod thin_device;
+mod thin_status;
 mod writes;
 
 pub use activation::Activation;
@@ -57,4 +61,5 @@ pub use suspension::wait_while_suspended;
 pub use table::{PoolMode, PoolStatus, PoolTable, SnapshotStatus, SnapshotTable, ThinTable};
 pub use temporary_snapshot::{TemporarySnapshot, check_extents};
 pub use thin_device::{PoolDevice, ThinDevice};
+pub use thin_status::ThinStatus;
 pub use writes::{WriteWatch, Writes};

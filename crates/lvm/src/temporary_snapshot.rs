@@ -18,7 +18,10 @@ use crate::merge::NoMerge;
 use crate::name::{TEMPORARY_BEGINNINGS, dm_name, temporary_name};
 use crate::not_activated::not_activated;
 use crate::suspension::wait_for_volume;
-use crate::{DeviceMapper, Error, LogicalVolume, ThinDevice, command, physical_volumes};
+use crate::{
+    DeviceMapper, Error, LogicalVolume, ThinDevice, autoactivation, command, no_space,
+    physical_volumes,
+};
 
 /// A snapshot of a thin volume, under a name of its own, active and writable.
 pub struct TemporarySnapshot {
@@ -94,7 +97,8 @@ impl TemporarySnapshot {
         let common = ["--yes", "--name", &name, "--setactivationskip", "n", "--activate", "y"];
         let rest = ["--permission", "rw", "--addtag", TAG];
         // The origin stands last; an empty volume is told its group by the pool's name.
-        command::run("lvcreate", &[&common[..], &rest, how].concat())?;
+        command::run("lvcreate", &[&common[..], &rest, how].concat())
+            .map_err(|error| no_space::explained(error, sibling))?;
         snapshot.look_up()?;
         snapshot.hold(dm)?;
         Ok(snapshot)
@@ -147,11 +151,24 @@ impl TemporarySnapshot {
         // not know; the bytes are the stream's. Earlier ones do not know the option.
         match command::run("lvresize", &[&arguments[..], &["--fs", "ignore"]].concat()) {
             Err(Error::Command { message, .. }) if message.contains("nrecognized option") => {
-                command::run("lvresize", &arguments)?;
+                command::run("lvresize", &arguments)
+                    .map_err(|error| no_space::explained(error, &self.volume))?;
             }
-            done => drop(done?),
+            done => drop(done.map_err(|error| no_space::explained(error, &self.volume))?),
         }
         Ok(())
+    }
+
+    /// Has it activated by itself no more than `origin`, as it will be a volume like that. LVM's
+    /// snapshots do not take this over.
+    ///
+    /// # Errors
+    /// Where LVM fails to do it.
+    pub fn take_over_autoactivation(&self, origin: &LogicalVolume) -> Result<()> {
+        match autoactivation::of(origin)? {
+            Some(false) => autoactivation::turn_off(&self.volume),
+            Some(true) | None => Ok(()),
+        }
     }
 
     /// The snapshot as LVM knows it.
@@ -266,10 +283,26 @@ pub fn check_extents(volume: &LogicalVolume, size: u64) -> Result<()> {
     if size > 0 && (*extent_size == 0 || size.is_multiple_of(*extent_size)) {
         return Ok(());
     }
+    let fitting = match smaller_extents(*extent_size, size) {
+        Some(smaller) => format!(
+            "make them smaller with `vgchange --physicalextentsize {}k {group}`, or ",
+            smaller / 1024
+        ),
+        None => String::new(),
+    };
+    let rounded = size.max(1).checked_next_multiple_of(*extent_size).unwrap_or(size);
     Err(Error::State(format!(
         "volume group {group} has extents of {extent_size} bytes, so it can have no volume of {size} \
-         bytes; `vgcreate --physicalextentsize` chooses the extents"
+         bytes: {fitting}extend the source to {rounded} bytes with `lvextend --size {rounded}b`, and make \
+         the stream again"
     )))
+}
+
+/// The largest extents that a group can get from those that it has, and of which `size` bytes are a
+/// multiple. LVM makes extents smaller while volumes are in use, if that divides what is there.
+fn smaller_extents(extent_size: u64, size: u64) -> Option<u64> {
+    let power = extent_size.trailing_zeros().min(size.trailing_zeros());
+    (size > 0 && (10..63).contains(&power)).then(|| 1 << power)
 }
 
 fn check_size(volume: &LogicalVolume, size: u64) -> Result<()> {
@@ -372,5 +405,19 @@ fn remove_once(volume: &LogicalVolume) -> Result<()> {
             Ok(())
         }
         removed => removed.map(|_| ()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn smaller_extents_divide_both() {
+        const MIB: u64 = 1 << 20;
+        assert_eq!(smaller_extents(4 * MIB, 16 * MIB + 32768), Some(32768));
+        assert_eq!(smaller_extents(3 * MIB, 16 * MIB), Some(MIB));
+        assert_eq!(smaller_extents(4 * MIB, 16 * MIB + 512), None);
+        assert_eq!(smaller_extents(4 * MIB, 0), None);
     }
 }

@@ -13,6 +13,8 @@ use crate::{
 pub struct ThinDevice {
     /// The volume's own device.
     pub device: DeviceStatus,
+    /// The device that is the thin one: the same, or the layer below it, under classic snapshots.
+    pub(crate) thin: DeviceStatus,
     /// Its table.
     pub table: ThinTable,
     /// True where it has classic snapshots: what is written to it is kept for them first, and what they
@@ -48,7 +50,7 @@ impl ThinDevice {
             // Its error says what it is instead.
             None => {
                 let table = dm.table(&device, "thin")?.parse()?;
-                Self { device, table, has_classic_snapshots: false }
+                Self { thin: device.clone(), device, table, has_classic_snapshots: false }
             }
         };
         if Some(found.table.id) != volume.thin_id {
@@ -86,12 +88,12 @@ impl ThinDevice {
 
     /// The thin volume that a device is; `None` where it is none.
     fn of(dm: &DeviceMapper, device: &DeviceStatus) -> Result<Option<Self>> {
-        let found = |table: String, has_classic_snapshots| {
+        let found = |table: String, thin: DeviceStatus, has_classic_snapshots| {
             let (device, table) = (device.clone(), table.parse()?);
-            Ok(Some(Self { device, table, has_classic_snapshots }))
+            Ok(Some(Self { device, thin, table, has_classic_snapshots }))
         };
         if let Some(table) = dm.table_of_kind(device, "thin")? {
-            return found(table, false);
+            return found(table, device.clone(), false);
         }
         // Under classic snapshots the volume itself is a layer below its device.
         let Some(below) = dm.table_of_kind(device, "snapshot-origin")? else { return Ok(None) };
@@ -102,7 +104,7 @@ impl ThinDevice {
                 device.name, below.name, device.name
             )));
         }
-        dm.table_of_kind(&below, "thin")?.map_or(Ok(None), |table| found(table, true))
+        dm.table_of_kind(&below, "thin")?.map_or(Ok(None), |table| found(table, below, true))
     }
 
     /// The pool that the volume is in.

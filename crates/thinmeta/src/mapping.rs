@@ -52,7 +52,14 @@ impl<'m, R: ReadAt> Mappings<'m, R> {
     pub fn runs_from(&self, block: ThinBlock) -> Runs<'m, R> {
         let from = block.get();
         let walk = Some(self.walk().starting_at(from));
-        Runs { walk, from, one_place: false, ready: VecDeque::new(), open: None }
+        Runs { walk, from, since: 0, one_place: false, ready: VecDeque::new(), open: None }
+    }
+
+    /// The runs, likewise, of what has been mapped at `time` or later. With the time of the device's
+    /// last snapshot they are what it shares with none, as the kernel tells it: a write to the rest
+    /// takes a new data block.
+    pub fn runs_since(&self, time: u32) -> Runs<'m, R> {
+        Runs { since: time.into(), ..self.runs() }
     }
 
     /// The mapped runs in ascending order, neighbours joined only where their data blocks follow
@@ -237,6 +244,8 @@ pub struct Runs<'m, R> {
     walk: Option<Walk<'m, R>>,
     /// What is mapped before it is left out.
     from: u64,
+    /// What was mapped before that time is left out.
+    since: u64,
     /// Whether a run ends where the next data block lies elsewhere, or was mapped at another time.
     one_place: bool,
     /// Runs that no further mapping can lengthen.
@@ -249,6 +258,9 @@ pub struct Runs<'m, R> {
 /// one's and both are of one time.
 const NEXT_BLOCK: u64 = 1 << 24;
 
+/// The bits of a mapping's value that tell its time.
+const TIME: u64 = NEXT_BLOCK - 1;
+
 impl<R: ReadAt> Runs<'_, R> {
     /// Takes a leaf's mappings in; false at the end.
     fn take_in(&mut self) -> Result<bool> {
@@ -256,8 +268,10 @@ impl<R: ReadAt> Runs<'_, R> {
         let Leaves::One(side, Entries { keys, values }, _) = walk.leaves()? else {
             return Ok(false);
         };
-        for (key, value) in keys.iter().zip(values).filter(|(key, _)| key.get() >= self.from) {
-            let (key, value) = (key.get(), value.get());
+        let (from, since) = (self.from, self.since);
+        let wanted = |(key, value): &(u64, u64)| *key >= from && (value & TIME) >= since;
+        let entries = keys.iter().zip(values).map(|(key, value)| (key.get(), value.get()));
+        for (key, value) in entries.filter(wanted) {
             if let Some((run, last)) = &mut self.open
                 && (!self.one_place || last.checked_add(NEXT_BLOCK) == Some(value))
                 && run.extend(key)

@@ -55,4 +55,48 @@ for pair in 64nn 64yn 64ny 1024nn 4096nn 4096yn 4096ny; do
 	expect_same "/dev/vg0/$vol" "/dev/vg1/$vol.2"
 	level=$(((level + 1) % 4))
 done
+
+say "an external origin that ends inside a chunk: what follows it there shows old data, too"
+for vg in vg0 vg1; do run lvremove -q -y "$vg"; done
+make_pool vg0 odd 192k 64M
+make_pool vg1 odd 192k 64M -Z n
+run lvcreate -y -L 16M -n thick vg1
+fill /dev/vg1/thick 0 16384 origin
+run lvchange -q -an vg1/thick
+run lvchange -q -pr vg1/thick
+run lvcreate -q -s --thinpool odd -n ends vg1/thick
+run lvcreate -q -s -kn -n longer vg1/ends
+run lvextend -q -L 24M vg1/longer
+run lvchange -q -ay -K vg1/ends
+run lvcreate -T vg0/odd -V 16M -n ends
+fill /dev/vg0/ends 0 16384 origin
+run lvcreate -q -s -kn -n longer vg0/ends
+run lvextend -q -L 24M vg0/longer
+expect_same /dev/vg0/longer /dev/vg1/longer
+# The chunk that begins at 16320 KiB has 64 KiB of the origin.
+run lvcreate -q -s -kn -n probe vg1/longer
+fill /dev/vg1/probe 16320 4
+[ "$(content /dev/vg1/probe | tail -c 8M | tr -d '\0' | wc -c)" != 0 ] ||
+	fail "a part of a chunk was written, and the rest shows no old data"
+run lvremove -q -y vg1/probe
+for kind in data zeros discard past; do
+	run lvcreate -q -s -kn -n "$kind" vg0/longer
+	case $kind in
+	data) fill "/dev/vg0/$kind" 16320 4 ;;
+	zeros) zero "/dev/vg0/$kind" 16380 4 ;;
+	discard) discard "/dev/vg0/$kind" 15936 768 ;;
+	past) fill "/dev/vg0/$kind" 16400 4 ;;
+	esac
+	run "lvdiff -q -d 3 --granularity 4K vg0/longer vg0/$kind > $kind.diff"
+	run lvcreate -q -s -kn -n "$kind.itself" vg1/longer
+	run "lvpatch -q -g vg1 -l longer $kind < $kind.diff"
+	expect_same "/dev/vg0/$kind" "/dev/vg1/$kind"
+	case $kind in
+	zeros | discard) run "lvpatch -q --device /dev/vg1/$kind.itself < $kind.diff" ;;
+	*) run "lvpatch -q --in-place -g vg1 -l $kind.itself < $kind.diff" ;;
+	esac
+	expect_same "/dev/vg0/$kind" "/dev/vg1/$kind.itself"
+done
+run 'lvdiff -q -d 3 --granularity 4K vg0/ends vg0/data | lvpatch -q -g vg1 -l ends grown'
+expect_same /dev/vg0/data /dev/vg1/grown
 no_leftovers
