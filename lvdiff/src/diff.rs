@@ -288,7 +288,7 @@ impl Job<'_> {
         };
         let writer = sink.writer().with_context(writing)?;
         cli::widen_pipe(&writer);
-        let output = Output::new(writer, options.writing, self.interrupt);
+        let output = Output::new(writer, options.writing, self.interrupt).with_context(writing)?;
         let progress = Progress::new("lvdiff", header.changed_bytes, self.plan.quiet);
         let fill = Fill { changes, content, detail: options.detail, progress: &progress, check };
         let (output, totals) = match options.format {

@@ -2,13 +2,12 @@
 
 use std::fs::{File, Metadata};
 use std::io::{self, IsTerminal};
-use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use blockio::folder_of;
-use cli::{Aside, Interrupt};
+use cli::{Aside, Interrupt, standard_output};
 
 use crate::plan::usage;
 
@@ -77,11 +76,6 @@ impl Sink {
         drop(writer);
         Ok(())
     }
-}
-
-fn standard_output() -> anyhow::Result<File> {
-    let file = io::stdout().as_fd().try_clone_to_owned().context("standard output")?;
-    Ok(file.into())
 }
 
 fn refuse_device(name: &str, metadata: &Metadata) -> anyhow::Result<()> {

@@ -1,7 +1,10 @@
 //! Running LVM's own commands.
 
+use std::io;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use crate::Error;
 use crate::error::Result;
@@ -12,15 +15,15 @@ use crate::error::Result;
 /// group of its own (Ctrl-C at the terminal must not end it half-way), and messages in English.
 pub(crate) fn run(program: &str, arguments: &[&str]) -> Result<Vec<u8>> {
     log::debug!("{program} {}", arguments.join(" "));
-    let output = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(arguments)
         .env("PATH", search_path(&std::env::var("PATH").unwrap_or_default()))
         .env("LC_ALL", "C")
         .env("LVM_SUPPRESS_FD_WARNINGS", "1")
         .stdin(Stdio::null())
-        .process_group(0)
-        .output()
-        .map_err(|error| Error::NotStarted(program.into(), error))?;
+        .process_group(0);
+    let output = patiently(&mut command).map_err(|error| not_started(program, error))?;
     let message = String::from_utf8_lossy(&output.stderr);
     for line in message.lines() {
         log::debug!("{program}: {}", line.trim());
@@ -34,6 +37,39 @@ pub(crate) fn run(program: &str, arguments: &[&str]) -> Result<Vec<u8>> {
     let message = message.lines().map(str::trim).collect::<Vec<_>>().join("; ");
     let message = if message.is_empty() { output.status.to_string() } else { message };
     Err(Error::Command { command: format!("{program} {}", arguments.join(" ")), message })
+}
+
+/// How long a limit of processes is waited for.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Runs a command to its end. A thread that has ended counts as a process for a moment more, and this is
+/// also how a run clears up that had no room for more threads.
+fn patiently(command: &mut Command) -> io::Result<Output> {
+    let begun = Instant::now();
+    loop {
+        match command.output() {
+            Err(error)
+                if error.kind() == io::ErrorKind::WouldBlock && begun.elapsed() < PATIENCE =>
+            {
+                sleep(Duration::from_millis(20));
+            }
+            done => return done,
+        }
+    }
+}
+
+fn not_started(program: &str, error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::NotFound => Error::NotStarted(program.into(), error),
+        io::ErrorKind::WouldBlock => Error::Io(
+            format!(
+                "{program} could not be started: the limit of processes is reached (systemd's \
+                 TasksMax=, a container's pids.max, `ulimit -u`)"
+            ),
+            error,
+        ),
+        _ => Error::Io(format!("{program} could not be started"), error),
+    }
 }
 
 /// LVM's commands lie in sbin, which is not on everybody's path. They never lie in the current
