@@ -31,6 +31,10 @@ pub(crate) fn check(path: Option<&Path>) -> anyhow::Result<()> {
         refuse_terminal(name, &file)?;
         return refuse_device(name, &file.metadata().context(name)?);
     };
+    // These lead to what has taken the place of what was closed.
+    if ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].map(Path::new).contains(&path) {
+        standard_output()?;
+    }
     match behind_links(path)?.metadata() {
         Ok(metadata) => refuse_device(&path.display().to_string(), &metadata),
         Err(_) => Ok(()), // a new file; what is wrong with the path is said when it is made
