@@ -69,7 +69,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     pub(crate) head: Vec<PathBuf>,
 
-    /// Write the stream to FILE, which is there once it is complete (readable by its owner only)
+    /// Write the stream to FILE, which is there once it is complete (readable by its owner only);
+    /// `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 

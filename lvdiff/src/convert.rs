@@ -46,6 +46,8 @@ pub(crate) fn run(
 ) -> anyhow::Result<()> {
     let begun = Instant::now();
     let path = args.input.as_deref().ok_or_else(|| usage("--convert needs a file: -i FILE"))?;
+    // What is redirected from a file can be read twice like that file.
+    let path = if cli::is_standard(path) { Path::new("/dev/stdin") } else { path };
     let conversion = Conversion { args, path, options, interrupt };
     let noted = conversion.note()?;
     let writing = || match &options.output {
@@ -55,7 +57,7 @@ pub(crate) fn run(
     let sink = Sink::open(options.output.as_deref(), interrupt)?;
     let writer = sink.writer().with_context(writing)?;
     cli::widen_pipe(&writer);
-    let output = Output::new(writer, options.writing, interrupt);
+    let output = Output::new(writer, options.writing, interrupt).with_context(writing)?;
     let output = conversion.write(&noted, output)?;
     let (writer, written) = output.finish().with_context(writing)?;
     sink.keep(writer)?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Instant, SystemTime};
 
 use anyhow::Context;
-use blockio::{Device, Image, OpenMode, ReadAhead, ReadAt};
+use blockio::{Device, OpenMode, ReadAhead, ReadAt};
 use cli::{Interrupt, Interruptible, Output, Progress, Written, human};
 use hyperlayer::{BaseDigest, Encoder, Header, Hyperlayer1, RecordSink, ThinSend, Totals, Volume};
 use lvm::{
@@ -296,7 +296,7 @@ impl Job<'_> {
         };
         let writer = sink.writer().with_context(writing)?;
         cli::widen_pipe(&writer);
-        let output = Output::new(writer, options.writing, self.interrupt);
+        let output = Output::new(writer, options.writing, self.interrupt).with_context(writing)?;
         let progress = Progress::new("lvdiff", header.changed_bytes, self.plan.quiet);
         let fill = Fill { changes, content, detail: options.detail, progress: &progress, check };
         let (output, totals) = match options.format {
@@ -441,7 +441,8 @@ fn check_pair(base: &OpenVolume, target: &OpenVolume, one_pool: bool) -> anyhow:
 /// A file or device that holds metadata.
 type Metafile = Box<dyn ReadAt + Send + Sync>;
 
-/// An image is mapped into memory; a device, which may be live, is read past the page cache.
+/// A device, which may be live, is read past the page cache, many blocks at once. An image mostly is in
+/// the page cache, where that would cost more than it saves.
 fn open_metadata(path: &Path, direct: bool) -> io::Result<(Metafile, u64)> {
     // A running pool holds its devices, and what is read of them past it is of no one time.
     let mode = if direct { OpenMode::ReadDirect } else { OpenMode::ReadExclusive };
@@ -450,9 +451,8 @@ fn open_metadata(path: &Path, direct: bool) -> io::Result<(Metafile, u64)> {
         let size = device.size();
         return Ok((Box::new(ReadAhead::new(device)), size));
     }
-    let image = Image::open(path)?;
-    let size = image.len() as u64;
-    Ok((Box::new(image), size))
+    let size = device.size();
+    Ok((Box::new(device), size))
 }
 
 fn not_of_a_running_pool(error: io::Error) -> io::Error {

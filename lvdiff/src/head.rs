@@ -39,7 +39,7 @@ pub(crate) fn pairs(
 fn read(path: &Path, interrupt: &Interrupt) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     cli::open(File::options().read(true), path, interrupt)
-        .map(|file| Input::new(file, interrupt))
+        .and_then(|file| Input::new(file, interrupt))
         .and_then(|input| input.take(MAX_PAIR_BYTES as u64 + 1).read_to_end(&mut bytes))
         .with_context(|| format!("--head {}", path.display()))?;
     if bytes.len() > MAX_PAIR_BYTES {

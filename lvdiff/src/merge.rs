@@ -49,7 +49,7 @@ pub(crate) fn run(
     };
     let writer = sink.writer().with_context(writing)?;
     cli::widen_pipe(&writer);
-    let output = Output::new(writer, options.writing, interrupt);
+    let output = Output::new(writer, options.writing, interrupt).with_context(writing)?;
     let mut encoder = Encoder::new(output, &header, &chain.proof.digests).with_context(writing)?;
     let progress = Progress::new("lvdiff", data_bytes(&settled), quiet);
     let level = options.detail.level;

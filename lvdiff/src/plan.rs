@@ -225,7 +225,8 @@ fn outcome(args: &Args, interrupt: &Interrupt) -> anyhow::Result<Outcome> {
 
 /// What the stream is to be like.
 pub(crate) fn stream_options(args: &Args, interrupt: &Interrupt) -> anyhow::Result<StreamOptions> {
-    sink::check(args.output.as_deref())?;
+    let output = args.output.clone().filter(|path| !cli::is_standard(path));
+    sink::check(output.as_deref())?;
     let pairs = head::pairs(&args.head, &args.pairs, interrupt)?;
     if args.format == StreamFormat::Hyperlayer1 {
         hyperlayer::check_pairs_for_hyperlayer1(&pairs)
@@ -233,7 +234,7 @@ pub(crate) fn stream_options(args: &Args, interrupt: &Interrupt) -> anyhow::Resu
     }
     Ok(StreamOptions {
         format: args.format,
-        output: args.output.clone(),
+        output,
         pairs,
         detail: Detail { granularity: args.granularity, level: args.compress },
         writing: OutputOptions { sha1: !args.no_sha1, bytes_per_second: args.bwlimit },

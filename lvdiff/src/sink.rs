@@ -2,13 +2,12 @@
 
 use std::fs::{File, Metadata};
 use std::io::{self, IsTerminal};
-use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use blockio::folder_of;
-use cli::{Aside, Interrupt};
+use cli::{Aside, Interrupt, standard_output};
 
 use crate::plan::usage;
 
@@ -32,6 +31,10 @@ pub(crate) fn check(path: Option<&Path>) -> anyhow::Result<()> {
         refuse_terminal(name, &file)?;
         return refuse_device(name, &file.metadata().context(name)?);
     };
+    // These lead to what has taken the place of what was closed.
+    if ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].map(Path::new).contains(&path) {
+        standard_output()?;
+    }
     match behind_links(path)?.metadata() {
         Ok(metadata) => refuse_device(&path.display().to_string(), &metadata),
         Err(_) => Ok(()), // a new file; what is wrong with the path is said when it is made
@@ -77,11 +80,6 @@ impl Sink {
         drop(writer);
         Ok(())
     }
-}
-
-fn standard_output() -> anyhow::Result<File> {
-    let file = io::stdout().as_fd().try_clone_to_owned().context("standard output")?;
-    Ok(file.into())
 }
 
 fn refuse_device(name: &str, metadata: &Metadata) -> anyhow::Result<()> {

@@ -2,10 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Seek, SeekFrom};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 
 use anyhow::Context;
-use cli::{Input, Interrupt, Refusal, escaped};
+use cli::{Input, Interrupt, Refusal, escaped, is_standard};
 use hyperlayer::{AnyDecoder, Foreign, Header, Missing, Outline, Records};
 
 use crate::cli::Args;
@@ -22,22 +22,17 @@ impl Sources {
     pub(crate) fn open(args: &Args, interrupt: &Interrupt) -> anyhow::Result<Self> {
         let mut files = Vec::new();
         for path in &args.input {
+            if is_standard(path) {
+                files.push(standard_input()?);
+                continue;
+            }
             let name = path.display().to_string();
             let file = cli::open(File::options().read(true), path, interrupt)
                 .with_context(|| name.clone())?;
             files.push((name, file));
         }
         if files.is_empty() {
-            if io::stdin().is_terminal() {
-                return Err(Refusal::Usage(
-                    "a stream is expected on standard input: redirect a file (lvpatch … < FILE), \
-                     name one (-i FILE), or pipe one (lvdiff … | lvpatch …)"
-                        .into(),
-                )
-                .into());
-            }
-            let stdin = io::stdin().as_fd().try_clone_to_owned().context("standard input")?;
-            files.push(("standard input".into(), File::from(stdin)));
+            files.push(standard_input()?);
         }
         Ok(Self { files })
     }
@@ -91,6 +86,19 @@ impl Sources {
         }
         Ok(())
     }
+}
+
+fn standard_input() -> anyhow::Result<(String, File)> {
+    let why = match cli::standard_input().context("standard input")? {
+        None => ", which is closed",
+        Some(file) if file.is_terminal() => "",
+        Some(file) => return Ok(("standard input".into(), file)),
+    };
+    Err(Refusal::Usage(format!(
+        "a stream is expected on standard input{why}: redirect a file (lvpatch … < FILE), name one \
+         (-i FILE), or pipe one (lvdiff … | lvpatch …)"
+    ))
+    .into())
 }
 
 /// A file once more, at the same place. Opened anew: what reads ahead would go on moving a place
@@ -221,7 +229,8 @@ impl<'a> Chain<'a> {
         let Some((name, file)) = self.sources.next() else { return Ok(None) };
         cli::widen_pipe(&file);
         (self.source, self.number) = (name.clone(), 0);
-        let decoder = AnyDecoder::new(Input::new(file, self.interrupt)).context(name)?;
+        let input = Input::new(file, self.interrupt).with_context(|| name.clone())?;
+        let decoder = AnyDecoder::new(input).context(name)?;
         Ok(Some(self.link(decoder, previous)?))
     }
 

@@ -37,7 +37,8 @@ pub(crate) struct Args {
     #[arg(value_name = "NEW")]
     pub(crate) names: Vec<String>,
 
-    /// Read the stream from this file (repeatable: one after another) [default: standard input]
+    /// Read the stream from this file, `-` for standard input (repeatable: one after another)
+    /// [default: standard input]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) input: Vec<PathBuf>,
 

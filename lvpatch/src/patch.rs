@@ -19,7 +19,7 @@ pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> anyhow::Result<()> {
     args.check().map_err(Refusal::Usage)?;
     let paths = || args.input.iter().map(|path| path.display().to_string()).collect();
     let files: Vec<String> = if args.names.is_empty() { paths() } else { args.names.clone() };
-    if args.info && !files.is_empty() {
+    if args.info && !files.is_empty() && files != ["-"] {
         return table::print(&files, args);
     }
     let until = args.until.as_deref().map(Until::parse).transpose();

@@ -116,3 +116,103 @@ fn what_is_printed_to_a_file_is_synced() {
         assert!(stderr.contains("standard output: "), "{run}: {stderr}");
     }
 }
+
+/// Rust's runtime opens /dev/null in place of what is closed, before `main`.
+#[test]
+fn a_closed_standard_output_is_an_error_and_not_dev_null() {
+    let place = Place::new();
+    let before = place.files();
+    for run in [
+        "lvdiff --merge stream",
+        "lvdiff --merge stream -o -",
+        "lvdiff --metadata metadata --list 2 3",
+        "lvdiff --metadata metadata --list --json 2 3",
+        "lvpatch --info < stream",
+        "lvpatch --info stream full",
+        "lvpatch --info --json < stream",
+        "lvpatch --verify < stream",
+        "lvpatch --check --device image < stream",
+    ] {
+        for others in ["", " 2>/dev/null <&0"] {
+            let output = place.bash(&format!("{run} >&-{others}"));
+            let stderr = expect(&output, 1);
+            assert!(!others.is_empty() || stderr.contains("standard output is closed"), "{stderr}");
+        }
+        // Whoever throws it away wants that: as a shell does it, as daemon(3) does, and Python.
+        expect(&place.bash(&format!("{run} > /dev/null")), 0);
+        expect(&place.bash(&format!("{run} 1<> /dev/null 2>&1")), 0);
+        // What is open for reading only takes nothing either.
+        let stderr = expect(&place.bash(&format!("{run} 1< image")), 1);
+        assert!(stderr.contains("standard output"), "{stderr}");
+    }
+    for name in ["/dev/stdout", "/proc/self/fd/1"] {
+        let stderr = expect(&place.bash(&format!("lvdiff --merge stream -o {name} >&-")), 1);
+        assert!(stderr.contains("standard output is closed"), "{stderr}");
+    }
+    assert!(place.files() == before);
+    for run in ["lvdiff --merge stream -o out", "lvdiff --merge stream -o out <&- 2>&-"] {
+        expect(&place.bash(&format!("{run} >&-")), 0);
+        expect(&place.bash("lvpatch -q --verify < out && rm out"), 0);
+    }
+}
+
+#[test]
+fn a_closed_standard_input_is_no_empty_stream() {
+    let place = Place::new();
+    let before = place.files();
+    for run in ["lvpatch --verify", "lvpatch --device image", "lvpatch --info -i -"] {
+        let stderr = expect(&place.bash(&format!("{run} <&-")), 2);
+        assert!(stderr.contains("standard input, which is closed"), "{stderr}");
+    }
+    assert!(place.files() == before);
+}
+
+#[test]
+fn a_hyphen_is_standard_input_or_output() {
+    let place = Place::new();
+    let expected = place.bash("lvdiff -q --merge stream");
+    expect(&expected, 0);
+    let output = place.bash("lvdiff -q --merge stream -o - | cat");
+    assert!(output.stdout == expected.stdout);
+    let info = place.bash("lvpatch --info < stream");
+    for run in ["lvpatch --info -i - < stream", "lvpatch --info - < stream"] {
+        let output = place.bash(run);
+        expect(&output, 0);
+        assert!(output.stdout == info.stdout, "{run}");
+    }
+    expect(&place.bash("cat stream | lvpatch --device image -i -"), 0);
+    assert!(fs::read(place.path("image")).unwrap()[..65536] == [1; 65536]);
+    // A file of that name has another one, too.
+    expect(&place.bash("lvdiff -q --merge stream -o ./-"), 0);
+    assert!(fs::read(place.path("-")).unwrap() == expected.stdout);
+}
+
+/// Down to the few that a program begins with.
+#[test]
+fn a_limit_of_descriptors_is_an_error_that_names_what_could_not_be_opened() {
+    let place = Place::new();
+    let before = place.files();
+    let mut refused = 0;
+    for run in [
+        "lvdiff --merge stream -o out && rm out",
+        "lvdiff --metadata metadata --list 2 3",
+        "lvpatch --verify -i stream",
+        "lvpatch --device new -i full && rm new",
+    ] {
+        for most in 4..14 {
+            let output = place.bash(&format!("ulimit -n {most}; {run}"));
+            if output.status.success() {
+                continue;
+            }
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert!(!stderr.contains("panicked"), "{run}: {stderr}");
+            if stderr.contains("error while loading shared libraries") {
+                continue;
+            }
+            assert!(stderr.contains("Too many open files"), "{most}: {run}: {stderr}");
+            refused += 1;
+            assert!(place.files() == before, "{most}: {run}");
+        }
+    }
+    assert!(refused > 0);
+}

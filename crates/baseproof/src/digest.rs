@@ -74,8 +74,7 @@ pub fn digest_whole(
             match buf {
                 None => hash_zeros(&mut hasher, length),
                 Some(buf) => {
-                    // On all cores.
-                    hasher.update_rayon(&buf[..length as usize]);
+                    hasher.update(&buf[..length as usize]);
                     idle.lock().expect("nobody panics with it").push(buf);
                 }
             }
@@ -145,7 +144,7 @@ fn hash_zeros(hasher: &mut blake3::Hasher, mut length: u64) {
     static ZEROS: [u8; PIECE] = [0; PIECE];
     while length > 0 {
         let piece = length.min(ZEROS.len() as u64) as usize;
-        hasher.update_rayon(&ZEROS[..piece]);
+        hasher.update(&ZEROS[..piece]);
         length -= piece as u64;
     }
 }

@@ -281,7 +281,7 @@ impl Device {
         let mut done = 0;
         while done < least {
             match self.file.read_at(&mut buf[done..], offset + done as u64) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(0) => return Err(became_shorter(offset, self.size)),
                 Ok(count) => done += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -302,7 +302,7 @@ impl ReadAt for Device {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
         self.check(offset, buf.len() as u64)?;
         if !self.direct || is_aligned(offset, buf, self.sector) || buf.is_empty() {
-            return self.file.read_exact_at(buf, offset);
+            return self.read_at_least(offset, buf, buf.len());
         }
         // O_DIRECT takes whole blocks into aligned memory: read the blocks around the range. The
         // last ones of a file may lie in part past its end, and what is read of them is less.
@@ -316,6 +316,15 @@ impl ReadAt for Device {
         buf.copy_from_slice(&bounce[skip..skip + buf.len()]);
         Ok(())
     }
+}
+
+/// What ends before the size that it had when it was opened.
+fn became_shorter(offset: u64, size: u64) -> io::Error {
+    let text = format!(
+        "it has become shorter while it was read: it had {size} bytes, and at offset {offset} it ends \
+         too early"
+    );
+    io::Error::new(io::ErrorKind::UnexpectedEof, text)
 }
 
 fn unsupported(error: &io::Error) -> bool {
@@ -451,6 +460,20 @@ mod tests {
         assert!(device.discard(u64::MAX, 2).is_err());
         assert!(device.read_at(4096, &mut [0]).is_err());
         assert_eq!(std::fs::read(file.path()).unwrap(), [1; 4096]);
+    }
+
+    #[test]
+    fn a_file_that_becomes_shorter_is_an_error() {
+        for direct in [false, true] {
+            let (file, mut device) = file_of(&[1; 3 * 4096]);
+            (device.direct, device.sector) = (direct, if direct { 4096 } else { 512 });
+            device.read_at(4096, &mut [0; 8192]).unwrap();
+            file.as_file().set_len(4096).unwrap();
+            device.read_at(0, &mut [0; 4096]).unwrap();
+            let error = device.read_at(4096, &mut [0; 4096]).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+            assert!(error.to_string().contains("has become shorter"), "{error}");
+        }
     }
 
     #[test]

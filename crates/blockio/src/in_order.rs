@@ -2,18 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard};
-use std::thread;
+use std::thread::{self, Builder};
 
 /// How much is done at once.
 #[derive(Clone, Copy, Debug)]
 pub struct Width {
-    /// How many threads work.
+    /// How many threads work; fewer, where the system has no more.
     pub threads: usize,
     /// How many items are under way or finished and not consumed: the bound of the memory.
     pub window: usize,
 }
 
 /// Maps items on threads, and consumes the results on this one, in the order of the items.
+///
+/// Where a limit of the system lets no thread start, this one does all of the work.
 ///
 /// `items` yields the next item under a lock: what it does is done by one thread at a time, in
 /// order. `map` does the work, on several threads; `consume` takes each result.
@@ -22,6 +24,17 @@ pub struct Width {
 /// The first error, in the order of the items, of any of the three. Nothing is consumed after it,
 /// and all threads have ended when this returns.
 pub fn in_order<I: Send, O: Send, E: Send>(
+    width: Width,
+    items: impl FnMut() -> Result<Option<I>, E> + Send,
+    map: impl Fn(I) -> Result<O, E> + Sync,
+    consume: impl FnMut(O) -> Result<(), E>,
+) -> Result<(), E> {
+    in_order_on(|_| Builder::new(), width, items, map, consume)
+}
+
+/// The same on threads that `builder` makes, each by its number.
+fn in_order_on<I: Send, O: Send, E: Send>(
+    builder: impl Fn(usize) -> Builder,
     width: Width,
     items: impl FnMut() -> Result<Option<I>, E> + Send,
     map: impl Fn(I) -> Result<O, E> + Sync,
@@ -34,33 +47,41 @@ pub fn in_order<I: Send, O: Send, E: Send>(
             consumed: 0,
             results: BTreeMap::new(),
             drained: false,
-            working: width.threads,
+            working: 0,
         }),
         changed: Condvar::new(),
     };
+    let (queue, map) = (&queue, &map);
     thread::scope(|scope| {
-        for _ in 0..width.threads {
-            scope.spawn(|| {
-                // Also when the thread panics, the consumer must not wait for it.
-                let _leaving = Leaving(&queue);
+        // Also when this one panics, the scope must not wait for ever for the others.
+        let _draining = Draining(queue);
+        let mut started = 0;
+        while started < width.threads {
+            // Also when the thread panics, or never starts, the consumer must not wait for it.
+            let leaving = Leaving::enter(queue);
+            let work = move || {
+                let _leaving = leaving;
                 while let Some((number, item)) = queue.take(width.window) {
-                    let result = item.and_then(&map);
+                    let result = item.and_then(map);
                     queue.put(number, result);
                 }
-            });
-        }
-        let consumed = loop {
-            match queue.next_result() {
-                None => break Ok(()),
-                Some(result) => {
-                    if let Err(error) = result.and_then(&mut consume) {
-                        break Err(error);
-                    }
-                }
+            };
+            if let Err(error) = builder(started).spawn_scoped(scope, work) {
+                log::debug!("{started} threads in place of {}: {error}", width.threads);
+                break;
             }
-        };
-        queue.drain();
-        consumed
+            started += 1;
+        }
+        if started == 0 {
+            while let Some((_, item)) = queue.take(usize::MAX) {
+                consume(item.and_then(map)?)?;
+            }
+            return Ok(());
+        }
+        while let Some(result) = queue.next_result() {
+            consume(result?)?;
+        }
+        Ok(())
     })
 }
 
@@ -147,8 +168,25 @@ impl<F, O, E> Queue<F, O, E> {
     }
 }
 
+/// The consumer's end, however it comes.
+struct Draining<'a, F, O, E>(&'a Queue<F, O, E>);
+
+impl<F, O, E> Drop for Draining<'_, F, O, E> {
+    fn drop(&mut self) {
+        self.0.drain();
+    }
+}
+
 /// A thread's end, however it comes.
 struct Leaving<'a, F, O, E>(&'a Queue<F, O, E>);
+
+impl<'a, F, O, E> Leaving<'a, F, O, E> {
+    /// Counts a thread in.
+    fn enter(queue: &'a Queue<F, O, E>) -> Self {
+        queue.lock().working += 1;
+        Self(queue)
+    }
+}
 
 impl<F, O, E> Drop for Leaving<'_, F, O, E> {
     fn drop(&mut self) {
@@ -223,6 +261,38 @@ mod tests {
         assert_eq!(run(None, Some(31), None), (Err("map 31".into()), 31));
         assert_eq!(run(None, None, Some(32)), (Err("consume 32".into()), 32));
         assert_eq!(run(Some(40), Some(20), None), (Err("map 20".into()), 20));
+    }
+
+    /// The first threads start, and no more.
+    fn only(threads: usize) -> impl Fn(usize) -> Builder {
+        move |number| match number < threads {
+            true => Builder::new(),
+            // There is no room for its stack.
+            false => Builder::new().stack_size(1 << 50),
+        }
+    }
+
+    #[test]
+    fn fewer_threads_or_none_do_the_same() {
+        for threads in 0..=4 {
+            let mut seen = Vec::new();
+            let push = |number| {
+                seen.push(number);
+                Ok(())
+            };
+            in_order_on(only(threads), WIDTH, numbers(50), |number| Ok(uneven(number)), push)
+                .unwrap();
+            assert_eq!(seen, (0..50).collect::<Vec<_>>(), "{threads} threads");
+            let fail = |number| if number == 7 { Err("seven".to_owned()) } else { Ok(number) };
+            let done = in_order_on(only(threads), WIDTH, numbers(50), fail, |_| Ok(()));
+            assert_eq!(done, Err("seven".into()), "{threads} threads");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "the consumer")]
+    fn a_panic_of_the_consumer_is_passed_on() {
+        let _ = in_order(WIDTH, numbers(100), Ok::<_, String>, |_| panic!("the consumer"));
     }
 
     #[test]

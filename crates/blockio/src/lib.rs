@@ -1,9 +1,10 @@
 //! Reads and writes at an offset, on block devices and on files.
 //!
 //! The principal type is [`Device`]: a block device, opened with `O_DIRECT`, or a regular file,
-//! behind the same calls. [`Image`] maps a regular file into memory. Whatever can be read at an
-//! offset is a [`ReadAt`]; its neighbours `thinmeta` (metadata), and the two programs (data), read
-//! through that trait alone.
+//! behind the same calls. Whatever can be read at an offset is a [`ReadAt`]; its neighbours `thinmeta`
+//! (metadata), and the two programs (data), read through that trait alone.
+//!
+//! No file is mapped into memory: one that another process shortens would end this one with SIGBUS.
 //!
 //! ```
 //! use blockio::ReadAt;
@@ -19,7 +20,6 @@
 mod aligned;
 mod device;
 mod folder;
-mod image;
 mod in_order;
 mod ioctl;
 mod read_ahead;
@@ -30,7 +30,6 @@ mod zero;
 pub use aligned::{ALIGNMENT, AlignedBuf};
 pub use device::{Device, OpenMode};
 pub use folder::{folder_of, sync_folder};
-pub use image::Image;
 pub use in_order::{Width, in_order};
 pub use read_ahead::ReadAhead;
 pub use read_at::ReadAt;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::thread::{self, JoinHandle};
+use std::thread::{Builder, JoinHandle};
 
 use crate::{AlignedBuf, ReadAt};
 
@@ -18,6 +18,9 @@ const GAP: u64 = 24 << 10;
 
 /// Reads pieces that [`ReadAt::will_read`] announces on threads of its own, neighbours together,
 /// and holds them until they are read. Announcing is bounded by whoever announces.
+///
+/// Where a limit of the system lets fewer threads start, fewer read; without any, nothing is read
+/// ahead.
 pub struct ReadAhead<D> {
     shared: Arc<Shared<D>>,
     threads: Vec<JoinHandle<()>>,
@@ -49,13 +52,21 @@ type Group = Vec<(u64, usize)>;
 impl<D: ReadAt + Send + Sync + 'static> ReadAhead<D> {
     /// Reads ahead in `source`.
     pub fn new(source: D) -> Self {
+        Self::on(|_| Builder::new(), source)
+    }
+
+    /// The same on threads that `builder` makes, each by its number.
+    fn on(builder: impl Fn(usize) -> Builder, source: D) -> Self {
         let state = Mutex::new(State::default());
         let shared = Arc::new(Shared { source, state, work: Condvar::new(), done: Condvar::new() });
-        let worker = || {
+        let start = |number| {
             let shared = Arc::clone(&shared);
-            thread::spawn(move || shared.work())
+            let started = builder(number).spawn(move || shared.work());
+            started
+                .inspect_err(|error| log::debug!("{number} threads in place of {THREADS}: {error}"))
+                .ok()
         };
-        let threads = (0..THREADS).map(|_| worker()).collect();
+        let threads = (0..THREADS).map_while(start).collect();
         Self { shared, threads }
     }
 }
@@ -157,9 +168,14 @@ impl<D: ReadAt> ReadAt for ReadAhead<D> {
             }
             if let Some(group) = state.begin(offset) {
                 // No thread has come to it: it is read here, like a thread would.
-                drop(state);
-                self.shared.read_group(&group, &mut AlignedBuf::new(GROUP)?);
-                state = self.shared.lock();
+                if let Ok(mut buf) = AlignedBuf::new(GROUP) {
+                    drop(state);
+                    self.shared.read_group(&group, &mut buf);
+                    state = self.shared.lock();
+                } else {
+                    // Without the memory each is read by itself, and nobody waits for the others.
+                    group.iter().for_each(|(offset, _)| _ = state.under_way.remove(offset));
+                }
             } else if state.under_way.contains(&offset) {
                 state =
                     self.shared.done.wait(state).expect("no thread panics while it holds the lock");
@@ -174,6 +190,9 @@ impl<D: ReadAt> ReadAt for ReadAhead<D> {
     fn will_read(&self, offset: u64, length: usize) {
         if length > GROUP || offset.checked_add(length as u64).is_none() {
             return;
+        }
+        if self.threads.is_empty() {
+            return; // nobody takes it out of the order again
         }
         let mut state = self.shared.lock();
         if state.under_way.contains(&offset) || state.ready.contains_key(&offset) {
@@ -226,7 +245,28 @@ mod tests {
 
     #[test]
     fn announced_or_not_every_piece_is_the_sources() {
-        let ahead = ReadAhead::new(source(3000));
+        every_piece_is_the_sources(&ReadAhead::new(source(3000)));
+    }
+
+    #[test]
+    fn fewer_threads_or_none_read_the_same() {
+        for threads in [0, 1, 5] {
+            let builder = |number| match number < threads {
+                true => Builder::new(),
+                // There is no room for its stack.
+                false => Builder::new().stack_size(1 << 50),
+            };
+            let ahead = ReadAhead::on(builder, source(3000));
+            assert_eq!(ahead.threads.len(), threads);
+            every_piece_is_the_sources(&ahead);
+            if threads == 0 {
+                let state = ahead.shared.lock();
+                assert!(state.order.is_empty() && state.announced.is_empty());
+            }
+        }
+    }
+
+    fn every_piece_is_the_sources(ahead: &ReadAhead<Source>) {
         let place = |number: u64| number * 7919 % 3000;
         for number in 0..3000 {
             if number % 10 != 0 {

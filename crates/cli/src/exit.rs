@@ -74,10 +74,13 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
 
 /// What may be behind an error whose text does not say it.
 pub(crate) fn hint(error: &anyhow::Error) -> Option<&'static str> {
-    let mut errors = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
-    errors
-        .any(|error| error.raw_os_error() == Some(Errno::EFBIG as i32))
-        .then_some("the limit is that of `ulimit -f`, or the file system's")
+    let errors = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    let mut numbers = errors.filter_map(io::Error::raw_os_error).map(Errno::from_raw);
+    numbers.find_map(|number| match number {
+        Errno::EFBIG => Some("the limit is that of `ulimit -f`, or the file system's"),
+        Errno::EMFILE => Some("the limit is that of `ulimit -n`, or systemd's LimitNOFILE="),
+        _ => None,
+    })
 }
 
 #[cfg(test)]

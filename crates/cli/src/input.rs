@@ -2,10 +2,9 @@
 
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
-use std::thread;
 use std::time::Duration;
 
-use crate::Interrupt;
+use crate::{Interrupt, thread};
 
 /// How many blocks are read ahead, and their size in bytes.
 const AHEAD: usize = 8;
@@ -32,24 +31,36 @@ struct Block {
 
 impl Input {
     /// Begins to read `source`.
-    pub fn new(source: impl Read + Send + 'static, interrupt: &Interrupt) -> Self {
+    ///
+    /// # Errors
+    /// Where no thread can be started for it.
+    pub fn new(source: impl Read + Send + 'static, interrupt: &Interrupt) -> io::Result<Self> {
         let (sender, blocks) = sync_channel(AHEAD);
         let (back, emptied) = channel();
         // The thread is not joined: it may hang in a read that never ends, and holds nothing that
         // must be undone.
-        thread::spawn(move || {
+        thread::start("reading the input", move || {
             let mut source = source;
             loop {
-                let bytes = emptied.try_recv().unwrap_or_else(|_| vec![0; BLOCK].into());
-                let block = read_block(&mut source, bytes);
+                let bytes = emptied.try_recv().map_or_else(|_| new_block(), Ok);
+                let block = bytes.and_then(|bytes| read_block(&mut source, bytes));
                 let last = !matches!(&block, Ok(block) if block.length > 0);
                 if sender.send(block).is_err() || last {
                     return;
                 }
             }
-        });
-        Self { blocks, block: Block::default(), place: 0, back, interrupt: interrupt.clone() }
+        })?;
+        let interrupt = interrupt.clone();
+        Ok(Self { blocks, block: Block::default(), place: 0, back, interrupt })
     }
+}
+
+/// Memory for a block; an error, and no abort, where there is none.
+fn new_block() -> io::Result<Box<[u8]>> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(BLOCK)?;
+    bytes.resize(BLOCK, 0);
+    Ok(bytes.into())
 }
 
 /// One read's worth: what a pipe holds is passed on at once; an empty block is the end.
@@ -98,7 +109,7 @@ mod tests {
     #[test]
     fn everything_arrives_in_order() {
         let bytes: Vec<u8> = (0..3_000_000_u32).map(|place| (place / 7) as u8).collect();
-        let mut input = Input::new(io::Cursor::new(bytes.clone()), &Interrupt::default());
+        let mut input = Input::new(io::Cursor::new(bytes.clone()), &Interrupt::default()).unwrap();
         let mut read = Vec::new();
         input.read_to_end(&mut read).unwrap();
         assert!(read == bytes);
@@ -113,7 +124,8 @@ mod tests {
                 Err(io::Error::other("broken"))
             }
         }
-        let error = Input::new(Failing, &Interrupt::default()).read(&mut [0]).unwrap_err();
+        let mut input = Input::new(Failing, &Interrupt::default()).unwrap();
+        let error = input.read(&mut [0]).unwrap_err();
         assert_eq!(error.to_string(), "broken");
     }
 }

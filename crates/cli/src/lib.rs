@@ -21,6 +21,8 @@ mod pipe;
 mod print;
 mod progress;
 mod run;
+mod standard;
+mod thread;
 mod units;
 mod volume;
 
@@ -36,5 +38,6 @@ pub use pipe::widen_pipe;
 pub use print::{print, sync};
 pub use progress::Progress;
 pub use run::run;
+pub use standard::{is_standard, standard_input, standard_output};
 pub use units::{human, time_text};
 pub use volume::{await_device, open_device, open_thin, read_once, write_back};

@@ -4,10 +4,9 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::thread;
 use std::time::Duration;
 
-use crate::Interrupt;
+use crate::{Interrupt, thread};
 
 const LOOK_UP: Duration = Duration::from_millis(50);
 
@@ -20,7 +19,7 @@ pub fn open(options: &OpenOptions, path: &Path, interrupt: &Interrupt) -> io::Re
     let (sender, opened) = channel();
     let (options, path) = (options.clone(), path.to_path_buf());
     // The thread is not joined: it may hang, and holds nothing that must be undone.
-    thread::spawn(move || sender.send(options.open(path)));
+    thread::start("opening it", move || sender.send(options.open(path)))?;
     loop {
         interrupt.check()?;
         match opened.recv_timeout(LOOK_UP) {

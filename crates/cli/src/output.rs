@@ -1,14 +1,15 @@
 //! [`Output`]: the stream's end that is written.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
 use sha1::{Digest, Sha1};
 
-use crate::Interrupt;
+use crate::{Interrupt, thread};
 
 const AHEAD: usize = 8;
 const BLOCK: usize = 1 << 20;
@@ -31,6 +32,9 @@ pub struct Output<W> {
     idle: Arc<Mutex<Vec<Vec<u8>>>>,
     bytes: u64,
     interrupt: Interrupt,
+    /// Nobody waits for the writer any more: its thread ends, and what clears up after a run has room for
+    /// its processes.
+    given_up: Arc<AtomicBool>,
 }
 
 /// A block on its way to those who use it. Its memory comes back with the last of them, and is used
@@ -65,21 +69,31 @@ pub struct Written {
 
 impl<W: Write + Send + 'static> Output<W> {
     /// Begins to write to `target`.
-    pub fn new(target: W, options: OutputOptions, interrupt: &Interrupt) -> Self {
-        let (to_writer, blocks) = sync_channel(AHEAD);
-        let rate = options.bytes_per_second;
-        let writer = thread::spawn(move || write_all(target, &blocks, rate));
+    ///
+    /// # Errors
+    /// Where no thread can be started for it, or there is no memory.
+    pub fn new(target: W, options: OutputOptions, interrupt: &Interrupt) -> io::Result<Self> {
+        let block = new_block()?;
+        // First what ends by itself where the other cannot be started.
         let sha1 = options.sha1.then(|| {
             let (sender, blocks) = sync_channel(AHEAD);
-            (sender, thread::spawn(move || sha1_of(&blocks)))
+            let sha1 = thread::start("the SHA-1 of the output", move || sha1_of(&blocks))?;
+            io::Result::Ok((sender, sha1))
         });
-        Self {
+        let sha1 = sha1.transpose()?;
+        let (to_writer, blocks) = sync_channel(AHEAD);
+        let (rate, given_up) = (options.bytes_per_second, Arc::default());
+        let gone = Arc::clone(&given_up);
+        let writer =
+            thread::start("writing the output", move || write_all(target, &blocks, rate, &gone))?;
+        Ok(Self {
             threads: Some(Threads { to_writer, writer, sha1 }),
-            block: Vec::with_capacity(BLOCK),
+            block,
             idle: Arc::default(),
             bytes: 0,
             interrupt: interrupt.clone(),
-        }
+            given_up,
+        })
     }
 
     /// Waits until everything has been written and flushed; gives the target back.
@@ -93,7 +107,7 @@ impl<W: Write + Send + 'static> Output<W> {
         // The other side of the pipe may never read on: look up in between.
         while !threads.writer.is_finished() {
             self.interrupt.check()?;
-            thread::sleep(LOOK_UP);
+            sleep(LOOK_UP);
         }
         let target = joined(threads.writer)??;
         let sha1 = match threads.sha1 {
@@ -111,7 +125,7 @@ impl<W: Write + Send + 'static> Output<W> {
             return Ok(());
         }
         let spare = self.idle.lock().expect("nobody panics with it").pop();
-        let spare = spare.unwrap_or_else(|| Vec::with_capacity(BLOCK));
+        let spare = spare.map_or_else(new_block, Ok)?;
         let bytes = std::mem::replace(&mut self.block, spare);
         let length = bytes.len() as u64;
         let block = Arc::new(Block { bytes, idle: Arc::clone(&self.idle) });
@@ -139,7 +153,7 @@ impl<W: Write + Send + 'static> Output<W> {
                 Err(TrySendError::Full(back)) => block = back,
                 Err(TrySendError::Disconnected(_)) => return Ok(false),
             }
-            thread::sleep(LOOK_UP);
+            sleep(LOOK_UP);
         }
     }
 }
@@ -159,6 +173,19 @@ impl<W: Write + Send + 'static> Write for Output<W> {
     }
 }
 
+impl<W> Drop for Output<W> {
+    fn drop(&mut self) {
+        self.given_up.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Memory for a block; an error, and no abort, where there is none.
+fn new_block() -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(BLOCK)?;
+    Ok(bytes)
+}
+
 fn joined<T>(thread: JoinHandle<T>) -> io::Result<T> {
     thread.join().map_err(|_| io::Error::other("a thread of the output panicked"))
 }
@@ -167,16 +194,18 @@ fn write_all<W: Write>(
     mut target: W,
     blocks: &Receiver<Arc<Block>>,
     bytes_per_second: Option<u64>,
+    given_up: &AtomicBool,
 ) -> io::Result<W> {
     let mut throttle = bytes_per_second.map(Throttle::new);
     for block in blocks {
-        match &mut throttle {
-            None => target.write_all(&block.bytes)?,
-            Some(throttle) => {
-                for piece in block.bytes.chunks(throttle.piece()) {
-                    target.write_all(piece)?;
-                    throttle.wait_after(piece.len());
-                }
+        let piece = throttle.as_ref().map_or(BLOCK, Throttle::piece);
+        for piece in block.bytes.chunks(piece) {
+            if given_up.load(Ordering::Relaxed) {
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
+            target.write_all(piece)?;
+            if let Some(throttle) = &mut throttle {
+                throttle.wait_after(piece.len());
             }
         }
     }
@@ -212,7 +241,7 @@ impl Throttle {
     fn wait_after(&mut self, written: usize) {
         self.bytes += written as u64;
         let due = Duration::from_secs_f64(self.bytes as f64 / self.bytes_per_second as f64);
-        thread::sleep(due.saturating_sub(self.begun.elapsed()));
+        sleep(due.saturating_sub(self.begun.elapsed()));
     }
 }
 
@@ -224,7 +253,8 @@ mod tests {
 
     #[test]
     fn everything_is_written_and_summed() {
-        let mut output = Output::new(Vec::new(), OutputOptions::default(), &Interrupt::default());
+        let mut output =
+            Output::new(Vec::new(), OutputOptions::default(), &Interrupt::default()).unwrap();
         for piece in [&b"a"[..], b"bc", &[7; 2_500_000]] {
             output.write_all(piece).unwrap();
         }
@@ -233,7 +263,7 @@ mod tests {
         assert_eq!(written, Written { bytes: 2_500_003, sha1: None });
         assert_eq!(&target[..4], b"abc\x07");
 
-        let mut output = Output::new(Vec::new(), SHA1, &Interrupt::default());
+        let mut output = Output::new(Vec::new(), SHA1, &Interrupt::default()).unwrap();
         output.write_all(b"abc").unwrap();
         // FIPS 180's own example.
         let sha1 = "a9993e364706816aba3e25717850c26c9cd0d89d";
@@ -251,7 +281,7 @@ mod tests {
                 Ok(())
             }
         }
-        let mut output = Output::new(Closed, SHA1, &Interrupt::default());
+        let mut output = Output::new(Closed, SHA1, &Interrupt::default()).unwrap();
         let written = output.write_all(&vec![0; 32 << 20]);
         assert_eq!(written.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     }
@@ -260,7 +290,7 @@ mod tests {
     fn a_rate_is_a_lower_bound_of_the_time() {
         let begun = Instant::now();
         let options = OutputOptions { sha1: false, bytes_per_second: Some(1_000_000) };
-        let mut output = Output::new(Vec::new(), options, &Interrupt::default());
+        let mut output = Output::new(Vec::new(), options, &Interrupt::default()).unwrap();
         output.write_all(&[1; 200_000]).unwrap();
         assert_eq!(output.finish().unwrap().0.len(), 200_000);
         assert!(begun.elapsed() >= Duration::from_millis(199));

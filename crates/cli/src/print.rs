@@ -1,23 +1,25 @@
 //! [`print`]: what goes to standard output as text.
 
 use std::fs::File;
-use std::io::{self, StdoutLock, Write};
-use std::os::fd::AsFd;
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::FileTypeExt;
 
 use anyhow::Context;
 
+use crate::standard_output;
+
 /// Prints to standard output. What goes to a file is on stable storage afterwards.
 ///
+/// Not through `std::io::stdout`, for which a descriptor that cannot be written to is no error.
+///
 /// # Errors
-/// Where it cannot be written or synced.
-pub fn print(write: impl FnOnce(&mut StdoutLock<'static>) -> io::Result<()>) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
+/// Where it is closed, or cannot be written or synced.
+pub fn print(write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> anyhow::Result<()> {
+    let mut out = BufWriter::new(standard_output()?);
     let printed = || {
-        let file = File::from(out.as_fd().try_clone_to_owned()?);
         write(&mut out)?;
         out.flush()?;
-        sync(&file)
+        sync(out.get_ref())
     };
     printed().context("standard output")
 }

@@ -1,7 +1,5 @@
 //! [`Progress`]: how far a run has come, on stderr, where that is a terminal.
 
-use std::time::Duration;
-
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// A bar that counts bytes; invisible where stderr is no terminal.
@@ -22,7 +20,8 @@ impl Progress {
             "{msg} [{bar:30}] {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
         );
         bar.set_style(style.expect("the template is constant and right").progress_chars("=> "));
-        bar.enable_steady_tick(Duration::from_millis(500));
+        // Drawn whenever something is done, and not by a thread of its own: starting one can panic.
+        bar.tick();
         Self { bar }
     }
 

@@ -4,6 +4,8 @@ use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
+use anyhow::Context;
+
 use crate::escape::escaped_lines;
 use crate::exit::hint;
 use crate::{Interrupt, Verbosity, exit_code, logging};
@@ -15,7 +17,7 @@ pub fn run(
     work: impl FnOnce(&Interrupt) -> anyhow::Result<()>,
 ) -> ExitCode {
     logging::init(program, verbosity);
-    let done = Interrupt::catch_signals().map_err(Into::into).and_then(|signals| {
+    let done = Interrupt::catch_signals().context("/proc/self/status").and_then(|signals| {
         // What `work` held is gone after a panic, its guards undone; nothing of it is used again.
         catch_unwind(AssertUnwindSafe(|| work(&signals)))
             .unwrap_or_else(|_| Err(anyhow::anyhow!("this is a bug; see the line above")))

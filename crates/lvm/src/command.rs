@@ -1,9 +1,12 @@
 //! Running LVM's own commands.
 
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitStatus, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -62,10 +65,9 @@ pub(crate) fn run(program: &str, arguments: &[&str]) -> Result<Vec<u8>> {
 }
 
 fn run_with(program: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Result<Vec<u8>> {
-    let output = prepare(program, arguments)
-        .envs(environment.iter().copied())
-        .output()
-        .map_err(|error| Error::NotStarted(program.into(), error))?;
+    let mut command = prepare(program, arguments);
+    command.envs(environment.iter().copied());
+    let output = patiently(|| command.output()).map_err(|error| not_started(program, error))?;
     let message = String::from_utf8_lossy(&output.stderr);
     for line in message.lines() {
         log::debug!("{program}: {}", line.trim());
@@ -86,7 +88,7 @@ pub(crate) fn run_telling(program: &str, arguments: &[&str], words: &File) -> Re
         let (stdout, stderr) = (words.try_clone()?, words.try_clone()?);
         prepare(program, &arguments).stdout(stdout).stderr(stderr).status()
     };
-    let status = run().map_err(|error| Error::NotStarted(program.into(), error))?;
+    let status = patiently(run).map_err(|error| not_started(program, error))?;
     if status.success() {
         return Ok(());
     }
@@ -127,6 +129,39 @@ fn failure<'a>(
     let message = message.map(str::trim).collect::<Vec<_>>().join("; ");
     let message = if message.is_empty() { status.to_string() } else { message };
     Error::Command { command: format!("{program} {}", arguments.join(" ")), message }
+}
+
+/// How long a limit of processes is waited for.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Runs a command to its end. A thread that has ended counts as a process for a moment more, and this is
+/// also how a run clears up that had no room for more threads.
+fn patiently<T>(mut run: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    let begun = Instant::now();
+    loop {
+        match run() {
+            Err(error)
+                if error.kind() == io::ErrorKind::WouldBlock && begun.elapsed() < PATIENCE =>
+            {
+                sleep(Duration::from_millis(20));
+            }
+            done => return done,
+        }
+    }
+}
+
+fn not_started(program: &str, error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::NotFound => Error::NotStarted(program.into(), error),
+        io::ErrorKind::WouldBlock => Error::Io(
+            format!(
+                "{program} could not be started: the limit of processes is reached (systemd's \
+                 TasksMax=, a container's pids.max, `ulimit -u`)"
+            ),
+            error,
+        ),
+        _ => Error::Io(format!("{program} could not be started"), error),
+    }
 }
 
 /// LVM's commands lie in sbin, which is not on everybody's path. They never lie in the current

@@ -28,7 +28,7 @@ pub(crate) fn measure(programs: &Path, runs: u32, mappings: u64) -> Result<Strin
     let pool = pool(mappings);
     let mut table = format!(
         "A volume of {mappings} mappings (runs of about 64, one in ten single), and snapshots of it in which so many chunks were \
-         written. `lvdiff --list` against `thin_delta`, whole processes on one core: on the image (mapped into memory, warm), and with \
+         written. `lvdiff --list` against `thin_delta`, whole processes on one core: on the image (through the page cache, warm), and with \
          `--direct` (O_DIRECT, as on a device).\n\n\
          | layout | changed chunks | thin_delta takes | ours on the image, times faster | ours with `--direct`, times faster |\n\
          | --- | --- | --- | --- | --- |\n"
