@@ -17,6 +17,8 @@
 //! ```
 
 mod aligned;
+mod beneath;
+mod claim;
 mod device;
 mod folder;
 mod image;
