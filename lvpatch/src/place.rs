@@ -78,7 +78,15 @@ impl Place {
         let pool = thin.pool(dm)?;
         let room = match link.header().undo {
             // What it writes to has been written to already. It must not be stopped.
-            true => Room::default(),
+            true => {
+                if let Some(why) = pool.status(dm)?.takes_no_writes() {
+                    anyhow::bail!(
+                        "pool {} {why}: nothing can be written to its volumes",
+                        pool.name
+                    );
+                }
+                Room::default()
+            }
             false => space::check(link, &pool, &pool.status(dm)?)?,
         };
         Ok(Ground::of_pool(&pool, room, link))

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use nix::errno::Errno;
-use nix::fcntl::{FallocateFlags, OFlag, fallocate};
-use nix::unistd::{Whence, lseek};
+use nix::fcntl::{AT_FDCWD, AtFlags, FallocateFlags, OFlag, fallocate};
+use nix::unistd::{AccessFlags, Whence, faccessat, lseek};
 
 use crate::aligned::is_aligned;
 use crate::read_at::past_end;
@@ -111,6 +111,18 @@ impl Device {
     /// A block device's number, as `st_rdev` gives it.
     pub fn rdev(&self) -> u64 {
         self.rdev
+    }
+
+    /// Whether it could be opened for writing, by the `path` that it was opened by.
+    ///
+    /// # Errors
+    /// Where it could not.
+    pub fn check_writable(&self, path: &Path) -> io::Result<()> {
+        faccessat(AT_FDCWD, path, AccessFlags::W_OK, AtFlags::AT_EACCESS)?;
+        match self.block && ioctl::is_read_only(&self.file)? {
+            true => Err(io::Error::from_raw_os_error(Errno::EROFS as i32)),
+            false => Ok(()),
+        }
     }
 
     pub(crate) fn file(&self) -> &File {
