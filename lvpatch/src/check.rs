@@ -10,7 +10,7 @@ use lvm::{Activation, DeviceMapper, LogicalVolume, PoolDevice, check_extents};
 
 use crate::chain::{Link, Sources};
 use crate::device::{WRITABLE, volume_of};
-use crate::in_place::read_only;
+use crate::in_place::not_ours;
 use crate::patch::Job;
 use crate::place::Place;
 use crate::plan::{self, Start};
@@ -82,10 +82,8 @@ impl Job<'_> {
         let name = path.display().to_string();
         if link.header().base.is_some() || path.exists() {
             let device = Device::open(path, OpenMode::Read).with_context(|| name.clone())?;
-            device.check_writable(path).with_context(|| read_only(&name, WRITABLE))?;
-            device.check_claim().with_context(|| {
-                format!("{name} is written itself, and must not be mounted or in use")
-            })?;
+            let free = device.check_writable(path).and_then(|()| device.check_claim());
+            free.map_err(|error| not_ours(&name, WRITABLE, error.into()))?;
             let volume = volume_of(&name, &device)?;
             self.check_place(&link, &name, volume.as_ref())?;
             self.prove_path(&name, &device, &link)?;

@@ -328,21 +328,24 @@ pub(crate) fn hold(
         device.claim()?;
         Ok(device)
     });
-    opened.map_err(|error| {
-        let kind = error.root_cause().downcast_ref().map(std::io::Error::kind);
-        error.context(match kind {
-            Some(ErrorKind::ReadOnlyFilesystem) => read_only(name, writable),
-            Some(ErrorKind::PermissionDenied) => {
-                format!("{name} is written itself, and is not writable: see its permissions, and lsattr(1)")
-            }
-            _ => format!("{name} is written itself, and must not be mounted or in use"),
-        })
-    })
+    opened.map_err(|error| not_ours(name, writable, error))
 }
 
-/// For an error: what is written itself is read-only; `writable` says how that changes.
-pub(crate) fn read_only(name: &str, writable: &str) -> String {
-    format!("{name} is written itself, and is read-only: {writable}")
+/// Says what is the matter with what is to be written itself; `writable` says how what is read-only
+/// becomes writable.
+pub(crate) fn not_ours(name: &str, writable: &str, error: anyhow::Error) -> anyhow::Error {
+    let kind = error.root_cause().downcast_ref().map(std::io::Error::kind);
+    error.context(match kind {
+        Some(ErrorKind::ReadOnlyFilesystem) => {
+            format!("{name} is written itself, and is read-only: {writable}")
+        }
+        Some(ErrorKind::PermissionDenied) => {
+            format!(
+                "{name} is written itself, and is not writable: see its permissions, and lsattr(1)"
+            )
+        }
+        _ => format!("{name} is written itself, and must not be mounted or in use"),
+    })
 }
 
 /// Refuses a device that somebody else has open: a virtual machine or a database does not hold it
