@@ -47,6 +47,13 @@ impl Sources {
         Ok(true)
     }
 
+    /// All of it once more, where it consists of files.
+    pub(crate) fn again(&self) -> anyhow::Result<Vec<(String, File)>> {
+        let again = |(name, file): &(String, File)| io::Result::Ok((name.clone(), again(file)?));
+        let files = self.files.iter().map(again).collect::<io::Result<_>>();
+        files.context("opening the input a second time")
+    }
+
     /// The last stream's header, where that can be known beforehand: in files.
     pub(crate) fn last_header(&self) -> anyhow::Result<Option<Header>> {
         let Some((name, file)) = self.files.last() else { return Ok(None) };
@@ -69,10 +76,7 @@ impl Sources {
         interrupt: &Interrupt,
         accept: impl Fn(usize, &Link) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let again = |(name, file): &(String, File)| io::Result::Ok((name.clone(), again(file)?));
-        let files = self.files.iter().map(again).collect::<io::Result<_>>();
-        let files = files.context("opening the input a second time")?;
-        let mut chain = Chain::new(Self { files }, args, until, interrupt);
+        let mut chain = Chain::new(Self { files: self.again()? }, args, until, interrupt);
         chain.is_silent = true;
         let mut next = Some(chain.first()?);
         let mut count = 0;

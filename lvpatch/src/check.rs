@@ -9,6 +9,8 @@ use cli::escaped;
 use lvm::{Activation, DeviceMapper, LogicalVolume, PoolDevice, check_extents};
 
 use crate::chain::{Link, Sources};
+use crate::device::{WRITABLE, volume_of};
+use crate::in_place::not_ours;
 use crate::patch::Job;
 use crate::place::Place;
 use crate::plan::{self, Start};
@@ -17,6 +19,7 @@ use crate::space;
 impl Job<'_> {
     /// For a volume of this machine, or a pool.
     pub(crate) fn check_volume(&self, sources: Sources) -> anyhow::Result<()> {
+        self.note_undo(&sources)?;
         let link = self.chain(sources).first()?;
         let plan = plan::look_up(self.args, link.header()).with_context(|| link.name.clone())?;
         if self.args.in_place {
@@ -37,13 +40,16 @@ impl Job<'_> {
         link: &Link,
         base: &LogicalVolume,
     ) -> anyhow::Result<()> {
-        self.check_identity(link, base)?;
+        let name = base.full_name();
+        match self.args.in_place {
+            true => self.check_place(link, &name, Some(base))?,
+            false => self.check_identity(link, base)?,
+        }
         check_extents(base, link.header().target.size)?;
         // Neither written itself nor the origin of a snapshot.
         lvm::refuse_merge(base)?;
         let active = Activation::ensure(dm, base, &|| self.interrupt.is_absent())?;
         let place = Place::find(dm, base)?;
-        let name = base.full_name();
         let device = match self.args.in_place {
             true => self.open_in_place(dm, &place, &name)?,
             false => place.open(OpenMode::Read)?,
@@ -74,12 +80,17 @@ impl Job<'_> {
 
     /// For a device or an image.
     pub(crate) fn check_device(&self, path: &Path, sources: Sources) -> anyhow::Result<()> {
+        self.note_undo(&sources)?;
         let link = self.chain(sources).first()?;
         self.accept_in_place(0, &link)?;
         let name = path.display().to_string();
         if link.header().base.is_some() || path.exists() {
             cli::await_device(path, self.interrupt)?;
             let device = Device::open(path, OpenMode::Read).with_context(|| name.clone())?;
+            let free = device.check_writable(path).and_then(|()| device.check_claim());
+            free.map_err(|error| not_ours(&name, WRITABLE, error.into()))?;
+            let volume = volume_of(&name, &device)?;
+            self.check_place(&link, &name, volume.as_ref())?;
             self.prove_path(&name, &device, &link)?;
             // What others have open now is no reason: it is asked when the stream is applied.
             self.ground_of(&name, &device, &link, false).with_context(|| link.name.clone())?;

@@ -1,17 +1,16 @@
 //! `--device`: writes onto a block device or an image file itself, or makes an image.
 
-use std::fs::File;
 use std::path::Path;
 
 use anyhow::Context;
 use blockio::{Device, OpenMode};
 use cli::{Aside, Refusal};
 use hyperlayer::{Header, Records, Totals};
-use lvm::{DeviceMapper, DeviceNumber, ThinDevice};
+use lvm::{DeviceMapper, DeviceNumber, LogicalVolume, ThinDevice};
 
 use crate::chain::{Chain, Link, Sources};
 use crate::ground::Ground;
-use crate::in_place::{Site, after, check_only_ours};
+use crate::in_place::{Site, after, check_only_ours, hold};
 use crate::patch::{Job, sum};
 use crate::{plan, prove, space};
 
@@ -19,6 +18,7 @@ impl Job<'_> {
     /// `--device`: writes onto a block device or an image file, or makes one.
     pub(crate) fn patch_device(&self, path: &Path, sources: Sources) -> anyhow::Result<()> {
         self.verify_first(&sources)?;
+        self.note_undo(&sources)?;
         let mut chain = self.chain(sources);
         let link = chain.first()?;
         if link.header().base.is_none() && !path.exists() {
@@ -57,12 +57,19 @@ impl Job<'_> {
         mut link: Link,
     ) -> anyhow::Result<(usize, Totals)> {
         let (mut count, mut totals) = (0, Totals::default());
-        let mut held = None;
+        let mut opened = None;
         loop {
-            let is_new_now = is_new && count == 0;
-            let of_link = self
-                .patch_path_once(path, name, (is_new, is_new_now), count, &mut link, &mut held)
-                .map_err(|error| if is_new { error } else { after(name, count, error) })?;
+            let mut step = || -> anyhow::Result<Totals> {
+                self.accept_in_place(count, &link)?;
+                let (on, is_first) = match &mut opened {
+                    Some(on) => (on, false),
+                    none => (none.insert(OnPath::open(path, name)?), true),
+                };
+                let news = News { file: is_new, hole: is_new && count == 0, opened: is_first };
+                self.patch_path_once(on, name, &news, &mut link)
+            };
+            let of_link =
+                step().map_err(|error| if is_new { error } else { after(name, count, error) })?;
             (count, totals) = (count + 1, sum(totals, of_link));
             let next = self.next_in_place(&mut chain, link);
             match next.map_err(|error| if is_new { error } else { after(name, count, error) })? {
@@ -73,25 +80,17 @@ impl Job<'_> {
         Ok((count, totals))
     }
 
-    /// One stream. `is_new`: whether nobody has seen the file yet, and whether it is a hole. `held`: the
-    /// block device, which stays open from one stream to the next: whoever closes it lets udev look at
-    /// it, and others take it.
+    /// One stream.
     fn patch_path_once(
         &self,
-        path: &Path,
+        on: &mut OnPath,
         name: &str,
-        (is_new, is_hole): (bool, bool),
-        count: usize,
+        news: &News,
         link: &mut Link,
-        held: &mut Option<Device>,
     ) -> anyhow::Result<Totals> {
-        self.accept_in_place(count, link)?;
         let header = link.header().clone();
         let size = header.target.size;
-        let (device, is_first) = match held.take() {
-            Some(device) => (device, false),
-            None => (open(path, name)?, true),
-        };
+        let OnPath { device, volume } = on;
         let fits = || match device.is_block() && size > device.size() {
             true => Err(too_small(name, device.size(), &header)),
             false => Ok(()),
@@ -99,30 +98,24 @@ impl Job<'_> {
         if header.base.is_none() {
             fits()?;
         }
-        let before = match is_hole {
+        if news.opened {
+            self.check_place(link, name, volume.as_ref())?;
+        }
+        let before = match news.hole {
             true => size,
-            false => self.prove_path(name, &device, link)?,
+            false => self.prove_path(name, device, link)?,
         };
         fits()?;
-        let ground = self.ground_of(name, &device, link, is_first)?;
+        let ground = self.ground_of(name, device, link, news.opened)?;
         // The last of what can be refused before anything is changed.
-        let undo = self.undo(link)?;
-        let device = match size > device.size() {
-            false => device,
-            true => {
-                drop(device);
-                set_size(path, size).with_context(|| name.to_owned())?;
-                open(path, name)?
-            }
-        };
-        let site = Site { name, device: &device, ground, is_new };
-        let stale = if device.is_block() { before.min(size)..size } else { size..size };
-        let (applied, wrote) = self.overwrite(&site, link, stale, undo);
+        let undo = self.undo(link, device, volume.as_ref())?;
         let is_block = device.is_block();
-        match is_block {
-            true => *held = Some(device),
-            false => drop(device),
+        if size > device.size() {
+            device.set_size(size).with_context(|| name.to_owned())?;
         }
+        let site = Site { name, device, ground, is_new: news.file };
+        let stale = if is_block { before.min(size)..size } else { size..size };
+        let (applied, wrote) = self.write_over(volume.as_mut(), &site, link, stale, undo);
         let stays = before.max(size);
         let right_size = match (&applied, wrote) {
             (Ok(_), _) => size,
@@ -130,7 +123,7 @@ impl Job<'_> {
             (Err(_), true) => stays,
         };
         if !is_block && right_size != stays {
-            set_size(path, right_size).with_context(|| name.to_owned())?;
+            device.set_size(right_size).with_context(|| name.to_owned())?;
         }
         applied
     }
@@ -156,7 +149,9 @@ impl Job<'_> {
         };
         plan::check_base_size(header, name, size_of_volume(device, header))
             .with_context(|| link.name.clone())?;
-        if !self.args.no_base_check {
+        if header.undo {
+            self.prove_undo(None, name, device, link)?;
+        } else if !self.args.no_base_check {
             let digests = link.decoder.base_digests();
             prove::prove_checksums(name, device, link.decoder.base_checksums(), self.interrupt)
                 .with_context(|| link.name.clone())?;
@@ -204,16 +199,52 @@ impl Job<'_> {
     }
 }
 
-fn open(path: &Path, name: &str) -> anyhow::Result<Device> {
-    Device::open(path, OpenMode::WriteExclusive)
-        .with_context(|| format!("opening {name} for writing; is it mounted, or in use?"))
+/// How what is read-only becomes writable.
+pub(crate) const WRITABLE: &str = "make the device or its file system writable first (`lvchange -prw`, \
+                                   `blockdev --setrw`, `losetup` without -r)";
+
+/// What lies at a path, open from the first stream to the end: whoever closes a block device lets udev
+/// look at it, and a lock is gone with the file that it is on.
+struct OnPath {
+    device: Device,
+    /// The logical volume that it is, if it is one: its tags say what it is a copy of.
+    volume: Option<LogicalVolume>,
 }
 
-/// Not only the bytes, the size too must outlast a power cut.
-fn set_size(path: &Path, size: u64) -> std::io::Result<()> {
-    let file = File::options().write(true).open(path)?;
-    file.set_len(size)?;
-    file.sync_all()
+/// What is new at the moment.
+struct News {
+    /// The file: nobody has seen it yet.
+    file: bool,
+    /// All that it holds: it is a hole as large as the stream's volume.
+    hole: bool,
+    /// That it is open: nothing was written to it since.
+    opened: bool,
+}
+
+impl OnPath {
+    fn open(path: &Path, name: &str) -> anyhow::Result<Self> {
+        let opened = Device::open(path, OpenMode::WriteExclusive).map_err(anyhow::Error::new);
+        let device = hold(name, WRITABLE, opened)?;
+        let volume = volume_of(name, &device)?;
+        Ok(Self { device, volume })
+    }
+}
+
+/// The logical volume whose device this is, if it is one.
+pub(crate) fn volume_of(name: &str, device: &Device) -> anyhow::Result<Option<LogicalVolume>> {
+    let number = DeviceNumber::from_rdev(device.rdev());
+    let Some(uuid) = number.volume_uuid().filter(|_| device.is_block()) else { return Ok(None) };
+    let volumes = LogicalVolume::list().with_context(|| {
+        format!("{name} is a logical volume, and its tags may say what it is a copy of")
+    })?;
+    let found = volumes.into_iter().find(|volume| volume.uuid.replace('-', "") == uuid);
+    if found.is_none() {
+        log::warn!(
+            "{name} is a logical volume that `lvs` does not list: if it has tags that say what it is a \
+             copy of, they stay"
+        );
+    }
+    Ok(found)
 }
 
 fn exists(name: &str) -> anyhow::Error {

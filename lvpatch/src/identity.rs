@@ -4,6 +4,8 @@ use cli::{Refusal, escaped};
 use hyperlayer::Header;
 use lvm::LogicalVolume;
 
+use crate::undo::VOLUME;
+
 /// Before the UUID of the volume that this one is a copy of.
 const SOURCE: &str = "lvpatch.source=";
 /// Before the digest of the stream that made it one.
@@ -55,6 +57,31 @@ pub(crate) fn check(header: &Header, volume: &LogicalVolume) -> anyhow::Result<(
         "{name} is not the stream's base: its tag says that it is a copy of the volume with UUID \
          {source}, and the stream starts from {base}; where you know better, `lvchange --deltag \
          {SOURCE}{source} {name}` leaves it to the digests"
+    ))
+    .into())
+}
+
+/// Refuses an undo anywhere but where the stream was applied that it undoes: `volume` is the logical
+/// volume at the place `name`, if it is one. An undo of an image names none, and its digests decide.
+///
+/// # Errors
+/// [`Refusal::BaseMismatch`].
+pub(crate) fn check_undo(
+    header: &Header,
+    name: &str,
+    volume: Option<&LogicalVolume>,
+) -> anyhow::Result<()> {
+    let pair = header.pairs.iter().find(|(key, _)| key == VOLUME).filter(|_| header.undo);
+    let Some((_, uuid)) = pair else { return Ok(()) };
+    let found = match volume {
+        Some(volume) if volume.uuid == *uuid => return Ok(()),
+        Some(volume) => format!("has UUID {}", volume.uuid),
+        None => "is none".into(),
+    };
+    Err(Refusal::BaseMismatch(format!(
+        "the undo is for the logical volume with UUID {}, and {name} {found}; where you know better, \
+         --no-base-check applies it all the same",
+        escaped(uuid)
     ))
     .into())
 }
@@ -125,6 +152,22 @@ mod tests {
         // A stream from files names no UUID.
         let unknown = Header { base: Some(named("mon", "")), ..header };
         check(&unknown, &volume("x", &["lvpatch.source=u-2"])).unwrap();
+    }
+
+    #[test]
+    fn an_undo_is_for_one_volume() {
+        let pairs = vec![(VOLUME.into(), "u-1".into())];
+        let undo = Header { undo: true, pairs, ..header(512) };
+        let (own, other) = (volume("u-1", &[]), volume("u-2", &[]));
+        check_undo(&undo, "vg1/copy", Some(&own)).unwrap();
+        for place in [Some(&other), None] {
+            let error = check_undo(&undo, "there", place).unwrap_err();
+            assert_eq!(cli::exit_code(&error), 3);
+            assert!(error.to_string().contains("u-1"), "{error}");
+        }
+        // A pair of somebody's own, and an undo of an image.
+        check_undo(&Header { undo: false, ..undo.clone() }, "there", Some(&other)).unwrap();
+        check_undo(&Header { pairs: vec![], ..undo }, "there", Some(&other)).unwrap();
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `--in-place`: writes onto a volume itself, and what `--device` shares with that: there is no snapshot
 //! to throw away.
 
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::Path;
 
@@ -17,7 +18,8 @@ use crate::identity;
 use crate::patch::{Job, sum};
 use crate::place::Place;
 use crate::plan::{self, Start};
-use crate::undo::Undo;
+use crate::undo::{self, Undo};
+use crate::undone;
 
 /// A device or image that is open for writing.
 pub(crate) struct Site<'a> {
@@ -32,6 +34,7 @@ impl Job<'_> {
     /// `--in-place`: writes onto the volume that `-l` names.
     pub(crate) fn patch_in_place(&self, sources: Sources) -> anyhow::Result<()> {
         self.verify_first(&sources)?;
+        self.note_undo(&sources)?;
         let mut chain = self.chain(sources);
         let mut link = chain.first()?;
         self.accept_in_place(0, &link)?;
@@ -40,8 +43,8 @@ impl Job<'_> {
         let Start::Base(mut volume) = plan.start.clone() else {
             return Err(anyhow!("the stream has a base, and none was looked up"));
         };
-        self.check_identity(&link, &volume)?;
         let name = volume.full_name();
+        self.check_place(&link, &name, Some(&volume))?;
         let dm = DeviceMapper::open()?;
         let keep_waiting = || self.interrupt.is_absent();
         let (group, volumes) = (plan.start.group(), &mut plan.volumes);
@@ -64,7 +67,8 @@ impl Job<'_> {
                 .map_err(|error| after(&name, count, error))?;
             let site = Site { name: &name, device: &device, ground, is_new: false };
             let of_link = self
-                .write_over(&mut volume, &site, &mut link)
+                .undo(&link, &device, Some(&volume))
+                .and_then(|undo| self.write_over(Some(&mut volume), &site, &mut link, 0..0, undo).0)
                 .map_err(|error| after(&name, count, error))?;
             (count, totals) = (count + 1, sum(totals, of_link));
             match self
@@ -88,21 +92,28 @@ impl Job<'_> {
         place: &Place,
         name: &str,
     ) -> anyhow::Result<Device> {
-        let device = place.open(OpenMode::WriteExclusive).with_context(|| {
-            format!("{name} is written itself, and must not be mounted or in use")
-        })?;
+        let device = hold(
+            name,
+            &format!(
+                "make it writable with `lvchange -prw {name}`, or see read_only_volume_list in lvm.conf"
+            ),
+            place.open(OpenMode::WriteExclusive),
+        )?;
         check_only_ours(dm, name, DeviceNumber::from_rdev(device.rdev()))?;
         Ok(device)
     }
 
-    /// One stream, onto the volume. Its tags say what it is a copy of only while it is one.
-    fn write_over(
+    /// One stream. A logical volume's tags say what it is a copy of only while it is one. Also says
+    /// whether anything was written.
+    pub(crate) fn write_over(
         &self,
-        volume: &mut LogicalVolume,
+        volume: Option<&mut LogicalVolume>,
         site: &Site<'_>,
         link: &mut Link,
-    ) -> anyhow::Result<Totals> {
-        let undo = self.undo(link)?;
+        stale: Range<u64>,
+        undo: Option<Undo>,
+    ) -> (anyhow::Result<Totals>, bool) {
+        let Some(volume) = volume else { return self.overwrite(site, link, stale, undo) };
         let before = volume.tags.clone();
         let others = identity::other_tags(volume);
         let is_copy = others.len() < before.len();
@@ -112,16 +123,16 @@ impl Job<'_> {
             false => Ok(()),
         });
         let (applied, wrote) = match untagged {
-            Ok(()) => self.overwrite(site, link, 0..0, undo),
+            Ok(()) => self.overwrite(site, link, stale, undo),
             Err(error) => {
                 if let Some(undo) = undo {
                     undo.remove();
                 }
-                return Err(error.into());
+                (Err(error.into()), false)
             }
         };
-        match applied {
-            Ok(totals) => {
+        match &applied {
+            Ok(_) => {
                 // A part of a stream makes nothing that could be said.
                 let digest = link.decoder.stream_digest();
                 let own = digest.map(|digest| identity::tags(link.header(), Some(digest)));
@@ -129,15 +140,33 @@ impl Job<'_> {
                 if let Err(error) = volume.change_tags(&tags) {
                     log::warn!("{} has no tags of what it is a copy of: {error}", site.name);
                 }
-                Ok(totals)
             }
-            Err(error) => {
-                if !wrote && let Err(error) = volume.change_tags(&before) {
+            Err(_) if wrote => {}
+            Err(_) => {
+                if let Err(error) = volume.change_tags(&before) {
                     log::warn!("{} lost its tags {}: {error}", site.name, before.join(", "));
                 }
-                Err(error)
             }
         }
+        (applied, wrote)
+    }
+
+    /// Checks a stream against what is known of the place that it is to be written to: `volume` is the
+    /// logical volume there, if it is one.
+    pub(crate) fn check_place(
+        &self,
+        link: &Link,
+        name: &str,
+        volume: Option<&LogicalVolume>,
+    ) -> anyhow::Result<()> {
+        if let Some(volume) = volume {
+            self.check_identity(link, volume)?;
+        }
+        match identity::check_undo(link.header(), name, volume) {
+            Err(error) if self.args.no_base_check => log::warn!("{error}"),
+            checked => checked.with_context(|| link.name.clone())?,
+        }
+        Ok(())
     }
 
     /// Applies one stream, keeping what it overwrites if that is wanted, after the range `stale` has
@@ -180,8 +209,14 @@ impl Job<'_> {
         (applied, wrote)
     }
 
-    /// The file that keeps what a stream overwrites, if that is wanted.
-    pub(crate) fn undo(&self, link: &Link) -> anyhow::Result<Option<Undo>> {
+    /// The file that keeps what a stream overwrites, if that is wanted: `device` holds the base, and
+    /// `volume` is the logical volume that it is, if it is one.
+    pub(crate) fn undo(
+        &self,
+        link: &Link,
+        device: &Device,
+        volume: Option<&LogicalVolume>,
+    ) -> anyhow::Result<Option<Undo>> {
         let Some(path) = &self.args.backup else { return Ok(None) };
         let mut header = link.header().clone();
         if !link.decoder.ascend() {
@@ -196,7 +231,17 @@ impl Job<'_> {
             // Nobody knows how much it is.
             (header.changed_bytes, header.unmapped_bytes) = (header.target.size, 0);
         }
-        Undo::create(path, &header).map(Some)
+        let mut header = undo::reversed(&header, volume.map(|volume| volume.uuid.as_str()))?;
+        // What the base was proved by proves later that it is back.
+        let is_proved = !self.args.no_base_check && !link.header().undo;
+        let (level, digests) = match link.header().detect_level {
+            level @ 2..=3 if is_proved && link.decoder.foreign().is_none() => {
+                (level, link.decoder.base_digests().to_vec())
+            }
+            _ => (2, undone::sample(device, &header).context("the base cannot be read")?),
+        };
+        header.detect_level = if digests.is_empty() { 0 } else { level };
+        Undo::create(path, &header, &digests).map(Some)
     }
 
     /// For an error after which a part is applied.
@@ -273,6 +318,37 @@ pub(crate) fn after(name: &str, count: usize, error: anyhow::Error) -> anyhow::E
         1 => error.context(format!("the first stream is applied to {name}, the second is not")),
         count => error.context(format!("the first {count} streams are applied to {name}")),
     }
+}
+
+/// Holds what has been opened for writing, and says why it could not be; `writable` says how what is
+/// read-only becomes writable.
+pub(crate) fn hold(
+    name: &str,
+    writable: &str,
+    opened: anyhow::Result<Device>,
+) -> anyhow::Result<Device> {
+    let opened = opened.and_then(|mut device| {
+        device.claim()?;
+        Ok(device)
+    });
+    opened.map_err(|error| not_ours(name, writable, error))
+}
+
+/// Says what is the matter with what is to be written itself; `writable` says how what is read-only
+/// becomes writable.
+pub(crate) fn not_ours(name: &str, writable: &str, error: anyhow::Error) -> anyhow::Error {
+    let kind = error.root_cause().downcast_ref().map(std::io::Error::kind);
+    error.context(match kind {
+        Some(ErrorKind::ReadOnlyFilesystem) => {
+            format!("{name} is written itself, and is read-only: {writable}")
+        }
+        Some(ErrorKind::PermissionDenied) => {
+            format!(
+                "{name} is written itself, and is not writable: see its permissions, and lsattr(1)"
+            )
+        }
+        _ => format!("{name} is written itself, and must not be mounted or in use"),
+    })
 }
 
 /// Refuses a device that somebody else has open: a virtual machine or a database does not hold it

@@ -22,6 +22,7 @@ mod table;
 #[cfg(test)]
 mod testing;
 mod undo;
+mod undone;
 mod until;
 mod volume;
 

@@ -1,6 +1,6 @@
 //! The pipeline: streams → what the arguments ask for.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::io::{self, Write};
 use std::time::Instant;
 
@@ -11,6 +11,7 @@ use hyperlayer::{Records, Totals};
 use crate::apply::{Applier, Extras};
 use crate::chain::{Chain, Link, Sources};
 use crate::cli::Args;
+use crate::undone::UndoFile;
 use crate::until::Until;
 use crate::{info, table};
 
@@ -26,7 +27,8 @@ pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> anyhow::Result<()> {
     let until = until.map_err(|why| Refusal::Usage(format!("--until: {why}")))?;
     let sources = Sources::open(args, interrupt)?;
     let (is_ordered, open_end) = (Cell::default(), Cell::default());
-    let job = Job { begun: Instant::now(), args, until, interrupt, is_ordered, open_end };
+    let (begun, undo_files) = (Instant::now(), OnceCell::new());
+    let job = Job { begun, args, until, interrupt, is_ordered, open_end, undo_files };
     match &args.device {
         _ if args.info => job.print_info(sources),
         _ if args.verify => job.verify(sources),
@@ -49,6 +51,8 @@ pub(crate) struct Job<'a> {
     pub(crate) is_ordered: Cell<bool>,
     /// A stream was applied whose end cannot be verified.
     open_end: Cell<bool>,
+    /// What the input's undo streams bring back.
+    pub(crate) undo_files: OnceCell<Vec<UndoFile>>,
 }
 
 impl Job<'_> {

@@ -9,7 +9,10 @@ use std::time::SystemTime;
 use anyhow::Context;
 use blockio::{AlignedBuf, Device, ReadAt, is_zero, sync_folder};
 use cli::{Interrupt, Refusal};
-use hyperlayer::{Encoder, Header, MAX_RECORD, Volume};
+use hyperlayer::{BaseDigest, Encoder, Header, MAX_RECORD, Volume};
+
+/// The pair by which an undo names the logical volume that it is for.
+pub(crate) const VOLUME: &str = "lvpatch.volume";
 
 /// A new file that keeps what is overwritten.
 pub(crate) struct Undo {
@@ -29,12 +32,16 @@ impl Undo {
         base_of(header).map(drop)
     }
 
-    /// Makes the file, for what the stream of `header` will overwrite.
+    /// Makes the file, for what will be overwritten: with a header that is [`reversed`], and digests of
+    /// what the volume holds now, at the header's detect level.
     ///
     /// # Errors
     /// Where it exists already, or cannot be written.
-    pub(crate) fn create(path: &Path, header: &Header) -> anyhow::Result<Self> {
-        let reversed = reversed(header)?;
+    pub(crate) fn create(
+        path: &Path,
+        header: &Header,
+        digests: &[BaseDigest],
+    ) -> anyhow::Result<Self> {
         let name = || path.display().to_string();
         let file = OpenOptions::new()
             .write(true)
@@ -43,7 +50,7 @@ impl Undo {
             .open(path)
             .with_context(|| format!("{}, which --backup would make", path.display()))?;
         let begun = || {
-            let encoder = Encoder::new(BufWriter::new(file), &reversed, &[]).with_context(name)?;
+            let encoder = Encoder::new(BufWriter::new(file), header, digests).with_context(name)?;
             let unit = (header.chunk_size as usize).min(MAX_RECORD);
             let mut undo =
                 Self { path: path.to_path_buf(), encoder, buf: AlignedBuf::new(MAX_RECORD)?, unit };
@@ -119,14 +126,18 @@ fn base_of(header: &Header) -> anyhow::Result<&Volume> {
     })
 }
 
-fn reversed(header: &Header) -> anyhow::Result<Header> {
+/// The header of a stream that undoes another one, on the logical volume with this UUID.
+///
+/// # Errors
+/// [`Refusal::Usage`] where that cannot be undone.
+pub(crate) fn reversed(header: &Header, volume: Option<&str>) -> anyhow::Result<Header> {
     let base = base_of(header)?;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     Ok(Header {
         target: base.clone(),
         base: Some(header.target.clone()),
         chunk_size: header.chunk_size,
-        pairs: vec![],
+        pairs: volume.map(|uuid| (VOLUME.into(), uuid.into())).into_iter().collect(),
         detect_level: 0,
         extents: header.extents,
         changed_bytes: header.changed_bytes + header.unmapped_bytes,

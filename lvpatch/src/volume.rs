@@ -21,6 +21,7 @@ impl Job<'_> {
             true => None,
             false => sources.last_header()?,
         };
+        self.note_undo(&sources)?;
         let mut chain = self.chain(sources);
         let mut link = chain.first()?;
         let mut plan =
@@ -197,6 +198,9 @@ impl Job<'_> {
         name: &str,
         link: &Link,
     ) -> anyhow::Result<()> {
+        if link.header().undo {
+            return self.prove_undo(Some((dm, thin)), name, device, link);
+        }
         let (digests, checksums) = (link.decoder.base_digests(), link.decoder.base_checksums());
         if self.args.no_base_check {
             return Ok(());

@@ -11,11 +11,11 @@ use crate::services::NoServices;
 const FOLDERS: [&str; 6] =
     ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
-/// Programs that a guest or a scenario calls, and the compiler of libFuzzer, each with the package it
+/// Programs that a guest, a scenario or another test calls, and the compiler of libFuzzer, each with the package it
 /// comes from. A program is looked for rather than a package, so that one built by hand will do. What
 /// `mount`, `util-linux` and `coreutils` bring is here for systems cut down below Debian's essential
 /// set.
-const NEEDED: [(&str, &str); 24] = [
+const NEEDED: [(&str, &str); 26] = [
     ("linux.uml", "user-mode-linux"),
     ("lvm", "lvm2"),
     ("dmsetup", "dmsetup"),
@@ -37,6 +37,8 @@ const NEEDED: [(&str, &str); 24] = [
     ("ssh-keygen", "openssh-client"),
     ("sshd", "openssh-server"),
     ("openssl", "openssl"),
+    ("qemu-img", "qemu-utils"),
+    ("qemu-io", "qemu-utils"),
     ("g++", "g++"),
     ("dd", "coreutils"),
     ("bash", "bash"),

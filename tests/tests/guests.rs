@@ -135,6 +135,16 @@ fn device() {
 }
 
 #[test]
+fn in_use() {
+    scenario("in_use");
+}
+
+#[test]
+fn whose() {
+    scenario("whose");
+}
+
+#[test]
 fn sectors() {
     scenario("sectors");
 }

@@ -191,6 +191,16 @@ fn a_file_that_may_not_be_read_or_written_is_named() {
         assert!(stderr.contains(name), "{stderr}");
     }
     assert_eq!(fs::read_dir(place.folder.path()).unwrap().count(), before);
+    // One that may be read only: nothing is kept of what will not be overwritten.
+    for name in ["stream", "image"] {
+        fs::set_permissions(place.path(name), Permissions::from_mode(0o444)).unwrap();
+    }
+    for option in ["--check", "--backup=undo"] {
+        let arguments = ["--device", "image", option, "-i", "stream"];
+        let stderr = expect(&place.plain("lvpatch", &arguments).output().unwrap(), 1);
+        assert!(stderr.contains("image is written itself, and is not writable"), "{stderr}");
+    }
+    assert_eq!(fs::read_dir(place.folder.path()).unwrap().count(), before);
 }
 
 #[test]

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use nix::errno::Errno;
-use nix::fcntl::{FallocateFlags, OFlag, fallocate};
-use nix::unistd::{Whence, lseek};
+use nix::fcntl::{AT_FDCWD, AtFlags, FallocateFlags, OFlag, fallocate};
+use nix::unistd::{AccessFlags, Whence, faccessat, lseek};
 
 use crate::aligned::is_aligned;
 use crate::read_at::past_end;
@@ -26,7 +26,8 @@ pub enum OpenMode {
     /// For reading only; a block device that is mounted or otherwise held, such as one of a running
     /// pool, is refused (EBUSY).
     ReadExclusive,
-    /// For reading and writing; a block device that is mounted or otherwise held is refused (EBUSY).
+    /// For reading and writing; a block device that is mounted or otherwise held is refused (EBUSY), and
+    /// one that is read-only (EROFS).
     WriteExclusive,
 }
 
@@ -46,6 +47,8 @@ pub struct Device {
     /// Held while a part of a sector is written, for two ranges can share one.
     edges: Mutex<()>,
     rdev: u64,
+    /// What is locked for as long as this is open.
+    held: Vec<File>,
 }
 
 impl Device {
@@ -80,6 +83,10 @@ impl Device {
         if opened.file_type() != kind {
             return Err(io::Error::other("it changed its kind while it was opened"));
         }
+        // Such a device can be opened for writing, and refuses the writes.
+        if block && mode == OpenMode::WriteExclusive && ioctl::is_read_only(&file)? {
+            return Err(io::Error::from_raw_os_error(Errno::EROFS as i32));
+        }
         let size = file.seek(SeekFrom::End(0))?;
         let sector = match (block, direct) {
             (true, _) => ioctl::sector_size(&file)?.max(sector::LEAST),
@@ -88,7 +95,7 @@ impl Device {
             (false, false) => sector::LEAST,
         };
         let rdev = opened.rdev();
-        Ok(Self { file, size, block, direct, sector, edges: Mutex::default(), rdev })
+        Ok(Self { file, size, block, direct, sector, edges: Mutex::default(), rdev, held: vec![] })
     }
 
     /// The size in bytes.
@@ -104,6 +111,38 @@ impl Device {
     /// A block device's number, as `st_rdev` gives it.
     pub fn rdev(&self) -> u64 {
         self.rdev
+    }
+
+    /// Whether it could be opened for writing, by the `path` that it was opened by.
+    ///
+    /// # Errors
+    /// Where it could not.
+    pub fn check_writable(&self, path: &Path) -> io::Result<()> {
+        faccessat(AT_FDCWD, path, AccessFlags::W_OK, AtFlags::AT_EACCESS)?;
+        match self.block && ioctl::is_read_only(&self.file)? {
+            true => Err(io::Error::from_raw_os_error(Errno::EROFS as i32)),
+            false => Ok(()),
+        }
+    }
+
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Keeps files open, and with that locked, as long as this is.
+    pub(crate) fn keep(&mut self, files: Vec<File>) {
+        self.held = files;
+    }
+
+    /// Changes a regular file's size, and waits until that outlasts a power cut.
+    ///
+    /// # Errors
+    /// Where the file system fails, or this is a block device.
+    pub fn set_size(&mut self, size: u64) -> io::Result<()> {
+        self.file.set_len(size)?;
+        self.file.sync_all()?;
+        self.size = size;
+        Ok(())
     }
 
     /// Writes `bytes` at `offset`.

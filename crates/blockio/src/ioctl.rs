@@ -6,6 +6,10 @@ use std::io;
 use std::os::fd::AsRawFd;
 
 mod raw {
+    /// struct loop_info64 (linux/loop.h), of which the first three fields are used.
+    pub(super) type LoopInfo = [u64; 29];
+    nix::ioctl_read_bad!(loop_get_status64, 0x4c05, LoopInfo);
+    nix::ioctl_read_bad!(blkroget, nix::request_code_none!(0x12, 94), nix::libc::c_int);
     nix::ioctl_read_bad!(blksszget, nix::request_code_none!(0x12, 104), nix::libc::c_int);
     nix::ioctl_write_ptr_bad!(blkdiscard, nix::request_code_none!(0x12, 119), [u64; 2]);
     nix::ioctl_write_ptr_bad!(blkzeroout, nix::request_code_none!(0x12, 127), [u64; 2]);
@@ -19,6 +23,24 @@ pub(crate) fn sector_size(device: &File) -> io::Result<u64> {
     u64::try_from(size).ok().filter(|size| size.is_power_of_two()).ok_or_else(|| {
         io::Error::other(format!("the device says that its sectors have {size} bytes"))
     })
+}
+
+/// BLKROGET: whether the device takes no writes.
+pub(crate) fn is_read_only(device: &File) -> io::Result<bool> {
+    let mut flag: nix::libc::c_int = 0;
+    // SAFETY: as above.
+    unsafe { raw::blkroget(device.as_raw_fd(), &raw mut flag) }?;
+    Ok(flag != 0)
+}
+
+/// LOOP_GET_STATUS64: what a loop device has open, as the device and inode of a file, and the number of
+/// a block device, which is 0 where it is a file.
+pub(crate) fn loop_backing(device: &File) -> io::Result<(u64, u64, u64)> {
+    let mut info: raw::LoopInfo = [0; 29];
+    // SAFETY: the descriptor is open, and the kernel writes a struct loop_info64 there, 232 bytes, and
+    // keeps nothing.
+    unsafe { raw::loop_get_status64(device.as_raw_fd(), &raw mut info) }?;
+    Ok((info[0], info[1], info[2]))
 }
 
 /// BLKDISCARD. Success proves nothing: pieces of a chunk are passed over in silence.

@@ -18,6 +18,8 @@
 //! ```
 
 mod aligned;
+mod beneath;
+mod claim;
 mod device;
 mod folder;
 mod in_order;

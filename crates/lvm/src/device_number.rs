@@ -69,6 +69,20 @@ impl DeviceNumber {
         let name = std::fs::read_to_string(self.sysfs().join("dm/name")).ok()?;
         Some(name.trim_end().into())
     }
+
+    /// The UUID of the logical volume that it is the device of, without hyphens; none where it is no
+    /// logical volume, or a layer below one, whose device-mapper UUID ends with the layer's name.
+    pub fn volume_uuid(self) -> Option<String> {
+        let uuid = std::fs::read_to_string(self.sysfs().join("dm/uuid")).ok()?;
+        volume_uuid(uuid.trim_end()).map(Into::into)
+    }
+}
+
+/// Of the device-mapper UUID that LVM gives: `LVM-`, the group's 32 characters and the volume's.
+fn volume_uuid(uuid: &str) -> Option<&str> {
+    const LENGTH: usize = 32;
+    let both = uuid.strip_prefix("LVM-").filter(|both| both.len() == 2 * LENGTH)?;
+    both.get(LENGTH..)
 }
 
 impl fmt::Display for DeviceNumber {
@@ -91,6 +105,16 @@ impl FromStr for DeviceNumber {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_volume_is_told_from_its_layers() {
+        let (group, volume) = ("g".repeat(32), "v".repeat(32));
+        let whole = format!("LVM-{group}{volume}");
+        assert_eq!(volume_uuid(&whole), Some(volume.as_str()));
+        for other in [format!("{whole}-tpool"), format!("part1-{whole}"), "CRYPT-x".into()] {
+            assert_eq!(volume_uuid(&other), None, "{other}");
+        }
+    }
 
     #[test]
     fn the_kernels_encoding_both_ways() {

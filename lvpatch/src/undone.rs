@@ -1,0 +1,256 @@
+//! [`Undone`]: a volume as it is once an undo is applied, by which an undo is proved.
+//!
+//! An undo leads back from any moment of what it undoes, so there is no one base to prove. What it leads
+//! to is always the same: its digests are of that.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek};
+use std::os::unix::fs::FileExt;
+use std::sync::Mutex;
+
+use anyhow::Context;
+use baseproof::Range;
+use blockio::{Device, ReadAt};
+use cli::{Interrupt, Interruptible, Refusal};
+use hyperlayer::{BaseDigest, Contents, Decoder, Error, Header, Place, Record, Records};
+use lvm::{DeviceMapper, ThinDevice};
+
+use crate::chain::{Link, Sources};
+use crate::patch::Job;
+use crate::prove;
+
+/// The chunks of a sample need not be larger, in bytes.
+const SAMPLE: u64 = 1 << 20;
+
+/// Large enough that the frames of small records cost no system call each.
+const BUFFER: usize = 256 << 10;
+
+/// An undo stream in a file, and where its records are. Memory: 40 bytes for each record.
+pub(crate) struct UndoFile {
+    header: Header,
+    file: File,
+    /// Where places in it count from.
+    begin: u64,
+    /// In ascending order.
+    pieces: Vec<Piece>,
+}
+
+/// What a record covers, and where its data is; none of zeros.
+struct Piece {
+    range: Range,
+    data: Option<Place>,
+}
+
+impl UndoFile {
+    /// Reads and verifies the undo streams that a file begins with, which may be cut if the run accepts
+    /// that.
+    fn read_all(
+        file: &mut File,
+        partial: bool,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<Vec<Self>> {
+        let mut found = Vec::new();
+        let begin = file.stream_position()?;
+        let reader = BufReader::with_capacity(BUFFER, Reader { file, at: begin });
+        // What is wrong with another stream is said when its turn comes.
+        let mut next = Decoder::new(reader).ok();
+        while let Some(mut decoder) = next.filter(|decoder| decoder.header().undo) {
+            let mut pieces = Vec::new();
+            loop {
+                interrupt.check()?;
+                let record = match decoder.next_record() {
+                    Err(Error::Cut { .. }) if partial => break,
+                    record => record?,
+                };
+                let Some(record) = record else { break };
+                let range = Range { offset: record.offset(), length: record.length() };
+                let is_data = matches!(record, Record::Data { .. });
+                pieces.push(Piece { range, data: is_data.then(|| decoder.place()) });
+            }
+            let header = decoder.header().clone();
+            found.push(Self { header, file: file.try_clone()?, begin, pieces });
+            next = decoder.next_stream().ok().flatten();
+        }
+        Ok(found)
+    }
+
+    /// What the volume has mapped then at the most, if that is so much now.
+    fn mapped(&self, mut ranges: Vec<Range>) -> Vec<Range> {
+        ranges.extend(self.pieces.iter().map(|piece| piece.range));
+        ranges.sort_by_key(|range| range.offset);
+        let mut all: Vec<Range> = Vec::new();
+        for range in ranges {
+            let end = range.offset.saturating_add(range.length);
+            match all.last_mut().filter(|last| range.offset <= last.offset + last.length) {
+                Some(last) => last.length = last.length.max(end - last.offset),
+                None => all.push(Range { offset: range.offset, length: end - range.offset }),
+            }
+        }
+        all
+    }
+}
+
+/// Reads a file from a place on, without moving the position that all its readers share.
+struct Reader<'a> {
+    file: &'a File,
+    at: u64,
+}
+
+impl Read for Reader<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let length = self.file.read_at(buf, self.at)?;
+        self.at += length as u64;
+        Ok(length)
+    }
+}
+
+/// A device, with an undo's records on top.
+struct Undone<'a, D> {
+    device: D,
+    undo: &'a UndoFile,
+    idle: Mutex<Vec<Contents>>,
+}
+
+impl<D: ReadAt> ReadAt for Undone<'_, D> {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        self.device.read_at(offset, buf)?;
+        let end = offset + buf.len() as u64;
+        let behind = |piece: &Piece| piece.range.offset + piece.range.length;
+        let first = self.undo.pieces.partition_point(|piece| behind(piece) <= offset);
+        let pieces = self.undo.pieces[first..].iter();
+        for piece in pieces.take_while(|piece| piece.range.offset < end) {
+            let (from, to) = (piece.range.offset.max(offset), behind(piece).min(end));
+            let part = &mut buf[(from - offset) as usize..(to - offset) as usize];
+            let Some(place) = piece.data else {
+                part.fill(0);
+                continue;
+            };
+            let spare = self.idle.lock().expect("nobody panics with it").pop();
+            let mut contents = spare.unwrap_or_default();
+            let reader = Reader { file: &self.undo.file, at: self.undo.begin + place.at };
+            let (begin, bytes) = contents.read(reader, place).map_err(io::Error::other)?;
+            let found = from.checked_sub(begin).and_then(|skip| {
+                let skip = usize::try_from(skip).ok()?;
+                bytes.get(skip..skip.checked_add(part.len())?)
+            });
+            part.copy_from_slice(found.ok_or_else(|| {
+                io::Error::other("the undo changed while it was read: another record is there")
+            })?);
+            self.idle.lock().expect("nobody panics with it").push(contents);
+        }
+        Ok(())
+    }
+}
+
+/// Digests of what a base holds at some places, for the header of an undo.
+///
+/// # Errors
+/// Where it cannot be read.
+pub(crate) fn sample(device: &Device, header: &Header) -> io::Result<Vec<BaseDigest>> {
+    let chunk = header.chunk_size.min(SAMPLE);
+    let ranges = baseproof::positions(2, header.target.size, chunk, |_| io::Result::Ok(None))?;
+    baseproof::digest_ranges(device, &ranges)
+}
+
+impl Job<'_> {
+    /// Looks for undo streams in the input, as far as it can be read twice.
+    pub(crate) fn note_undo(&self, sources: &Sources) -> anyhow::Result<()> {
+        let mut found = Vec::new();
+        if !self.args.no_base_check && sources.are_files()? {
+            for (name, mut file) in sources.again()? {
+                let read = UndoFile::read_all(&mut file, self.args.partial, self.interrupt);
+                found.extend(read.with_context(|| name)?);
+            }
+        }
+        _ = self.undo_files.set(found);
+        Ok(())
+    }
+
+    /// Proves that an undo leads from what a device holds to what was there: the device is that of
+    /// `thin`, if it is a thin volume.
+    ///
+    /// # Errors
+    /// [`Refusal::BaseMismatch`] where it does not, and [`Refusal::Usage`] where it is in a pipe.
+    pub(crate) fn prove_undo(
+        &self,
+        thin: Option<(&DeviceMapper, &ThinDevice)>,
+        name: &str,
+        device: &Device,
+        link: &Link,
+    ) -> anyhow::Result<()> {
+        let header = link.header();
+        let digests = link.decoder.base_digests();
+        if self.args.no_base_check {
+            return Ok(());
+        }
+        if digests.is_empty() {
+            log::warn!(
+                "{}: this undo has no digests, so nothing but tags can tell whether it is for {name}",
+                link.name
+            );
+            return Ok(());
+        }
+        let mut files = self.undo_files.get().into_iter().flatten();
+        let Some(undo) = files.find(|undo| undo.header == *header) else {
+            return Err(Refusal::Usage(format!(
+                "{}: an undo is proved by what it leads to, and read twice for that: write it to a file \
+                 of its own, and name it with -i, or leave out the proof with --no-base-check",
+                link.name
+            ))
+            .into());
+        };
+        let mapped = match thin.filter(|_| header.detect_level == 3) {
+            None => None,
+            Some((dm, thin)) => prove::mapped_ranges(dm, thin, self.interrupt)?,
+        };
+        let mapped = mapped.map(|ranges| undo.mapped(ranges));
+        let undone = Undone { device, undo, idle: Mutex::default() };
+        let undone = Interruptible { source: undone, interrupt: self.interrupt };
+        let check = || self.interrupt.check();
+        match baseproof::verify(&undone, digests, mapped.as_deref(), &check) {
+            Ok(()) => Ok(()),
+            Err(error @ baseproof::Error::Differs { .. }) => Err(Refusal::BaseMismatch(format!(
+                "{name} is not what the undo was made for, or was written to since: undone, {error}"
+            )))
+            .with_context(|| link.name.clone()),
+            Err(error) => Err(anyhow::Error::new(error).context(name.to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyperlayer::Encoder;
+
+    use super::*;
+    use crate::testing::header;
+
+    #[test]
+    fn what_an_undo_covers_is_its_own_and_the_rest_the_devices() {
+        let size = 16 << 10;
+        let header = Header { undo: true, changed_bytes: size, ..header(size) };
+        let mut file = tempfile::tempfile().unwrap();
+        let mut encoder = Encoder::new(&file, &header, &[]).unwrap();
+        encoder.data(512, &[1; 1024]).unwrap();
+        encoder.zero(2048, 512).unwrap();
+        encoder.data(4096, &[2; 512]).unwrap();
+        encoder.finish().unwrap();
+        file.rewind().unwrap();
+        let interrupt = Interrupt::default();
+        let found = UndoFile::read_all(&mut file, false, &interrupt).unwrap();
+        let mut expected = vec![9; size as usize];
+        expected[512..1536].fill(1);
+        expected[2048..2560].fill(0);
+        expected[4096..4608].fill(2);
+        let device = vec![9; size as usize];
+        let undone = Undone { device: &device[..], undo: &found[0], idle: Mutex::default() };
+        for (begin, end) in [(0, size), (700, 800), (1000, 2100), (1536, 2048), (4000, 4097)] {
+            let mut buf = vec![7; (end - begin) as usize];
+            undone.read_at(begin, &mut buf).unwrap();
+            assert!(buf == expected[begin as usize..end as usize], "{begin}..{end}");
+        }
+        let range = |offset, length| Range { offset, length };
+        let mapped = found[0].mapped(vec![range(0, 512), range(1024, 2048), range(9000, 10)]);
+        assert_eq!(mapped, [range(0, 3072), range(4096, 512), range(9000, 10)]);
+    }
+}
