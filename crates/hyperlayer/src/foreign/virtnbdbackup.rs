@@ -14,10 +14,14 @@ use serde_json::error::Category;
 
 use self::sizes::{Sizes, Told};
 use super::source::{Pending, Source, damaged};
-use super::{Change, Foreign, Format, NO_CHECKSUMS, NO_HOLES, NO_IDENTITY, Start, What};
+use super::{
+    Change, FollowedBy, Foreign, Format, LocalTime, NO_CHECKSUMS, NO_HOLES, NO_IDENTITY, Start, What,
+};
 use crate::error::Result;
 use crate::{Error, MAX_RECORD};
 
+/// A stream's first bytes.
+pub(super) const FIRST: &[u8] = b"meta 000000000";
 const FRAME: usize = 40;
 const END: &[u8] = b"\r\n";
 /// The most that JSON may have before the data, in bytes.
@@ -41,9 +45,9 @@ pub(super) struct VirtNbdBackup {
     sizes: Sizes,
 }
 
-/// Whether these are a stream's first bytes.
-pub(super) fn is(first: &[u8]) -> bool {
-    first.starts_with(b"meta 000000000")
+/// Whether a stream of virtnbdbackup's begins with these bytes.
+pub fn is(first: &[u8]) -> bool {
+    first.starts_with(FIRST)
 }
 
 pub(super) fn begin<R: Read>(source: &mut Source<R>) -> Result<(VirtNbdBackup, Foreign)> {
@@ -92,12 +96,16 @@ pub(super) fn begin<R: Read>(source: &mut Source<R>) -> Result<(VirtNbdBackup, F
         // Since 2.21 a changed range that has become a hole is not in the stream.
         lacks.push(NO_HOLES);
     }
+    let disk = Some(text("diskName")).filter(|name| !name.is_empty());
     let foreign = Foreign {
-        name: Some(text("diskName")).filter(|name| !name.is_empty()),
+        name: disk.clone(),
         uuid: uuid("checkpointName"),
+        disk,
+        made: meta["date"].as_str().and_then(LocalTime::parse),
         size: Some(size),
         starts,
         lacks,
+        followed_by: FollowedBy::VirtNbdBackup,
         ..Foreign::new(if compressed { "virtnbdbackup (LZ4)" } else { "virtnbdbackup" })
     };
     let reader = VirtNbdBackup {
@@ -222,7 +230,13 @@ impl VirtNbdBackup {
         if self.compressed {
             self.check_sizes(source)?;
         }
-        source.expect_end()
+        // Here already, so that nothing is taken for whole that has something behind it. What sums up
+        // the file that is read sees its end, too, before the last record counts as read.
+        let next = source.peek(FIRST.len())?;
+        if !FIRST.starts_with(&next) {
+            return Err(damaged(source.at(), "the input goes on behind the stream's end".into()));
+        }
+        Ok(())
     }
 
     /// The sizes at the end: JSON, a line end, and a frame that says how long the JSON is.
