@@ -10,10 +10,13 @@
 //! ```
 
 mod aside;
+mod backup_folder;
+mod checksum;
 mod escape;
 mod exit;
 mod input;
 mod interrupt;
+mod lacks;
 mod logging;
 mod open;
 mod output;
@@ -25,10 +28,13 @@ mod units;
 mod volume;
 
 pub use aside::{Aside, is_planted_link};
+pub use backup_folder::{all_streams, expand, is_differential, size_of_base};
+pub use checksum::{Checksum, Summed};
 pub use escape::{escaped, is_obeyed};
 pub use exit::{Refusal, exit_code};
 pub use input::Input;
 pub use interrupt::{Interrupt, Interruptible};
+pub use lacks::Lacks;
 pub use logging::Verbosity;
 pub use open::open;
 pub use output::{Output, OutputOptions, Written};

@@ -69,6 +69,19 @@ impl Foreign {
         }
     }
 
+    /// What one of the stream's UUIDs is called outside of its chain: names of checkpoints are the same
+    /// for all disks, so the disk's name belongs to it.
+    pub fn with_disk(&self, uuid: &str) -> String {
+        let Some(disk) = self.disk.as_ref().filter(|_| !uuid.is_empty()) else {
+            return uuid.into();
+        };
+        let whole = format!("{disk}/{uuid}");
+        match whole.len() <= 64 && whole.bytes().all(|byte| byte.is_ascii_graphic()) {
+            true => whole,
+            false => uuid.into(),
+        }
+    }
+
     /// The header that ours would be, where it is applied to the volume that `previous` leads to.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use std::io::Read;
 
 pub use any::{AnyDecoder, Input};
 pub use follows::LocalTime;
-pub use virtnbdbackup::is as is_virtnbdbackup;
+pub use virtnbdbackup::{is as is_virtnbdbackup, virtnbdbackup_is_alone};
 
 use self::source::{Source, damaged};
 use crate::error::Result;
@@ -28,7 +28,8 @@ const CHUNK: u64 = 65536;
 const NO_CHECKSUMS: &str = "no checksums";
 const NO_END: &str = "its end cannot be verified";
 const NO_IDENTITY: &str = "no identity of the base";
-const NO_HOLES: &str = "what became a hole may be left out";
+/// What a stream lacks that may be silent about ranges that have changed: they show old data.
+pub const LEFT_OUT: &str = "what became a hole may be left out";
 
 /// What a stream of another tool says of itself, and what it cannot promise.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,6 +155,12 @@ impl Foreign {
         !self.lacks.contains(&NO_END)
     }
 
+    /// What it cannot promise; `has_checksum` is for one that has a checksum beside it.
+    pub fn lacks(&self, has_checksum: bool) -> Vec<&'static str> {
+        let is_there = |lack: &&str| has_checksum && *lack == NO_CHECKSUMS;
+        self.lacks.iter().filter(|lack| !is_there(lack)).copied().collect()
+    }
+
     /// Whether another stream may stand behind it.
     pub fn may_be_followed(&self) -> bool {
         self.followed_by != FollowedBy::Nothing
@@ -184,7 +191,11 @@ impl Foreign {
             },
             base: match &self.starts {
                 Start::Nothing => None,
-                Start::Base { uuid } => Some(base(uuid)),
+                // A stream that was converted knows it by a longer name.
+                Start::Base { uuid } => match &missing.base {
+                    Some(known) if known.uuid == self.with_disk(uuid) => Some(base(&known.uuid)),
+                    _ => Some(base(uuid)),
+                },
                 Start::Unknown => missing.base.as_ref().map(|known| base(&known.uuid)),
             },
             chunk_size: self.chunk_size.or(missing.chunk_size).unwrap_or(CHUNK),

@@ -49,7 +49,8 @@ impl<R: Read> Source<R> {
                 Ok(0) => break,
                 Ok(length) => filled = filled.saturating_add(length),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error.into()),
+                // What sums the input up has seen damage itself.
+                Err(error) => return Err(error.downcast::<Error>().unwrap_or_else(Error::Io)),
             }
         }
         Ok(filled)

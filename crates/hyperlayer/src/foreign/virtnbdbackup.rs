@@ -3,6 +3,7 @@
 //! An LZ4 frame says itself where it ends, so a stream is read in one pass; the sizes at its end are
 //! held against what was read.
 
+mod alone;
 mod sizes;
 
 use std::io::{self, Read};
@@ -12,10 +13,12 @@ use serde::Deserializer as _;
 use serde_json::Value;
 use serde_json::error::Category;
 
+pub use self::alone::virtnbdbackup_is_alone;
 use self::sizes::{Sizes, Told};
 use super::source::{Pending, Source, damaged};
 use super::{
-    Change, FollowedBy, Foreign, Format, LocalTime, NO_CHECKSUMS, NO_HOLES, NO_IDENTITY, Start, What,
+    Change, FollowedBy, Foreign, Format, LEFT_OUT, LocalTime, NO_CHECKSUMS, NO_IDENTITY, Start,
+    What,
 };
 use crate::error::Result;
 use crate::{Error, MAX_RECORD};
@@ -94,7 +97,7 @@ pub(super) fn begin<R: Read>(source: &mut Source<R>) -> Result<(VirtNbdBackup, F
     };
     if incremental {
         // Since 2.21 a changed range that has become a hole is not in the stream.
-        lacks.push(NO_HOLES);
+        lacks.push(LEFT_OUT);
     }
     let disk = Some(text("diskName")).filter(|name| !name.is_empty());
     let foreign = Foreign {
@@ -208,7 +211,7 @@ impl VirtNbdBackup {
         let read = limited.read_to_end(&mut self.content);
         let Watched { failed, ended, .. } = watched;
         if let Some(error) = failed {
-            return Err(error.into());
+            return Err(error.downcast::<Error>().unwrap_or_else(Error::Io));
         }
         if ended {
             return Err(Error::Cut { at: source.at(), inside: "an LZ4 frame" });

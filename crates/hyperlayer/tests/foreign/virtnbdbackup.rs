@@ -203,7 +203,8 @@ fn several_may_stand_one_behind_another() {
 
 #[test]
 fn what_it_says_of_itself() {
-    let dated = |date: &str| [meta(&format!("{FULL}, \"date\": {date}"), 0), frame("stop", 0, 0)].concat();
+    let dated =
+        |date: &str| [meta(&format!("{FULL}, \"date\": {date}"), 0), frame("stop", 0, 0)].concat();
     let made = |date: &str| {
         let stream = dated(date);
         let decoder = AnyDecoder::new(stream.as_slice()).unwrap();
