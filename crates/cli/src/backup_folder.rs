@@ -3,12 +3,22 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::BufReader;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use hyperlayer::{AnyDecoder, Foreign, Start};
 
 use crate::{Refusal, escaped};
+
+/// What is in a folder.
+struct Found {
+    disks: BTreeMap<String, Vec<Item>>,
+    /// What virtnbdbackup has not come to the end of.
+    unfinished: Vec<PathBuf>,
+    /// Other files with such a name.
+    odd: Vec<PathBuf>,
+}
 
 /// A stream in a folder.
 struct Item {
@@ -41,11 +51,17 @@ pub fn expand(paths: &[PathBuf], disk: Option<&str>) -> anyhow::Result<Vec<PathB
 /// # Errors
 /// Where there are none.
 pub fn all_streams(folder: &Path, disk: Option<&str>) -> anyhow::Result<Vec<PathBuf>> {
-    let disks = read(folder, &mut warn)?;
-    match disk {
-        Some(_) => Ok(paths(one_disk(folder, disks, disk)?.1)),
-        None => Ok(disks.into_values().flat_map(paths).collect()),
+    let found = read(folder)?;
+    if disk.is_some() {
+        return Ok(paths(one_disk(folder, found, disk)?.1));
     }
+    if found.disks.is_empty() {
+        return Err(no_streams(folder));
+    }
+    for path in found.unfinished.iter().chain(&found.odd) {
+        log::warn!("left out: {}, which is no whole stream of virtnbdbackup's", shown(path));
+    }
+    Ok(found.disks.into_values().flat_map(paths).collect())
 }
 
 /// The size of the volume that a stream starts from, where the stream that made it lies in the same
@@ -53,8 +69,8 @@ pub fn all_streams(folder: &Path, disk: Option<&str>) -> anyhow::Result<Vec<Path
 pub fn size_of_base(path: &Path, said: &Foreign) -> Option<u64> {
     let Start::Base { uuid } = &said.starts else { return None };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let items = read(folder.unwrap_or(Path::new(".")), &mut |_| {}).ok()?;
-    let items = items.get(said.disk.as_deref()?)?;
+    let found = read(folder.unwrap_or(Path::new("."))).ok()?;
+    let items = found.disks.get(said.disk.as_deref()?)?;
     let is_base = |item: &&Item| {
         item.said.uuid == *uuid
             && !is_differential(&item.path)
@@ -72,7 +88,7 @@ pub fn is_differential(path: &Path) -> bool {
 
 /// The full stream of a disk, or the copy, and its increments.
 fn chain(folder: &Path, disk: Option<&str>) -> anyhow::Result<Vec<PathBuf>> {
-    let (disk, items) = one_disk(folder, read(folder, &mut warn)?, disk)?;
+    let (disk, items) = one_disk(folder, read(folder)?, disk)?;
     let place = || format!("{}, disk {}", folder.display(), escaped(&disk));
     let (differentials, items): (Vec<_>, Vec<_>) =
         items.into_iter().partition(|item| is_differential(&item.path));
@@ -126,67 +142,85 @@ fn chain(folder: &Path, disk: Option<&str>) -> anyhow::Result<Vec<PathBuf>> {
     Ok(paths(chain))
 }
 
-/// The disk that is meant.
+/// The disk that is meant, and its streams.
 fn one_disk(
     folder: &Path,
-    mut disks: BTreeMap<String, Vec<Item>>,
+    mut found: Found,
     disk: Option<&str>,
 ) -> anyhow::Result<(String, Vec<Item>)> {
-    let known = disks.keys().map(|disk| escaped(disk)).collect::<Vec<_>>().join(", ");
-    match disk {
-        Some(disk) => match disks.remove_entry(disk) {
-            Some(found) => Ok(found),
-            None => Err(usage(format!(
-                "{} has no stream of disk {disk}: there is {known}",
+    let names = found.disks.keys().map(|disk| escaped(disk)).collect::<Vec<_>>().join(", ");
+    let (disk, items) = match disk {
+        _ if found.disks.is_empty() => return Err(no_streams(folder)),
+        Some(disk) => found.disks.remove_entry(disk).ok_or_else(|| {
+            usage(format!("{} has no stream of disk {disk}: there is {names}", folder.display()))
+        })?,
+        None if found.disks.len() == 1 => found.disks.pop_first().context("there is no disk")?,
+        None => {
+            return Err(usage(format!(
+                "{} has streams of several disks ({names}): choose one with --disk NAME",
                 folder.display()
-            ))),
-        },
-        None if disks.len() == 1 => disks.pop_first().context("a folder without a disk"),
-        None => Err(usage(format!(
-            "{} has streams of several disks ({known}): choose one with --disk NAME",
-            folder.display()
-        ))),
-    }
-}
-
-fn warn(why: &str) {
-    log::warn!("{why}: left out");
-}
-
-/// The streams of each disk, by their file names. What is left out is said to `warn`.
-fn read(folder: &Path, warn: &mut impl FnMut(&str)) -> anyhow::Result<BTreeMap<String, Vec<Item>>> {
-    let name = || folder.display().to_string();
-    let mut disks: BTreeMap<String, Vec<Item>> = BTreeMap::new();
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).with_context(name)? {
-        found.push(entry.with_context(name)?.path());
-    }
-    found.sort();
-    for path in found {
-        if path.extension().is_some_and(|end| end == "partial") {
-            warn(&format!("{} was never finished", escaped(&path.display().to_string())));
+            )));
         }
-        if path.extension().is_none_or(|end| end != "data") || !path.is_file() {
+    };
+    let is_of_disk = |path: &&PathBuf| {
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        name.strip_prefix(disk.as_bytes()).is_some_and(|rest| rest.starts_with(b"."))
+    };
+    for path in found.unfinished.iter().filter(is_of_disk) {
+        log::warn!("left out: {}, which virtnbdbackup has not finished", shown(path));
+    }
+    // One that is missing would go unnoticed where it is the last.
+    match found.odd.iter().find(is_of_disk) {
+        Some(path) => Err(Refusal::Unverifiable(format!(
+            "{} is no stream of virtnbdbackup's, although its name says so: name the files that are \
+             wanted (-i FILE)",
+            shown(path)
+        ))
+        .into()),
+        None => Ok((disk, items)),
+    }
+}
+
+fn no_streams(folder: &Path) -> anyhow::Error {
+    usage(format!("{} is a folder without a stream of virtnbdbackup's", folder.display()))
+}
+
+fn shown(path: &Path) -> String {
+    escaped(&path.display().to_string())
+}
+
+/// The streams of each disk, by their file names, and what looks like one and is none.
+fn read(folder: &Path) -> anyhow::Result<Found> {
+    let name = || folder.display().to_string();
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).with_context(name)? {
+        paths.push(entry.with_context(name)?.path());
+    }
+    paths.sort();
+    let mut found = Found { disks: BTreeMap::new(), unfinished: Vec::new(), odd: Vec::new() };
+    for path in paths {
+        let ends_with = |end: &[u8]| path.as_os_str().as_encoded_bytes().ends_with(end);
+        if ends_with(b".data.partial") {
+            found.unfinished.push(path);
+            continue;
+        }
+        // Opening a FIFO would wait for its other end, so the kind is asked first.
+        if !ends_with(b".data") || !path.is_file() {
             continue;
         }
         let name = || path.display().to_string();
-        let file = File::open(&path).with_context(name)?;
-        let is_stream = |first: &[u8]| hyperlayer::is_virtnbdbackup(first);
-        let mut first = [0; 16];
-        let begun = std::os::unix::fs::FileExt::read_exact_at(&file, &mut first, 0);
-        if begun.is_err() || !is_stream(&first) {
-            warn(&format!("{} is no stream of virtnbdbackup's", escaped(&name())));
+        let (file, mut first) = (File::open(&path).with_context(name)?, [0; 16]);
+        let is_begun = file.read_exact_at(&mut first, 0).is_ok();
+        if !is_begun || !hyperlayer::is_virtnbdbackup(&first) {
+            found.odd.push(path);
             continue;
         }
         let decoder = AnyDecoder::new(BufReader::with_capacity(4096, file)).with_context(name)?;
         let Some(said) = decoder.foreign().cloned() else { continue };
         let disk = said.disk.clone().unwrap_or_default();
-        disks.entry(disk).or_default().push(Item { path, said });
+        found.disks.entry(disk).or_default().push(Item { path, said });
     }
-    match disks.is_empty() {
-        true => Err(usage(format!("{} is a folder without a stream of virtnbdbackup's", name()))),
-        false => Ok(disks),
-    }
+    Ok(found)
 }
 
 fn paths(items: Vec<Item>) -> Vec<PathBuf> {
