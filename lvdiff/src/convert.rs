@@ -107,7 +107,9 @@ impl Conversion<'_> {
                 }
                 self.complete(path, &mut decoder, &foreign, previous.as_ref())?;
                 let is_differential = cli::is_differential(path);
-                let this = Previous { header: decoder.header().clone(), foreign, is_differential };
+                let machine = cli::machine_of(path, &foreign);
+                let header = decoder.header().clone();
+                let this = Previous { header, foreign, is_differential, machine };
                 if let Some(previous) = &previous {
                     this.check_follows(previous).map_err(|why| {
                         cli::Refusal::BaseMismatch(format!(
@@ -327,6 +329,7 @@ struct Previous {
     header: Header,
     foreign: Foreign,
     is_differential: bool,
+    machine: Option<String>,
 }
 
 impl Previous {
@@ -336,6 +339,7 @@ impl Previous {
             return Err("that is a differential one, which leads to no checkpoint".into());
         }
         self.foreign.check_disk(&previous.foreign)?;
+        cli::check_machine(self.machine.as_deref(), previous.machine.as_deref())?;
         self.header.follows(&previous.header)?;
         self.foreign.check_date(&previous.foreign)
     }

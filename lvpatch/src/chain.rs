@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, AsRawFd};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use cli::{Checksum, Input, Interrupt, Lacks, Refusal, Summed, escaped};
@@ -23,20 +24,19 @@ struct Source {
     file: File,
     /// What must come of its bytes.
     checksum: Option<Checksum>,
-    /// Its name says that it is a differential stream of virtnbdbackup's.
-    is_differential: bool,
+    /// Where it lies: its name and its neighbours say more of a stream of virtnbdbackup's.
+    path: Option<PathBuf>,
 }
 
 impl Source {
     fn new(name: String, file: File) -> Self {
-        Self { name, file, checksum: None, is_differential: false }
+        Self { name, file, checksum: None, path: None }
     }
 
     /// The same once more, at the same place.
     fn again(&self) -> io::Result<Self> {
-        let (name, checksum) = (self.name.clone(), self.checksum.clone());
-        let file = again(&self.file)?;
-        Ok(Self { name, file, checksum, is_differential: self.is_differential })
+        let (name, checksum, path) = (self.name.clone(), self.checksum.clone(), self.path.clone());
+        Ok(Self { name, file: again(&self.file)?, checksum, path })
     }
 
     fn reader(self) -> impl Read + Send + 'static {
@@ -53,8 +53,7 @@ impl Sources {
             let file = cli::open(File::options().read(true), path, interrupt)
                 .with_context(|| name.clone())?;
             let checksum = Checksum::beside(path, &file)?;
-            let is_differential = cli::is_differential(path);
-            files.push(Source { name, file, checksum, is_differential });
+            files.push(Source { name, file, checksum, path: Some(path.clone()) });
         }
         if files.is_empty() {
             if io::stdin().is_terminal() {
@@ -137,7 +136,7 @@ pub(crate) struct Chain<'a> {
     source: String,
     number: usize,
     has_checksum: bool,
-    is_differential: bool,
+    path: Option<PathBuf>,
     /// What has been said of formats.
     lacks: Lacks,
     /// The clock that streams were compared with --until by.
@@ -155,7 +154,9 @@ pub(crate) struct Link {
     pub(crate) name: String,
     pub(crate) decoder: AnyDecoder<Input>,
     /// Nothing follows it, whatever it says.
-    pub(crate) is_differential: bool,
+    is_differential: bool,
+    /// The UUID of the virtual machine that it is of.
+    machine: Option<String>,
 }
 
 /// What is known of a stream once it has been read.
@@ -164,6 +165,7 @@ struct Previous {
     header: Header,
     foreign: Option<Foreign>,
     is_differential: bool,
+    machine: Option<String>,
 }
 
 impl Link {
@@ -212,7 +214,7 @@ impl<'a> Chain<'a> {
             source: String::new(),
             number: 0,
             has_checksum: false,
-            is_differential: false,
+            path: None,
             lacks: Lacks::default(),
             clock: None,
             args,
@@ -238,7 +240,7 @@ impl<'a> Chain<'a> {
     /// Makes sure that all of a stream has arrived, and goes on to the next; `None` where the chain
     /// ends.
     pub(crate) fn next(&mut self, link: Link) -> anyhow::Result<Option<Link>> {
-        let Link { name, mut decoder, is_differential } = link;
+        let Link { name, mut decoder, is_differential, machine } = link;
         while decoder.next_record().with_context(|| name.clone())?.is_some() {}
         let (header, foreign) = (decoder.header().clone(), decoder.foreign().cloned());
         // The checkpoint that a differential stream names is made by another one.
@@ -246,7 +248,7 @@ impl<'a> Chain<'a> {
             return Ok(None);
         }
         let next = decoder.next_stream().with_context(|| name.clone())?;
-        let previous = Previous { name, header, foreign, is_differential };
+        let previous = Previous { name, header, foreign, is_differential, machine };
         let next = match next {
             Some(decoder) => Some(self.link(decoder, Some(&previous.header))?),
             None => self.next_source(Some(&previous.header))?,
@@ -286,6 +288,8 @@ impl<'a> Chain<'a> {
         }
         if let (Some(foreign), Some(before)) = (next.decoder.foreign(), &previous.foreign) {
             foreign.check_disk(before).map_err(refused)?;
+            cli::check_machine(next.machine.as_deref(), previous.machine.as_deref())
+                .map_err(refused)?;
         }
         next.header().follows(&previous.header).map_err(refused)?;
         if let (Some(foreign), Some(before)) = (next.decoder.foreign(), &previous.foreign)
@@ -329,7 +333,7 @@ impl<'a> Chain<'a> {
         let name = source.name.clone();
         (self.source, self.number) = (name.clone(), 0);
         self.has_checksum = source.checksum.is_some();
-        self.is_differential = source.is_differential;
+        self.path.clone_from(&source.path);
         let decoder = AnyDecoder::new(Input::new(source.reader(), self.interrupt)).context(name)?;
         Ok(Some(self.link(decoder, previous)?))
     }
@@ -366,7 +370,13 @@ impl<'a> Chain<'a> {
                 format!("{}, stream {number} ({target})", self.source)
             }
         };
-        Ok(Link { name, decoder, is_differential: self.is_differential })
+        let path = self.path.as_deref();
+        Ok(Link {
+            is_differential: path.is_some_and(cli::is_differential),
+            machine: path.and_then(|path| cli::machine_of(path, decoder.foreign()?)),
+            name,
+            decoder,
+        })
     }
 
     /// A size that the stream says itself is not replaced by one that is given, nor is that passed over.

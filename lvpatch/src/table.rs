@@ -20,6 +20,8 @@ struct Entry {
     what: What,
     /// Its file's name says that it is a differential stream of virtnbdbackup's.
     is_differential: bool,
+    /// The UUID of the virtual machine that it is of.
+    machine: Option<String>,
     /// Why it does not follow the one before it, or why nobody knows; none where it does.
     breaks: Option<String>,
 }
@@ -76,6 +78,9 @@ impl Entry {
             What::Own(_) => follows(),
             What::Other(other, _) => foreign
                 .check_disk(other)
+                .and_then(|()| {
+                    cli::check_machine(self.machine.as_deref(), previous.machine.as_deref())
+                })
                 .and_then(|()| follows())
                 .and_then(|()| foreign.check_date(other)),
         }
@@ -156,7 +161,11 @@ fn read(path: &str, is_strict: bool, lacks: &mut Lacks) -> anyhow::Result<Vec<En
     let several = streams.len() > 1;
     let entry = |(number, what)| {
         let place = if several { format!("{}, stream {}", name(), number + 1) } else { name() };
-        Entry { place, what, is_differential, breaks: None }
+        let machine = match &what {
+            What::Own(_) => None,
+            What::Other(foreign, _) => cli::machine_of(Path::new(path), foreign),
+        };
+        Entry { place, what, is_differential, machine, breaks: None }
     };
     Ok(streams.into_iter().enumerate().map(entry).collect())
 }

@@ -239,6 +239,18 @@ fn what_is_of_another_disk_or_set_is_refused() {
     sets.refused(&inputs(&files), 3, &[&newer, &older, "22:35:07.027595", "22:35:34.837138"]);
     let forced = [&["--no-base-check"][..], &inputs(&files)].concat();
     assert!(sets.apply(&forced).1.contains("22:35:07.027595"));
+    // Another machine's, where its configuration lies beside it.
+    let config = sets.path("v2.47/plain/vmconfig.virtnbdbackup.1.xml");
+    let text = fs::read_to_string(&config).unwrap();
+    let uuid = "564ff718-4d0b-40dd-8d13-e8b2c9aeaa04";
+    let another = "564ff718-4d0b-40dd-8d13-e8b2c9aeaa05";
+    fs::write(&config, text.replace(uuid, another)).unwrap();
+    let files = chain(&[full.clone(), one.clone()]);
+    sets.refused(&inputs(&files), 3, &[&full, &one, uuid, another]);
+    sets.refused(&["-i", "v2.47/plain", "--disk", "vda"], 3, &[uuid, another]);
+    let arguments = [&["--convert", "-o", "ours"][..], &inputs(&files)].concat();
+    assert!(expect(&sets.run("lvdiff", &arguments), 3).contains(another));
+    fs::write(&config, text).unwrap();
     // Not the next one, and one behind a differential one.
     let files = chain(&[full.clone(), two.clone()]);
     sets.refused(&inputs(&files), 3, &["virtnbdbackup.1", "virtnbdbackup.0"]);
