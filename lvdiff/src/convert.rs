@@ -106,7 +106,7 @@ impl Conversion<'_> {
                     log::warn!("its base checks are left out: ours are made of the base");
                 }
                 self.complete(path, &mut decoder, &foreign, previous.as_ref())?;
-                let is_differential = cli::is_differential(path);
+                let is_differential = cli::is_differential(path, &foreign);
                 let machine = cli::machine_of(path, &foreign);
                 let header = decoder.header().clone();
                 let this = Previous { header, foreign, is_differential, machine };

@@ -370,13 +370,12 @@ impl<'a> Chain<'a> {
                 format!("{}, stream {number} ({target})", self.source)
             }
         };
-        let path = self.path.as_deref();
-        Ok(Link {
-            is_differential: path.is_some_and(cli::is_differential),
-            machine: path.and_then(|path| cli::machine_of(path, decoder.foreign()?)),
-            name,
-            decoder,
-        })
+        let (path, foreign) = (self.path.as_deref(), decoder.foreign());
+        let (is_differential, machine) = match path.zip(foreign) {
+            None => (false, None),
+            Some((path, said)) => (cli::is_differential(path, said), cli::machine_of(path, said)),
+        };
+        Ok(Link { name, decoder, is_differential, machine })
     }
 
     /// A size that the stream says itself is not replaced by one that is given, nor is that passed over.

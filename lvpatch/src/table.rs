@@ -157,13 +157,13 @@ fn read(path: &str, is_strict: bool, lacks: &mut Lacks) -> anyhow::Result<Vec<En
             Outline::all(&mut &file).with_context(name)?.into_iter().map(What::Own).collect()
         }
     };
-    let is_differential = cli::is_differential(Path::new(path));
     let several = streams.len() > 1;
     let entry = |(number, what)| {
         let place = if several { format!("{}, stream {}", name(), number + 1) } else { name() };
-        let machine = match &what {
-            What::Own(_) => None,
-            What::Other(foreign, _) => cli::machine_of(Path::new(path), foreign),
+        let file = Path::new(path);
+        let (is_differential, machine) = match &what {
+            What::Own(_) => (false, None),
+            What::Other(said, _) => (cli::is_differential(file, said), cli::machine_of(file, said)),
         };
         Entry { place, what, is_differential, machine, breaks: None }
     };

@@ -279,6 +279,13 @@ fn what_is_of_another_disk_or_set_is_refused() {
     assert_eq!(sets.apply(&["-i", "both"]).0, expected);
     assert_eq!(sets.apply(&["-i", "a", "-i", &one]).0, expected);
     sets.refused(&["-i", "a", "-i", &other], 3, &["vdb"]);
+    // The name of a file says nothing of a stream of ours.
+    expect(
+        &sets.run("lvdiff", &["--convert", "-i", &plain("vda.inc.virtnbdbackup.2"), "-o", "d"]),
+        0,
+    );
+    fs::rename(sets.path("c"), sets.path("c.diff.1.data")).unwrap();
+    assert_eq!(sets.apply(&["-i", "a", "-i", "c.diff.1.data", "-i", "d"]).0, expected);
 }
 
 #[test]

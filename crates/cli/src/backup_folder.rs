@@ -73,17 +73,17 @@ pub fn size_of_base(path: &Path, said: &Foreign) -> Option<u64> {
     let items = found.disks.get(said.disk.as_deref()?)?;
     let is_base = |item: &&Item| {
         item.said.uuid == *uuid
-            && !is_differential(&item.path)
+            && !is_differential(&item.path, &item.said)
             && said.check_date(&item.said).is_ok()
     };
     items.iter().find(is_base)?.said.size
 }
 
-/// Whether a stream is a differential one: its name says so, nothing else does. It leads to no
+/// Whether a stream of virtnbdbackup's is a differential one: its name says so, nothing else does. It leads to no
 /// checkpoint, whatever it says, so nothing follows it.
-pub fn is_differential(path: &Path) -> bool {
+pub fn is_differential(path: &Path, said: &Foreign) -> bool {
     let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-    name.ends_with(b".data") && name.windows(6).any(|part| part == b".diff.")
+    said.disk.is_some() && name.ends_with(b".data") && name.windows(6).any(|part| part == b".diff.")
 }
 
 /// The full stream of a disk, or the copy, and its increments.
@@ -91,7 +91,7 @@ fn chain(folder: &Path, disk: Option<&str>) -> anyhow::Result<Vec<PathBuf>> {
     let (disk, items) = one_disk(folder, read(folder)?, disk)?;
     let place = || format!("{}, disk {}", folder.display(), escaped(&disk));
     let (differentials, items): (Vec<_>, Vec<_>) =
-        items.into_iter().partition(|item| is_differential(&item.path));
+        items.into_iter().partition(|item| is_differential(&item.path, &item.said));
     let (full, mut rest): (Vec<_>, Vec<_>) =
         items.into_iter().partition(|item| item.said.starts == Start::Nothing);
     let mut chain = match <[Item; 1]>::try_from(full) {
