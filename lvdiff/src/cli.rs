@@ -21,7 +21,7 @@ use clap::{ArgAction, Parser, ValueEnum};
     lvdiff --metadata FILE --data FILE [OPTIONS] [BASE_ID] VOLUME_ID > DIFF\n       \
     lvdiff --list [OPTIONS] [[BASE] VOLUME]\n       \
     lvdiff --merge FILE FILE... [OPTIONS] > DIFF\n       \
-    lvdiff --convert -i FILE [OPTIONS] [[BASE] VOLUME] > DIFF")]
+    lvdiff --convert -i FILE [-i FILE]... [OPTIONS] [[BASE] VOLUME] > DIFF")]
 #[command(after_help = concat!(
     "\
 Examples:
@@ -134,16 +134,22 @@ pub(crate) struct Args {
     pub(crate) merge: Vec<PathBuf>,
 
     /// Turn another tool's stream in the file that -i names into one of ours, with checksums. BASE and
-    /// VOLUME are names, where it has none; VOLUME alone makes a full stream. Works with --size, -o,
-    /// --pair, --compress, --bwlimit and --no-sha1
+    /// VOLUME are names, where it has none; VOLUME alone makes a full stream. Works with --size,
+    /// --base-size, -o, --pair, --compress, --bwlimit and --no-sha1
     #[arg(long, requires = "input")]
     #[arg(conflicts_with_all = ["lvgroup", "pool", "detect_level", "granularity", "merge"])]
     #[arg(conflicts_with_all = ["snapshot", "list", "force_release", "metadata"])]
     pub(crate) convert: bool,
 
-    /// With --convert: the other tool's stream
-    #[arg(short, long, value_name = "FILE", requires = "convert")]
-    pub(crate) input: Option<PathBuf>,
+    /// With --convert: the other tool's stream (repeatable: they must follow one another), or a folder of
+    /// virtnbdbackup's
+    #[arg(short, long, value_name = "FILE|FOLDER", requires = "convert")]
+    pub(crate) input: Vec<PathBuf>,
+
+    /// Where -i names a folder of virtnbdbackup's: the disk whose streams are read, the full one and
+    /// its increments [default: the only one]
+    #[arg(long, value_name = "NAME", requires = "input")]
+    pub(crate) disk: Option<String>,
 
     /// Release the pool's metadata snapshot if somebody else holds it: breaks what they read
     #[arg(long, conflicts_with = "metadata")]
@@ -169,8 +175,9 @@ pub(crate) struct Args {
     #[arg(value_parser = clap::builder::StringValueParser::new().try_map(|text| size(&text)))]
     pub(crate) size: Option<u64>,
 
-    /// Offline: the base's size, if the volume was resized since [default: that of --size]
-    #[arg(long, value_name = "SIZE", requires = "size")]
+    /// Offline: the base's size, if the volume was resized since [default: that of --size]. Also with
+    /// --convert
+    #[arg(long, value_name = "SIZE", conflicts_with = "merge")]
     #[arg(value_parser = clap::builder::StringValueParser::new().try_map(|text| size(&text)))]
     pub(crate) base_size: Option<u64>,
 

@@ -9,12 +9,12 @@ mod ranges;
 use std::fs::File;
 use std::io::{self, BufReader, Write};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context;
 use blockio::folder_of;
-use cli::{Interrupt, Output, Progress, human};
+use cli::{Checksum, Interrupt, Lacks, Output, Progress, Summed, human};
 use hyperlayer::{
     AnyDecoder, Encoder, Foreign, Header, MAX_RECORD, Missing, Packer, Record, Records, Start,
     Totals, Volume,
@@ -27,11 +27,14 @@ use crate::plan::{StreamOptions, usage};
 use crate::settle::{Ends, Settled, settle};
 use crate::sink::Sink;
 
-type Decoder = AnyDecoder<BufReader<File>>;
+type Decoder = AnyDecoder<BufReader<Summed<File>>>;
 
 /// What one stream does.
 struct Noted {
     header: Header,
+    /// The file that it is in, and that file's number.
+    path: PathBuf,
+    file: usize,
     /// What it does in the end, in records that ascend.
     ranges: Vec<Range>,
     /// The stream's own records do so too.
@@ -45,11 +48,14 @@ pub(crate) fn run(
     interrupt: &Interrupt,
 ) -> anyhow::Result<()> {
     let begun = Instant::now();
-    let path = args.input.as_deref().ok_or_else(|| usage("--convert needs a file: -i FILE"))?;
     // What is redirected from a file can be read twice like that file.
-    let path = if cli::is_standard(path) { Path::new("/dev/stdin") } else { path };
-    let conversion = Conversion { args, path, options, interrupt };
-    let noted = conversion.note()?;
+    let input = args.input.iter().map(|path| match cli::is_standard(path) {
+        true => PathBuf::from("/dev/stdin"),
+        false => path.clone(),
+    });
+    let paths = cli::expand(&input.collect::<Vec<_>>(), args.disk.as_deref())?;
+    let conversion = Conversion { args, options, interrupt };
+    let noted = conversion.note_all(&paths)?;
     let writing = || match &options.output {
         Some(path) => format!("writing {}", path.display()),
         None => "writing to standard output".into(),
@@ -71,7 +77,7 @@ pub(crate) fn run(
     _ = writeln!(
         stderr,
         "lvdiff: {} converted: {} changed, {} unmapped; {} bytes written in {:.1} s",
-        path.display(),
+        paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", "),
         human(changed),
         human(unmapped),
         written.bytes,
@@ -85,88 +91,86 @@ pub(crate) fn run(
 
 struct Conversion<'a> {
     args: &'a Args,
-    path: &'a Path,
     options: &'a StreamOptions,
     interrupt: &'a Interrupt,
 }
 
 impl Conversion<'_> {
-    fn name(&self) -> String {
-        self.path.display().to_string()
-    }
-
-    fn open(&self) -> anyhow::Result<Decoder> {
-        // Opening a FIFO would wait for its other end, so the kind is asked first.
-        if !std::fs::metadata(self.path).with_context(|| self.name())?.is_file() {
-            return Err(usage(format!(
-                "{} is not a regular file: what is converted is read twice",
-                self.name()
-            )));
-        }
-        let file = File::open(self.path).with_context(|| self.name())?;
-        let reader = BufReader::with_capacity(MAX_RECORD, file);
-        AnyDecoder::new(reader).with_context(|| self.name())
-    }
-
     /// Reads all of it, and notes what it does.
-    fn note(&self) -> anyhow::Result<Vec<Noted>> {
-        let mut noted: Vec<Noted> = Vec::new();
-        let mut next = Some(self.open()?);
-        while let Some(mut decoder) = next {
-            let previous = noted.last().map(|noted| &noted.header);
-            let Some(foreign) = decoder.foreign().cloned() else {
-                return Err(usage(format!("{} is a stream of lvdiff's already", self.name())));
-            };
-            if previous.is_none() {
-                self.say_what_it_lacks(&foreign);
+    fn note_all(&self, paths: &[PathBuf]) -> anyhow::Result<Vec<Noted>> {
+        let (mut noted, mut previous, mut lacks) = (Vec::new(), None, Lacks::default());
+        for (file, path) in paths.iter().enumerate() {
+            let name = || path.display().to_string();
+            let (mut decoder, has_checksum) = open(path)?;
+            loop {
+                let Some(foreign) = decoder.foreign().cloned() else {
+                    return Err(usage(format!("{} is a stream of lvdiff's already", name())));
+                };
+                lacks.say(&name(), &foreign, has_checksum, false)?;
+                if previous.is_none() && !foreign.base_checksums.is_empty() {
+                    log::warn!("its base checks are left out: ours are made of the base");
+                }
+                self.complete(path, &mut decoder, &foreign, previous.as_ref())?;
+                let is_differential = cli::is_differential(path, &foreign);
+                let machine = cli::machine_of(path, &foreign);
+                let header = decoder.header().clone();
+                let this = Previous { header, foreign, is_differential, machine };
+                if let Some(previous) = &previous {
+                    this.check_follows(previous).map_err(|why| {
+                        cli::Refusal::BaseMismatch(format!(
+                            "{}: a stream does not follow the one before it: {why}",
+                            name()
+                        ))
+                    })?;
+                }
+                noted.push(self.note(file, path, &mut decoder, &this)?);
+                previous = Some(this);
+                match decoder.next_stream().with_context(name)? {
+                    Some(next) => decoder = next,
+                    None => break,
+                }
             }
-            self.complete(&mut decoder, &foreign, previous)?;
-            if let Some(previous) = previous {
-                decoder.header().follows(previous).map_err(|why| {
-                    cli::Refusal::BaseMismatch(format!(
-                        "{}: a stream does not follow the one before it: {why}",
-                        self.name()
-                    ))
-                })?;
-            }
-            let ends = ends(decoder.header());
-            let (mut ranges, mut end, mut ascends) = (Ranges::default(), 0, true);
-            if ends.base_size > 0 && ends.base_size < ends.target_size {
-                // Behind the base's end nothing is mapped. Nor is it in a full stream, but there
-                // no chunk has a part that a base holds.
-                ranges.cover(ends.base_size, ends.target_size, Kind::Discard);
-            }
-            while let Some(record) = decoder.next_record().with_context(|| self.name())? {
-                self.interrupt.check()?;
-                ascends &= record.offset() >= end;
-                end = record.offset() + record.length();
-                ranges.cover(record.offset(), end, Kind::of(&record));
-            }
-            let settled = settle(&ranges.into_vec(), ends);
-            let header = self.header(decoder.header(), &settled);
-            noted.push(Noted { header, ranges: settled.changes, ascends });
-            next = decoder.next_stream().with_context(|| self.name())?;
         }
         Ok(noted)
     }
 
-    fn say_what_it_lacks(&self, foreign: &Foreign) {
-        if !foreign.lacks.is_empty() {
-            let (format, lacks) = (foreign.format, foreign.lacks.join(", "));
-            log::warn!("{}: a stream of {format}: {lacks}", self.name());
+    /// Reads one stream, and notes what it does.
+    fn note(
+        &self,
+        file: usize,
+        path: &Path,
+        decoder: &mut Decoder,
+        this: &Previous,
+    ) -> anyhow::Result<Noted> {
+        let ends = ends(&this.header);
+        let (mut ranges, mut end, mut ascends) = (Ranges::default(), 0, true);
+        if ends.base_size > 0 && ends.base_size < ends.target_size {
+            // Behind the base's end nothing is mapped. Nor is it in a full stream, but there
+            // no chunk has a part that a base holds.
+            ranges.cover(ends.base_size, ends.target_size, Kind::Discard);
         }
-        if !foreign.base_checksums.is_empty() {
-            log::warn!("its base checks are left out: ours are made of the base");
+        while let Some(record) =
+            decoder.next_record().with_context(|| path.display().to_string())?
+        {
+            self.interrupt.check()?;
+            ascends &= record.offset() >= end;
+            end = record.offset() + record.length();
+            ranges.cover(record.offset(), end, Kind::of(&record));
         }
+        let settled = settle(&ranges.into_vec(), ends);
+        let header = self.header(this, &settled);
+        Ok(Noted { header, path: path.into(), file, ranges: settled.changes, ascends })
     }
 
     /// Fills in what the stream does not say.
     fn complete(
         &self,
+        path: &Path,
         decoder: &mut Decoder,
         foreign: &Foreign,
-        previous: Option<&Header>,
+        previous: Option<&Previous>,
     ) -> anyhow::Result<()> {
+        let file = || path.display().to_string();
         let (base, target) = self.args.names();
         if target.is_none() && foreign.name.is_none() {
             return Err(usage(format!(
@@ -178,21 +182,39 @@ impl Conversion<'_> {
             return Err(usage(format!("{} does not say a size: add --size", foreign.format)));
         };
         let base = match (previous, base, &foreign.starts) {
-            (Some(previous), ..) => Some(previous.target.clone()),
+            (Some(previous), ..) => Some(previous.header.target.clone()),
             (None, None, Start::Unknown | Start::Nothing) => None,
-            (None, base, _) => Some(Volume {
+            (None, base, starts) => Some(Volume {
                 name: base.unwrap_or("base").into(),
                 uuid: String::new(),
-                size: self.args.base_size.unwrap_or(size),
+                size: match self.args.base_size.or_else(|| cli::size_of_base(path, foreign)) {
+                    Some(size) => size,
+                    None => {
+                        // Of a format that says a size, and of one that is as large as its base.
+                        if *starts != Start::Unknown && !foreign.base_has_its_size {
+                            log::warn!(
+                                "{}: the base is taken to have {size} bytes, as the volume: give \
+                                 --base-size where it grew",
+                                file()
+                            );
+                        }
+                        size
+                    }
+                },
             }),
         };
         let name = target.map(Into::into);
         let missing = Missing { name, base, size: Some(size), chunk_size: None };
-        decoder.complete(&missing).with_context(|| self.name())
+        decoder.complete(&missing).with_context(file)
     }
 
-    fn header(&self, header: &Header, settled: &Settled<Range>) -> Header {
+    fn header(&self, this: &Previous, settled: &Settled<Range>) -> Header {
+        let Previous { header, foreign, .. } = this;
+        let with_disk =
+            |volume: &Volume| Volume { uuid: foreign.with_disk(&volume.uuid), ..volume.clone() };
         Header {
+            target: with_disk(&header.target),
+            base: header.base.as_ref().map(with_disk),
             pairs: [&header.pairs[..], &self.options.pairs].concat(),
             detect_level: 0,
             extents: settled.extents,
@@ -209,10 +231,15 @@ impl Conversion<'_> {
         let bytes = noted.iter().map(|noted| noted.header.changed_bytes).sum();
         let progress = Progress::new("lvdiff", bytes, self.args.quiet);
         let mut packer = Packer::new(self.options.detail.level)?;
-        let mut next = Some(self.open()?);
+        let mut next: Option<(usize, Option<Decoder>)> = None;
         for noted in noted {
-            let decoder = next.take().context("the file became shorter while it was read")?;
-            let mut decoder = decoder;
+            let path = noted.path.as_path();
+            let mut decoder = match next.take() {
+                Some((file, decoder)) if file == noted.file => {
+                    decoder.context("the file became shorter while it was read")?
+                }
+                _ => open(path)?.0,
+            };
             let foreign = decoder.foreign().cloned().context("the file changed")?;
             // The sizes are known by now; names are not needed for the records.
             let size = Some(noted.header.target.size);
@@ -237,7 +264,8 @@ impl Conversion<'_> {
             let totals: Totals;
             (output, totals) = encoder.finish().context("writing")?;
             log::debug!("{} records written", totals.data_records);
-            next = decoder.next_stream().with_context(|| self.name())?;
+            let following = decoder.next_stream().with_context(|| path.display().to_string())?;
+            next = Some((noted.file, following));
         }
         Ok(output)
     }
@@ -250,7 +278,9 @@ impl Conversion<'_> {
         put: &mut impl FnMut(Record<'_>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let mut rest = noted.ranges.iter().filter_map(Range::without_data).peekable();
-        while let Some(record) = decoder.next_record().with_context(|| self.name())? {
+        while let Some(record) =
+            decoder.next_record().with_context(|| noted.path.display().to_string())?
+        {
             self.interrupt.check()?;
             if !matches!(record, Record::Data { .. }) {
                 continue;
@@ -273,7 +303,9 @@ impl Conversion<'_> {
         let folder = self.options.output.as_deref().map_or(Path::new("."), folder_of);
         let aside =
             tempfile::tempfile_in(folder).context("a file for records that do not ascend")?;
-        while let Some(record) = decoder.next_record().with_context(|| self.name())? {
+        while let Some(record) =
+            decoder.next_record().with_context(|| noted.path.display().to_string())?
+        {
             self.interrupt.check()?;
             if let Record::Data { offset, bytes } = record {
                 aside.write_all_at(bytes, offset).context("keeping records to sort them")?;
@@ -295,6 +327,44 @@ impl Conversion<'_> {
         }
         Ok(())
     }
+}
+
+/// A stream that was noted, and what the next one must follow.
+struct Previous {
+    header: Header,
+    foreign: Foreign,
+    is_differential: bool,
+    machine: Option<String>,
+}
+
+impl Previous {
+    /// Whether it belongs behind `previous`.
+    fn check_follows(&self, previous: &Self) -> Result<(), String> {
+        if previous.is_differential {
+            return Err("that is a differential one, which leads to no checkpoint".into());
+        }
+        self.foreign.check_disk(&previous.foreign)?;
+        cli::check_machine(self.machine.as_deref(), previous.machine.as_deref())?;
+        self.header.follows(&previous.header)?;
+        self.foreign.check_date(&previous.foreign)
+    }
+}
+
+/// Opens a file; also says whether it has a checksum beside it.
+fn open(path: &Path) -> anyhow::Result<(Decoder, bool)> {
+    let name = || path.display().to_string();
+    // Opening a FIFO would wait for its other end, so the kind is asked first.
+    if !std::fs::metadata(path).with_context(name)?.is_file() {
+        return Err(usage(format!(
+            "{} is not a regular file: what is converted is read twice",
+            name()
+        )));
+    }
+    let file = File::open(path).with_context(name)?;
+    let checksum = Checksum::beside(path, &file)?;
+    let has_checksum = checksum.is_some();
+    let reader = BufReader::with_capacity(MAX_RECORD, Summed::new(file, checksum));
+    Ok((AnyDecoder::new(reader).with_context(name)?, has_checksum))
 }
 
 fn ends(header: &Header) -> Ends {

@@ -122,6 +122,9 @@ pub(crate) fn look_up(args: Args, interrupt: &Interrupt) -> anyhow::Result<Plan>
     if args.size.is_some() && args.metadata.is_none() {
         return Err(usage("--size is for --metadata and --convert: volumes of a pool have one"));
     }
+    if args.base_size.is_some() && args.size.is_none() {
+        return Err(usage("--base-size is for --metadata, with --size, and for --convert"));
+    }
     check_names(&args)?;
     check_format(&args)?;
     let result = outcome(&args, interrupt)?;

@@ -1,27 +1,54 @@
 //! [`Chain`]: the streams of the input, one after another.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Seek, SeekFrom};
+use std::io::{self, IsTerminal, Read, Seek, SeekFrom};
 use std::os::fd::AsRawFd;
+use std::path::PathBuf;
 
 use anyhow::Context;
-use cli::{Input, Interrupt, Refusal, escaped, is_standard};
+use cli::{Checksum, Input, Interrupt, Lacks, Refusal, Summed, escaped, is_standard};
 use hyperlayer::{AnyDecoder, Foreign, Header, Missing, Outline, Records};
 
 use crate::cli::Args;
 use crate::missing;
-use crate::until::Until;
+use crate::until::{Clock, Until};
 
 /// Where streams come from: standard input, or files.
 pub(crate) struct Sources {
-    files: Vec<(String, File)>,
+    files: Vec<Source>,
+}
+
+/// Something that streams come from.
+struct Source {
+    name: String,
+    file: File,
+    /// What must come of its bytes.
+    checksum: Option<Checksum>,
+    /// Where it lies: its name and its neighbours say more of a stream of virtnbdbackup's.
+    path: Option<PathBuf>,
+}
+
+impl Source {
+    fn new(name: String, file: File) -> Self {
+        Self { name, file, checksum: None, path: None }
+    }
+
+    /// The same once more, at the same place.
+    fn again(&self) -> io::Result<Self> {
+        let (name, checksum, path) = (self.name.clone(), self.checksum.clone(), self.path.clone());
+        Ok(Self { name, file: again(&self.file)?, checksum, path })
+    }
+
+    fn reader(self) -> impl Read + Send + 'static {
+        Summed::new(self.file, self.checksum)
+    }
 }
 
 impl Sources {
     /// Opens what the arguments name.
     pub(crate) fn open(args: &Args, interrupt: &Interrupt) -> anyhow::Result<Self> {
         let mut files = Vec::new();
-        for path in &args.input {
+        for path in &cli::expand(&args.input, args.disk.as_deref())? {
             if is_standard(path) {
                 files.push(standard_input()?);
                 continue;
@@ -29,7 +56,8 @@ impl Sources {
             let name = path.display().to_string();
             let file = cli::open(File::options().read(true), path, interrupt)
                 .with_context(|| name.clone())?;
-            files.push((name, file));
+            let checksum = Checksum::beside(path, &file)?;
+            files.push(Source { name, file, checksum, path: Some(path.clone()) });
         }
         if files.is_empty() {
             files.push(standard_input()?);
@@ -39,7 +67,7 @@ impl Sources {
 
     /// Whether all of it can be read twice.
     pub(crate) fn are_files(&self) -> anyhow::Result<bool> {
-        for (name, file) in &self.files {
+        for Source { name, file, .. } in &self.files {
             if !file.metadata().with_context(|| name.clone())?.is_file() {
                 return Ok(false);
             }
@@ -48,15 +76,19 @@ impl Sources {
     }
 
     /// All of it once more, where it consists of files.
-    pub(crate) fn again(&self) -> anyhow::Result<Vec<(String, File)>> {
-        let again = |(name, file): &(String, File)| io::Result::Ok((name.clone(), again(file)?));
-        let files = self.files.iter().map(again).collect::<io::Result<_>>();
+    fn again(&self) -> anyhow::Result<Vec<Source>> {
+        let files = self.files.iter().map(Source::again).collect::<io::Result<_>>();
         files.context("opening the input a second time")
+    }
+
+    /// The same, as files with their names.
+    pub(crate) fn files_again(&self) -> anyhow::Result<Vec<(String, File)>> {
+        Ok(self.again()?.into_iter().map(|source| (source.name, source.file)).collect())
     }
 
     /// The last stream's header, where that can be known beforehand: in files.
     pub(crate) fn last_header(&self) -> anyhow::Result<Option<Header>> {
-        let Some((name, file)) = self.files.last() else { return Ok(None) };
+        let Some(Source { name, file, .. }) = self.files.last() else { return Ok(None) };
         if !self.are_files()? {
             return Ok(None);
         }
@@ -92,11 +124,11 @@ impl Sources {
     }
 }
 
-fn standard_input() -> anyhow::Result<(String, File)> {
+fn standard_input() -> anyhow::Result<Source> {
     let why = match cli::standard_input().context("standard input")? {
         None => ", which is closed",
         Some(file) if file.is_terminal() => "",
-        Some(file) => return Ok(("standard input".into(), file)),
+        Some(file) => return Ok(Source::new("standard input".into(), file)),
     };
     Err(Refusal::Usage(format!(
         "a stream is expected on standard input{why}: redirect a file (lvpatch … < FILE), name one \
@@ -116,10 +148,16 @@ fn again(file: &File) -> io::Result<File> {
 
 /// The streams of all sources, in order, each of which must follow the one before.
 pub(crate) struct Chain<'a> {
-    sources: std::vec::IntoIter<(String, File)>,
+    sources: std::vec::IntoIter<Source>,
     /// The source that is being read, and the number of its stream.
     source: String,
     number: usize,
+    has_checksum: bool,
+    path: Option<PathBuf>,
+    /// What has been said of formats.
+    lacks: Lacks,
+    /// The clock that streams were compared with --until by.
+    clock: Option<(Clock, String)>,
     args: &'a Args,
     until: Option<&'a Until>,
     interrupt: &'a Interrupt,
@@ -132,6 +170,19 @@ pub(crate) struct Link {
     /// For messages: where it comes from.
     pub(crate) name: String,
     pub(crate) decoder: AnyDecoder<Input>,
+    /// Nothing follows it, whatever it says.
+    is_differential: bool,
+    /// The UUID of the virtual machine that it is of.
+    machine: Option<String>,
+}
+
+/// What is known of a stream once it has been read.
+struct Previous {
+    name: String,
+    header: Header,
+    foreign: Option<Foreign>,
+    is_differential: bool,
+    machine: Option<String>,
 }
 
 impl Link {
@@ -175,36 +226,49 @@ impl<'a> Chain<'a> {
         until: Option<&'a Until>,
         interrupt: &'a Interrupt,
     ) -> Self {
-        let (sources, source) = (sources.files.into_iter(), String::new());
-        Self { sources, source, number: 0, args, until, interrupt, is_silent: false }
+        Self {
+            sources: sources.files.into_iter(),
+            source: String::new(),
+            number: 0,
+            has_checksum: false,
+            path: None,
+            lacks: Lacks::default(),
+            clock: None,
+            args,
+            until,
+            interrupt,
+            is_silent: false,
+        }
     }
 
     /// The first stream.
     pub(crate) fn first(&mut self) -> anyhow::Result<Link> {
         let link = self.next_source(None)?.context("there is no input")?;
-        match self.until {
-            Some(until) if until.is_past(link.header()) => Err(Refusal::Usage(format!(
+        match self.is_past(&link)? {
+            true => Err(Refusal::Usage(format!(
                 "{}: already the first stream was made later than --until says",
                 link.name
             ))
             .into()),
-            _ => Ok(link),
+            false => Ok(link),
         }
     }
 
     /// Makes sure that all of a stream has arrived, and goes on to the next; `None` where the chain
     /// ends.
     pub(crate) fn next(&mut self, link: Link) -> anyhow::Result<Option<Link>> {
-        let Link { name, mut decoder } = link;
-        let header = decoder.header().clone();
+        let Link { name, mut decoder, is_differential, machine } = link;
         while decoder.next_record().with_context(|| name.clone())?.is_some() {}
-        if self.until.is_some_and(|until| until.is_reached(&header)) {
+        let (header, foreign) = (decoder.header().clone(), decoder.foreign().cloned());
+        // The checkpoint that a differential stream names is made by another one.
+        if self.until.is_some_and(|until| until.is_reached(&header)) && !is_differential {
             return Ok(None);
         }
         let next = decoder.next_stream().with_context(|| name.clone())?;
+        let previous = Previous { name, header, foreign, is_differential, machine };
         let next = match next {
-            Some(decoder) => Some(self.link(decoder, Some(&header))?),
-            None => self.next_source(Some(&header))?,
+            Some(decoder) => Some(self.link(decoder, Some(&previous.header))?),
+            None => self.next_source(Some(&previous.header))?,
         };
         let Some(next) = next else {
             return match self.until {
@@ -216,24 +280,78 @@ impl<'a> Chain<'a> {
                 _ => Ok(None),
             };
         };
-        if self.until.is_some_and(|until| until.is_past(next.header())) {
+        if self.is_past(&next)? {
             return Ok(None);
         }
-        if let Err(why) = next.header().follows(&header) {
-            return Err(Refusal::BaseMismatch(format!(
-                "{} does not follow the stream before it: {why}",
-                next.name
-            ))
-            .into());
-        }
+        self.check_follows(&next, &previous)?;
         Ok(Some(next))
     }
 
+    /// Refuses what does not belong behind `previous`.
+    fn check_follows(&self, next: &Link, previous: &Previous) -> anyhow::Result<()> {
+        let refused = |why: String| {
+            Refusal::BaseMismatch(format!(
+                "{} does not follow the stream before it: {why} (before it: {})",
+                next.name, previous.name
+            ))
+        };
+        if previous.is_differential {
+            return Err(refused(
+                "that is a differential one, which leads to no checkpoint: of an increment, the base \
+                 is another increment"
+                    .into(),
+            )
+            .into());
+        }
+        if let (Some(foreign), Some(before)) = (next.decoder.foreign(), &previous.foreign) {
+            foreign.check_disk(before).map_err(refused)?;
+            cli::check_machine(next.machine.as_deref(), previous.machine.as_deref())
+                .map_err(refused)?;
+        }
+        next.header().follows(&previous.header).map_err(refused)?;
+        if let (Some(foreign), Some(before)) = (next.decoder.foreign(), &previous.foreign)
+            && let Err(why) = foreign.check_date(before)
+        {
+            if !self.args.no_base_check {
+                return Err(refused(format!(
+                    "{why}: it is of another set; where the clock was set back in between, \
+                     --no-base-check applies it"
+                ))
+                .into());
+            }
+            log::warn!("{}: {why} (before it: {})", escaped(&next.name), escaped(&previous.name));
+        }
+        Ok(())
+    }
+
+    /// Whether --until says that the chain ends before this stream.
+    fn is_past(&mut self, link: &Link) -> anyhow::Result<bool> {
+        let Some(Until::Time(time)) = self.until else { return Ok(false) };
+        let (clock, is_past) = time.compare(link)?;
+        match &self.clock {
+            Some((other, name)) if *other != clock && time.has_no_zone() => {
+                Err(Refusal::Usage(format!(
+                    "--until: of {name} and {}, one says when it was made in UTC, the other one in \
+                     local time: name the last stream's volume instead of a time",
+                    link.name
+                ))
+                .into())
+            }
+            _ => {
+                self.clock = Some((clock, link.name.clone()));
+                Ok(is_past)
+            }
+        }
+    }
+
     fn next_source(&mut self, previous: Option<&Header>) -> anyhow::Result<Option<Link>> {
-        let Some((name, file)) = self.sources.next() else { return Ok(None) };
-        cli::widen_pipe(&file);
+        let Some(source) = self.sources.next() else { return Ok(None) };
+        cli::widen_pipe(&source.file);
+        let name = source.name.clone();
         (self.source, self.number) = (name.clone(), 0);
-        let input = Input::new(file, self.interrupt).with_context(|| name.clone())?;
+        self.has_checksum = source.checksum.is_some();
+        self.path.clone_from(&source.path);
+        let input = Input::new(source.reader(), self.interrupt).with_context(|| name.clone())?;
         let decoder = AnyDecoder::new(input).context(name)?;
         Ok(Some(self.link(decoder, previous)?))
     }
@@ -250,7 +368,7 @@ impl<'a> Chain<'a> {
         }
         if let Some(foreign) = decoder.foreign() {
             if !self.is_silent || self.args.strict {
-                say_what_it_lacks(&self.source, foreign, self.args.strict)?;
+                self.lacks.say(&self.source, foreign, self.has_checksum, self.args.strict)?;
             }
             let missing = match previous {
                 None => missing::find(self.args, foreign).context(self.source.clone())?,
@@ -270,7 +388,12 @@ impl<'a> Chain<'a> {
                 format!("{}, stream {number} ({target})", self.source)
             }
         };
-        Ok(Link { name, decoder })
+        let (path, foreign) = (self.path.as_deref(), decoder.foreign());
+        let (is_differential, machine) = match path.zip(foreign) {
+            None => (false, None),
+            Some((path, said)) => (cli::is_differential(path, said), cli::machine_of(path, said)),
+        };
+        Ok(Link { name, decoder, is_differential, machine })
     }
 
     /// A size that the stream says itself is not replaced by one that is given, nor is that passed over.
@@ -289,24 +412,4 @@ impl<'a> Chain<'a> {
             _ => Ok(()),
         }
     }
-}
-
-/// What a format cannot promise is a line, or a reason to refuse it.
-pub(crate) fn say_what_it_lacks(
-    source: &str,
-    foreign: &Foreign,
-    is_strict: bool,
-) -> anyhow::Result<()> {
-    if foreign.lacks.is_empty() {
-        return Ok(());
-    }
-    let (format, lacks) = (foreign.format, foreign.lacks.join(", "));
-    if is_strict {
-        return Err(Refusal::Unverifiable(format!(
-            "{source}: --strict refuses a stream of {format}: {lacks}"
-        ))
-        .into());
-    }
-    log::warn!("{source}: a stream of {format}: {lacks}");
-    Ok(())
 }

@@ -37,10 +37,15 @@ pub(crate) struct Args {
     #[arg(value_name = "NEW")]
     pub(crate) names: Vec<String>,
 
-    /// Read the stream from this file, `-` for standard input (repeatable: one after another)
-    /// [default: standard input]
-    #[arg(short, long, value_name = "FILE")]
+    /// Read the stream from this file, `-` for standard input (repeatable: one after another), or those
+    /// of a disk from a folder of virtnbdbackup's [default: standard input]
+    #[arg(short, long, value_name = "FILE|FOLDER")]
     pub(crate) input: Vec<PathBuf>,
+
+    /// Where -i names a folder of virtnbdbackup's: the disk whose streams are read, the full one and
+    /// its increments [default: the only one]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) disk: Option<String>,
 
     /// The base is in this volume group
     #[arg(short = 'g', long, value_name = "VG")]
@@ -62,7 +67,7 @@ pub(crate) struct Args {
 
     /// Of streams that follow one another, stop after the one whose volume has this name or UUID,
     /// or after the last that was made at or before this time (2026-11-21T03:00:00Z); what
-    /// follows is not read
+    /// follows is not read. Without the Z, it is also local time, which is what virtnbdbackup keeps
     #[arg(long, value_name = "NAME|UUID|TIME")]
     pub(crate) until: Option<String>,
 

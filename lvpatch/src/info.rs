@@ -164,6 +164,9 @@ pub(crate) fn foreign_text(foreign: &Foreign, header: &Header) -> String {
             _ => "unknown".into(),
         },
     );
+    if let Some(made) = &foreign.made {
+        line("Made at:", format!("{made}, local time without a zone"));
+    }
     line("Chunk size:", bytes(foreign.chunk_size));
     line("Changed:", bytes(foreign.changed));
     line("Detect level:", header.detect_level.to_string());
@@ -192,6 +195,7 @@ pub(crate) struct DescribedForeign<'a> {
     format: &'static str,
     full: Option<bool>,
     lacks: &'a [&'static str],
+    made_at_local_time: Option<String>,
     pairs: Vec<PairJson<'a>>,
     volume: Value,
 }
@@ -220,6 +224,7 @@ impl<'a> DescribedForeign<'a> {
                 Start::Unknown => None,
             },
             lacks: &foreign.lacks,
+            made_at_local_time: foreign.made.as_ref().map(ToString::to_string),
             pairs: pairs_json(&foreign.pairs),
             volume: json!({
                 "name": foreign.name, "uuid": text(&foreign.uuid), "size": foreign.size,

@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufReader, Seek, Write};
+use std::path::Path;
 
 use anyhow::Context;
-use cli::{escaped, time_text};
+use cli::{Checksum, Lacks, Summed, escaped, time_text};
 use hyperlayer::{AnyDecoder, Foreign, Header, Outline, Records, Start};
 use serde::Serialize;
 
-use crate::chain;
 use crate::cli::Args;
 use crate::info::{self, Described, DescribedForeign, json_text};
 
@@ -18,6 +18,10 @@ struct Entry {
     /// The file, and the stream's number in it where there are several.
     place: String,
     what: What,
+    /// Its file's name says that it is a differential stream of virtnbdbackup's.
+    is_differential: bool,
+    /// The UUID of the virtual machine that it is of.
+    machine: Option<String>,
     /// Why it does not follow the one before it, or why nobody knows; none where it does.
     breaks: Option<String>,
 }
@@ -38,7 +42,14 @@ impl Entry {
 
     /// Whether it says what volume it starts from, or that it starts from nothing.
     fn has_base(&self) -> bool {
-        !matches!(&self.what, What::Other(foreign, _) if foreign.starts == Start::Unknown)
+        match &self.what {
+            What::Own(_) => true,
+            What::Other(foreign, _) => match &foreign.starts {
+                Start::Nothing => true,
+                Start::Base { uuid } => !uuid.is_empty(),
+                Start::Unknown => false,
+            },
+        }
     }
 
     /// Whether it says what volume it leads to.
@@ -54,15 +65,47 @@ impl Entry {
         if !previous.has_target() && self.header().base.is_some() {
             return Some("the stream before does not say what volume it makes".into());
         }
-        self.header().follows(previous.header()).err()
+        if previous.is_differential {
+            return Some("the stream before is a differential one, which nothing follows".into());
+        }
+        let before = previous.header();
+        let What::Other(foreign, _) = &self.what else {
+            return self.header().follows(before).err();
+        };
+        // Its size is that of the volume; its base's is for the stream before to say.
+        let follows = || foreign.header_after(before)?.follows(before);
+        match &previous.what {
+            What::Own(_) => follows(),
+            What::Other(other, _) => foreign
+                .check_disk(other)
+                .and_then(|()| {
+                    cli::check_machine(self.machine.as_deref(), previous.machine.as_deref())
+                })
+                .and_then(|()| follows())
+                .and_then(|()| foreign.check_date(other)),
+        }
+        .err()
     }
 }
 
 /// Prints one stream as a whole, several as a table.
 pub(crate) fn print(files: &[String], args: &Args) -> anyhow::Result<()> {
     let (mut entries, as_json) = (Vec::new(), args.json);
+    let (disk, mut lacks) = (args.disk.as_deref(), Lacks::default());
+    let mut has_folder = false;
     for path in files {
-        entries.extend(read(path, args.strict)?);
+        if Path::new(path).is_dir() {
+            has_folder = true;
+            for path in cli::all_streams(Path::new(path), disk)? {
+                entries.extend(read(&path.display().to_string(), args.strict, &mut lacks)?);
+            }
+            continue;
+        }
+        entries.extend(read(path, args.strict, &mut lacks)?);
+    }
+    if disk.is_some() && !has_folder {
+        let why = "--disk chooses a disk in a folder of virtnbdbackup's";
+        return Err(cli::Refusal::Usage(why.into()).into());
     }
     let mut entries = in_order(entries);
     for number in 1..entries.len() {
@@ -85,7 +128,7 @@ fn alone(entry: &Entry, as_json: bool) -> anyhow::Result<String> {
     }
 }
 
-fn read(path: &str, is_strict: bool) -> anyhow::Result<Vec<Entry>> {
+fn read(path: &str, is_strict: bool, lacks: &mut Lacks) -> anyhow::Result<Vec<Entry>> {
     let name = || escaped(path);
     // Opening a FIFO would wait for its other end, so the kind is asked first.
     if !std::fs::metadata(path).with_context(name)?.is_file() {
@@ -96,9 +139,19 @@ fn read(path: &str, is_strict: bool) -> anyhow::Result<Vec<Entry>> {
         .into());
     }
     let file = File::open(path).with_context(name)?;
-    let decoder = AnyDecoder::new(BufReader::new(&file)).with_context(name)?;
+    let checksum = Checksum::beside(Path::new(path), &file)?;
+    let has_checksum = checksum.is_some();
+    let reader = BufReader::new(Summed::new(&file, checksum));
+    let decoder = AnyDecoder::new(reader).with_context(name)?;
     let streams: Vec<_> = match decoder.foreign() {
-        Some(_) => others(decoder, path, is_strict)?,
+        Some(_) => {
+            let mut again = File::open(path).with_context(name)?;
+            // Whatever is wrong with it is said when it is read.
+            let is_alone = hyperlayer::virtnbdbackup_is_alone(&mut again).unwrap_or(false);
+            others(decoder, path, is_alone, |foreign| {
+                lacks.say(path, foreign, has_checksum, is_strict)
+            })?
+        }
         None => {
             (&file).rewind().with_context(name)?;
             Outline::all(&mut &file).with_context(name)?.into_iter().map(What::Own).collect()
@@ -107,22 +160,29 @@ fn read(path: &str, is_strict: bool) -> anyhow::Result<Vec<Entry>> {
     let several = streams.len() > 1;
     let entry = |(number, what)| {
         let place = if several { format!("{}, stream {}", name(), number + 1) } else { name() };
-        Entry { place, what, breaks: None }
+        let file = Path::new(path);
+        let (is_differential, machine) = match &what {
+            What::Own(_) => (false, None),
+            What::Other(said, _) => (cli::is_differential(file, said), cli::machine_of(file, said)),
+        };
+        Entry { place, what, is_differential, machine, breaks: None }
     };
     Ok(streams.into_iter().enumerate().map(entry).collect())
 }
 
-/// The streams of another tool in a file. Where one can stand behind another, all is read.
+/// The streams of another tool in a file. Where one can stand behind another, all is read, if it is not
+/// known already that it is alone.
 fn others(
     decoder: AnyDecoder<impl io::Read>,
     path: &str,
-    is_strict: bool,
+    is_alone: bool,
+    mut say: impl FnMut(&Foreign) -> anyhow::Result<()>,
 ) -> anyhow::Result<Vec<What>> {
     let (mut found, mut next) = (Vec::new(), Some(decoder));
     while let Some(decoder) = next {
         let Some(foreign) = decoder.foreign().cloned() else { break };
-        chain::say_what_it_lacks(path, &foreign, is_strict)?;
-        let goes_on = foreign.may_be_followed();
+        say(&foreign)?;
+        let goes_on = foreign.may_be_followed() && !is_alone;
         found.push(What::Other(foreign, decoder.header().clone()));
         next = match goes_on {
             true => decoder.next_stream().with_context(|| escaped(path))?,
@@ -141,7 +201,12 @@ fn in_order(entries: Vec<Entry>) -> Vec<Entry> {
     while rest.iter().any(Option::is_some) {
         let next = |rest: &[Option<Entry>]| {
             let after = |last: &Entry| {
-                rest.iter().position(|one| one.as_ref().is_some_and(|one| follows(one, last)))
+                // What nothing follows comes last.
+                let one = |ends: bool| {
+                    let is = |one: &Entry| one.is_differential == ends && follows(one, last);
+                    rest.iter().position(|one| one.as_ref().is_some_and(is))
+                };
+                one(false).or_else(|| one(true))
             };
             let begins = |one: &Entry| !rest.iter().flatten().any(|other| follows(one, other));
             sorted
@@ -212,7 +277,10 @@ fn row(entry: &Entry) -> [String; 7] {
                 number(foreign.size),
                 number(foreign.changed),
                 unknown(),
-                format!("? ({})", foreign.format),
+                match &foreign.made {
+                    Some(made) => format!("{} ({}, local time)", made.seconds(), foreign.format),
+                    None => format!("? ({})", foreign.format),
+                },
             ]
         }
     }

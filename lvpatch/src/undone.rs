@@ -157,7 +157,7 @@ impl Job<'_> {
     pub(crate) fn note_undo(&self, sources: &Sources) -> anyhow::Result<()> {
         let mut found = Vec::new();
         if !self.args.no_base_check && sources.are_files()? {
-            for (name, mut file) in sources.again()? {
+            for (name, mut file) in sources.files_again()? {
                 let read = UndoFile::read_all(&mut file, self.args.partial, self.interrupt);
                 found.extend(read.with_context(|| name)?);
             }

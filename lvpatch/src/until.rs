@@ -2,15 +2,34 @@
 
 use std::time::SystemTime;
 
+use cli::Refusal;
 use hyperlayer::Header;
+
+use crate::chain::Link;
 
 /// After which stream to stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Until {
     /// The one whose volume has this name or UUID.
     Volume(String),
-    /// The last that was made no later than this, in seconds since 1970.
-    Time(u64),
+    /// The last that was made no later than this.
+    Time(Time),
+}
+
+/// A time of the form `2026-11-21T03:00:00Z`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Time {
+    /// In seconds since 1970, if it is UTC.
+    seconds: u64,
+    /// As it was written, without a Z: it may be local time as well.
+    local: Option<String>,
+}
+
+/// What a stream's time was read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Clock {
+    Utc,
+    Local,
 }
 
 impl Until {
@@ -27,12 +46,10 @@ impl Until {
         let time = humantime::parse_rfc3339_weak(text)
             .map_err(|error| format!("{error}: expected a time like 2026-11-21T03:00:00Z"))?;
         let since = time.duration_since(SystemTime::UNIX_EPOCH);
-        Ok(Self::Time(since.map_err(|_| "it is before 1970")?.as_secs()))
-    }
-
-    /// Whether this stream is behind the end already.
-    pub(crate) fn is_past(&self, header: &Header) -> bool {
-        matches!(self, Self::Time(time) if header.created > *time)
+        let seconds = since.map_err(|_| "it is before 1970")?.as_secs();
+        let has_zone = text.ends_with(['Z', 'z']);
+        let local = text.get(..19).filter(|_| !has_zone).map(|text| text.replace(' ', "T"));
+        Ok(Self::Time(Time { seconds, local }))
     }
 
     /// Whether the chain ends after this stream.
@@ -42,15 +59,55 @@ impl Until {
     }
 }
 
+impl Time {
+    /// Whether it may be UTC or local time.
+    pub(crate) fn has_no_zone(&self) -> bool {
+        self.local.is_some()
+    }
+
+    /// Whether a stream was made later than this, and by what clock.
+    ///
+    /// # Errors
+    /// Where the stream does not say, or in a way that this time cannot be compared with.
+    pub(crate) fn compare(&self, link: &Link) -> Result<(Clock, bool), Refusal> {
+        let Some(foreign) = link.decoder.foreign() else {
+            return Ok((Clock::Utc, link.header().created > self.seconds));
+        };
+        let (name, format) = (&link.name, foreign.format);
+        let Some(made) = &foreign.made else {
+            return Err(Refusal::Usage(format!(
+                "{name}: a stream of {format} that does not say when it was made, so nobody knows \
+                 whether that is later than --until says: name only the streams that are wanted, and \
+                 leave out --until"
+            )));
+        };
+        match &self.local {
+            Some(local) => Ok((Clock::Local, made.seconds() > local.as_str())),
+            None => Err(Refusal::Usage(format!(
+                "{name}: a stream of {format} says when it was made in local time without a time \
+                 zone ({made}), which cannot be compared with a time in UTC: leave out the Z of \
+                 --until, and give the time by the clock of the machine that made it"
+            ))),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_time_has_colons() {
-        let time = Until::Time(1_795_230_000);
-        for text in ["2026-11-21T03:00:00Z", "2026-11-21 03:00:00", "2026-11-21T03:00:00.9Z"] {
-            assert_eq!(Until::parse(text), Ok(time.clone()), "{text}");
+        let local = Some("2026-11-21T03:00:00");
+        for (text, local) in [
+            ("2026-11-21T03:00:00Z", None),
+            ("2026-11-21 03:00:00", local),
+            ("2026-11-21T03:00:00", local),
+            ("2026-11-21T03:00:00.9Z", None),
+            ("2026-11-21T03:00:00.9", local),
+        ] {
+            let time = Time { seconds: 1_795_230_000, local: local.map(Into::into) };
+            assert_eq!(Until::parse(text), Ok(Until::Time(time)), "{text}");
         }
         assert_eq!(Until::parse("2026-11-21"), Ok(Until::Volume("2026-11-21".into())));
         assert!(Until::parse("").is_err());

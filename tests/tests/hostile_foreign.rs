@@ -219,6 +219,92 @@ fn streams_of_virtnbdbackup() {
 }
 
 #[test]
+fn what_stands_behind_a_stream_of_virtnbdbackup() {
+    let whole = |name: &str, date: &str| {
+        let meta = format!(
+            "{{\"virtualSize\": 1048576, \"dataSize\": 512, \"incremental\": false, \
+             \"diskName\": \"{name}\", \"date\": \"{date}\"}}"
+        );
+        let data = [frame("data", 0, 512), vec![1; 512], b"\r\n".into()].concat();
+        [virtnbdbackup(&meta), data, frame("stop", 0, 0)].concat()
+    };
+    let first = whole("sda", "");
+    for (what, next) in [
+        ("zeros", vec![0; 100]),
+        ("the beginning of another one", b"meta 0000000000000000 00".to_vec()),
+        ("one of 2^63", frame("meta", 0, 1 << 63)),
+        ("one without a disk's size", virtnbdbackup("{}")),
+        ("an escape", b"meta \x1b[2J".to_vec()),
+        ("lvbackup's", lvbackup(1, SIZE, 65536, 0)),
+    ] {
+        refused(&format!("behind a stream: {what}"), &[&first[..], &next].concat());
+    }
+    // Dates are shown, so what a terminal would obey is no date.
+    for date in [
+        "\\u001b[2J",
+        "2026-11-25T22:34:00\\u001b[2J",
+        "2026-11-25T22:34:00.\\u202e1",
+        "\\ud83d\\ude00",
+    ] {
+        let place = Place::new(&whole("sda", date));
+        for arguments in [&["--info"][..], &["--info", "--json"], &["--info", "stream", "stream"]] {
+            let ended = place.fed("lvpatch", arguments);
+            assert_eq!(ended.code, 0, "{}", ended.stderr);
+            refusal::is_harmless(date, &ended.stdout);
+            refusal::is_harmless(date, ended.stderr.as_bytes());
+        }
+        let ended = place.fed("lvpatch", &["--device", "new", "--until", "2099-01-01T00:00:00"]);
+        assert_eq!(ended.code, 2, "{}", ended.stderr);
+        refusal::is_harmless(date, ended.stderr.as_bytes());
+    }
+}
+
+#[test]
+fn a_folder_of_virtnbdbackup_may_hold_anything() {
+    use nix::sys::stat::Mode;
+    let meta = |disk: &str, checkpoint: &str, parent: &str| {
+        let is_incremental = !parent.is_empty();
+        let json = format!(
+            "{{\"virtualSize\": 1048576, \"dataSize\": 0, \"incremental\": {is_incremental}, \
+             \"diskName\": \"{disk}\", \"checkpointName\": \"{checkpoint}\", \
+             \"parentCheckpoint\": \"{parent}\"}}"
+        );
+        [virtnbdbackup(&json), frame("stop", 0, 0)].concat()
+    };
+    let place = Place::new(b"");
+    let folder = place.path("backup");
+    std::fs::create_dir(&folder).unwrap();
+    let write = |name: &str, bytes: Vec<u8>| std::fs::write(folder.join(name), bytes).unwrap();
+    nix::unistd::mkfifo(&folder.join("fifo.data"), Mode::S_IRWXU).unwrap();
+    std::fs::create_dir(folder.join("folder.data")).unwrap();
+    std::os::unix::fs::symlink("circle.data", folder.join("circle.data")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", folder.join("zero.data")).unwrap();
+    write("\u{1b}[2J.data", vec![0; 100]);
+    write("a.full.data", meta("a", "c.0", ""));
+    let run = |code: i32, arguments: &[&str]| {
+        let ended = place.end("lvpatch", arguments);
+        assert_eq!(ended.code, code, "{arguments:?}: {}", ended.stderr);
+        refusal::is_harmless("a folder", &ended.stdout);
+        refusal::is_harmless("a folder", ended.stderr.as_bytes());
+    };
+    run(0, &["--info", "backup"]);
+    run(0, &["--verify", "-i", "backup"]);
+    // Streams that go in a circle, and one that follows itself.
+    write("a.inc.1.data", meta("a", "c.0", "c.0"));
+    write("a.inc.2.data", meta("a", "c.2", "c.3"));
+    write("a.inc.3.data", meta("a", "c.3", "c.2"));
+    run(0, &["--info", "backup"]);
+    run(3, &["--verify", "-i", "backup"]);
+    // A name that a terminal would obey, or none.
+    write("b.full.data", meta("\\u009b2J", "c.0", ""));
+    run(4, &["--verify", "-i", "backup"]);
+    write("b.full.data", meta("\\u202eb", "c.0", ""));
+    run(2, &["--verify", "-i", "backup"]);
+    run(2, &["--verify", "-i", "backup", "--disk", "\u{202e}x"]);
+    run(0, &["--info", "backup"]);
+}
+
+#[test]
 fn an_lz4_frame_that_expands_takes_little_memory() {
     let size = 1_u64 << 30;
     let meta = format!(

@@ -10,11 +10,15 @@
 //! ```
 
 mod aside;
+mod backup_folder;
+mod checksum;
 mod escape;
 mod exit;
 mod input;
 mod interrupt;
+mod lacks;
 mod logging;
+mod machine;
 mod open;
 mod output;
 mod pipe;
@@ -27,11 +31,15 @@ mod units;
 mod volume;
 
 pub use aside::{Aside, is_planted_link};
+pub use backup_folder::{all_streams, expand, is_differential, size_of_base};
+pub use checksum::{Checksum, Summed};
 pub use escape::{escaped, is_obeyed};
 pub use exit::{Refusal, exit_code};
 pub use input::Input;
 pub use interrupt::{Interrupt, Interruptible};
+pub use lacks::Lacks;
 pub use logging::Verbosity;
+pub use machine::{check_machine, machine_of};
 pub use open::open;
 pub use output::{Output, OutputOptions, Written};
 pub use pipe::widen_pipe;

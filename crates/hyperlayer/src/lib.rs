@@ -63,7 +63,10 @@ pub use content::{Contents, Place};
 pub use decode::Decoder;
 pub use encode::Encoder;
 pub use error::Error;
-pub use foreign::{AnyDecoder, BaseChecksum, Foreign, ForeignDecoder, Input, Missing, Start};
+pub use foreign::{
+    AnyDecoder, BaseChecksum, Foreign, ForeignDecoder, Input, LEFT_OUT, LocalTime, Missing, Start,
+    is_virtnbdbackup, virtnbdbackup_is_alone,
+};
 pub use foreign_out::{BaseCrc, Hyperlayer1, ThinSend, check_pairs_for_hyperlayer1};
 pub use frame::FRAME_BYTES;
 pub use header::{Header, Volume};

@@ -16,13 +16,29 @@ pub fn run(input: &[u8]) {
 
 /// A frame of the stream: its kind and its two numbers.
 const FRAME: usize = 40;
+/// What another stream begins with.
+const NEXT: &[u8] = b"meta ";
 const LZ4: [u8; 4] = 0x184d_2204_u32.to_le_bytes();
 
 /// The stream with what depends on something else made right: the length of the JSON at its
 /// beginning and in that the sum of the data, the checksums of LZ4 frames, and the list of their
 /// sizes at the end.
-fn repaired(stream: &[u8]) -> Vec<u8> {
-    let Some((first, mut rest)) = stream.split_at_checked(FRAME) else { return stream.to_vec() };
+fn repaired(mut stream: &[u8]) -> Vec<u8> {
+    let mut streams = Vec::new();
+    while !stream.is_empty() {
+        let (one, rest) = repaired_one(stream);
+        streams.extend(one);
+        stream = rest;
+    }
+    streams
+}
+
+/// The first of the streams, and what stands behind it.
+fn repaired_one(stream: &[u8]) -> (Vec<u8>, &[u8]) {
+    let Some((first, mut rest)) = stream.split_at_checked(FRAME) else {
+        return (stream.to_vec(), &[]);
+    };
+    let mut behind: &[u8] = &[];
     let length = number(first, 22..38).min(rest.len() as u64) as usize;
     let (json, after) = rest.split_at(length);
     rest = after;
@@ -48,7 +64,14 @@ fn repaired(stream: &[u8]) -> Vec<u8> {
                 sizes.push(frames);
                 take(&mut rest, 2, &mut body);
             }
+            // Another one stands behind it.
+            b"stop" if rest.starts_with(NEXT) => {
+                behind = std::mem::take(&mut rest);
+            }
             b"stop" if !rest.is_empty() => {
+                // What is no list of sizes goes, up to the next one.
+                let next = rest.windows(NEXT.len()).position(|window| window == NEXT);
+                behind = next.map(|place| &rest[place..]).unwrap_or_default();
                 let sizes: Vec<_> = sizes.iter().map(|frames| size(frames)).collect();
                 let list = format!("[{}]", sizes.join(", "));
                 body.extend(format!("{list}\r\ncomp {:016x} {:016x}\r\n", 0, list.len()).bytes());
@@ -60,7 +83,7 @@ fn repaired(stream: &[u8]) -> Vec<u8> {
     body.extend(rest);
     let json = with_sum(json, sum);
     let first = [&first[..22], format!("{:016x}", json.len()).as_bytes(), &first[38..]].concat();
-    [first, json, body].concat()
+    ([first, json, body].concat(), behind)
 }
 
 /// A block's frames in the list of sizes: a number, or the sum of several and each of them.

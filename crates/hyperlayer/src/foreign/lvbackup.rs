@@ -5,7 +5,7 @@ use std::io::Read;
 use md5::{Digest, Md5};
 
 use super::source::{Fields, Pending, Source, damaged};
-use super::{Change, Foreign, Format, Start};
+use super::{Change, FollowedBy, Foreign, Format, Start};
 use crate::error::Result;
 use crate::{Error, MAX_RECORD, SECTOR};
 
@@ -66,7 +66,7 @@ pub(super) fn begin<R: Read>(source: &mut Source<R>) -> Result<(LvBackup, Foreig
         changed: Some(covered),
         starts,
         zeros_are_holes: true,
-        may_be_followed: true,
+        followed_by: FollowedBy::LvBackup,
         ..Foreign::new("lvbackup version 1")
     };
     let (block, pending) = (Vec::new(), Pending::default());

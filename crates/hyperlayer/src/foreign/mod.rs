@@ -1,6 +1,7 @@
 //! Streams of other tools, each format in a file of its own: their records become ours.
 
 mod any;
+mod follows;
 pub(crate) mod hyperlayer1;
 mod lvbackup;
 mod lvmsync;
@@ -11,6 +12,8 @@ mod virtnbdbackup;
 use std::io::Read;
 
 pub use any::{AnyDecoder, Input};
+pub use follows::LocalTime;
+pub use virtnbdbackup::{is as is_virtnbdbackup, virtnbdbackup_is_alone};
 
 use self::source::{Source, damaged};
 use crate::error::Result;
@@ -25,7 +28,8 @@ const CHUNK: u64 = 65536;
 const NO_CHECKSUMS: &str = "no checksums";
 const NO_END: &str = "its end cannot be verified";
 const NO_IDENTITY: &str = "no identity of the base";
-const NO_HOLES: &str = "what became a hole may be left out";
+/// What a stream lacks that may be silent about ranges that have changed: they show old data.
+pub const LEFT_OUT: &str = "what became a hole may be left out";
 
 /// What a stream of another tool says of itself, and what it cannot promise.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +42,10 @@ pub struct Foreign {
     pub name: Option<String>,
     /// The volume's UUID, or what else it is known by; empty where it has none.
     pub uuid: String,
+    /// The disk that it is of: it has the same name in every stream of a chain.
+    pub disk: Option<String>,
+    /// When it was made.
+    pub made: Option<LocalTime>,
     /// The volume's size in bytes.
     pub size: Option<u64>,
     /// Whether the base must be of the same size.
@@ -56,8 +64,30 @@ pub struct Foreign {
     pub base_checksums: Vec<BaseChecksum>,
     /// Data that is all zeros stands for zeros and for holes.
     zeros_are_holes: bool,
-    /// Another stream may stand behind it.
-    may_be_followed: bool,
+    /// What may stand behind it.
+    followed_by: FollowedBy,
+}
+
+/// What may stand behind a stream's end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FollowedBy {
+    Nothing,
+    LvBackup,
+    VirtNbdBackup,
+}
+
+impl FollowedBy {
+    /// Enough to tell whether a stream begins.
+    const FIRST: usize = virtnbdbackup::FIRST.len();
+
+    /// Whether another stream begins with these bytes, which are all that is there or enough to tell.
+    fn begins(self, first: &[u8]) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::LvBackup => lvbackup::is(first) || lvbackup::is_cut(first),
+            Self::VirtNbdBackup => virtnbdbackup::FIRST.starts_with(first),
+        }
+    }
 }
 
 /// What a stream of another tool starts from.
@@ -105,6 +135,8 @@ impl Foreign {
             lacks: Vec::new(),
             name: None,
             uuid: String::new(),
+            disk: None,
+            made: None,
             size: None,
             base_has_its_size: false,
             chunk_size: None,
@@ -114,7 +146,7 @@ impl Foreign {
             detect_level: 0,
             base_checksums: Vec::new(),
             zeros_are_holes: false,
-            may_be_followed: false,
+            followed_by: FollowedBy::Nothing,
         }
     }
 
@@ -123,9 +155,15 @@ impl Foreign {
         !self.lacks.contains(&NO_END)
     }
 
+    /// What it cannot promise; `has_checksum` is for one that has a checksum beside it.
+    pub fn lacks(&self, has_checksum: bool) -> Vec<&'static str> {
+        let is_there = |lack: &&str| has_checksum && *lack == NO_CHECKSUMS;
+        self.lacks.iter().filter(|lack| !is_there(lack)).copied().collect()
+    }
+
     /// Whether another stream may stand behind it.
     pub fn may_be_followed(&self) -> bool {
-        self.may_be_followed
+        self.followed_by != FollowedBy::Nothing
     }
 
     /// The header that ours would be. What nobody knows is as large as can be.
@@ -153,7 +191,11 @@ impl Foreign {
             },
             base: match &self.starts {
                 Start::Nothing => None,
-                Start::Base { uuid } => Some(base(uuid)),
+                // A stream that was converted knows it by a longer name.
+                Start::Base { uuid } => match &missing.base {
+                    Some(known) if known.uuid == self.with_disk(uuid) => Some(base(&known.uuid)),
+                    _ => Some(base(uuid)),
+                },
                 Start::Unknown => missing.base.as_ref().map(|known| base(&known.uuid)),
             },
             chunk_size: self.chunk_size.or(missing.chunk_size).unwrap_or(CHUNK),
@@ -262,24 +304,18 @@ impl<R: Read> ForeignDecoder<R> {
 
     fn next_stream(mut self) -> Result<Option<Self>> {
         while self.next_record()?.is_some() {}
-        if !self.foreign.may_be_followed {
-            self.source.expect_end()?;
+        let first = self.source.peek(FollowedBy::FIRST)?;
+        if first.is_empty() {
             return Ok(None);
         }
-        let mut first = vec![0; 2];
-        let length = self.source.fill(&mut first)?;
-        first.truncate(length);
-        if length == 0 {
-            return Ok(None);
+        if !self.foreign.followed_by.begins(&first) {
+            let reason = "the input goes on behind the stream's end: there stands no other stream";
+            return Err(damaged(self.source.at(), reason.into()));
         }
-        if lvbackup::is_cut(&first) {
-            return Err(Error::Cut { at: self.source.at(), inside: "lvbackup's header" });
+        if !is_foreign(&first) {
+            let at = self.source.at().saturating_add(first.len() as u64);
+            return Err(Error::Cut { at, inside: "the next stream's beginning" });
         }
-        if !lvbackup::is(&first) {
-            let reason = "behind the stream's last block stands no other stream".into();
-            return Err(damaged(self.source.at(), reason));
-        }
-        self.source.give_back(&first);
         Self::begin(&first, self.source).map(Some)
     }
 

@@ -23,10 +23,17 @@ impl<R: Read> Source<R> {
         Self { input, first: io::Cursor::new(first), at: 0, size: super::MOST }
     }
 
-    /// Puts bytes back that were taken last.
-    pub(crate) fn give_back(&mut self, bytes: &[u8]) {
-        self.at = self.at.saturating_sub(bytes.len() as u64);
-        self.first = io::Cursor::new(bytes.to_vec());
+    /// The next bytes, which stay where they are: `most` of them, or what is there before the end.
+    pub(crate) fn peek(&mut self, most: usize) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; most];
+        let length = self.fill(&mut bytes)?;
+        bytes.truncate(length);
+        self.at = self.at.saturating_sub(length as u64);
+        // What was not taken yet of the bytes put back before stays behind these.
+        let place = self.first.position() as usize;
+        let rest = self.first.get_ref().get(place..).unwrap_or_default();
+        self.first = io::Cursor::new([&bytes[..], rest].concat());
+        Ok(bytes)
     }
 
     /// How many bytes have been taken.
@@ -42,7 +49,8 @@ impl<R: Read> Source<R> {
                 Ok(0) => break,
                 Ok(length) => filled = filled.saturating_add(length),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error.into()),
+                // What sums the input up has seen damage itself.
+                Err(error) => return Err(error.downcast::<Error>().unwrap_or_else(Error::Io)),
             }
         }
         Ok(filled)

@@ -3,6 +3,7 @@
 //! An LZ4 frame says itself where it ends, so a stream is read in one pass; the sizes at its end are
 //! held against what was read.
 
+mod alone;
 mod sizes;
 
 use std::io::{self, Read};
@@ -12,12 +13,18 @@ use serde::Deserializer as _;
 use serde_json::Value;
 use serde_json::error::Category;
 
+pub use self::alone::virtnbdbackup_is_alone;
 use self::sizes::{Sizes, Told};
 use super::source::{Pending, Source, damaged};
-use super::{Change, Foreign, Format, NO_CHECKSUMS, NO_HOLES, NO_IDENTITY, Start, What};
+use super::{
+    Change, FollowedBy, Foreign, Format, LEFT_OUT, LocalTime, NO_CHECKSUMS, NO_IDENTITY, Start,
+    What,
+};
 use crate::error::Result;
 use crate::{Error, MAX_RECORD};
 
+/// A stream's first bytes.
+pub(super) const FIRST: &[u8] = b"meta 000000000";
 const FRAME: usize = 40;
 const END: &[u8] = b"\r\n";
 /// The most that JSON may have before the data, in bytes.
@@ -41,9 +48,9 @@ pub(super) struct VirtNbdBackup {
     sizes: Sizes,
 }
 
-/// Whether these are a stream's first bytes.
-pub(super) fn is(first: &[u8]) -> bool {
-    first.starts_with(b"meta 000000000")
+/// Whether a stream of virtnbdbackup's begins with these bytes.
+pub fn is(first: &[u8]) -> bool {
+    first.starts_with(FIRST)
 }
 
 pub(super) fn begin<R: Read>(source: &mut Source<R>) -> Result<(VirtNbdBackup, Foreign)> {
@@ -90,14 +97,18 @@ pub(super) fn begin<R: Read>(source: &mut Source<R>) -> Result<(VirtNbdBackup, F
     };
     if incremental {
         // Since 2.21 a changed range that has become a hole is not in the stream.
-        lacks.push(NO_HOLES);
+        lacks.push(LEFT_OUT);
     }
+    let disk = Some(text("diskName")).filter(|name| !name.is_empty());
     let foreign = Foreign {
-        name: Some(text("diskName")).filter(|name| !name.is_empty()),
+        name: disk.clone(),
         uuid: uuid("checkpointName"),
+        disk,
+        made: meta["date"].as_str().and_then(LocalTime::parse),
         size: Some(size),
         starts,
         lacks,
+        followed_by: FollowedBy::VirtNbdBackup,
         ..Foreign::new(if compressed { "virtnbdbackup (LZ4)" } else { "virtnbdbackup" })
     };
     let reader = VirtNbdBackup {
@@ -200,7 +211,7 @@ impl VirtNbdBackup {
         let read = limited.read_to_end(&mut self.content);
         let Watched { failed, ended, .. } = watched;
         if let Some(error) = failed {
-            return Err(error.into());
+            return Err(error.downcast::<Error>().unwrap_or_else(Error::Io));
         }
         if ended {
             return Err(Error::Cut { at: source.at(), inside: "an LZ4 frame" });
@@ -222,7 +233,13 @@ impl VirtNbdBackup {
         if self.compressed {
             self.check_sizes(source)?;
         }
-        source.expect_end()
+        // Here already, so that nothing is taken for whole that has something behind it. What sums up
+        // the file that is read sees its end, too, before the last record counts as read.
+        let next = source.peek(FIRST.len())?;
+        if !FIRST.starts_with(&next) {
+            return Err(damaged(source.at(), "the input goes on behind the stream's end".into()));
+        }
+        Ok(())
     }
 
     /// The sizes at the end: JSON, a line end, and a frame that says how long the JSON is.

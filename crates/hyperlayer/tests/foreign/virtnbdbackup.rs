@@ -183,3 +183,40 @@ fn every_flipped_bit_of_compressed_data_is_noticed() {
         assert!(read(&flipped, 0).is_err(), "byte {place}");
     }
 }
+
+#[test]
+fn several_may_stand_one_behind_another() {
+    let both = [plain(), compressed(right), plain()].concat();
+    let found = read(&both, 0).unwrap();
+    let one = [('d', 512, 1024, 7), ('u', 65536, 65536, 0)];
+    assert_eq!(found, [&one[..], &[('d', 0, 512, 0), ('d', 4096, 2048, 0)], &one].concat());
+    // A cut between two of them leaves whole ones.
+    let ends = [plain().len(), plain().len() + compressed(right).len()];
+    every_cut_but(&both, &ends);
+    let mut decoder = AnyDecoder::new(both.as_slice()).unwrap();
+    assert!(decoder.finish().unwrap_err().to_string().contains("goes on"));
+    // Not another tool's, and not ours.
+    for next in [&b"meta 1"[..], b"lvmsync PROTO[3]\n", b"HYPERLAYER/2.0\n", &[1, 1]] {
+        damaged(&[&plain(), next].concat(), "goes on");
+    }
+}
+
+#[test]
+fn what_it_says_of_itself() {
+    let dated =
+        |date: &str| [meta(&format!("{FULL}, \"date\": {date}"), 0), frame("stop", 0, 0)].concat();
+    let made = |date: &str| {
+        let stream = dated(date);
+        let decoder = AnyDecoder::new(stream.as_slice()).unwrap();
+        let foreign = decoder.foreign().unwrap();
+        assert_eq!(foreign.disk.as_deref(), Some("sda"));
+        foreign.made.as_ref().map(ToString::to_string)
+    };
+    assert_eq!(
+        made("\"2026-11-25T22:34:00.631188\"").as_deref(),
+        Some("2026-11-25T22:34:00.631188")
+    );
+    for unknown in ["null", "7", "\"\"", "\"yesterday\"", "\"2026-11-25T22:34:00+01:00\""] {
+        assert_eq!(made(unknown), None, "{unknown}");
+    }
+}

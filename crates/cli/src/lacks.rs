@@ -1,0 +1,51 @@
+//! [`Lacks`]: says what other tools' formats cannot promise, once in a run.
+
+use std::collections::BTreeSet;
+
+use hyperlayer::{Foreign, LEFT_OUT};
+
+use crate::{Refusal, escaped};
+
+/// What has been said already.
+#[derive(Debug, Default)]
+pub struct Lacks {
+    said: BTreeSet<(&'static str, &'static str)>,
+}
+
+impl Lacks {
+    /// Says what a stream cannot promise, as far as no stream before it could either; `has_checksum` is
+    /// for a file with a checksum beside it.
+    ///
+    /// # Errors
+    /// With --strict, where there is anything that it cannot promise (exit code 4).
+    pub fn say(
+        &mut self,
+        source: &str,
+        foreign: &Foreign,
+        has_checksum: bool,
+        is_strict: bool,
+    ) -> anyhow::Result<()> {
+        let (format, source) = (foreign.format, escaped(source));
+        let lacks = foreign.lacks(has_checksum);
+        if is_strict && !lacks.is_empty() {
+            return Err(Refusal::Unverifiable(format!(
+                "{source}: --strict refuses a stream of {format}: {}",
+                lacks.join(", ")
+            ))
+            .into());
+        }
+        let new: Vec<_> = lacks.into_iter().filter(|one| self.said.insert((format, one))).collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let advice = match new.contains(&LEFT_OUT) {
+            true => {
+                ". There it reads as it did in the base, and nothing tells whether that is so: \
+                 virtnbdbackup keeps it with --no-sparse-detection"
+            }
+            false => "",
+        };
+        log::warn!("{source}: a stream of {format}: {}{advice}", new.join(", "));
+        Ok(())
+    }
+}

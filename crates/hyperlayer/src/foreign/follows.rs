@@ -1,0 +1,145 @@
+//! Whether a stream of another tool belongs behind another one, as far as both say it: streams
+//! without UUIDs have disk names and dates.
+
+use std::fmt;
+
+use super::Foreign;
+use crate::Header;
+
+/// When a stream was made, by the clock on the wall of the machine that made it. The format does not
+/// say in what time zone, so it can be compared with other times of the same clock only.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LocalTime(String);
+
+impl LocalTime {
+    /// Reads `2026-11-25T22:34:00`, with a fraction of a second or without. With a time zone it would
+    /// be something else.
+    pub fn parse(text: &str) -> Option<Self> {
+        const PATTERN: &[u8] = b"0000-00-00T00:00:00";
+        let (seconds, fraction) = text.as_bytes().split_at_checked(PATTERN.len())?;
+        let fits = |(byte, pattern): (&u8, &u8)| match pattern {
+            b'0' => byte.is_ascii_digit(),
+            other => byte == other,
+        };
+        let digits = |digits: &[u8]| digits.len() <= 9 && digits.iter().all(u8::is_ascii_digit);
+        let is_fraction = match fraction {
+            [] => true,
+            [b'.', rest @ ..] => !rest.is_empty() && digits(rest),
+            _ => false,
+        };
+        (seconds.iter().zip(PATTERN).all(fits) && is_fraction).then(|| Self(text.into()))
+    }
+
+    /// To the second: what people and tables say.
+    pub fn seconds(&self) -> &str {
+        self.0.get(..19).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for LocalTime {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl Foreign {
+    /// Whether both are of one disk, as far as they say of which.
+    ///
+    /// # Errors
+    /// Which disks they are of.
+    pub fn check_disk(&self, previous: &Self) -> Result<(), String> {
+        match (&self.disk, &previous.disk) {
+            (Some(disk), Some(expected)) if disk != expected => {
+                Err(format!("it is of disk {disk}, expected {expected}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether it was not made before `previous`, as far as they say when.
+    ///
+    /// # Errors
+    /// When they were made.
+    pub fn check_date(&self, previous: &Self) -> Result<(), String> {
+        match (&self.made, &previous.made) {
+            (Some(made), Some(earlier)) if made < earlier => {
+                Err(format!("it was made at {made}, before that one, which is of {earlier}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What one of the stream's UUIDs is called outside of its chain: names of checkpoints are the same
+    /// for all disks, so the disk's name belongs to it.
+    pub fn with_disk(&self, uuid: &str) -> String {
+        let Some(disk) = self.disk.as_ref().filter(|_| !uuid.is_empty()) else {
+            return uuid.into();
+        };
+        let whole = format!("{disk}/{uuid}");
+        match whole.len() <= 64 && whole.bytes().all(|byte| byte.is_ascii_graphic()) {
+            true => whole,
+            false => uuid.into(),
+        }
+    }
+
+    /// The header that ours would be, where it is applied to the volume that `previous` leads to.
+    ///
+    /// # Errors
+    /// Why both make no sense together.
+    pub fn header_after(&self, previous: &Header) -> Result<Header, String> {
+        self.header(&super::Missing {
+            base: Some(previous.target.clone()),
+            chunk_size: Some(previous.chunk_size),
+            ..Default::default()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_local_time_has_no_zone() {
+        for text in ["2026-11-25T22:34:00", "2026-11-25T22:34:00.631188"] {
+            let time = LocalTime::parse(text).unwrap();
+            assert_eq!((time.to_string().as_str(), time.seconds()), (text, "2026-11-25T22:34:00"));
+        }
+        for text in [
+            "",
+            "2026-11-25",
+            "2026-11-25 22:34:00",
+            "2026-11-25T22:34:00Z",
+            "2026-11-25T22:34:00+01:00",
+            "2026-11-25T22:34:00.",
+            "2026-11-25T22:34:00.1234567890",
+            "2026-11-25T22:34:0\u{e9}",
+            "2026-11-25T22:34:00\u{1b}[2J",
+        ] {
+            assert_eq!(LocalTime::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn disks_and_dates_are_compared_where_both_say_them() {
+        let of = |disk: Option<&str>, made: Option<&str>| Foreign {
+            disk: disk.map(Into::into),
+            made: made.and_then(LocalTime::parse),
+            ..Foreign::new("test")
+        };
+        let early = of(Some("vda"), Some("2026-11-25T22:34:00"));
+        let late = of(Some("vda"), Some("2026-11-25T22:34:00.000001"));
+        late.check_date(&early).unwrap();
+        early.check_date(&early).unwrap();
+        let why = early.check_date(&late).unwrap_err();
+        assert!(why.contains("22:34:00, before") && why.contains("22:34:00.000001"), "{why}");
+        late.check_disk(&early).unwrap();
+        let why = of(Some("vdb"), None).check_disk(&early).unwrap_err();
+        assert_eq!(why, "it is of disk vdb, expected vda");
+        let unknown = of(None, None);
+        for (one, other) in [(&unknown, &early), (&early, &unknown)] {
+            one.check_disk(other).unwrap();
+            one.check_date(other).unwrap();
+        }
+    }
+}
