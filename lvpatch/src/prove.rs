@@ -24,7 +24,7 @@ pub(crate) fn prove(
     let base = Interruptible { source: base, interrupt };
     match baseproof::verify(&base, digests, mapped, &|| interrupt.check()) {
         Ok(()) => Ok(()),
-        Err(error @ baseproof::Error::Differs { .. }) => Err(Refusal::BaseMismatch(format!(
+        Err(error) if error.is_mismatch() => Err(Refusal::BaseMismatch(format!(
             "{name} is not the base that the diff was made from: {error}"
         ))
         .into()),
@@ -44,9 +44,9 @@ pub(crate) fn prove_checksums(
 ) -> anyhow::Result<()> {
     match baseproof::verify_checksums(base, checksums, &|| interrupt.check()) {
         Ok(()) => Ok(()),
-        Err(error @ baseproof::Error::ChecksumDiffers { .. }) => Err(Refusal::BaseMismatch(
-            format!("{name} is not the base that the diff was made from: {error}"),
-        )
+        Err(error) if error.is_mismatch() => Err(Refusal::BaseMismatch(format!(
+            "{name} is not the base that the diff was made from: {error}"
+        ))
         .into()),
         Err(error) => Err(anyhow::Error::new(error).context(name.to_owned())),
     }
