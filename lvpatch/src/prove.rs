@@ -92,11 +92,12 @@ pub(crate) fn empty(
     .into())
 }
 
-/// What is mapped in a thin volume, so that its holes need not be read; `None` where that cannot
-/// be told: then all of it is read.
+/// What is mapped in a thin volume from `begin` on, so that its holes need not be read; `None` where
+/// that cannot be told: then all of it is read. The first range may begin before that.
 pub(crate) fn mapped_ranges(
     dm: &DeviceMapper,
     thin: &ThinDevice,
+    begin: u64,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Option<Vec<Range>>> {
     if thin.table.external_origin.is_some() {
@@ -107,12 +108,12 @@ pub(crate) fn mapped_ranges(
     let held = match MetadataSnapshot::reserve(dm, &pool, Reserve::IfFree, &keep_waiting) {
         Ok(held) => held,
         Err(error @ (lvm::Error::MetadataSnapshotHeld { .. } | lvm::Error::State(_))) => {
-            log::info!("the base's holes are read like the rest: {error}");
+            log::info!("holes are read like the rest: {error}");
             return Ok(None);
         }
         Err(error) => return Err(error.into()),
     };
-    let ranges = read_ranges(&pool, held.root(), thin, interrupt);
+    let ranges = read_ranges(&pool, held.root(), thin, begin, interrupt);
     let released = held.release();
     let ranges = ranges.with_context(|| format!("metadata of pool {}", pool.name))?;
     released?;
@@ -123,6 +124,7 @@ fn read_ranges(
     pool: &lvm::PoolDevice,
     held_root: u64,
     thin: &ThinDevice,
+    begin: u64,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Vec<Range>> {
     let device = Device::open(&pool.metadata_node()?, OpenMode::Read)?;
@@ -137,5 +139,6 @@ fn read_ranges(
         length: run.length.saturating_mul(chunk_size),
     };
     let runs = metadata.mappings(id)?;
-    Ok(runs.runs().map(|run| run.map(range)).collect::<Result<_, _>>()?)
+    let first = begin.checked_div(chunk_size).unwrap_or(0);
+    Ok(runs.runs_from(first.into()).map(|run| run.map(range)).collect::<Result<_, _>>()?)
 }
