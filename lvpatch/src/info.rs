@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use anyhow::Context;
 use cli::{escaped, is_obeyed, time_text};
-use hyperlayer::{BaseChecksum, BaseDigest, Foreign, Header, Start, Volume};
+use hyperlayer::{BaseChecksum, BaseDigest, DigestKind, Foreign, Header, Start, Volume};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -31,7 +31,15 @@ pub(crate) fn text(header: &Header, digests: &[BaseDigest]) -> String {
         line("Pair:", format!("{}: {}", escaped(key), escaped(value)));
     }
     for digest in digests {
-        line("Base digest:", format!("{} {} {}", digest.offset, digest.length, hex(digest)));
+        match digest.kind {
+            DigestKind::Root => line("Base root:", hex(digest)),
+            DigestKind::Bytes => {
+                line(
+                    "Base digest:",
+                    format!("{} {} {}", digest.offset, digest.length, hex(digest)),
+                );
+            }
+        }
     }
     text
 }
@@ -64,6 +72,9 @@ pub(crate) struct Described<'a> {
     base: Option<VolumeJson<'a>>,
     base_digests: Vec<DigestJson>,
     base_origin: &'a str,
+    /// At detect level 3 only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base_root: Option<String>,
     changed_bytes: u64,
     chunk_size: u64,
     created: u64,
@@ -116,10 +127,12 @@ impl<'a> Described<'a> {
             length: digest.length,
             offset: digest.offset,
         };
+        let of_kind = |kind| digests.iter().filter(move |digest| digest.kind == kind);
         Self {
             base: header.base.as_ref().map(volume),
-            base_digests: digests.iter().map(digest).collect(),
+            base_digests: of_kind(DigestKind::Bytes).map(digest).collect(),
             base_origin: &header.base_origin,
+            base_root: of_kind(DigestKind::Root).map(hex).next(),
             changed_bytes: header.changed_bytes,
             chunk_size: header.chunk_size,
             created: header.created,

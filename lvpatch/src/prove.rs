@@ -24,7 +24,7 @@ pub(crate) fn prove(
     let base = Interruptible { source: base, interrupt };
     match baseproof::verify(&base, digests, mapped, &|| interrupt.check()) {
         Ok(()) => Ok(()),
-        Err(error @ baseproof::Error::Differs { .. }) => Err(Refusal::BaseMismatch(format!(
+        Err(error) if error.is_mismatch() => Err(Refusal::BaseMismatch(format!(
             "{name} is not the base that the diff was made from: {error}"
         ))
         .into()),
@@ -44,9 +44,9 @@ pub(crate) fn prove_checksums(
 ) -> anyhow::Result<()> {
     match baseproof::verify_checksums(base, checksums, &|| interrupt.check()) {
         Ok(()) => Ok(()),
-        Err(error @ baseproof::Error::ChecksumDiffers { .. }) => Err(Refusal::BaseMismatch(
-            format!("{name} is not the base that the diff was made from: {error}"),
-        )
+        Err(error) if error.is_mismatch() => Err(Refusal::BaseMismatch(format!(
+            "{name} is not the base that the diff was made from: {error}"
+        ))
         .into()),
         Err(error) => Err(anyhow::Error::new(error).context(name.to_owned())),
     }
@@ -92,11 +92,12 @@ pub(crate) fn empty(
     .into())
 }
 
-/// What is mapped in a thin volume, so that its holes need not be read; `None` where that cannot
-/// be told: then all of it is read.
+/// What is mapped in a thin volume from `begin` on, so that its holes need not be read; `None` where
+/// that cannot be told: then all of it is read. The first range may begin before that.
 pub(crate) fn mapped_ranges(
     dm: &DeviceMapper,
     thin: &ThinDevice,
+    begin: u64,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Option<Vec<Range>>> {
     if thin.table.external_origin.is_some() {
@@ -109,7 +110,8 @@ pub(crate) fn mapped_ranges(
             length: run.length.saturating_mul(chunk_size),
         };
         let runs = metadata.mappings(id)?;
-        Ok(runs.runs().map(|run| run.map(range)).collect::<Result<_, _>>()?)
+        let first = begin.checked_div(chunk_size).unwrap_or(0);
+        Ok(runs.runs_from(first.into()).map(|run| run.map(range)).collect::<Result<_, _>>()?)
     })
 }
 

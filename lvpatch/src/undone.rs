@@ -201,7 +201,7 @@ impl Job<'_> {
         };
         let mapped = match thin.filter(|_| header.detect_level == 3) {
             None => None,
-            Some((dm, thin)) => prove::mapped_ranges(dm, thin, self.interrupt)?,
+            Some((dm, thin)) => prove::mapped_ranges(dm, thin, 0, self.interrupt)?,
         };
         let mapped = mapped.map(|ranges| undo.mapped(ranges));
         let undone = Undone { device, undo, idle: Mutex::default() };

@@ -152,7 +152,7 @@ impl Job<'_> {
         let device = cli::open_thin(&thin, OpenMode::WriteExclusive)?;
         let applier = Applier::new(&device, name, ground, self.interrupt);
         // A volume that was shrunk once can have old data behind its end.
-        applier.clear(before.min(size), size)?;
+        self.clear(dm, &thin, &applier, before.min(size)..size)?;
         let totals = self.apply(link, &applier, Extras::default())?;
         // What is cut off would stay mapped for ever.
         applier.cut_off(size, before.max(size))?;
@@ -163,6 +163,31 @@ impl Job<'_> {
             made.resize(dm, size).context("shrinking it to the stream's size")?;
         }
         Ok(totals)
+    }
+
+    /// Makes a range of a volume read as zeros. Of a large one only what is mapped is looked at.
+    fn clear(
+        &self,
+        dm: &DeviceMapper,
+        thin: &ThinDevice,
+        applier: &Applier<'_>,
+        range: std::ops::Range<u64>,
+    ) -> anyhow::Result<()> {
+        // Less is read sooner than its pool is asked.
+        const LARGE: u64 = 1 << 30;
+        let mapped = match range.end.saturating_sub(range.start) {
+            0..LARGE => None,
+            _ => prove::mapped_ranges(dm, thin, range.start, self.interrupt)?,
+        };
+        let Some(mapped) = mapped else { return applier.clear(range.start, range.end) };
+        for run in mapped {
+            let begin = run.offset.max(range.start);
+            let end = run.offset.saturating_add(run.length).min(range.end);
+            if begin < end {
+                applier.clear(begin, end)?;
+            }
+        }
+        Ok(())
     }
 
     /// Holds a volume's tags against the base that the stream names.
@@ -211,7 +236,7 @@ impl Job<'_> {
             return Ok(());
         }
         let mapped = match link.header().detect_level {
-            3 => prove::mapped_ranges(dm, thin, self.interrupt)?,
+            3 => prove::mapped_ranges(dm, thin, 0, self.interrupt)?,
             _ => None,
         };
         prove::prove(name, device, digests, mapped.as_deref(), self.interrupt)

@@ -1,7 +1,7 @@
 //! The command line: help, `--info`, `--verify`, and what is refused before anything is looked up.
 
 use assert_cmd::Command;
-use hyperlayer::{BaseDigest, Encoder, Header, Volume};
+use hyperlayer::{BaseDigest, DigestKind, Encoder, Header, Volume};
 
 fn lvpatch(arguments: &[&str], stdin: &[u8]) -> (Option<i32>, String, String) {
     let mut command = Command::cargo_bin("lvpatch").unwrap();
@@ -34,7 +34,8 @@ fn stream_between(base: (&str, &str), target: (&str, &str)) -> Vec<u8> {
         undo: false,
         base_origin: String::new(),
     };
-    let digest = BaseDigest { offset: 0, length: 65536, digest: [0xab; 32] };
+    let (kind, digest) = (DigestKind::Bytes, [0xab; 32]);
+    let digest = BaseDigest { offset: 0, length: 65536, kind, digest };
     let mut encoder = Encoder::new(Vec::new(), &header, &[digest]).unwrap();
     encoder.data(0, &[7; 65536]).unwrap();
     encoder.zero(65536, 65536).unwrap();

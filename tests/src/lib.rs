@@ -30,6 +30,7 @@ pub mod packages;
 mod process;
 mod processor;
 pub mod programs;
+pub mod root;
 mod scenario;
 mod services;
 

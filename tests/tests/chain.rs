@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-use hyperlayer::{BaseDigest, Encoder, Header, Volume};
+use hyperlayer::{BaseDigest, DigestKind, Encoder, Header, Volume};
 use system_tests::programs;
 
 const CHUNK: usize = 65536;
@@ -47,7 +47,7 @@ fn stream(base: Option<&Point>, target: &Point, created: u64) -> Vec<u8> {
     let digest = |base: &Point| {
         let bytes = base.chunk(0);
         let digest = *blake3::hash(bytes).as_bytes();
-        BaseDigest { offset: 0, length: bytes.len() as u64, digest }
+        BaseDigest { offset: 0, length: bytes.len() as u64, kind: DigestKind::Bytes, digest }
     };
     let header = Header {
         target: target.volume(),

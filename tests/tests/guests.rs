@@ -162,6 +162,11 @@ fn base_check() {
 }
 
 #[test]
+fn sparse() {
+    scenario("sparse");
+}
+
+#[test]
 fn damage_cut() {
     scenario("damage_cut");
 }

@@ -254,6 +254,29 @@ fn base_digests_that_cannot_be() {
     let (mut header, frames) = sound();
     header.detect_level = 3;
     refused("no digests", &stream(&header, &frames));
+    // A root digest of another length, at another level, twice, or the digest of the whole that was
+    // there before.
+    let with_frame = |level, kind, content: &[u8]| {
+        let (mut header, mut frames) = sound();
+        header.detect_level = level;
+        frames.insert(0, Frame::new(kind, 0, 0, content));
+        stream(&header, &frames)
+    };
+    for length in [0, 31, 33, 48, 64, 1 << 20] {
+        refused(&format!("a root of {length} bytes"), &with_frame(3, b"ROOT", &vec![7; length]));
+    }
+    for level in [0, 1, 2] {
+        refused(&format!("a root at level {level}"), &with_frame(level, b"ROOT", &[7; 32]));
+    }
+    refused("a plain digest of the whole", &with_frame(3, b"BASE", &entry(0, 512)));
+    let (mut header, mut frames) = sound();
+    header.detect_level = 3;
+    let root = Frame::new(b"ROOT", 0, 0, &[7; 32]);
+    frames.splice(0..0, [root.clone(), root]);
+    refused("two roots", &stream(&header, &frames));
+    (header.base, header.detect_level) = (None, 3);
+    frames.remove(0);
+    refused("a root of no base", &stream(&header, &frames));
 }
 
 #[test]

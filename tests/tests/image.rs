@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use hyperlayer::{BaseDigest, Encoder, Header, Volume};
+use hyperlayer::{BaseDigest, DigestKind, Encoder, Header, Volume};
 use system_tests::programs;
 
 const CHUNK: usize = 64 << 10;
@@ -110,6 +110,7 @@ fn stream(base: &[u8], target: &[u8]) -> Vec<u8> {
     let digest = |begin: usize| BaseDigest {
         offset: begin as u64,
         length: CHUNK as u64,
+        kind: DigestKind::Bytes,
         digest: *blake3::hash(&base[begin..begin + CHUNK]).as_bytes(),
     };
     let digests: Vec<_> = (0..SIZE).step_by(3 * CHUNK).map(digest).collect();

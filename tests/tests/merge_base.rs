@@ -5,9 +5,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-use hyperlayer::{BaseDigest, Decoder, Encoder, Header, Records, Volume};
+use hyperlayer::{BaseDigest, Decoder, DigestKind, Encoder, Header, Records, Volume};
 use proptest::prelude::*;
-use system_tests::programs;
+use system_tests::{programs, root};
 
 const CHUNK: usize = 4096;
 const SECTOR: usize = 512;
@@ -28,6 +28,7 @@ impl Step<'_> {
         let digest = |begin: usize, end: usize| BaseDigest {
             offset: begin as u64,
             length: (end - begin) as u64,
+            kind: DigestKind::Bytes,
             digest: *blake3::hash(&base[begin..end]).as_bytes(),
         };
         let chunk = |begin: usize| digest(begin, (begin + CHUNK).min(base.len()));
@@ -35,7 +36,10 @@ impl Step<'_> {
             0 => vec![],
             1 => vec![chunk(0)],
             2 => (0..base.len()).step_by(CHUNK).map(chunk).collect(),
-            _ => vec![digest(0, base.len())],
+            _ => {
+                let (kind, digest) = (DigestKind::Root, root::digest(base));
+                vec![BaseDigest { offset: 0, length: base.len() as u64, kind, digest }]
+            }
         }
     }
 
@@ -246,6 +250,20 @@ fn what_no_stream_wrote_to_is_proved_of_the_first_base() {
     assert_eq!(place.merge(), (0, String::new()));
     let (level, digests) = place.merged_digests();
     assert_eq!((level, digests.len()), (1, 1));
+    // All of the base, of which the first stream says nothing: that is the first base, then.
+    let place = Place::new(&[step(1, &one, &one, 0), step(2, &one, &three, 3)]);
+    assert_eq!(place.merge(), (0, String::new()));
+    let (level, digests) = place.merged_digests();
+    assert_eq!((level, digests[0].digest), (3, root::digest(&one)));
+    assert!(place.patched(Some(&one), &[place.path("merged")]) == (0, three.clone()));
+    let mut stray = one.clone();
+    stray[7 * CHUNK] ^= 1;
+    assert_eq!(place.patched(Some(&stray), &[place.path("merged")]), (3, stray.clone()));
+    // Both streams looked at all of it, and saw different things.
+    let place = Place::new(&[step(1, &one, &one, 3), step(2, &stray, &three, 3)]);
+    let (code, stderr) = place.merge();
+    assert_eq!(code, 3);
+    assert!(stderr.contains("/s2 does not follow"), "{stderr}");
     // Both streams looked there, and saw different things.
     let mut stray = two.clone();
     stray[5 * CHUNK] ^= 1;

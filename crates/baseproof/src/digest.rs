@@ -1,18 +1,15 @@
-//! What a base holds, as BLAKE3.
+//! What a base holds, as digests.
 
 use std::io;
 use std::sync::Mutex;
 
-use blockio::{AlignedBuf, ReadAt, Width, in_order};
-use hyperlayer::BaseDigest;
+use blockio::{AlignedBuf, ReadAt, Width, in_order, is_zero};
+use hyperlayer::{BaseDigest, DigestKind, LEAF_BYTES, TreeHasher};
 
 use crate::Range;
 
-/// How much is read at once, in bytes.
-const PIECE: usize = 1 << 20;
-
-/// How much of a hole is hashed at once.
-const HOLE: u64 = 64 << 20;
+/// How much is read at once, in bytes: whole leaves of the digest tree.
+const PIECE: usize = 16 * LEAF_BYTES;
 
 /// Enough reads at once for a disk to have something to choose from.
 const WIDTH: Width = Width { threads: 8, window: 16 };
@@ -36,11 +33,11 @@ pub fn digest_ranges(base: &(impl ReadAt + Sync), ranges: &[Range]) -> io::Resul
     Ok(digests)
 }
 
-/// The digest of all of a base of `size` bytes, at detect level 3.
+/// The root digest of a base of `size` bytes, at detect level 3.
 ///
 /// `mapped` are the ranges that are mapped, in ascending order; what lies between them is taken
-/// as zeros, unread. `None` reads everything. `go_on` is asked between any two pieces, holes
-/// included.
+/// as zeros, unread, and costs nothing. `None` reads everything but the holes that the base itself knows
+/// of. `go_on` is asked between any two pieces.
 ///
 /// # Errors
 /// Where the base cannot be read, or that of `go_on`.
@@ -51,78 +48,105 @@ pub fn digest_whole(
     go_on: &(dyn Fn() -> io::Result<()> + Sync),
 ) -> io::Result<BaseDigest> {
     let everything = [Range { offset: 0, length: size }];
-    let mut pieces =
-        Pieces { mapped: mapped.unwrap_or(&everything).iter(), size, place: 0, begin: 0, end: 0 };
+    let mut pieces = Pieces { mapped: mapped.unwrap_or(&everything), size, place: 0 };
     let idle: Mutex<Vec<AlignedBuf>> = Mutex::default();
-    let mut hasher = blake3::Hasher::new();
+    let mut tree = TreeHasher::new(size);
     in_order(
         WIDTH,
         || {
             go_on()?;
-            io::Result::Ok(pieces.next())
+            pieces.next(base)
         },
-        |piece| match piece {
-            Piece::Hole(length) => Ok((length, None)),
-            Piece::Data(Range { offset, length }) => {
-                let spare = idle.lock().expect("nobody panics with it").pop();
-                let mut buf = spare.map_or_else(|| AlignedBuf::new(PIECE), Ok)?;
-                base.read_at(offset, &mut buf[..length as usize])?;
-                Ok((length, Some(buf)))
-            }
+        |piece| {
+            let spare = idle.lock().expect("nobody panics with it").pop();
+            let mut buf = spare.map_or_else(|| AlignedBuf::new(PIECE), Ok)?;
+            let leaves = piece.leaves(base, &mut buf)?;
+            idle.lock().expect("nobody panics with it").push(buf);
+            Ok(leaves)
         },
-        |(length, buf)| {
-            match buf {
-                None => hash_zeros(&mut hasher, length),
-                Some(buf) => {
-                    hasher.update(&buf[..length as usize]);
-                    idle.lock().expect("nobody panics with it").push(buf);
-                }
-            }
+        |leaves| {
+            leaves.into_iter().for_each(|(number, digest)| tree.leaf(number, digest));
             Ok(())
         },
     )?;
-    Ok(BaseDigest { offset: 0, length: size, digest: *hasher.finalize().as_bytes() })
+    let (kind, digest) = (DigestKind::Root, tree.finish());
+    Ok(BaseDigest { offset: 0, length: size, kind, digest })
 }
 
-/// A piece of a volume, in order.
-enum Piece {
-    /// So many bytes of zeros.
-    Hole(u64),
-    /// At most [`PIECE`] bytes to read.
-    Data(Range),
-}
-
-struct Pieces<'a> {
-    mapped: std::slice::Iter<'a, Range>,
-    size: u64,
-    place: u64,
-    /// The mapped range that `place` is before or in.
+/// At most [`PIECE`] bytes of a volume, from a multiple of that on: whole leaves of its tree.
+struct Piece {
     begin: u64,
     end: u64,
+    /// What is to be read of it, in ascending order. The rest is zeros.
+    parts: Vec<Range>,
+}
+
+impl Piece {
+    /// The digests of the leaves that hold something else than zeros, and their numbers.
+    fn leaves(&self, base: &impl ReadAt, buf: &mut [u8]) -> io::Result<Vec<(u64, [u8; 32])>> {
+        let buf = &mut buf[..(self.end - self.begin) as usize];
+        if self.parts.iter().map(|part| part.length).sum::<u64>() < buf.len() as u64 {
+            buf.fill(0);
+        }
+        for part in &self.parts {
+            let from = (part.offset - self.begin) as usize;
+            base.read_at(part.offset, &mut buf[from..from + part.length as usize])?;
+        }
+        let first = self.begin / LEAF_BYTES as u64;
+        let leaves = (first..).zip(buf.chunks(LEAF_BYTES));
+        // To look for zeros costs less than to digest them, and next to nothing where there is data.
+        let data = leaves.filter(|(_, leaf)| !is_zero(leaf));
+        Ok(data.map(|(number, leaf)| (number, TreeHasher::leaf_digest(leaf))).collect())
+    }
+}
+
+/// All pieces of a volume in which there may be data.
+struct Pieces<'a> {
+    /// Ascending; those that are done are taken off.
+    mapped: &'a [Range],
+    size: u64,
+    /// What lies before it is done.
+    place: u64,
 }
 
 impl Pieces<'_> {
-    fn next(&mut self) -> Option<Piece> {
-        if self.place == self.end {
-            // The next range that is mapped, or nothing of that kind at the end.
-            let Range { offset, length } =
-                self.mapped.next().copied().unwrap_or(Range { offset: self.size, length: 0 });
-            self.begin = offset.clamp(self.end, self.size);
-            self.end = offset.saturating_add(length).clamp(self.begin, self.size);
+    fn next(&mut self, base: &impl ReadAt) -> io::Result<Option<Piece>> {
+        loop {
+            let Some(rest) = self.rest() else { return Ok(None) };
+            let data = base.behind_hole(rest.offset)?;
+            if data <= rest.offset {
+                return Ok(Some(self.take(rest.offset - rest.offset % PIECE as u64)));
+            }
+            self.place = data;
         }
-        let offset = self.place;
-        if offset < self.begin {
-            let length = (self.begin - offset).min(HOLE);
-            self.place += length;
-            return Some(Piece::Hole(length));
+    }
+
+    /// The piece from `begin` on.
+    fn take(&mut self, begin: u64) -> Piece {
+        let end = begin.saturating_add(PIECE as u64).min(self.size);
+        let mut parts = Vec::<Range>::new();
+        while let Some(rest) = self.rest().filter(|rest| rest.offset < end) {
+            let length = rest.length.min(end - rest.offset);
+            match parts.last_mut() {
+                Some(last) if last.offset + last.length == rest.offset => last.length += length,
+                _ => parts.push(Range { offset: rest.offset, length }),
+            }
+            self.place = rest.offset + length;
         }
-        let length = (self.end - offset).min(PIECE as u64);
-        self.place += length;
-        match length {
-            0 if offset == self.size => None,
-            0 => Some(Piece::Hole(0)), // an empty range
-            _ => Some(Piece::Data(Range { offset, length })),
+        Piece { begin, end, parts }
+    }
+
+    /// What is still to be done of the first range of which there is something, as far as the volume goes.
+    fn rest(&mut self) -> Option<Range> {
+        while let [range, others @ ..] = self.mapped {
+            let offset = range.offset.max(self.place);
+            let end = range.offset.saturating_add(range.length).min(self.size);
+            if offset < end {
+                return Some(Range { offset, length: end - offset });
+            }
+            self.mapped = others;
         }
+        None
     }
 }
 
@@ -137,32 +161,37 @@ pub(crate) fn digest_range(base: &impl ReadAt, range: Range) -> io::Result<BaseD
         done += length as u64;
     }
     let digest = *hasher.finalize().as_bytes();
-    Ok(BaseDigest { offset: range.offset, length: range.length, digest })
-}
-
-fn hash_zeros(hasher: &mut blake3::Hasher, mut length: u64) {
-    static ZEROS: [u8; PIECE] = [0; PIECE];
-    while length > 0 {
-        let piece = length.min(ZEROS.len() as u64) as usize;
-        hasher.update(&ZEROS[..piece]);
-        length -= piece as u64;
-    }
+    let kind = DigestKind::Bytes;
+    Ok(BaseDigest { offset: range.offset, length: range.length, kind, digest })
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn digest(base: &(impl ReadAt + Sync), size: u64, mapped: Option<&[Range]>) -> BaseDigest {
+        digest_whole(base, size, mapped, &|| Ok(())).unwrap()
+    }
+
+    /// The same of all bytes, one leaf after another.
+    fn expected(base: &[u8]) -> BaseDigest {
+        let mut tree = TreeHasher::new(base.len() as u64);
+        let leaves = (0..).zip(base.chunks(LEAF_BYTES));
+        leaves.for_each(|(number, leaf)| tree.leaf(number, TreeHasher::leaf_digest(leaf)));
+        let (length, kind) = (base.len() as u64, DigestKind::Root);
+        BaseDigest { offset: 0, length, kind, digest: tree.finish() }
+    }
 
     #[test]
     fn holes_count_as_zeros_and_are_not_read() {
         let mut base = vec![0; 3_000_000];
         base[1_000_000..1_100_000].fill(5);
-        let digest =
-            |base: &Vec<u8>, mapped| digest_whole(base, 3_000_000, mapped, &|| Ok(())).unwrap();
-        let whole = digest(&base, None);
-        assert_eq!(whole.digest, *blake3::hash(&base).as_bytes());
+        let whole = digest(&base, 3_000_000, None);
+        assert_eq!(whole, expected(&base));
 
         base[2_000_000] = 9; // stray data where the mapping says there is a hole
         let mapped = [
@@ -171,26 +200,101 @@ mod tests {
             Range { offset: 1_000_000, length: 100_000 },
             Range { offset: 2_999_000, length: 5000 },
         ];
-        assert_eq!(digest(&base, Some(&mapped)), whole);
-        assert_ne!(digest(&base, None), whole);
+        assert_eq!(digest(&base, 3_000_000, Some(&mapped)), whole);
+        assert_ne!(digest(&base, 3_000_000, None), whole);
     }
 
     #[test]
-    fn holes_of_any_size_can_be_interrupted() {
+    fn it_can_be_interrupted() {
         let asked = AtomicU64::new(0);
         let go_on = || match asked.fetch_add(1, Ordering::Relaxed) {
             0..3 => Ok(()),
             _ => Err(io::Error::other("interrupted")),
         };
-        let error = digest_whole(&Vec::new(), 1 << 62, Some(&[]), &go_on).unwrap_err();
+        let base = vec![0; 10 * PIECE];
+        let error = digest_whole(&base, base.len() as u64, None, &go_on).unwrap_err();
         assert_eq!(error.to_string(), "interrupted");
     }
 
+    /// Of any size, with 512 bytes of 7 at one place, and holes where the first range is not.
+    struct Sparse {
+        data: Range,
+        at: u64,
+    }
+
+    impl ReadAt for Sparse {
+        fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+            let end = offset + buf.len() as u64;
+            assert!(offset >= self.data.offset && end <= self.data.offset + self.data.length);
+            buf.fill(0);
+            buf[(self.at - offset) as usize..][..512].fill(7);
+            Ok(())
+        }
+
+        fn behind_hole(&self, offset: u64) -> io::Result<u64> {
+            match offset < self.data.offset + self.data.length {
+                true => Ok(offset.max(self.data.offset)),
+                false => Ok(u64::MAX),
+            }
+        }
+    }
+
     #[test]
-    fn an_empty_volume_and_one_that_is_a_hole() {
-        for size in [0_u64, 512, 200 << 20] {
-            let found = digest_whole(&Vec::new(), size, Some(&[]), &|| Ok(())).unwrap();
-            assert_eq!(found.digest, *blake3::hash(&vec![0; size as usize]).as_bytes());
+    fn holes_of_any_size_cost_nothing() {
+        let most = (1 << 63) - 512;
+        for (size, place) in
+            [(16 << 40, 9 << 40), (most, most - most % LEAF_BYTES as u64), (most, 0)]
+        {
+            let data = Range { offset: place, length: 1024 };
+            let base = Sparse { data, at: place + 512 };
+            let mut tree = TreeHasher::new(size);
+            let mut bytes = vec![0; LEAF_BYTES];
+            let within = place as usize % LEAF_BYTES;
+            bytes[within + 512..within + 1024].fill(7);
+            tree.leaf(place / LEAF_BYTES as u64, TreeHasher::leaf_digest(&bytes));
+            let found = digest(&base, size, Some(&[data]));
+            assert_eq!(found.digest, tree.finish());
+            // A source that knows its holes says them itself. Here they lie at 1 MiB's boundaries.
+            let length = (size - place / PIECE as u64 * PIECE as u64).min(PIECE as u64);
+            let data = Range { offset: place / PIECE as u64 * PIECE as u64, length };
+            assert_eq!(digest(&Sparse { data, ..base }, size, None), found);
+        }
+        assert_eq!(
+            digest(&Vec::new(), 1 << 62, Some(&[])).digest,
+            TreeHasher::new(1 << 62).finish()
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn whatever_is_mapped_the_same_content_has_the_same_digest(
+            sectors in 0..9000_u64,
+            // Length of a hole, of data, and what that holds: also zeros.
+            runs in prop::collection::vec((0..3000_u64, 0..3000_u64, 0..3_u8), 0..8),
+            stray in any::<u8>(),
+        ) {
+            let size = sectors * 512;
+            let (mut content, mut place, mut mapped) = (vec![0; size as usize], 0, Vec::new());
+            for (hole, length, byte) in runs {
+                let range = Range { offset: (place + hole) * 512, length: length * 512 };
+                place += hole + length;
+                let end = (range.offset + range.length).min(size);
+                let bytes = content.get_mut(range.offset as usize..end as usize);
+                bytes.into_iter().for_each(|bytes| bytes.fill(byte));
+                mapped.push(range);
+            }
+            let whole = expected(&content);
+            prop_assert_eq!(digest(&content, size, None), whole);
+            // What lies in holes is not seen.
+            let mut base = vec![stray; size as usize];
+            for range in &mapped {
+                let end = (range.offset + range.length).min(size) as usize;
+                let Some(bytes) = base.get_mut(range.offset as usize..end) else { continue };
+                bytes.copy_from_slice(&content[range.offset as usize..end]);
+            }
+            prop_assert_eq!(digest(&base, size, Some(&mapped)), whole);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 
 use blockio::{AlignedBuf, ReadAt};
-use hyperlayer::{BaseChecksum, BaseDigest};
+use hyperlayer::{BaseChecksum, BaseDigest, DigestKind};
 
 use crate::Range;
 use crate::digest::{digest_ranges, digest_whole};
@@ -29,6 +29,19 @@ pub enum Error {
         /// Its digest now.
         found: blake3::Hash,
     },
+    /// It holds something else somewhere.
+    #[error(
+        "the base differs somewhere between offset 0 and its end at {length} (its root digest is \
+         {found}, expected {expected})"
+    )]
+    RootDiffers {
+        /// How long it is, in bytes.
+        length: u64,
+        /// Its root digest when the diff was made.
+        expected: blake3::Hash,
+        /// Its root digest now.
+        found: blake3::Hash,
+    },
     /// It holds something else, as a CRC-32 tells.
     #[error(
         "the base differs at offset {offset} (of {length} bytes there the CRC-32 is {found:x}, \
@@ -49,12 +62,29 @@ pub enum Error {
     Io(#[from] io::Error),
 }
 
+impl Error {
+    /// There is another digest where this one was.
+    pub fn differs(expected: &BaseDigest, found: [u8; 32]) -> Self {
+        let (offset, length) = (expected.offset, expected.length);
+        let (expected_digest, found) = (expected.digest.into(), found.into());
+        match expected.kind {
+            DigestKind::Root => Self::RootDiffers { length, expected: expected_digest, found },
+            DigestKind::Bytes => Self::Differs { offset, length, expected: expected_digest, found },
+        }
+    }
+
+    /// True where it holds something else; false where it cannot be read.
+    pub fn is_mismatch(&self) -> bool {
+        !matches!(self, Self::Io(_))
+    }
+}
+
 /// Looks at every range that has a digest; the first that differs is the error.
 ///
 /// `mapped` and `go_on` are what [`digest_whole`] takes, for a digest of all of the base.
 ///
 /// # Errors
-/// [`Error::Differs`] or [`Error::Io`].
+/// [`Error::Differs`], [`Error::RootDiffers`] or [`Error::Io`].
 pub fn verify(
     base: &(impl ReadAt + Sync),
     digests: &[BaseDigest],
@@ -62,8 +92,7 @@ pub fn verify(
     go_on: &(dyn Fn() -> io::Result<()> + Sync),
 ) -> Result<(), Error> {
     let found = match digests {
-        // All of the base, or its head: one range, of which many pieces are read at once.
-        [whole] if whole.offset == 0 => {
+        [whole] if whole.kind == DigestKind::Root => {
             vec![digest_whole(base, whole.length, mapped, go_on)?]
         }
         _ => {
@@ -73,13 +102,8 @@ pub fn verify(
         }
     };
     for (expected, found) in digests.iter().zip(found) {
-        if found.digest != expected.digest {
-            return Err(Error::Differs {
-                offset: expected.offset,
-                length: expected.length,
-                expected: expected.digest.into(),
-                found: found.digest.into(),
-            });
+        if found != *expected {
+            return Err(Error::differs(expected, found.digest));
         }
     }
     Ok(())

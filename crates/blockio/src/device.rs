@@ -355,6 +355,10 @@ impl ReadAt for Device {
         buf.copy_from_slice(&bounce[skip..skip + buf.len()]);
         Ok(())
     }
+
+    fn behind_hole(&self, offset: u64) -> io::Result<u64> {
+        self.behind_hole(offset)
+    }
 }
 
 /// What ends before the size that it had when it was opened.

@@ -13,6 +13,15 @@ pub trait ReadAt {
     /// Says that so many bytes will soon be read at `offset`. A source that can read ahead may
     /// begin to; most do nothing.
     fn will_read(&self, _offset: u64, _length: usize) {}
+
+    /// The first place from `offset` on that may hold something else than zeros. A source that does
+    /// not know its holes says `offset` itself.
+    ///
+    /// # Errors
+    /// Where the source cannot be asked.
+    fn behind_hole(&self, offset: u64) -> io::Result<u64> {
+        Ok(offset)
+    }
 }
 
 impl<T: ReadAt + ?Sized> ReadAt for &T {
@@ -23,6 +32,10 @@ impl<T: ReadAt + ?Sized> ReadAt for &T {
     fn will_read(&self, offset: u64, length: usize) {
         (**self).will_read(offset, length);
     }
+
+    fn behind_hole(&self, offset: u64) -> io::Result<u64> {
+        (**self).behind_hole(offset)
+    }
 }
 
 impl<T: ReadAt + ?Sized> ReadAt for Box<T> {
@@ -32,6 +45,10 @@ impl<T: ReadAt + ?Sized> ReadAt for Box<T> {
 
     fn will_read(&self, offset: u64, length: usize) {
         (**self).will_read(offset, length);
+    }
+
+    fn behind_hole(&self, offset: u64) -> io::Result<u64> {
+        (**self).behind_hole(offset)
     }
 }
 

@@ -89,6 +89,10 @@ impl<R: ReadAt> ReadAt for Interruptible<'_, R> {
     fn will_read(&self, offset: u64, length: usize) {
         self.source.will_read(offset, length);
     }
+
+    fn behind_hole(&self, offset: u64) -> io::Result<u64> {
+        self.source.behind_hole(offset)
+    }
 }
 
 #[cfg(test)]

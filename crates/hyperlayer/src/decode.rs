@@ -13,6 +13,11 @@ use crate::state::State;
 use crate::totals::Trailer;
 use crate::{BaseDigest, Error, Header, MAGIC, MAX_RECORD, Record, Records, Totals, base_digest};
 
+/// What an lvdiff wrote at detect level 3 that had no digest tree yet.
+const PLAIN_ROOT: &str = "detect level 3 with one BLAKE3 of the whole base in place of the root of a \
+                          digest tree, as an older lvdiff made it: make the stream again, or apply it \
+                          with the lvpatch of that time";
+
 /// Reads one stream, front to back. Memory: one record.
 pub struct Decoder<R: Read> {
     input: Input<R>,
@@ -88,12 +93,16 @@ impl<R: Read> Decoder<R> {
         let at = input.at;
         if header.detect_level > 0 {
             let frame = input.known_frame(&mut content)?;
-            if frame.kind != frame::BASE {
-                let reason = format!("expected the base digests, found {}", frame.kind_text());
+            let (expected, what) = base_digest::frame_of(header.detect_level);
+            if frame.kind != expected {
+                if header.detect_level == 3 && frame.kind == frame::BASE {
+                    return Err(Error::Unsupported { at, what: PLAIN_ROOT.into() });
+                }
+                let reason = format!("expected {what}, found {}", frame.kind_text());
                 return Err(damaged(at, reason));
             }
             base_digests =
-                base_digest::from_bytes(&content).map_err(|reason| damaged(at, reason))?;
+                base_digest::from_bytes(&header, &content).map_err(|reason| damaged(at, reason))?;
         }
         base_digest::validate(&header, &base_digests).map_err(|reason| damaged(at, reason))?;
         let (totals, state, place) = (Totals::default(), State::Records, Place { at: 0, mark: 0 });
@@ -254,16 +263,7 @@ impl<R: Read> Input<R> {
         loop {
             let at = self.at;
             let frame = self.frame(content)?;
-            let known = [
-                frame::HEADER,
-                frame::BASE,
-                frame::DATA,
-                frame::ZERO,
-                frame::DISCARD,
-                frame::TRAILER,
-            ]
-            .contains(&frame.kind);
-            match (known, frame.flags.get()) {
+            match (frame::KNOWN.contains(&frame.kind), frame.flags.get()) {
                 (true, 0) => {
                     content::unpack(&mut self.unpacker, &frame, content, at)?;
                     return Ok(frame);

@@ -49,7 +49,9 @@ impl<W: Write> Encoder<W> {
         encoder.output.write_all(MAGIC)?;
         encoder.plain_frame(frame::HEADER, &header_bytes)?;
         if header.detect_level > 0 {
-            encoder.plain_frame(frame::BASE, &base_digest::to_bytes(base_digests))?;
+            let level = header.detect_level;
+            let (kind, _) = base_digest::frame_of(level);
+            encoder.plain_frame(kind, &base_digest::to_bytes(level, base_digests))?;
         }
         Ok(encoder)
     }

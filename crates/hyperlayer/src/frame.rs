@@ -11,10 +11,14 @@ pub const FRAME_BYTES: usize = 80;
 
 pub(crate) const HEADER: [u8; 4] = *b"HEAD";
 pub(crate) const BASE: [u8; 4] = *b"BASE";
+pub(crate) const ROOT: [u8; 4] = *b"ROOT";
 pub(crate) const DATA: [u8; 4] = *b"DATA";
 pub(crate) const ZERO: [u8; 4] = *b"ZERO";
 pub(crate) const DISCARD: [u8; 4] = *b"DISC";
 pub(crate) const TRAILER: [u8; 4] = *b"TAIL";
+
+/// All kinds that are known here.
+pub(crate) const KNOWN: [[u8; 4]; 7] = [HEADER, BASE, ROOT, DATA, ZERO, DISCARD, TRAILER];
 
 /// Set where a reader that does not know the kind may pass the frame over.
 pub(crate) const OPTIONAL: u32 = 1;

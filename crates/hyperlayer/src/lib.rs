@@ -57,8 +57,9 @@ mod record;
 mod sink;
 mod state;
 mod totals;
+mod tree;
 
-pub use base_digest::BaseDigest;
+pub use base_digest::{BaseDigest, DigestKind};
 pub use content::{Contents, Place};
 pub use decode::Decoder;
 pub use encode::Encoder;
@@ -75,6 +76,7 @@ pub use packed::{Packed, Packer};
 pub use record::{Record, Records};
 pub use sink::RecordSink;
 pub use totals::Totals;
+pub use tree::{LEAF_BYTES, TreeHasher};
 
 /// The first line of every stream.
 pub const MAGIC: &[u8] = b"HYPERLAYER/2.0\n";

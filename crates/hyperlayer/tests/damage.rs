@@ -3,7 +3,9 @@
 mod common;
 
 use common::{RawFrame, encode, example, header_frame, stream_of};
-use hyperlayer::{Decoder, Encoder, Error, FRAME_BYTES, Header, Packer, Record, Records};
+use hyperlayer::{
+    BaseDigest, Decoder, DigestKind, Encoder, Error, FRAME_BYTES, Header, Packer, Record, Records,
+};
 use proptest::prelude::*;
 
 /// Reads a whole stream; yields its records as they were applied, and how it ended.
@@ -298,6 +300,26 @@ fn base_digests_outside_the_base_are_refused() {
     }
     let ragged = stream_of(&[header_frame(&header), RawFrame::new(b"BASE", 0, 0, &[0; 47])]);
     assert_damaged(&ragged, "48 bytes");
+    // A root digest stands for all of the base, and has a frame of its own.
+    let (kind, digest) = (DigestKind::Root, [7; 32]);
+    let root = BaseDigest { offset: 0, length: 1 << 20, kind, digest };
+    let whole = Header { detect_level: 3, ..header.clone() };
+    let encodes = |header, digests: &[BaseDigest]| encode(header, digests, &example().2);
+    let (stream, _) = encodes(&whole, &[root]).unwrap();
+    assert_eq!(Decoder::new(stream.as_slice()).unwrap().base_digests(), [root]);
+    assert!(encodes(&header, &[root]).is_err());
+    assert!(encodes(&whole, &[root, root]).is_err());
+    assert!(encodes(&whole, &[BaseDigest { length: 1 << 19, ..root }]).is_err());
+    let bytes = BaseDigest { kind: DigestKind::Bytes, ..root };
+    assert!(encodes(&whole, &[bytes]).is_err());
+    assert!(encodes(&header, &[BaseDigest { length: 65536, ..root }]).is_err());
+    // What stood there before there were trees is no root.
+    let entry = [&[0; 8][..], &u64::to_le_bytes(1 << 20), &[7; 32]].concat();
+    let old = stream_of(&[header_frame(&whole), RawFrame::new(b"BASE", 0, 0, &entry)]);
+    match Decoder::new(old.as_slice()).map(|_| ()) {
+        Err(Error::Unsupported { what, .. }) => assert!(what.contains("older lvdiff"), "{what}"),
+        other => panic!("{other:?}"),
+    }
     let doubled = [digests[0], digests[0]];
     assert!(encode(&header, &doubled, &[]).is_err());
 }

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{RawFrame, encode, example, header_frame, stream_of};
-use hyperlayer::{Decoder, Record, Records};
+use hyperlayer::{BaseDigest, Decoder, DigestKind, Header, Record, Records};
 
 #[test]
 fn the_golden_bytes_are_what_the_encoder_writes() {
@@ -50,6 +50,16 @@ fn a_writer_that_follows_the_text_writes_the_same() {
     }
     let (stream, _) = encode(&header, &digests, &records).unwrap();
     assert!(stream_of(&frames) == stream);
+
+    // At detect level 3 the base's root takes that frame's place.
+    let whole = Header { detect_level: 3, ..header };
+    let (kind, digest) = (DigestKind::Root, [0x3c; 32]);
+    let root = BaseDigest { offset: 0, length: 1 << 20, kind, digest };
+    frames[0] = header_frame(&whole);
+    frames[1] = RawFrame::new(b"ROOT", 0, 0, &digest);
+    let (stream, _) = encode(&whole, &[root], &records).unwrap();
+    assert!(stream_of(&frames) == stream);
+    assert_eq!(Decoder::new(stream.as_slice()).unwrap().base_digests(), [root]);
 }
 
 /// Reads the dump behind the document's mark: lines of an offset and up to 16 bytes in hexadecimal

@@ -168,7 +168,11 @@ impl Reading<'_> {
             self.layers.push(vec![Piece::discard(end, NO_END - end)]);
             self.chain = Some(Chain {
                 first: header.clone(),
-                proof: Proof { level: header.detect_level, digests: digests.to_vec() },
+                proof: Proof {
+                    level: header.detect_level,
+                    digests: digests.to_vec(),
+                    base_size: end,
+                },
                 last: header.clone(),
                 last_name: name.to_owned(),
                 streams: 1,

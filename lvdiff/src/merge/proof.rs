@@ -2,7 +2,7 @@
 
 use baseproof::Range;
 use cli::{Interrupt, Interruptible, Refusal};
-use hyperlayer::{BaseDigest, Header};
+use hyperlayer::{BaseDigest, DigestKind, Header};
 
 use super::content::Content;
 use super::inputs::Input;
@@ -15,6 +15,8 @@ const MOST: usize = 21845;
 pub(super) struct Proof {
     pub(super) level: u8,
     pub(super) digests: Vec<BaseDigest>,
+    /// That base's size in bytes.
+    pub(super) base_size: u64,
 }
 
 /// A stream that begins behind others.
@@ -77,20 +79,26 @@ impl Proof {
         let end = |digest: &BaseDigest| digest.offset.saturating_add(digest.length);
         let place = self.digests.partition_point(|known| end(known) <= digest.offset);
         match self.digests.get(place) {
-            Some(known) if (known.offset, known.length) == (digest.offset, digest.length) => {
+            Some(known)
+                if (known.offset, known.length, known.kind)
+                    == (digest.offset, digest.length, digest.kind) =>
+            {
                 if known.digest == digest.digest {
                     return Ok(true);
                 }
-                let error = baseproof::Error::Differs {
-                    offset: digest.offset,
-                    length: digest.length,
-                    expected: digest.digest.into(),
-                    found: known.digest.into(),
-                };
-                return Err(differs(next, &error));
+                return Err(differs(next, &baseproof::Error::differs(digest, known.digest)));
             }
             Some(known) if known.offset < end(digest) => return Ok(false),
             _ => {}
+        }
+        if digest.kind == DigestKind::Root {
+            // It is the first base's where that is as large, and nothing else proves it.
+            let fits = self.digests.is_empty() && digest.length == self.base_size;
+            if fits {
+                self.digests.push(*digest);
+                self.level = next.header.detect_level;
+            }
+            return Ok(fits);
         }
         let fits = digest.length <= next.header.chunk_size && self.digests.len() < MOST;
         if fits {
@@ -115,7 +123,7 @@ fn compare(
     let content = Interruptible { source: content, interrupt };
     match baseproof::verify(&content, digests, mapped, &|| interrupt.check()) {
         Ok(()) => Ok(()),
-        Err(error @ baseproof::Error::Differs { .. }) => Err(differs(next, &error)),
+        Err(error) if error.is_mismatch() => Err(differs(next, &error)),
         Err(error) => Err(anyhow::Error::new(error).context(next.name.to_owned())),
     }
 }

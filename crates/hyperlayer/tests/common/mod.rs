@@ -2,7 +2,7 @@
 
 #![allow(dead_code)] // each test file uses a part of it
 
-use hyperlayer::{BaseDigest, Encoder, Header, Record, Totals, Volume};
+use hyperlayer::{BaseDigest, DigestKind, Encoder, Header, Record, Totals, Volume};
 
 /// One frame, as the specification has it.
 #[derive(Clone)]
@@ -118,7 +118,7 @@ pub(crate) fn example() -> (Header, Vec<BaseDigest>, Vec<Record<'static>>) {
         base_origin: "uuid-2".into(),
     };
     let digest = *blake3::hash(&[0; 65536]).as_bytes();
-    let digests = vec![BaseDigest { offset: 0, length: 65536, digest }];
+    let digests = vec![BaseDigest { offset: 0, length: 65536, kind: DigestKind::Bytes, digest }];
     let records = vec![
         Record::Data { offset: 0, bytes: &[0xa5; 512] },
         Record::Zero { offset: 65536, length: 65536 },

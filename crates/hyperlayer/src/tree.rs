@@ -1,0 +1,154 @@
+//! [`TreeHasher`]: the root digest of a volume, to which holes add nothing.
+//!
+//! A plain digest of a volume of 16 TiB is a digest of 16 TiB, however little of it is mapped. A tree of
+//! digests has a constant for zeros on each level, so its cost follows what is mapped. What goes into
+//! each digest, byte by byte, is in `docs/stream-format.md`.
+
+use std::sync::LazyLock;
+
+/// How much of a volume a leaf of the tree covers, in bytes.
+pub const LEAF_BYTES: usize = 65536;
+
+/// How many children a node has, whatever the volume's size.
+const FAN_OUT: usize = 256;
+
+/// Enough levels for any size: 2^48 leaves have 2^64 bytes.
+const HEIGHT: usize = 6;
+
+/// BLAKE3 of a leaf, of a node, or of a root.
+type Digest = [u8; 32];
+
+/// The digests of leaves and nodes that cover nothing but zeros, from the leaves' level up.
+static ZEROS: LazyLock<[Digest; HEIGHT + 1]> = LazyLock::new(|| {
+    let mut digest = *blake3::hash(&[0; LEAF_BYTES]).as_bytes();
+    std::array::from_fn(|level| {
+        if level > 0 {
+            digest = node_digest(level, &[digest; FAN_OUT]);
+        }
+        digest
+    })
+});
+
+/// Makes the root digest of a volume of the digests of its leaves. No I/O, no threads: leaves can be
+/// digested anywhere, and are put here in ascending order. What is left out is zeros, and costs nothing
+/// but a node's children at its two ends. Memory: 8 KiB for each level.
+///
+/// ```
+/// use hyperlayer::{LEAF_BYTES, TreeHasher};
+///
+/// let mut tree = TreeHasher::new(16 << 40);
+/// tree.leaf(1000, TreeHasher::leaf_digest(&[7; LEAF_BYTES]));
+/// let root = tree.finish();
+///
+/// // Zeros that were looked at are zeros.
+/// let mut same = TreeHasher::new(16 << 40);
+/// same.leaf(5, TreeHasher::leaf_digest(&[0; LEAF_BYTES]));
+/// same.leaf(1000, TreeHasher::leaf_digest(&[7; LEAF_BYTES]));
+/// assert_eq!(same.finish(), root);
+/// ```
+#[derive(Clone, Debug)]
+pub struct TreeHasher {
+    /// The volume's size in bytes.
+    size: u64,
+    /// The children of the node that is open on each level, from the leaves' parents up to the top.
+    open: Vec<Vec<Digest>>,
+    /// The number of the leaf that follows the last one.
+    next: u64,
+    /// The digest over all leaves, once there is one.
+    top: Option<Digest>,
+}
+
+impl TreeHasher {
+    /// The tree of a volume of `size` bytes.
+    pub fn new(size: u64) -> Self {
+        let mut height = 0;
+        while leaves_below(height) < leaves_of(size) {
+            height = height.saturating_add(1);
+        }
+        Self { size, open: vec![Vec::new(); height], next: 0, top: None }
+    }
+
+    /// The digest of a leaf: of [`LEAF_BYTES`] bytes, or fewer and zeros behind them.
+    ///
+    /// # Panics
+    /// Where there are more.
+    pub fn leaf_digest(bytes: &[u8]) -> Digest {
+        const PADDING: &[u8] = &[0; LEAF_BYTES];
+        let missing = LEAF_BYTES.checked_sub(bytes.len()).expect("a leaf has no more bytes");
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(bytes).update(&PADDING[..missing]);
+        *hasher.finalize().as_bytes()
+    }
+
+    /// Puts in the digest of a leaf. It begins in the volume at `number` times [`LEAF_BYTES`].
+    ///
+    /// # Panics
+    /// Where the leaves do not ascend, or one lies behind the volume's end.
+    pub fn leaf(&mut self, number: u64, digest: Digest) {
+        assert!(number < leaves_of(self.size), "leaf {number} lies behind the end");
+        let gap = number.checked_sub(self.next).expect("leaves ascend");
+        self.zeros(0, gap);
+        self.push(0, digest);
+        self.next = number.saturating_add(1);
+    }
+
+    /// The root digest, once all leaves that are no zeros are there.
+    pub fn finish(mut self) -> Digest {
+        let height = self.open.len();
+        self.zeros(0, leaves_below(height).saturating_sub(self.next));
+        let top = self.top.unwrap_or(ZEROS[height]);
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"ROOT").update(&level_bytes(height));
+        hasher.update(&self.size.to_le_bytes()).update(&top);
+        *hasher.finalize().as_bytes()
+    }
+
+    /// Puts in so many leaves or nodes of zeros.
+    fn zeros(&mut self, level: usize, mut count: u64) {
+        const WHOLE: u64 = FAN_OUT as u64;
+        while count > 0 {
+            let begins_node = self.open.get(level).is_some_and(Vec::is_empty);
+            if begins_node && count >= WHOLE {
+                self.zeros(level.saturating_add(1), count / WHOLE);
+                count %= WHOLE;
+            } else {
+                self.push(level, ZEROS[level]);
+                count = count.saturating_sub(1);
+            }
+        }
+    }
+
+    /// Puts in the next leaf or node of a level, and with it the node above that it completes.
+    fn push(&mut self, level: usize, digest: Digest) {
+        let Some(children) = self.open.get_mut(level) else {
+            self.top = Some(digest);
+            return;
+        };
+        children.push(digest);
+        if let Ok(whole) = children.as_slice().try_into() {
+            let above = level.saturating_add(1);
+            let node = node_digest(above, whole);
+            children.clear();
+            self.push(above, node);
+        }
+    }
+}
+
+fn leaves_of(size: u64) -> u64 {
+    size.div_ceil(LEAF_BYTES as u64)
+}
+
+/// How many leaves a node of this level covers.
+fn leaves_below(level: usize) -> u64 {
+    (0..level).fold(1, |leaves: u64, _| leaves.saturating_mul(FAN_OUT as u64))
+}
+
+fn node_digest(level: usize, children: &[Digest; FAN_OUT]) -> Digest {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"NODE").update(&level_bytes(level)).update(children.as_flattened());
+    *hasher.finalize().as_bytes()
+}
+
+fn level_bytes(level: usize) -> [u8; 4] {
+    u32::try_from(level).expect("there are 6 levels").to_le_bytes()
+}
