@@ -33,7 +33,7 @@ impl Activation {
         keep_waiting: KeepWaiting<'_>,
     ) -> Result<Self> {
         // LVM is asked by name: not where that is another volume's device.
-        dm.device_of(volume)?;
+        dm.check_names(volume)?;
         let object = format!("{}.active", volume.dm_name);
         let boot = boot_id()?;
         let now = || match dm.device_of(volume)? {
