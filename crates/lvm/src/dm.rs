@@ -95,14 +95,19 @@ impl DeviceMapper {
     /// # Errors
     /// As for [`Self::device_of`].
     pub fn check_names(&self, volume: &LogicalVolume) -> Result<()> {
-        self.device_of(volume)?;
+        self.devices_of(volume).map(drop)
+    }
+
+    /// What is active of a volume: its own device, and its pool's.
+    pub(crate) fn devices_of(&self, volume: &LogicalVolume) -> Result<Vec<DeviceStatus>> {
+        let mut devices = Vec::from_iter(self.device_of(volume)?);
         if let (Some(name), Some(uuid)) = (&volume.pool, &volume.pool_uuid) {
             let dm_name = dm_name(&volume.group, name);
             let (name, uuid) = (name.clone(), uuid.clone());
             let pool = LogicalVolume { name, uuid, dm_name, ..volume.clone() };
-            self.layer_of(&pool, "-tpool")?;
+            devices.extend(self.layer_of(&pool, "-tpool")?);
         }
-        Ok(())
+        Ok(devices)
     }
 
     fn find(&self, address: Address<'_>) -> Result<Option<DeviceStatus>> {
