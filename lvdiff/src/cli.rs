@@ -50,7 +50,7 @@ pub(crate) struct Args {
     #[arg(short = 'g', long, value_name = "VG")]
     pub(crate) lvgroup: Option<String>,
 
-    /// Look the names up in this thin pool only
+    /// Look the names up in this thin pool only: `pool` or `vg/pool`
     #[arg(short, long)]
     pub(crate) pool: Option<String>,
 

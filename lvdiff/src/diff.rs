@@ -69,7 +69,7 @@ impl Job<'_> {
         let activate = |volume| Activation::ensure(&dm, volume, &keep_waiting);
         let base_active = source.base.as_ref().map(activate).transpose()?;
         // A snapshot is made by name.
-        dm.device_of(&source.target)?;
+        dm.check_names(&source.target)?;
         let snapshot = match source.snapshot {
             true => Some(
                 TemporarySnapshot::create(&dm, &source.target, &keep_waiting)

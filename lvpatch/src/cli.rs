@@ -56,7 +56,7 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "BASE")]
     pub(crate) lv: Option<String>,
 
-    /// The base is in this thin pool; a full stream's volume is made in it
+    /// The base is in this thin pool, `pool` or `vg/pool`; a full stream's volume is made in it
     #[arg(short, long)]
     pub(crate) pool: Option<String>,
 

@@ -8,6 +8,7 @@ use zerocopy::{FromBytes, IntoBytes};
 
 use crate::error::Result;
 use crate::ioctl::{self, DmIoctl, HEADER_BYTES, Request};
+use crate::name::dm_name;
 use crate::{DeviceNumber, Error, LogicalVolume, owner};
 
 const CONTROL: &str = "/dev/mapper/control";
@@ -86,6 +87,27 @@ impl DeviceMapper {
             // It keeps its name where its group was renamed behind its back.
             None => self.find(Address::Uuid(&uuid)),
         }
+    }
+
+    /// Makes sure that LVM's commands can mean the volume by its name: no other volume's device has it,
+    /// nor that of its pool.
+    ///
+    /// # Errors
+    /// As for [`Self::device_of`].
+    pub fn check_names(&self, volume: &LogicalVolume) -> Result<()> {
+        self.devices_of(volume).map(drop)
+    }
+
+    /// What is active of a volume: its own device, and its pool's.
+    pub(crate) fn devices_of(&self, volume: &LogicalVolume) -> Result<Vec<DeviceStatus>> {
+        let mut devices = Vec::from_iter(self.device_of(volume)?);
+        if let (Some(name), Some(uuid)) = (&volume.pool, &volume.pool_uuid) {
+            let dm_name = dm_name(&volume.group, name);
+            let (name, uuid) = (name.clone(), uuid.clone());
+            let pool = LogicalVolume { name, uuid, dm_name, ..volume.clone() };
+            devices.extend(self.layer_of(&pool, "-tpool")?);
+        }
+        Ok(devices)
     }
 
     fn find(&self, address: Address<'_>) -> Result<Option<DeviceStatus>> {

@@ -15,18 +15,21 @@ pub(crate) struct MetadataRecord {
     pub(crate) transaction: u64,
     /// The boot: should the lock files outlive it, then nothing is concluded from them.
     pub(crate) boot: String,
+    /// The UUID of the pool's device: the lock file has its name only. None in a record of an earlier
+    /// release, which did not note it.
+    pub(crate) pool: Option<String>,
 }
 
 impl MetadataRecord {
-    /// Whether the metadata snapshot that is held at `root` is the one of this record.
-    pub(crate) fn is_of(&self, root: u64, status: &PoolStatus, boot: &str) -> bool {
+    /// Whether the metadata snapshot that is held at `root`, in the pool whose device has that UUID, is the
+    /// one of this record.
+    pub(crate) fn is_of(&self, root: u64, status: &PoolStatus, boot: &str, pool: &str) -> bool {
         let not_changed = match self.root {
-            // LVM may have gone on with the pool. The id only grows: a lower one is another pool's,
-            // of the same name.
+            // LVM may have gone on with the pool. The id only grows.
             Some(ours) => ours == root && self.transaction <= status.transaction,
             None => self.transaction == status.transaction,
         };
-        not_changed && self.boot == boot
+        not_changed && self.boot == boot && self.pool.as_deref().is_none_or(|ours| ours == pool)
     }
 }
 
@@ -36,7 +39,11 @@ impl fmt::Display for MetadataRecord {
             Some(root) => write!(formatter, "metadata snapshot held at block {root}")?,
             None => write!(formatter, "reserving a metadata snapshot")?,
         }
-        writeln!(formatter, ", transaction {}, boot {}", self.transaction, self.boot)
+        write!(formatter, ", transaction {}, boot {}", self.transaction, self.boot)?;
+        match &self.pool {
+            Some(pool) => writeln!(formatter, ", pool {pool}"),
+            None => writeln!(formatter),
+        }
     }
 }
 
@@ -51,7 +58,11 @@ impl FromStr for MetadataRecord {
             };
             let transaction = parts.next()?.strip_prefix("transaction ")?.parse().ok()?;
             let boot = parts.next()?.strip_prefix("boot ")?.into();
-            parts.next().is_none().then_some(Self { root, transaction, boot })
+            let pool = match parts.next() {
+                Some(pool) => Some(pool.strip_prefix("pool ")?.into()),
+                None => None,
+            };
+            parts.next().is_none().then_some(Self { root, transaction, boot, pool })
         };
         parse().ok_or_else(|| Error::Parse { what: "a lock file's record", found: text.into() })
     }
@@ -62,7 +73,7 @@ mod tests {
     use super::*;
 
     fn record(root: Option<u64>) -> MetadataRecord {
-        MetadataRecord { root, transaction: 7, boot: "b0".into() }
+        MetadataRecord { root, transaction: 7, boot: "b0".into(), pool: Some("P".into()) }
     }
 
     fn status(transaction: u64) -> PoolStatus {
@@ -76,6 +87,10 @@ mod tests {
         for root in [None, Some(71)] {
             let text = record(root).to_string();
             assert_eq!(text.parse::<MetadataRecord>().unwrap(), record(root), "{text}");
+            let old = MetadataRecord { pool: None, ..record(root) };
+            let text = text.replace(", pool P", "");
+            assert_eq!(text.parse::<MetadataRecord>().unwrap(), old, "{text}");
+            assert_eq!(old.to_string(), text);
         }
         let cut = "metadata snapshot held at block 71\n";
         for text in ["", "\n", cut, "reserving a metadata snapshot, transaction 7, boot b0"] {
@@ -86,18 +101,26 @@ mod tests {
     #[test]
     fn one_that_was_held_is_known_by_its_block_in_this_boot() {
         let held = record(Some(71));
-        assert!(held.is_of(71, &status(7), "b0"));
-        assert!(held.is_of(71, &status(9), "b0"));
-        assert!(!held.is_of(72, &status(7), "b0"));
-        assert!(!held.is_of(71, &status(7), "b1"));
-        assert!(!held.is_of(71, &status(6), "b0"));
+        assert!(held.is_of(71, &status(7), "b0", "P"));
+        assert!(held.is_of(71, &status(9), "b0", "P"));
+        assert!(!held.is_of(72, &status(7), "b0", "P"));
+        assert!(!held.is_of(71, &status(7), "b1", "P"));
+        assert!(!held.is_of(71, &status(6), "b0", "P"));
+    }
+
+    #[test]
+    fn one_of_another_pool_of_the_same_name_is_not_ours() {
+        assert!(!record(Some(71)).is_of(71, &status(7), "b0", "Q"));
+        assert!(!record(None).is_of(71, &status(7), "b0", "Q"));
+        let old = MetadataRecord { pool: None, ..record(Some(71)) };
+        assert!(old.is_of(71, &status(7), "b0", "Q"));
     }
 
     #[test]
     fn one_that_was_asked_for_is_known_while_nothing_else_has_happened() {
         let asked = record(None);
-        assert!(asked.is_of(71, &status(7), "b0"));
-        assert!(!asked.is_of(71, &status(8), "b0"));
-        assert!(!asked.is_of(71, &status(7), "b1"));
+        assert!(asked.is_of(71, &status(7), "b0", "P"));
+        assert!(!asked.is_of(71, &status(8), "b0", "P"));
+        assert!(!asked.is_of(71, &status(7), "b1", "P"));
     }
 }

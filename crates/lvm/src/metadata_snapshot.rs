@@ -60,7 +60,8 @@ impl<'a> MetadataSnapshot<'a> {
         let boot = boot_id()?;
         if let Some(root) = status.held_root {
             let record = lock.record()?.parse::<MetadataRecord>();
-            let left_by_a_run = record.is_ok_and(|record| record.is_of(root, &status, &boot));
+            let left_by_a_run =
+                record.is_ok_and(|record| record.is_of(root, &status, &boot, &pool.uuid));
             if how == Reserve::IfFree && !left_by_a_run {
                 // The file says nothing that anybody needs.
                 lock.remove();
@@ -70,7 +71,12 @@ impl<'a> MetadataSnapshot<'a> {
             log::warn!("releasing the metadata snapshot of pool {}, {whose}", pool.name);
             pool.message(dm, "release_metadata_snap")?;
         }
-        let mut record = MetadataRecord { root: None, transaction: status.transaction, boot };
+        let mut record = MetadataRecord {
+            root: None,
+            transaction: status.transaction,
+            boot,
+            pool: Some(pool.uuid.clone()),
+        };
         lock.set_record(&record.to_string())?;
         if let Err(error) = pool.message(dm, "reserve_metadata_snap") {
             lock.remove();

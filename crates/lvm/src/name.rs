@@ -273,7 +273,7 @@ pub(crate) const TEMPORARY_BEGINNINGS: [&str; 2] = [TEMPORARY, SHORT];
 fn check_length(name: &str, group: &str) -> bool {
     let doubled = name.matches('-').count() + group.matches('-').count();
     let both = name.len() + group.len();
-    both <= 124 && both + doubled + 1 <= 127
+    both <= 124 && both + doubled < 127
 }
 
 /// Says why `name` cannot be the name of a new volume in a group whose volumes are `volumes`.

@@ -81,7 +81,7 @@ fn describe(found: &DeviceStatus, volume: &LogicalVolume, listed: &[LogicalVolum
 fn with_hyphens(uuid: &str) -> String {
     let mut text = String::new();
     for (place, letter) in uuid.chars().enumerate() {
-        if place >= 6 && place <= 26 && (place - 6) % 4 == 0 {
+        if (6..=26).contains(&place) && (place - 6) % 4 == 0 {
             text.push('-');
         }
         text.push(letter);

@@ -245,8 +245,7 @@ impl TemporarySnapshot {
     ) -> Result<()> {
         let mut leftovers = Vec::new();
         for volume in volumes.iter().filter(|volume| volume.group == group) {
-            let begins = |begin: &&str| volume.name.starts_with(begin);
-            let ours = TEMPORARY_BEGINNINGS.iter().any(|begin| begins(&begin))
+            let ours = TEMPORARY_BEGINNINGS.iter().any(|begin| volume.name.starts_with(begin))
                 && volume.tags.iter().any(|tag| tag == TAG);
             if !ours {
                 continue;

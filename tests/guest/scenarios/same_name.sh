@@ -33,6 +33,7 @@ show_again() {
 
 say "a disk, and another one that is pulled while its volumes are active"
 make_group /dev/ubda ours
+run lvcreate -q -s -kn -n only vg0/vol0
 run 'lvdiff -q vg0/s1 > full && lvdiff -q vg0/s1 vg0/s2 > changes && lvdiff -q vg0/old > classic'
 OURS=$(sum /dev/vg0/s2)
 run vgchange -q -an vg0
@@ -62,6 +63,11 @@ says_whose s2
 refused 1 'lvdiff /dev/mapper/vg0-s1 /dev/mapper/vg0-s2 > got'
 refused 1 'lvdiff vg0/old > got'
 says_whose thick
+# To activate one whose own name is free, LVM would need the pool's.
+for command in 'lvdiff vg0/only > got' 'lvdiff --list vg0/only' 'lvpatch -g vg0 -l only new < changes'; do
+	refused 1 "$command"
+	says_whose pool0-tpool pool0
+done
 [ ! -s got ] || fail "a stream was written"
 run 'lvdiff --list --json -g vg0 2> said | tee list; cat said'
 for name in vol0 s1 s2; do

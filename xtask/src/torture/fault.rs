@@ -68,6 +68,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     plain("target-removed"),
     plain("two-patches-at-once"),
     Fault { proves_all: true, ..plain("wrong-base") },
+    Fault { in_place: true, ..plain("device-of-another-disk") },
     plain("target-read-only"),
     plain("target-needs-check"),
     power_cut("power-cut-lvpatch"),
