@@ -18,7 +18,7 @@ use crate::processor::Processor;
 
 const INIT: &str = include_str!("../guest/init.sh");
 /// What scenarios source, from `/run/guest`.
-const LIBRARIES: [(&str, &str); 9] = [
+const LIBRARIES: [(&str, &str); 10] = [
     ("lib.sh", include_str!("../guest/lib.sh")),
     ("net.sh", include_str!("../guest/net.sh")),
     ("torture/round.sh", include_str!("../guest/torture/round.sh")),
@@ -28,6 +28,7 @@ const LIBRARIES: [(&str, &str); 9] = [
     ("torture/input.sh", include_str!("../guest/torture/input.sh")),
     ("torture/pool.sh", include_str!("../guest/torture/pool.sh")),
     ("torture/power.sh", include_str!("../guest/torture/power.sh")),
+    ("torture/merge.sh", include_str!("../guest/torture/merge.sh")),
 ];
 
 /// user-mode Linux has ubda to ubdh.
