@@ -29,6 +29,7 @@ const LIBRARIES: [(&str, &str); 10] = [
     ("torture/impostor.sh", include_str!("../guest/torture/impostor.sh")),
     ("torture/pool.sh", include_str!("../guest/torture/pool.sh")),
     ("torture/power.sh", include_str!("../guest/torture/power.sh")),
+    ("torture/merge.sh", include_str!("../guest/torture/merge.sh")),
 ];
 
 /// Starts the kernel of another release: it wants that release's libraries, and its init lies in a folder of

@@ -226,6 +226,26 @@ fn power_cut() -> Result<()> {
 }
 
 #[test]
+fn merge_pending() {
+    scenario("merge_pending");
+}
+
+#[test]
+fn not_activated() {
+    scenario("not_activated");
+}
+
+#[test]
+fn suspended() {
+    scenario("suspended");
+}
+
+#[test]
+fn lock_folders() {
+    scenario("lock_folders");
+}
+
+#[test]
 fn not_releasable() {
     scenario("not_releasable");
 }

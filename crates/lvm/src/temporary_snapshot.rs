@@ -203,6 +203,9 @@ impl TemporarySnapshot {
         kept.dm_name = dm_name(&kept.group, name);
         // It is nobody's leftover under its new name, tag or no tag.
         if let Err(error) = kept.change_tags(tags) {
+            if !is_there(&kept)? {
+                return Err(error);
+            }
             log::warn!("{} keeps the tags {}: {error}", kept.full_name(), kept.tags.join(", "));
         }
         if let Some(lock) = self.lock.take() {
@@ -313,6 +316,13 @@ fn check_size(volume: &LogicalVolume, size: u64) -> Result<()> {
         volume.full_name(),
         volume.size
     )))
+}
+
+/// Whether LVM still knows the volume under its name: a command that does not see LVM's locks here can
+/// undo what was changed.
+fn is_there(volume: &LogicalVolume) -> Result<bool> {
+    let is_it = |other: &LogicalVolume| other.uuid == volume.uuid && other.name == volume.name;
+    Ok(LogicalVolume::list()?.iter().any(is_it))
 }
 
 fn lock_object(group: &str, name: &str) -> String {

@@ -42,12 +42,13 @@ bytes_of_writing() {
 	REST=$((last + 1 - BYTES))
 }
 
-# writes_now: the volume that lvpatch writes to is open, and not by a command of LVM that still makes it.
+# writes_now: the volume that lvpatch writes to is open for that, and not only kept open, and not by a
+# command of LVM that still makes it.
 writes_now() {
 	local device
 	no_lvm_command || return 1
 	device=$(temporary_device) || return 1
-	[[ $(dmsetup info -c --noheadings -o open "$device" 2> /dev/null) == [1-9]* ]]
+	(($(dmsetup info -c --noheadings -o open "$device" 2> /dev/null || echo 0) > 1))
 }
 
 # until_it_writes: not longer than 20 seconds, nor than lvpatch lives.

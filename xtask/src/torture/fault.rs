@@ -47,6 +47,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     plain("source-read-only"),
     plain("source-needs-check"),
     power_cut("power-cut-lvdiff"),
+    plain("merge-pending"),
     plain("target-write-error"),
     plain("target-full-queue"),
     plain("target-full-error"),
