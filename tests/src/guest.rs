@@ -328,6 +328,14 @@ mod tests {
     }
 
     #[test]
+    fn a_root_has_a_kernel_and_its_libraries() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let error = Guest::new()?.with_root(folder.path()).expect_err("it is empty");
+        assert!(error.to_string().contains("linux.uml"), "{error}");
+        Ok(())
+    }
+
+    #[test]
     fn disks_are_sparse_and_addressable() -> Result<()> {
         let guest = Guest::new()?.with_disk(64)?.with_disk(1 << 20)?;
         assert_eq!(fs::metadata(guest.disk(0))?.len(), 64 << 20);

@@ -157,8 +157,14 @@ fn the_map_is_that_of_thin_delta() {
         let files = Files::new(&pool.image());
         for (base, target) in [("2", "3"), ("2", "1"), ("1", "5"), ("5", "2")] {
             let xml = files.thin_delta(base, target).unwrap();
-            assert_eq!(held, xml.contains("metadata_snap="));
-            assert_eq!(files.text(&["--list", "--map", "thin-delta", base, target]), xml);
+            let mut ours = files.text(&["--list", "--map", "thin-delta", base, target]);
+            assert_eq!(held, ours.contains("metadata_snap="));
+            // From 1.0 on it leaves that out.
+            if held && !xml.contains("metadata_snap=") {
+                let (before, rest) = ours.split_once(" metadata_snap=").unwrap();
+                ours = format!("{before}>{}", rest.split_once('>').unwrap().1);
+            }
+            assert_eq!(ours, xml);
         }
     }
 }

@@ -32,6 +32,10 @@ fn tool(name: &str, arguments: &[&str]) -> Option<String> {
     Some(told)
 }
 
+fn checks_small_nodes() -> bool {
+    run("thin_check", &["--version"]).is_none_or(|told| told.stdout.starts_with(b"0."))
+}
+
 fn temporary(bytes: &[u8]) -> (NamedTempFile, String) {
     let file = NamedTempFile::new().unwrap();
     std::fs::write(file.path(), bytes).unwrap();
@@ -70,7 +74,9 @@ fn the_images_that_are_built_are_sound_and_read_alike() {
         let pool = pool(max_entries, mappings, changes);
         let image = pool.image();
         let (_file, path) = temporary(&image);
-        if tool("thin_check", &[&path]).is_none() {
+        // From 1.0 on it takes nodes that are smaller than the kernel's for damage.
+        let checks = max_entries == 252 || checks_small_nodes();
+        if checks && tool("thin_check", &[&path]).is_none() {
             return;
         }
         let metadata = open(&image[..], image.len());
@@ -95,7 +101,7 @@ fn the_images_that_are_built_are_sound_and_read_alike() {
 fn thin_check_tells_a_wrong_count() {
     // That it passes above means something only if it fails here: the empty device 9 gets the tree
     // of device 1, whose counts stay as they were.
-    let pool = pool(6, 300, 40);
+    let pool = pool(252, 300, 40);
     let mut image = pool.image();
     let root = u64::from_le_bytes(image[320..328].try_into().unwrap());
     let values = root as usize * 4096 + 32 + 252 * 8;

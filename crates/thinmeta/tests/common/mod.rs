@@ -65,27 +65,30 @@ pub(crate) fn attribute(line: &str, name: &str) -> Option<u64> {
 /// A device's attributes (mapped blocks, transaction, creation and snapshot time) and mappings.
 pub(crate) type DumpedDevice = ([u64; 4], Map);
 
-/// What `thin_dump` says, by device.
+/// What `thin_dump` says, by device. From 1.0 on it says what devices share once, under a name.
 pub(crate) fn parse_dump(xml: &str) -> BTreeMap<u32, DumpedDevice> {
     let mut devices = BTreeMap::new();
-    let mut device = 0;
+    let mut named: BTreeMap<u64, Map> = BTreeMap::new();
+    let (mut device, mut attributes, mut map) = (0, [0; 4], Map::new());
     for line in xml.lines() {
         let get = |name| attribute(line, name).unwrap();
         match line.split_whitespace().next() {
+            Some("<def") => (device, map) = (get("name"), Map::new()),
+            Some("</def>") => drop(named.insert(device, std::mem::take(&mut map))),
+            Some("<ref") => map.extend(named[&get("name")].clone()),
             Some("<device") => {
-                device = get("dev_id") as u32;
-                let names = ["mapped_blocks", "transaction", "creation_time", "snap_time"];
-                devices.insert(device, (names.map(get), Map::new()));
+                (device, map) = (get("dev_id"), Map::new());
+                attributes =
+                    ["mapped_blocks", "transaction", "creation_time", "snap_time"].map(get);
+            }
+            Some("</device>") => {
+                devices.insert(device as u32, (attributes, std::mem::take(&mut map)));
             }
             Some("<range_mapping") => {
-                let (_, map) = devices.get_mut(&device).unwrap();
                 let (thin, data) = (get("origin_begin"), get("data_begin"));
                 map.extend((0..get("length")).map(|index| (thin + index, data + index)));
             }
-            Some("<single_mapping") => {
-                let (_, map) = devices.get_mut(&device).unwrap();
-                map.insert(get("origin_block"), get("data_block"));
-            }
+            Some("<single_mapping") => drop(map.insert(get("origin_block"), get("data_block"))),
             _ => {}
         }
     }
