@@ -19,13 +19,11 @@ pub(crate) fn of(volume: &LogicalVolume) -> Result<Option<bool>> {
 
 /// The report is one line, 0 or 1; LVM's other words may stand around it.
 fn parse(report: &[u8]) -> Option<bool> {
-    let report = String::from_utf8_lossy(report);
-    let found = report.lines().find_map(|line| match line.trim() {
+    String::from_utf8_lossy(report).lines().find_map(|line| match line.trim() {
         "0" => Some(false),
         "1" => Some(true),
         _ => None,
-    });
-    found
+    })
 }
 
 /// Sets that a volume is not activated by itself.
