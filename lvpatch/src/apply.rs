@@ -234,7 +234,8 @@ impl<'a> Applier<'a> {
     fn zero_tail(&self, begin: u64, end: u64) -> io::Result<()> {
         let Some(tail) = self.ground.unzeroed_tail() else { return Ok(()) };
         let first = tail.end - self.ground.chunk_size;
-        if begin >= tail.end || end <= first || self.tail_is_zeroed.swap(true, Ordering::Relaxed) {
+        let is_elsewhere = begin >= end || begin >= tail.end || end <= first;
+        if is_elsewhere || self.tail_is_zeroed.swap(true, Ordering::Relaxed) {
             return Ok(());
         }
         let tail_end = tail.end.min(self.device.size());
@@ -280,11 +281,8 @@ impl<'a> Applier<'a> {
             return self.free(begin, end, Device::punch);
         }
         // A part of a chunk is not unmapped; and beginning inside one, the kernel may skip the next.
-        let whole =
-            |begin: u64, end: u64| (begin.next_multiple_of(chunk_size), end - end % chunk_size);
-        let unmap = |begin, end| {
-            let (begin, end) = whole(begin, end);
-            self.free(begin, end, Device::discard)
+        let unmap = |begin: u64, end: u64| {
+            self.free(begin.next_multiple_of(chunk_size), end - end % chunk_size, Device::discard)
         };
         match self.ground.unzeroed_tail() {
             // The chunk in which the external origin ends stays mapped: it has been zeroed, and would be
@@ -502,6 +500,37 @@ mod tests {
         };
         assert!(allocated(true) <= 16384);
         assert!(allocated(false) >= 65536);
+    }
+
+    #[test]
+    fn what_follows_an_origins_end_in_its_chunk_is_zeroed() {
+        let allocated = |origin, record: Record<'_>| {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            file.as_file().set_len(4 << 20).unwrap();
+            let ground = Ground { zeroes: false, origin, size: 4 << 20, ..GROUND };
+            apply(&file, ground, &[record]).unwrap();
+            file.path().metadata().unwrap().blocks() * 512
+        };
+        let zeros = |offset| Record::Zero { offset, length: 4096 };
+        let tail = 65536 - 4096;
+        assert!(allocated(Some(65536 + 4096), zeros(65536)) >= tail);
+        assert!(allocated(Some(65536 + 4096), zeros(2 * 65536 - 4096)) >= tail);
+        for (origin, place) in [(None, 65536), (Some(131_072), 65536), (Some(69632), 131_072)] {
+            assert_eq!(allocated(origin, zeros(place)), 0);
+        }
+    }
+
+    #[test]
+    fn what_is_cut_off_is_freed_and_the_rest_of_its_chunk_is_zeroed() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), vec![1; 4 << 20]).unwrap();
+        let device = Device::open(file.path(), OpenMode::WriteExclusive).unwrap();
+        let interrupt = Interrupt::default();
+        let applier = Applier::new(&device, "image", GROUND, &interrupt);
+        applier.cut_off(4096, 4 << 20).unwrap();
+        let after = std::fs::read(file.path()).unwrap();
+        assert!(after[..4096].iter().all(|&byte| byte == 1) && is_zero(&after[4096..]));
+        assert!(file.path().metadata().unwrap().blocks() * 512 <= 65536);
     }
 
     #[test]

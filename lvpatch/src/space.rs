@@ -174,7 +174,9 @@ fn check(link: &Link, stand: &Stand<'_>) -> anyhow::Result<Room> {
     // An undo stream of one that did not say it covers all of the volume, to be safe.
     let covers_all = header.undo && header.changed_bytes == header.target.size;
     if link.announces() && !covers_all {
-        let chunks = check_announced(header, stand)?;
+        let announced = check_announced(header, stand)?;
+        // An undo stream writes to what has been written to, and is not stopped for what it announced.
+        let chunks = if header.undo { u64::MAX } else { announced };
         return Ok(Room { chunks, discards, metadata: None });
     }
     // What it may be, not what it is: none for certain.
@@ -190,7 +192,6 @@ fn check(link: &Link, stand: &Stand<'_>) -> anyhow::Result<Room> {
     }
     let own = stand.own.map(|find| find()).transpose()?.flatten();
     if header.undo {
-        // It writes to what has been written to, and must not be stopped without need.
         return Ok(Room { discards, ..Room::default() });
     }
     let chunks = chunks.saturating_add(own.map_or(0, |own| own.count(all)));

@@ -42,11 +42,9 @@ pub(crate) fn explained(error: Error, volume: &LogicalVolume) -> Error {
 /// The threshold in lvm.conf, where that can be told.
 fn threshold() -> Option<u8> {
     let output = command::run("lvmconfig", &["--typeconfig", "full", THRESHOLD]).ok()?;
-    let output = String::from_utf8_lossy(&output);
-    let found = output.lines().find_map(|line| {
+    String::from_utf8_lossy(&output).lines().find_map(|line| {
         line.trim().strip_prefix("thin_pool_autoextend_threshold=")?.trim().parse().ok()
-    });
-    found
+    })
 }
 
 #[cfg(test)]

@@ -238,6 +238,30 @@ fn runs_from_a_block_on_leave_out_what_lies_before_it_unread() {
 }
 
 #[test]
+fn what_a_device_shares_with_no_snapshot_is_newer_than_that() {
+    let mut pool = Pool::new(SMALL);
+    pool.create_with(1, (0..1000).map(|block| (block, block)));
+    let own = |pool: &Pool, device: u32| -> Vec<(u64, u64)> {
+        let image = pool.image();
+        let metadata = open(&image[..], image.len());
+        let devices = metadata.devices().unwrap();
+        let time = devices.iter().find(|known| known.id == id(device)).unwrap().snapshotted_time;
+        let runs = metadata.mappings(id(device)).unwrap().runs_since(time);
+        runs.map(|run| run.map(|run| (run.begin, run.length)).unwrap()).collect()
+    };
+    assert_eq!(own(&pool, 1), [(0, 1000)]);
+    pool.snapshot(1, 2);
+    assert_eq!((own(&pool, 1), own(&pool, 2)), (vec![], vec![]));
+    (10..20).chain([30, 1000]).for_each(|block| pool.write(1, block));
+    pool.write(2, 40);
+    assert_eq!(own(&pool, 1), [(10, 10), (30, 1), (1000, 1)]);
+    assert_eq!(own(&pool, 2), [(40, 1)]);
+    pool.snapshot(1, 3);
+    pool.write(1, 15);
+    assert_eq!(own(&pool, 1), [(15, 1)]);
+}
+
+#[test]
 fn of_equal_trees_nothing_is_read() {
     let mut pool = Pool::new(SMALL);
     pool.create_with(1, (0..1000).map(|block| (block, block)));

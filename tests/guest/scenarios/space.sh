@@ -143,15 +143,22 @@ run 'lvpatch -g vg1 -l vol back < back.diff'
 run lvchange -ay -K vg0/base
 expect_same /dev/vg0/base /dev/vg1/back
 
-say "a chain writes to its own chunks once more: 48 chunks twice, and 80 are free"
+say "a chain writes to its own chunks once more: 80 chunks of 96, then 48, and 96 are free"
 run lvremove -q -y vg1/back vg1/snap
-expect_equal "$(pool_status vg1/small used_data)" 112/192 "chunks in use"
-run 'cat back.diff change.diff | lvpatch -g vg1 -l vol there'
-expect_same /dev/vg0/vol /dev/vg1/there
+run lvextend -q -L 13M vg1/small
+expect_equal "$(pool_status vg1/small used_data)" 112/208 "chunks in use"
+run lvcreate -q -s -kn -n two vg0/vol
+fill /dev/vg0/two 0 5120 two
+run lvcreate -q -s -kn -n three vg0/two
+fill /dev/vg0/three 1024 3072 three
+run 'lvdiff -q -d 3 vg0/vol vg0/two > two.diff'
+run 'lvdiff -q -d 3 vg0/two vg0/three > three.diff'
+run 'cat two.diff three.diff | lvpatch -g vg1 -l vol three'
+expect_same /dev/vg0/three /dev/vg1/three
 no_leftovers vg0/base
 
 say "that LVM does not activate the base by itself is taken over, where LVM knows of that"
-run lvremove -q -y vg1/there
+run lvremove -q -y vg1/three
 if lvs -o autoactivation > /dev/null 2>&1; then
 	run 'lvpatch -q -g vg1 -l vol new < back.diff'
 	expect_equal "$(field vg1/new autoactivation)" enabled "the new volume's activation"
