@@ -18,9 +18,10 @@ use crate::processor::Processor;
 
 const INIT: &str = include_str!("../guest/init.sh");
 /// What scenarios source, from `/run/guest`.
-const LIBRARIES: [(&str, &str); 9] = [
+const LIBRARIES: [(&str, &str); 11] = [
     ("lib.sh", include_str!("../guest/lib.sh")),
     ("net.sh", include_str!("../guest/net.sh")),
+    ("pids.sh", include_str!("../guest/pids.sh")),
     ("torture/round.sh", include_str!("../guest/torture/round.sh")),
     ("torture/devices.sh", include_str!("../guest/torture/devices.sh")),
     ("torture/lvdiff.sh", include_str!("../guest/torture/lvdiff.sh")),
@@ -28,6 +29,7 @@ const LIBRARIES: [(&str, &str); 9] = [
     ("torture/input.sh", include_str!("../guest/torture/input.sh")),
     ("torture/pool.sh", include_str!("../guest/torture/pool.sh")),
     ("torture/power.sh", include_str!("../guest/torture/power.sh")),
+    ("torture/threads.sh", include_str!("../guest/torture/threads.sh")),
 ];
 
 /// user-mode Linux has ubda to ubdh.
