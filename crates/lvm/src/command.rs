@@ -23,7 +23,8 @@ pub(crate) fn run(program: &str, arguments: &[&str]) -> Result<Vec<u8>> {
         .env("LVM_SUPPRESS_FD_WARNINGS", "1")
         .stdin(Stdio::null())
         .process_group(0);
-    let output = patiently(&mut command).map_err(|error| not_started(program, error))?;
+    let output =
+        patiently(&mut command).map_err(|error| Error::NotStarted(program.into(), error))?;
     let message = String::from_utf8_lossy(&output.stderr);
     for line in message.lines() {
         log::debug!("{program}: {}", line.trim());
@@ -55,20 +56,6 @@ fn patiently(command: &mut Command) -> io::Result<Output> {
             }
             done => return done,
         }
-    }
-}
-
-fn not_started(program: &str, error: io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::NotFound => Error::NotStarted(program.into(), error),
-        io::ErrorKind::WouldBlock => Error::Io(
-            format!(
-                "{program} could not be started: the limit of processes is reached (systemd's \
-                 TasksMax=, a container's pids.max, `ulimit -u`)"
-            ),
-            error,
-        ),
-        _ => Error::Io(format!("{program} could not be started"), error),
     }
 }
 
