@@ -18,9 +18,10 @@ use crate::processor::Processor;
 
 const INIT: &str = include_str!("../guest/init.sh");
 /// What scenarios source, from `/run/guest`.
-const LIBRARIES: [(&str, &str); 11] = [
+const LIBRARIES: [(&str, &str); 12] = [
     ("lib.sh", include_str!("../guest/lib.sh")),
     ("net.sh", include_str!("../guest/net.sh")),
+    ("pids.sh", include_str!("../guest/pids.sh")),
     ("torture/round.sh", include_str!("../guest/torture/round.sh")),
     ("torture/devices.sh", include_str!("../guest/torture/devices.sh")),
     ("torture/lvdiff.sh", include_str!("../guest/torture/lvdiff.sh")),
@@ -30,6 +31,7 @@ const LIBRARIES: [(&str, &str); 11] = [
     ("torture/pool.sh", include_str!("../guest/torture/pool.sh")),
     ("torture/power.sh", include_str!("../guest/torture/power.sh")),
     ("torture/merge.sh", include_str!("../guest/torture/merge.sh")),
+    ("torture/threads.sh", include_str!("../guest/torture/threads.sh")),
 ];
 
 /// Starts the kernel of another release: it wants that release's libraries, and its init lies in a folder of

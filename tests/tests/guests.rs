@@ -192,6 +192,11 @@ fn kill() {
 }
 
 #[test]
+fn limits() {
+    scenario("limits");
+}
+
+#[test]
 fn kill_any_moment() {
     scenario("kill_any_moment");
 }

@@ -67,7 +67,8 @@ pub(crate) fn run(program: &str, arguments: &[&str]) -> Result<Vec<u8>> {
 fn run_with(program: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Result<Vec<u8>> {
     let mut command = prepare(program, arguments);
     command.envs(environment.iter().copied());
-    let output = patiently(|| command.output()).map_err(|error| not_started(program, error))?;
+    let output =
+        patiently(|| command.output()).map_err(|error| Error::NotStarted(program.into(), error))?;
     let message = String::from_utf8_lossy(&output.stderr);
     for line in message.lines() {
         log::debug!("{program}: {}", line.trim());
@@ -88,7 +89,7 @@ pub(crate) fn run_telling(program: &str, arguments: &[&str], words: &File) -> Re
         let (stdout, stderr) = (words.try_clone()?, words.try_clone()?);
         prepare(program, &arguments).stdout(stdout).stderr(stderr).status()
     };
-    let status = patiently(run).map_err(|error| not_started(program, error))?;
+    let status = patiently(run).map_err(|error| Error::NotStarted(program.into(), error))?;
     if status.success() {
         return Ok(());
     }
@@ -147,20 +148,6 @@ fn patiently<T>(mut run: impl FnMut() -> io::Result<T>) -> io::Result<T> {
             }
             done => return done,
         }
-    }
-}
-
-fn not_started(program: &str, error: io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::NotFound => Error::NotStarted(program.into(), error),
-        io::ErrorKind::WouldBlock => Error::Io(
-            format!(
-                "{program} could not be started: the limit of processes is reached (systemd's \
-                 TasksMax=, a container's pids.max, `ulimit -u`)"
-            ),
-            error,
-        ),
-        _ => Error::Io(format!("{program} could not be started"), error),
     }
 }
 

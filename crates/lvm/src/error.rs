@@ -15,8 +15,8 @@ pub enum Error {
     #[error("{0}")]
     Io(String, #[source] io::Error),
 
-    /// An LVM command could not be started.
-    #[error("{0} could not be started; it is part of LVM2 (Debian's package lvm2)")]
+    /// An LVM command could not be started: it has done nothing.
+    #[error("{} could not be started{}", .0, why_not_started(.1))]
     NotStarted(String, #[source] io::Error),
 
     /// An LVM command failed.
@@ -81,6 +81,17 @@ pub enum Error {
     /// Waiting for another run of ours was given up.
     #[error("interrupted while waiting for {}", .0.display())]
     WaitGivenUp(PathBuf),
+}
+
+fn why_not_started(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => "; it is part of LVM2 (Debian's package lvm2)",
+        io::ErrorKind::WouldBlock => {
+            ": the limit of processes is reached (systemd's TasksMax=, a container's pids.max, \
+             `ulimit -u`)"
+        }
+        _ => "",
+    }
 }
 
 pub(crate) type Result<T> = std::result::Result<T, Error>;

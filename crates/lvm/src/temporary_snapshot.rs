@@ -97,8 +97,13 @@ impl TemporarySnapshot {
         let common = ["--yes", "--name", &name, "--setactivationskip", "n", "--activate", "y"];
         let rest = ["--permission", "rw", "--addtag", TAG];
         // The origin stands last; an empty volume is told its group by the pool's name.
-        command::run("lvcreate", &[&common[..], &rest, how].concat())
-            .map_err(|error| no_space::explained(error, sibling))?;
+        let made = command::run("lvcreate", &[&common[..], &rest, how].concat());
+        if matches!(made, Err(Error::NotStarted(..)))
+            && let Some(lock) = snapshot.lock.take()
+        {
+            lock.remove(); // there is nothing that could be removed
+        }
+        made.map_err(|error| no_space::explained(error, sibling))?;
         snapshot.look_up()?;
         snapshot.hold(dm)?;
         Ok(snapshot)

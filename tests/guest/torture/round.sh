@@ -12,7 +12,7 @@
 #
 # A word is drawn where nothing else is said: RANDOM was seeded.
 
-for part in devices lvdiff lvpatch input impostor pool power merge; do
+for part in devices lvdiff lvpatch input impostor pool power merge threads; do
 	source "/run/guest/torture/$part.sh"
 done
 SUMS=()

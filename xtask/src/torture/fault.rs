@@ -75,6 +75,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     power_cut("power-cut-lvpatch"),
     Fault { in_place: true, ..power_cut("power-cut-in-place") },
     power_cut("power-cut-after-done"),
+    plain("no-more-threads"),
 ];
 
 impl Fault {
