@@ -18,7 +18,7 @@ use crate::processor::Processor;
 
 const INIT: &str = include_str!("../guest/init.sh");
 /// What scenarios source, from `/run/guest`.
-const LIBRARIES: [(&str, &str); 12] = [
+const LIBRARIES: [(&str, &str); 13] = [
     ("lib.sh", include_str!("../guest/lib.sh")),
     ("net.sh", include_str!("../guest/net.sh")),
     ("pids.sh", include_str!("../guest/pids.sh")),
