@@ -2,6 +2,7 @@
 //! document's text, and `TreeHasher` all say the same.
 
 // It shares no code with the crate, and the programs' tests need it too.
+#[allow(unreachable_pub)] // it is a public module there
 #[path = "../../../tests/src/root.rs"]
 mod root;
 
@@ -13,8 +14,11 @@ use proptest::prelude::*;
 
 const DOCUMENT: &str = include_str!("../../../docs/stream-format.md");
 
-/// Sizes of the document's volumes, and what is in them: ranges, and the byte that they hold.
-const VOLUMES: [(u64, &[(usize, usize, u8)]); 12] = [
+/// The first and the last place of a range, and the byte that it holds. The rest is zeros.
+type Filled = (usize, usize, u8);
+
+/// The document's volumes: their sizes, and what is in them.
+const VOLUMES: [(u64, &[Filled]); 12] = [
     (0, &[]),
     (512, &[]),
     (65536, &[]),
@@ -29,7 +33,7 @@ const VOLUMES: [(u64, &[(usize, usize, u8)]); 12] = [
     (16_777_728, &[(0, 511, 0xa5), (16_777_216, 16_777_727, 0x5a)]),
 ];
 
-fn content(ranges: &[(usize, usize, u8)]) -> Vec<u8> {
+fn content(ranges: &[Filled]) -> Vec<u8> {
     let mut content = vec![0; ranges.last().map_or(0, |range| range.1 + 1)];
     ranges.iter().for_each(|&(first, last, byte)| content[first..=last].fill(byte));
     content
@@ -67,8 +71,7 @@ fn the_document_has_the_digests_of_zeros() {
 fn the_document_has_the_root_digests_of_volumes() {
     let mut rows = String::new();
     for (size, ranges) in VOLUMES {
-        let text =
-            |&(first, last, byte): &(usize, usize, u8)| format!("{first} to {last}: {byte:02x}");
+        let text = |&(first, last, byte): &Filled| format!("{first} to {last}: {byte:02x}");
         let data: Vec<_> = ranges.iter().map(text).collect();
         let data = if data.is_empty() { "none".into() } else { data.join("; ") };
         let content = content(ranges);
