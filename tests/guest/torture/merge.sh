@@ -5,6 +5,11 @@ merge_waits() {
 	lvs -a --noheadings --separator ' ' -o lv_full_name,lv_attr | tr -d '[]' | grep -q "$1 S"
 }
 
+# merged SNAPSHOT: succeeds once it is there no more.
+merged() {
+	! lvs "$1" > /dev/null 2>&1
+}
+
 # Whatever activated the volume would carry it out. The snapshot that is merged is of now, so that the
 # merge can be let happen at the end.
 fault_merge_pending() {
@@ -50,7 +55,7 @@ fault_merge_pending() {
 	unchanged
 	say "the merge is let happen"
 	run lvchange -q -K -ay "$volume"
-	wait_until test -z "$(lvs -a --noheadings --select 'lv_attr=~^S' "${volume%/*}")"
+	wait_until merged "${volume%/*}/merging"
 	[ "$was" = active ] || run lvchange -q -an "$volume"
 	remember
 	if [[ $volume == vg0/* ]]; then
