@@ -215,6 +215,8 @@ impl Job<'_> {
         let data = Device::open(data_path, mode)
             .map_err(not_of_a_running_pool)
             .with_context(|| format!("data {}", data_path.display()))?;
+        data.claim_for_reading()
+            .with_context(|| format!("data {} is being written", data_path.display()))?;
         let volume = |mappings| MappedVolume { mappings, data: &data, chunk_size };
         let base = base.map(volume);
         self.put_out(&changes, base.as_ref(), &volume(target), names, &what, &|| Ok(()))

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -189,7 +189,7 @@ fn lock_whole(file: &File) -> io::Result<()> {
 }
 
 /// A block device's node, if it is one.
-pub(crate) fn is_node(path: &PathBuf, rdev: u64) -> bool {
+pub(crate) fn is_node(path: &Path, rdev: u64) -> bool {
     path.metadata().is_ok_and(|found| found.file_type().is_block_device() && found.rdev() == rdev)
 }
 
