@@ -240,6 +240,13 @@ fn of_records(header: &Header, stand: &Stand<'_>) -> u64 {
     let chunk_size = stand.pool.table.chunk_size;
     let all = header.target.size.div_ceil(chunk_size);
     let mut chunks = header.changed_bytes.div_ceil(chunk_size);
+    if let Some(base) = &header.base
+        && base.size != header.target.size
+        && !base.size.is_multiple_of(chunk_size)
+    {
+        // The chunk in which the base ends, which may be unmapped up to there.
+        chunks = chunks.saturating_add(1);
+    }
     if header.chunk_size != chunk_size {
         // Every extent may begin and end inside a chunk.
         chunks = chunks.saturating_add(header.extents.saturating_mul(2)).min(all);
@@ -264,8 +271,7 @@ fn of_cleared(header: &Header, stand: &Stand<'_>) -> (u64, u64) {
     if start >= end {
         return (0, 0);
     }
-    // The chunk in which the base ends, which may be unmapped up to there; or the one in which the
-    // volume ends from now on.
+    // The chunk in which the base ends, or the one in which the volume ends from now on.
     let border = u64::from(!start.is_multiple_of(chunk_size));
     let mapped = stand.mapped_end.min(end).saturating_sub(start).div_ceil(chunk_size);
     if end > header.target.size {
