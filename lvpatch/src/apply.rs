@@ -580,7 +580,9 @@ mod tests {
         let device = Device::open(file.path(), OpenMode::WriteExclusive).unwrap();
         let (interrupt, progress) = (Interrupt::default(), Progress::new("test", 0, true));
         let mut decoder = Decoder::new(stream.as_slice()).unwrap();
-        let mut undo = Undo::create(&path, decoder.header(), &[]).unwrap();
+        let mut undo =
+            Undo::create(&path, &crate::undo::reversed(decoder.header(), None).unwrap(), &[])
+                .unwrap();
         let extras = Extras { undo: Some(&mut undo), partial: false };
         let applier = Applier::new(&device, "image", GROUND, &interrupt);
         applier.apply_all("test", &mut decoder, &progress, extras).unwrap();

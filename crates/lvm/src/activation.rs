@@ -37,9 +37,8 @@ impl Activation {
         volume: &LogicalVolume,
         keep_waiting: KeepWaiting<'_>,
     ) -> Result<Self> {
+        // LVM is asked by name: this refuses where that is another volume's device.
         wait_for_volume(dm, volume, keep_waiting)?;
-        // LVM is asked by name: not where that is another volume's device.
-        dm.check_names(volume)?;
         let object = format!("{}.active", volume.dm_name);
         let boot = boot_id()?;
         let now = || match dm.device_of(volume)? {

@@ -7,30 +7,26 @@ use std::time::{Duration, Instant};
 
 use crate::error::Result;
 use crate::lock::{KeepWaiting, pause};
-use crate::name::dm_name;
 use crate::{DeviceMapper, DeviceNumber, LogicalVolume};
 
 /// LVM suspends devices for some milliseconds in many of its commands.
 const NOT_WORTH_A_WORD: Duration = Duration::from_secs(1);
 
-/// Waits while a volume that is active, or the pool that it is in, is suspended.
+/// Waits while a volume that is active, or the pool that it is in or is, is suspended.
+///
+/// # Errors
+/// Where the device that has its name is another's; [`crate::Error::WaitGivenUp`].
 pub(crate) fn wait_for_volume(
     dm: &DeviceMapper,
     volume: &LogicalVolume,
     keep_waiting: KeepWaiting<'_>,
 ) -> Result<()> {
-    let pool = match (&volume.pool, &volume.pool_uuid) {
-        (Some(name), Some(uuid)) => LogicalVolume {
-            dm_name: dm_name(&volume.group, name),
-            name: name.clone(),
-            uuid: uuid.clone(),
-            ..volume.clone()
-        },
-        _ => volume.clone(),
+    // A pool's own device only keeps its name; the one that works is a layer.
+    let devices = match volume.segment_type == "thin-pool" {
+        true => Vec::from_iter(dm.layer_of(volume, "-tpool")?),
+        false => dm.devices_of(volume)?,
     };
-    let devices = [dm.device_of(volume)?, dm.layer_of(&pool, "-tpool")?];
-    let mut devices = devices.into_iter().flatten();
-    devices.try_for_each(|device| wait_while_suspended(device.number, keep_waiting))
+    devices.iter().try_for_each(|device| wait_while_suspended(device.number, keep_waiting))
 }
 
 /// Waits while the device, or one that it lies on, is suspended. Says so after a second.
