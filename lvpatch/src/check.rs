@@ -103,6 +103,6 @@ impl Job<'_> {
             return Ok(());
         }
         let target = escaped(&link.header().target.name);
-        cli::print(|out| writeln!(out, "the stream of {target} would be applied {place}"))
+        cli::tell(|out| writeln!(out, "the stream of {target} would be applied {place}"))
     }
 }

@@ -155,10 +155,27 @@ impl Job<'_> {
             let digests = link.decoder.base_digests();
             prove::prove_checksums(name, device, link.decoder.base_checksums(), self.interrupt)
                 .with_context(|| link.name.clone())?;
-            prove::prove(name, device, digests, None, self.interrupt)
+            let mapped = match header.detect_level {
+                3 => self.mapped_at(device)?,
+                _ => None,
+            };
+            prove::prove(name, device, digests, mapped.as_deref(), self.interrupt)
                 .with_context(|| link.name.clone())?;
         }
         Ok(base.size)
+    }
+
+    /// What is mapped in a device, if it is a thin volume's, so that its holes need not be read.
+    fn mapped_at(&self, device: &Device) -> anyhow::Result<Option<Vec<baseproof::Range>>> {
+        let number = DeviceNumber::from_rdev(device.rdev());
+        if !device.is_block() || !number.is_volume() {
+            return Ok(None);
+        }
+        let dm = DeviceMapper::open()?;
+        match ThinDevice::find_by_number(&dm, number)? {
+            Some(thin) => prove::mapped_ranges(&dm, &thin, 0, self.interrupt),
+            None => Ok(None),
+        }
     }
 
     /// What a device given by its path lies on, with room for all of the stream. `is_first`: nothing was
@@ -190,6 +207,13 @@ impl Job<'_> {
             None => size..size,
         };
         if let Some(thin) = ThinDevice::find_by_number(&dm, number)? {
+            if thin.has_classic_snapshots {
+                return Err(Refusal::Usage(format!(
+                    "{name} has a classic snapshot, which what is written would fill, and a full one \
+                     is lost: remove it first (`lvs -o name,origin` names it)"
+                ))
+                .into());
+            }
             return space::ground(&dm, link, &thin, Some(self.interrupt), cleared);
         }
         for thin in ThinDevice::find_below(&dm, number)? {
@@ -233,11 +257,13 @@ impl OnPath {
 /// The logical volume whose device this is, if it is one.
 pub(crate) fn volume_of(name: &str, device: &Device) -> anyhow::Result<Option<LogicalVolume>> {
     let number = DeviceNumber::from_rdev(device.rdev());
-    let Some(uuid) = number.volume_uuid().filter(|_| device.is_block()) else { return Ok(None) };
+    if !device.is_block() || !number.is_volume() {
+        return Ok(None);
+    }
     let volumes = LogicalVolume::list().with_context(|| {
         format!("{name} is a logical volume, and its tags may say what it is a copy of")
     })?;
-    let found = volumes.into_iter().find(|volume| volume.uuid.replace('-', "") == uuid);
+    let found = volumes.into_iter().find(|volume| volume.is_device(number));
     if found.is_none() {
         log::warn!(
             "{name} is a logical volume that `lvs` does not list: if it has tags that say what it is a \

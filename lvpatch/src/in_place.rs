@@ -16,7 +16,7 @@ use crate::chain::{Chain, Link, Sources};
 use crate::ground::Ground;
 use crate::identity;
 use crate::patch::{Job, sum};
-use crate::place::Place;
+use crate::place::{self, Place};
 use crate::plan::{self, Start};
 use crate::undo::{self, Undo};
 use crate::undone;
@@ -49,8 +49,6 @@ impl Job<'_> {
         let keep_waiting = || self.interrupt.is_absent();
         let (group, volumes) = (plan.start.group(), &mut plan.volumes);
         TemporarySnapshot::remove_leftovers(&dm, volumes, group, &keep_waiting)?;
-        // What is written to the origin of a merge is lost when the merge is carried out.
-        lvm::refuse_merge(&volume)?;
         let active = Activation::ensure(&dm, &volume, &keep_waiting)?;
         let place = Place::find(&dm, &volume)?;
         let device = self.open_in_place(&dm, &place, &name)?;
@@ -160,6 +158,9 @@ impl Job<'_> {
         volume: Option<&LogicalVolume>,
     ) -> anyhow::Result<()> {
         if let Some(volume) = volume {
+            place::is_thick(volume)?;
+            // What is written to a merge's origin is lost once that is activated next.
+            lvm::refuse_merge(volume)?;
             self.check_identity(link, volume)?;
         }
         match identity::check_undo(link.header(), name, volume) {

@@ -90,7 +90,7 @@ impl Job<'_> {
                 count => format!("the {count} streams are sound, and follow one another"),
             };
             let ended = self.end_text();
-            cli::print(|out| writeln!(out, "{what}{ended}: {}", describe(&totals)))?;
+            cli::tell(|out| writeln!(out, "{what}{ended}: {}", describe(&totals)))?;
         }
         Ok(())
     }

@@ -209,7 +209,7 @@ impl Job<'_> {
         let check = || self.interrupt.check();
         match baseproof::verify(&undone, digests, mapped.as_deref(), &check) {
             Ok(()) => Ok(()),
-            Err(error @ baseproof::Error::Differs { .. }) => Err(Refusal::BaseMismatch(format!(
+            Err(error) if error.is_mismatch() => Err(Refusal::BaseMismatch(format!(
                 "{name} is not what the undo was made for, or was written to since: undone, {error}"
             )))
             .with_context(|| link.name.clone()),

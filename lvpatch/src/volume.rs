@@ -34,6 +34,7 @@ impl Job<'_> {
             _ => drop(plan.new_name(link.header()).with_context(|| link.name.clone())?),
         }
         let dm = DeviceMapper::open()?;
+        dm.check_free(plan.start.group(), &plan.name(link.header()))?;
         let keep_waiting = || self.interrupt.is_absent();
         let (group, volumes) = (plan.start.group(), &mut plan.volumes);
         TemporarySnapshot::remove_leftovers(&dm, volumes, group, &keep_waiting)?;
@@ -51,7 +52,7 @@ impl Job<'_> {
             if self.args.each {
                 // It is complete, whatever follows it.
                 self.interrupt.check()?;
-                let kept = made.keep_as(&name, &tags)?;
+                let kept = made.keep_as(&dm, &name, &tags)?;
                 self.say_done(&kept.full_name(), 1, &of_link);
                 let Some(next) = chain.next(link)? else { return Ok(()) };
                 link = next;
@@ -65,7 +66,7 @@ impl Job<'_> {
             let Some(next) = chain.next(link)? else {
                 self.interrupt.check()?;
                 let name = plan.new_name(&header)?;
-                let kept = made.keep_as(&name, &tags)?;
+                let kept = made.keep_as(&dm, &name, &tags)?;
                 self.say_done(&kept.full_name(), count, &totals);
                 return Ok(());
             };

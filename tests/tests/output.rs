@@ -130,8 +130,6 @@ fn a_closed_standard_output_is_an_error_and_not_dev_null() {
         "lvpatch --info < stream",
         "lvpatch --info stream full",
         "lvpatch --info --json < stream",
-        "lvpatch --verify < stream",
-        "lvpatch --check --device image < stream",
     ] {
         for others in ["", " 2>/dev/null <&0"] {
             let output = place.bash(&format!("{run} >&-{others}"));
@@ -144,6 +142,12 @@ fn a_closed_standard_output_is_an_error_and_not_dev_null() {
         // What is open for reading only takes nothing either.
         let stderr = expect(&place.bash(&format!("{run} 1< image")), 1);
         assert!(stderr.contains("standard output"), "{stderr}");
+    }
+    // A sentence that the exit code says as well is lost to nobody: Python's DEVNULL looks like a closed one.
+    for run in ["lvpatch --verify < stream", "lvpatch --check --device image < stream"] {
+        expect(&place.bash(&format!("{run} >&-")), 0);
+        expect(&place.bash(&format!("{run} 1<> /dev/null")), 0);
+        expect(&place.bash(&format!("{run} 1< image")), 1);
     }
     for name in ["/dev/stdout", "/proc/self/fd/1"] {
         let stderr = expect(&place.bash(&format!("lvdiff --merge stream -o {name} >&-")), 1);

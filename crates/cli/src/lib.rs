@@ -43,7 +43,7 @@ pub use machine::{check_machine, machine_of};
 pub use open::open;
 pub use output::{Output, OutputOptions, Written};
 pub use pipe::widen_pipe;
-pub use print::{print, sync};
+pub use print::{print, sync, tell};
 pub use progress::Progress;
 pub use run::run;
 pub use standard::{is_standard, standard_input, standard_output};

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileTypeExt;
 
 use anyhow::Context;
 
-use crate::standard_output;
+use crate::standard::{standard_output, standard_output_is_closed};
 
 /// Prints to standard output. What goes to a file is on stable storage afterwards.
 ///
@@ -22,6 +22,15 @@ pub fn print(write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> anyh
         sync(out.get_ref())
     };
     printed().context("standard output")
+}
+
+/// The same for a sentence that only repeats what the exit code says: where nobody can read it, because
+/// standard output is closed, nothing is lost.
+///
+/// # Errors
+/// Where it cannot be written or synced.
+pub fn tell(write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> anyhow::Result<()> {
+    if standard_output_is_closed()? { Ok(()) } else { print(write) }
 }
 
 /// Waits until what was written to a file or a block device is on stable storage: some tell of a write

@@ -27,13 +27,18 @@ pub fn is_standard(path: &Path) -> bool {
 /// Where it was closed when the program started.
 pub fn standard_output() -> anyhow::Result<File> {
     let out = io::stdout();
-    if was_closed(out.as_fd(), &[io::stdin().as_fd(), io::stderr().as_fd()]).context(OUTPUT)? {
+    if standard_output_is_closed()? {
         anyhow::bail!(
             "standard output is closed, and what is written there would be lost: redirect it, to \
              `> /dev/null` if nobody is to have it"
         );
     }
     Ok(out.as_fd().try_clone_to_owned().context(OUTPUT)?.into())
+}
+
+/// Whether standard output was closed when the program started, or cannot be told from that.
+pub(crate) fn standard_output_is_closed() -> anyhow::Result<bool> {
+    was_closed(io::stdout().as_fd(), &[io::stdin().as_fd(), io::stderr().as_fd()]).context(OUTPUT)
 }
 
 /// Standard input, to read from; `None` where it was closed when the program started.

@@ -20,6 +20,7 @@ use crate::{DeviceMapper, LogicalVolume, command};
 /// A volume that is active, and inactive again afterwards if a run of ours made it active.
 pub struct Activation {
     volume: String,
+    uuid: String,
     /// Shared by all runs of ours that need the volume; none where it was active before them.
     lock: Option<LockFile>,
     /// The device that is to go; none where there was none to be seen yet.
@@ -45,7 +46,12 @@ impl Activation {
             Some(device) => Instance::now(device.number),
             None => Ok(None),
         };
-        let guard = |lock, instance| Self { volume: volume.full_name(), lock, instance };
+        let guard = |lock, instance| Self {
+            volume: volume.full_name(),
+            uuid: volume.uuid.clone(),
+            lock,
+            instance,
+        };
         loop {
             match LockFile::join(&object)? {
                 Joined::Alone(lock) => {
@@ -95,6 +101,10 @@ impl Activation {
         let Some(lock) = &self.lock else { return Ok(true) };
         if self.instance.is_none() {
             let volume = NoMerge::of(volume)?;
+            // That took a while. What somebody else has activated meanwhile is not ours.
+            if now()?.is_some() {
+                return Ok(false);
+            }
             lock.set_record(&asked(boot))?;
             let done = activate(&volume, lock);
             // Whatever a command that failed has made goes, too.
@@ -135,7 +145,9 @@ impl Activation {
         if Instance::now(instance.number())?.as_ref() != Some(instance) {
             return Ok(()); // it is gone, or somebody else has activated it since
         }
-        command::run("lvchange", &["-an", &self.volume]).map(|_| ())
+        // Another volume may have its name by now.
+        let selection = format!("lv_uuid={}", self.uuid);
+        command::run("lvchange", &["-an", "--select", &selection, &self.volume]).map(|_| ())
     }
 }
 
@@ -155,7 +167,7 @@ impl Drop for Activation {
 fn activate(volume: &NoMerge<'_>, lock: &LockFile) -> Result<()> {
     let name = volume.volume().full_name();
     // -K: also where activation is skipped by default.
-    lock.run("lvchange", &["-ay", "-K", "--select", NoMerge::SELECTION, &name])
+    lock.run("lvchange", &["-ay", "-K", "--select", &volume.selection(), &name])
 }
 
 /// The record before LVM is asked, followed by what LVM tells of its steps: a run that is killed leaves

@@ -70,19 +70,22 @@ impl DeviceNumber {
         Some(name.trim_end().into())
     }
 
-    /// The UUID of the logical volume that it is the device of, without hyphens; none where it is no
-    /// logical volume, or a layer below one, whose device-mapper UUID ends with the layer's name.
-    pub fn volume_uuid(self) -> Option<String> {
+    /// Whether it is the device of a logical volume, and not of a layer below one.
+    pub fn is_volume(self) -> bool {
+        self.dm_uuid().is_some_and(|uuid| is_volume(&uuid))
+    }
+
+    /// Device-mapper's UUID of it; none where it is not a device-mapper device.
+    pub(crate) fn dm_uuid(self) -> Option<String> {
         let uuid = std::fs::read_to_string(self.sysfs().join("dm/uuid")).ok()?;
-        volume_uuid(uuid.trim_end()).map(Into::into)
+        Some(uuid.trim_end().into())
     }
 }
 
-/// Of the device-mapper UUID that LVM gives: `LVM-`, the group's 32 characters and the volume's.
-fn volume_uuid(uuid: &str) -> Option<&str> {
-    const LENGTH: usize = 32;
-    let both = uuid.strip_prefix("LVM-").filter(|both| both.len() == 2 * LENGTH)?;
-    both.get(LENGTH..)
+/// Of the device-mapper UUID that LVM gives: `LVM-`, the group's 32 characters and the volume's; that of a
+/// layer goes on with its name.
+fn is_volume(uuid: &str) -> bool {
+    uuid.strip_prefix("LVM-").is_some_and(|both| both.len() == 64)
 }
 
 impl fmt::Display for DeviceNumber {
@@ -108,11 +111,10 @@ mod tests {
 
     #[test]
     fn a_volume_is_told_from_its_layers() {
-        let (group, volume) = ("g".repeat(32), "v".repeat(32));
-        let whole = format!("LVM-{group}{volume}");
-        assert_eq!(volume_uuid(&whole), Some(volume.as_str()));
+        let whole = format!("LVM-{}{}", "g".repeat(32), "v".repeat(32));
+        assert!(is_volume(&whole));
         for other in [format!("{whole}-tpool"), format!("part1-{whole}"), "CRYPT-x".into()] {
-            assert_eq!(volume_uuid(&other), None, "{other}");
+            assert!(!is_volume(&other), "{other}");
         }
     }
 

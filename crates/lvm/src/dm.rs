@@ -110,6 +110,23 @@ impl DeviceMapper {
         Ok(devices)
     }
 
+    /// Makes sure that no device has the name that a new volume's would have: a disk that was pulled can
+    /// have left one.
+    ///
+    /// # Errors
+    /// [`Error::State`] where one has; [`Error::Dm`].
+    pub fn check_free(&self, group: &str, volume: &str) -> Result<()> {
+        match self.find(Address::Name(&dm_name(group, volume)))? {
+            None => Ok(()),
+            Some(found) => Err(Error::State(format!(
+                "device {} is there already (UUID {:?}), and is none of a volume {group}/{volume}, which \
+                 LVM does not list: its disk may be gone. If nobody needs it, `dmsetup remove {}` takes \
+                 it away; else name the new volume differently",
+                found.name, found.uuid, found.name
+            ))),
+        }
+    }
+
     fn find(&self, address: Address<'_>) -> Result<Option<DeviceStatus>> {
         let answer = self.call(Request::DevStatus, "find", address, 0, &[]);
         match answer {

@@ -131,11 +131,12 @@ impl LockFile {
     /// The record that is in the file: the holder's own, or that of a run that was killed.
     pub(crate) fn record(&self) -> Result<String> {
         let read = || {
-            let mut text = String::new();
+            let mut bytes = Vec::new();
             let mut file = &self.file;
             file.seek(SeekFrom::Start(0))?;
-            file.take(4096).read_to_string(&mut text)?;
-            Ok(text)
+            file.take(4096).read_to_end(&mut bytes)?;
+            // LVM's words may be in it, in any characters, and cut.
+            Ok(String::from_utf8_lossy(&bytes).into_owned())
         };
         read().map_err(|error| self.error(error))
     }

@@ -13,14 +13,17 @@ pub(crate) struct NoMerge<'a> {
 }
 
 impl<'a> NoMerge<'a> {
-    /// For LVM's `--select`: LVM looks once more, under its own lock, and leaves a volume alone that
-    /// has become the origin of a merge meanwhile (lvs(8), the first character of lv_attr).
-    pub(crate) const SELECTION: &'static str = "lv_attr!~^[OS]";
-
     /// Asks LVM.
     pub(crate) fn of(volume: &'a LogicalVolume) -> Result<Self> {
         refuse_merge(volume)?;
         Ok(Self { volume })
+    }
+
+    /// For LVM's `--select`: LVM looks once more, under its own lock, and leaves a volume alone that
+    /// has become the origin of a merge meanwhile (lvs(8), the first character of lv_attr), and another
+    /// one that has its name by now.
+    pub(crate) fn selection(&self) -> String {
+        format!("lv_attr!~^[OS] && lv_uuid={}", self.volume.uuid)
     }
 
     /// The volume.

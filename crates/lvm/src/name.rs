@@ -1,5 +1,6 @@
 //! [`VolumeName`]: the ways in which a user names a volume, and how it is found.
 
+use std::ops::RangeInclusive;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 use crate::error::Result;
@@ -268,6 +269,17 @@ pub(crate) fn temporary_name(group: &str) -> String {
 /// What the names of temporary volumes can begin with.
 pub(crate) const TEMPORARY_BEGINNINGS: [&str; 2] = [TEMPORARY, SHORT];
 
+/// Whether [`temporary_name`] could have drawn this name. No other volume gets such a one, for it would
+/// be taken for a leftover if it had the tag.
+pub(crate) fn is_temporary_name(name: &str) -> bool {
+    let is_drawn = |rest: &str, lengths: RangeInclusive<usize>| {
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        lengths.contains(&rest.len()) && rest.bytes().all(is_digit)
+    };
+    name.strip_prefix(TEMPORARY).is_some_and(|rest| is_drawn(rest, 4..=16))
+        || name.strip_prefix(SHORT).is_some_and(|rest| is_drawn(rest, 4..=4))
+}
+
 /// Whether a name fits beside the group's: what LVM 2.03 makes of it, and the limit of device-mapper's
 /// names.
 fn check_length(name: &str, group: &str) -> bool {
@@ -302,6 +314,9 @@ pub fn check_new_name(name: &str, group: &str, volumes: &[LogicalVolume]) -> Res
         RESERVED_PARTS.iter().chain(&RESERVED_VDO).find(|word| name.contains(**word))
     {
         return refused(format!("LVM reserves names with {word} in them"));
+    }
+    if is_temporary_name(name) {
+        return refused("such names are for volumes that are not complete yet".into());
     }
     if volumes.iter().any(|volume| volume.group == group && volume.name == name) {
         return Err(Error::Name(format!(
@@ -506,10 +521,23 @@ mod tests {
             let group = "g".repeat(length);
             let name = temporary_name(&group);
             assert_eq!(name.len(), expected, "{length}");
-            assert!(check_new_name(&name, &group, &[]).is_ok(), "{name}");
+            assert!(has_lvm_characters(&name) && check_length(&name, &group), "{name}");
             assert!(TEMPORARY_BEGINNINGS.iter().any(|begin| name.starts_with(begin)), "{name}");
+            assert!(is_temporary_name(&name), "{name}");
+            assert!(check_new_name(&name, &group, &[]).is_err(), "{name}");
         }
         assert_eq!(temporary_name(&"a-".repeat(50)).len(), 7);
+    }
+
+    #[test]
+    fn only_what_can_be_drawn_is_a_temporary_name() {
+        for name in ["lvd12af", "lvdbeef", "lvdiff_tmp_0123", "lvdiff_tmp_0123456789abcdef"] {
+            assert!(is_temporary_name(name), "{name}");
+        }
+        let more = ["lvdata", "lvdb", "lvdocker", "lvd12afx", "lvd12AF", "lvdiff_tmp_x123", "lvd"];
+        for name in more.into_iter().chain(["lvdiff_tmp_", "lvdiff_tmp_0123456789abcdef0", "vol"]) {
+            assert!(!is_temporary_name(name), "{name}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::error::Result;
-use crate::{Error, command, owner};
+use crate::{DeviceNumber, Error, command, owner};
 
 /// A logical volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -185,6 +185,11 @@ impl LogicalVolume {
     /// True where it is a snapshot of that volume.
     pub fn is_snapshot_of(&self, origin: &Self) -> bool {
         self.origin_uuid.as_ref() == Some(&origin.uuid)
+    }
+
+    /// True where its own device has this number.
+    pub fn is_device(&self, number: DeviceNumber) -> bool {
+        number.dm_uuid().is_some_and(|uuid| uuid == self.dm_uuid(""))
     }
 
     /// Device-mapper's UUID of its device, or of the layer of it that LVM calls so.

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::error::Result;
 use crate::lock::{KeepWaiting, LockFile, pause};
 use crate::merge::NoMerge;
-use crate::name::{TEMPORARY_BEGINNINGS, dm_name, temporary_name};
+use crate::name::{TEMPORARY_BEGINNINGS, dm_name, is_temporary_name, temporary_name};
 use crate::not_activated::not_activated;
 use crate::suspension::wait_for_volume;
 use crate::{
@@ -51,7 +51,15 @@ impl TemporarySnapshot {
     ) -> Result<Self> {
         wait_for_volume(dm, origin, keep_waiting)?;
         let full_name = origin.full_name();
-        Self::make(dm, &NoMerge::of(origin)?, &["--snapshot", &full_name])
+        let snapshot = Self::make(dm, &NoMerge::of(origin)?, &["--snapshot", &full_name])?;
+        // LVM was asked by name, and what had it may have been renamed a moment before.
+        if !snapshot.volume.is_snapshot_of(origin) {
+            return Err(Error::State(format!(
+                "{full_name} is not the volume any more that it was: it was renamed or removed \
+                 meanwhile"
+            )));
+        }
+        Ok(snapshot)
     }
 
     /// Makes an empty thin volume of `size` bytes in a thin pool.
@@ -192,9 +200,15 @@ impl TemporarySnapshot {
     /// Keeps the volume under the name `name`, with these tags and no others; yields it.
     ///
     /// # Errors
-    /// Where LVM fails to rename it; it is removed then. Where the volume group's disks cannot be
+    /// Where LVM fails to rename it, or another device has its name; it is removed then. Where the volume group's disks cannot be
     /// synced, it is there, but may be a leftover again after a power cut.
-    pub fn keep_as(mut self, name: &str, tags: &[String]) -> Result<LogicalVolume> {
+    pub fn keep_as(
+        mut self,
+        dm: &DeviceMapper,
+        name: &str,
+        tags: &[String],
+    ) -> Result<LogicalVolume> {
+        dm.check_free(&self.volume.group, name)?;
         if let Err(error) = command::run("lvrename", &[&self.volume.group, &self.volume.name, name])
         {
             // It can fail after LVM wrote the new name down.
@@ -253,8 +267,7 @@ impl TemporarySnapshot {
     ) -> Result<()> {
         let mut leftovers = Vec::new();
         for volume in volumes.iter().filter(|volume| volume.group == group) {
-            let ours = TEMPORARY_BEGINNINGS.iter().any(|begin| volume.name.starts_with(begin))
-                && volume.tags.iter().any(|tag| tag == TAG);
+            let ours = is_temporary_name(&volume.name) && volume.tags.iter().any(|tag| tag == TAG);
             if !ours {
                 continue;
             }
@@ -345,8 +358,13 @@ fn remove_stale_locks(volumes: &[LogicalVolume], group: &str) -> Result<()> {
     for begin in TEMPORARY_BEGINNINGS {
         objects.extend(LockFile::objects(&lock_object(group, begin))?);
     }
+    let is_of_a_temporary_volume = |object: &str| {
+        let name = object.strip_prefix(group).and_then(|rest| rest.strip_prefix('.'));
+        name.is_some_and(is_temporary_name)
+    };
     for object in objects {
-        if !is_there(&object)
+        if is_of_a_temporary_volume(&object)
+            && !is_there(&object)
             && let Some(lock) = LockFile::try_now(&object)?
         {
             lock.remove();
@@ -361,13 +379,22 @@ fn remove_leftover(
     volume: &LogicalVolume,
     keep_waiting: KeepWaiting<'_>,
 ) -> Result<bool> {
+    // LVM is asked by name, and in a suspended pool it would hang or resume that.
+    wait_for_volume(dm, volume, keep_waiting)?;
     let object = lock_object(&volume.group, &volume.name);
     let is_of_our_folder = LockFile::exists(&object);
     let Some(lock) = LockFile::try_now(&object)? else { return Ok(false) };
-    if !is_of_our_folder && is_open_elsewhere(dm, volume, keep_waiting)? {
-        log::info!("{} is open: a run elsewhere is at work on it", volume.full_name());
-        lock.remove();
-        return Ok(false);
+    if !is_of_our_folder {
+        let open = is_open_elsewhere(dm, volume, keep_waiting);
+        if !matches!(open, Ok(false)) {
+            // A lock file that stays would say that the volume is of a run with this folder.
+            lock.remove();
+            log::info!(
+                "{} is left alone: a run elsewhere may be at work on it",
+                volume.full_name()
+            );
+            return open.map(|_| false);
+        }
     }
     log::warn!("removing {}, left by a run that was killed", volume.full_name());
     remove(volume)?;

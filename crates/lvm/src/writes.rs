@@ -68,10 +68,13 @@ impl WriteWatch {
     /// The file that says whether the kernel counts.
     #[must_use]
     pub fn flag_path(&self) -> PathBuf {
-        let node = self.number.node().ok();
-        match node.as_ref().and_then(|node| node.file_name()) {
-            Some(name) => PathBuf::from("/sys/block").join(name).join("queue/iostats"),
-            None => flag_path(self.number),
+        // The kernel's own name of it, whatever its node is called.
+        match std::fs::canonicalize(self.number.sysfs()) {
+            Ok(folder) if folder.join("queue").exists() => match folder.file_name() {
+                Some(name) => PathBuf::from("/sys/block").join(name).join("queue/iostats"),
+                None => flag_path(self.number),
+            },
+            _ => flag_path(self.number),
         }
     }
 }
