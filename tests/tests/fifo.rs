@@ -56,6 +56,16 @@ fn catches(child: &Child, signal: Signal) -> bool {
     mask & 1 << (signal as i32 - 1) != 0
 }
 
+/// Whether a thread of its opens a file: the signal must not come before that.
+fn opens(child: &Child) -> bool {
+    let threads = fs::read_dir(format!("/proc/{}/task", child.id())).unwrap();
+    let name = |thread: fs::DirEntry| fs::read_to_string(thread.path().join("comm"));
+    threads
+        .flatten()
+        .filter_map(|thread| name(thread).ok())
+        .any(|name| name.trim_end() == "opening it")
+}
+
 #[test]
 fn a_signal_ends_the_waiting_for_its_other_end() {
     let place = Place::new();
@@ -67,7 +77,7 @@ fn a_signal_ends_the_waiting_for_its_other_end() {
     ] {
         let child = place.start(program, arguments);
         let begun = Instant::now();
-        while !catches(&child, Signal::SIGTERM) {
+        while !catches(&child, Signal::SIGTERM) || !opens(&child) {
             assert!(begun.elapsed() < Duration::from_secs(20), "{program} {arguments:?}");
             sleep(Duration::from_millis(5));
         }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 /// How long a limit is waited for: a thread that has ended counts for a moment more.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Starts a thread for `what`, which an error names. (`std::thread::spawn` panics where a limit is
+/// Starts a thread for `what`, which an error names, and the kernel's list of threads. (`std::thread::spawn` panics where a limit is
 /// reached.)
 ///
 /// # Errors
@@ -34,7 +34,7 @@ fn start_with<T: Send + 'static>(
             let work = work.lock().ok().and_then(|mut work| work.take());
             work.expect("one thread starts, and nobody panics with it")()
         };
-        match builder().spawn(run) {
+        match builder().name(what.into()).spawn(run) {
             Err(error) if begun.elapsed() >= PATIENCE => {
                 let text = format!(
                     "no thread can be started for {what}: the limit of processes or of memory is \
