@@ -212,8 +212,13 @@ impl Conversion<'_> {
         let Previous { header, foreign, .. } = this;
         let with_disk =
             |volume: &Volume| Volume { uuid: foreign.with_disk(&volume.uuid), ..volume.clone() };
+        let mut target = with_disk(&header.target);
+        if this.is_differential {
+            // Only the file's name says so, and it is not kept: the next increment must not follow.
+            target.uuid = foreign.differential_with_disk(&header.target.uuid);
+        }
         Header {
-            target: with_disk(&header.target),
+            target,
             base: header.base.as_ref().map(with_disk),
             pairs: [&header.pairs[..], &self.options.pairs].concat(),
             detect_level: 0,

@@ -170,6 +170,8 @@ pub(crate) struct Link {
     /// For messages: where it comes from.
     pub(crate) name: String,
     pub(crate) decoder: AnyDecoder<Input>,
+    /// It has a checksum beside it.
+    pub(crate) has_checksum: bool,
     /// Nothing follows it, whatever it says.
     is_differential: bool,
     /// The UUID of the virtual machine that it is of.
@@ -257,7 +259,7 @@ impl<'a> Chain<'a> {
     /// Makes sure that all of a stream has arrived, and goes on to the next; `None` where the chain
     /// ends.
     pub(crate) fn next(&mut self, link: Link) -> anyhow::Result<Option<Link>> {
-        let Link { name, mut decoder, is_differential, machine } = link;
+        let Link { name, mut decoder, is_differential, machine, .. } = link;
         while decoder.next_record().with_context(|| name.clone())?.is_some() {}
         let (header, foreign) = (decoder.header().clone(), decoder.foreign().cloned());
         // The checkpoint that a differential stream names is made by another one.
@@ -308,7 +310,11 @@ impl<'a> Chain<'a> {
             cli::check_machine(next.machine.as_deref(), previous.machine.as_deref())
                 .map_err(refused)?;
         }
-        next.header().follows(&previous.header).map_err(refused)?;
+        match (next.decoder.foreign(), &previous.foreign) {
+            (None, Some(before)) => before.check_precedes(&previous.header, next.header()),
+            _ => next.header().follows(&previous.header),
+        }
+        .map_err(refused)?;
         if let (Some(foreign), Some(before)) = (next.decoder.foreign(), &previous.foreign)
             && let Err(why) = foreign.check_date(before)
         {
@@ -393,7 +399,8 @@ impl<'a> Chain<'a> {
             None => (false, None),
             Some((path, said)) => (cli::is_differential(path, said), cli::machine_of(path, said)),
         };
-        Ok(Link { name, decoder, is_differential, machine })
+        let has_checksum = self.has_checksum;
+        Ok(Link { name, decoder, has_checksum, is_differential, machine })
     }
 
     /// A size that the stream says itself is not replaced by one that is given, nor is that passed over.

@@ -152,8 +152,9 @@ fn pairs_json(pairs: &[(String, String)]) -> Vec<PairJson<'_>> {
     pairs.iter().map(|(key, value)| PairJson { key, value }).collect()
 }
 
-/// What a stream of another tool says of itself, and what it cannot promise.
-pub(crate) fn foreign_text(foreign: &Foreign, header: &Header) -> String {
+/// What a stream of another tool says of itself, and what it cannot promise; `has_checksum` is for one
+/// that has a checksum beside it.
+pub(crate) fn foreign_text(foreign: &Foreign, header: &Header, has_checksum: bool) -> String {
     let mut text = String::new();
     let mut line = |key: &str, value: String| {
         writeln!(text, "{key:<14}{value}").expect("a string takes everything");
@@ -161,8 +162,9 @@ pub(crate) fn foreign_text(foreign: &Foreign, header: &Header) -> String {
     let bytes =
         |bytes: Option<u64>| bytes.map_or("unknown".into(), |bytes| format!("{bytes} bytes"));
     line("Format:", foreign.format.into());
-    if !foreign.lacks.is_empty() {
-        line("Lacks:", foreign.lacks.join(", "));
+    let lacks = foreign.lacks(has_checksum);
+    if !lacks.is_empty() {
+        line("Lacks:", lacks.join(", "));
     }
     line("Volume:", foreign.name.as_deref().map_or("no name".into(), escaped));
     if !foreign.uuid.is_empty() {
@@ -193,8 +195,12 @@ pub(crate) fn foreign_text(foreign: &Foreign, header: &Header) -> String {
 }
 
 /// The same as JSON; null is what is not known.
-pub(crate) fn foreign_json(foreign: &Foreign, header: &Header) -> anyhow::Result<String> {
-    json_text(&DescribedForeign::new(foreign, header))
+pub(crate) fn foreign_json(
+    foreign: &Foreign,
+    header: &Header,
+    has_checksum: bool,
+) -> anyhow::Result<String> {
+    json_text(&DescribedForeign::new(foreign, header, has_checksum))
 }
 
 /// A stream of another tool, as JSON has it.
@@ -207,14 +213,14 @@ pub(crate) struct DescribedForeign<'a> {
     detect_level: u8,
     format: &'static str,
     full: Option<bool>,
-    lacks: &'a [&'static str],
+    lacks: Vec<&'static str>,
     made_at_local_time: Option<String>,
     pairs: Vec<PairJson<'a>>,
     volume: Value,
 }
 
 impl<'a> DescribedForeign<'a> {
-    pub(crate) fn new(foreign: &'a Foreign, header: &Header) -> Self {
+    pub(crate) fn new(foreign: &'a Foreign, header: &Header, has_checksum: bool) -> Self {
         let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let checksum = |check: &BaseChecksum| ChecksumJson {
             crc32: format!("{:08x}", check.crc32),
@@ -236,7 +242,7 @@ impl<'a> DescribedForeign<'a> {
                 Start::Base { .. } => Some(false),
                 Start::Unknown => None,
             },
-            lacks: &foreign.lacks,
+            lacks: foreign.lacks(has_checksum),
             made_at_local_time: foreign.made.as_ref().map(ToString::to_string),
             pairs: pairs_json(&foreign.pairs),
             volume: json!({

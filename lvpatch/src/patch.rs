@@ -65,8 +65,8 @@ impl Job<'_> {
         let link = self.chain(sources).first()?;
         let (header, digests) = (link.header(), link.decoder.base_digests());
         let text = match (link.decoder.foreign(), self.args.json) {
-            (Some(foreign), true) => info::foreign_json(foreign, header)?,
-            (Some(foreign), false) => info::foreign_text(foreign, header),
+            (Some(foreign), true) => info::foreign_json(foreign, header, link.has_checksum)?,
+            (Some(foreign), false) => info::foreign_text(foreign, header, link.has_checksum),
             (None, true) => info::json(header, digests)?,
             (None, false) => info::text(header, digests),
         };

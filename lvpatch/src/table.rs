@@ -18,6 +18,8 @@ struct Entry {
     /// The file, and the stream's number in it where there are several.
     place: String,
     what: What,
+    /// It has a checksum beside it.
+    has_checksum: bool,
     /// Its file's name says that it is a differential stream of virtnbdbackup's.
     is_differential: bool,
     /// The UUID of the virtual machine that it is of.
@@ -70,7 +72,11 @@ impl Entry {
         }
         let before = previous.header();
         let What::Other(foreign, _) = &self.what else {
-            return self.header().follows(before).err();
+            return match &previous.what {
+                What::Own(_) => self.header().follows(before),
+                What::Other(other, _) => other.check_precedes(before, self.header()),
+            }
+            .err();
         };
         // Its size is that of the volume; its base's is for the stream before to say.
         let follows = || foreign.header_after(before)?.follows(before);
@@ -123,8 +129,10 @@ fn alone(entry: &Entry, as_json: bool) -> anyhow::Result<String> {
     match &entry.what {
         What::Own(outline) if as_json => info::json(&outline.header, &outline.base_digests),
         What::Own(outline) => Ok(info::text(&outline.header, &outline.base_digests)),
-        What::Other(foreign, header) if as_json => info::foreign_json(foreign, header),
-        What::Other(foreign, header) => Ok(info::foreign_text(foreign, header)),
+        What::Other(foreign, header) if as_json => {
+            info::foreign_json(foreign, header, entry.has_checksum)
+        }
+        What::Other(foreign, header) => Ok(info::foreign_text(foreign, header, entry.has_checksum)),
     }
 }
 
@@ -165,7 +173,7 @@ fn read(path: &str, is_strict: bool, lacks: &mut Lacks) -> anyhow::Result<Vec<En
             What::Own(_) => (false, None),
             What::Other(said, _) => (cli::is_differential(file, said), cli::machine_of(file, said)),
         };
-        Entry { place, what, is_differential, machine, breaks: None }
+        Entry { place, what, has_checksum, is_differential, machine, breaks: None }
     };
     Ok(streams.into_iter().enumerate().map(entry).collect())
 }
@@ -315,7 +323,9 @@ impl<'a> EntryJson<'a> {
                 stored_bytes: outline.end - outline.begin,
                 stream_digest: blake3::Hash::from_bytes(outline.stream_digest).to_hex().to_string(),
             },
-            What::Other(foreign, header) => WhatJson::Other(DescribedForeign::new(foreign, header)),
+            What::Other(foreign, header) => {
+                WhatJson::Other(DescribedForeign::new(foreign, header, entry.has_checksum))
+            }
         };
         Self { breaks: entry.breaks.as_deref(), what, stream: &entry.place }
     }

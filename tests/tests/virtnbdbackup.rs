@@ -289,6 +289,93 @@ fn what_is_of_another_disk_or_set_is_refused() {
 }
 
 #[test]
+fn nothing_follows_a_differential_one_that_was_converted() {
+    let sets = Sets::new();
+    let steps = steps(&sets, "v2.47/plain");
+    let of_vda: Vec<_> = steps.iter().filter(|step| step.disk == "vda").collect();
+    // It says that it leads to virtnbdbackup.3, which the increment makes that comes later.
+    let differential = of_vda.iter().find(|step| step.is_differential).unwrap();
+    let after = "v2.47/plain/vda.inc.virtnbdbackup.4.data";
+    let convert = |files: &[String], output: &str| {
+        let arguments = [&["--convert", "-o", output][..], &inputs(files)].concat();
+        expect(&sets.run("lvdiff", &arguments), 0);
+    };
+    convert(&differential.files, "all");
+    convert(&differential.files[..3], "before");
+    convert(&differential.files[3..], "alone");
+    convert(&[after.into()], "after");
+    assert_eq!(sets.apply(&["-i", "all"]).0, differential.sha256);
+    assert_eq!(sets.apply(&["-i", "before", "-i", "alone"]).0, differential.sha256);
+    let raw = [&inputs(&differential.files[..3])[..], &["-i", "alone"]].concat();
+    assert_eq!(sets.apply(&raw).0, differential.sha256);
+    for next in [after, "after"] {
+        for before in [&["-i", "all"][..], &["-i", "before", "-i", "alone"], &raw] {
+            let arguments = [before, &["-i", next]].concat();
+            sets.refused(&arguments, 3, &[next, "virtnbdbackup.3", "virtnbdbackup.3.diff"]);
+        }
+        let table = sets.run("lvpatch", &["--info", "all", next]);
+        assert!(String::from_utf8_lossy(&table.stdout).contains("-- the chain breaks here"));
+    }
+    expect(&sets.run("lvdiff", &["--merge", "all", "after", "-o", "both"]), 3);
+    // The increment of that checkpoint is not it, and what follows it still does.
+    convert(&["v2.47/plain/vda.inc.virtnbdbackup.3.data".into()], "three");
+    let truth = of_vda.iter().find(|step| step.files.last().unwrap() == after).unwrap();
+    for next in [after, "after"] {
+        let files = ["-i", "before", "-i", "three", "-i", next];
+        assert_eq!(sets.apply(&files).0, truth.sha256);
+    }
+    sets.refused(&["-i", "all", "-i", "three"], 3, &["three"]);
+    // What stops at the checkpoint does not stop at the differential one.
+    let until = ["--until", "vda/virtnbdbackup.3"];
+    sets.refused(&[&until[..], &["-i", "all"]].concat(), 2, &["no stream leads to"]);
+    let stopped = [&until[..], &["-i", "before", "-i", "three", "-i", "after"]].concat();
+    let before = of_vda.iter().rfind(|step| step.number < truth.number).unwrap();
+    assert_eq!(sets.apply(&stopped).0, before.sha256);
+}
+
+#[test]
+fn what_is_converted_follows_what_is_not_and_the_other_way_round() {
+    let sets = Sets::new();
+    for set in ["v1.9.15/plain", "v2.47/plain"] {
+        let steps = steps(&sets, set);
+        for disk in ["vda", "vdb"] {
+            let last = steps.iter().rfind(|step| step.disk == disk).unwrap();
+            let mut ours = Vec::new();
+            for (number, file) in last.files.iter().enumerate() {
+                ours.push(format!("{disk}.{number}"));
+                _ = fs::remove_file(sets.path(&ours[number]));
+                expect(&sets.run("lvdiff", &["--convert", "-i", file, "-o", &ours[number]]), 0);
+            }
+            for remainder in [0, 1] {
+                let files: Vec<_> = (0..last.files.len())
+                    .map(|number| match number % 2 == remainder {
+                        true => last.files[number].clone(),
+                        false => ours[number].clone(),
+                    })
+                    .collect();
+                assert_eq!(sets.apply(&inputs(&files)).0, last.sha256, "{set}: {files:?}");
+                let mut names: Vec<_> = files.iter().map(String::as_str).collect();
+                names.reverse();
+                let output = sets.run("lvpatch", &[&["--info"][..], &names].concat());
+                expect(&output, 0);
+                let table = String::from_utf8(output.stdout).unwrap();
+                assert!(!table.contains("the chain breaks here"), "{table}");
+                let rows: Vec<_> =
+                    table.lines().skip(1).map(|row| row.split(' ').next().unwrap()).collect();
+                assert_eq!(rows, files, "{table}");
+            }
+        }
+        // Only the next one of the same disk.
+        let full = format!("{set}/vda.full.data");
+        for (wrong, found) in [("vdb.1", "vdb/virtnbdbackup.0"), ("vda.2", "vda/virtnbdbackup.1")] {
+            sets.refused(&["-i", &full, "-i", wrong], 3, &[&full, wrong, found]);
+            let table = sets.run("lvpatch", &["--info", &full, wrong]);
+            assert!(String::from_utf8_lossy(&table.stdout).contains("-- the chain breaks here"));
+        }
+    }
+}
+
+#[test]
 fn a_time_is_compared_by_one_clock() {
     let sets = Sets::new();
     let set = ["-i", "v2.47/plain", "--disk", "vda", "--until"];
@@ -348,8 +435,32 @@ fn a_time_is_compared_by_one_clock() {
 fn a_flipped_byte_is_noticed_where_a_checksum_lies_beside_it() {
     let sets = Sets::new();
     let (full, sum) = ("v2.47/plain/vda.full.data", "v2.47/plain/vda.full.data.chksum");
+    // Text and JSON, of one stream and of several, say the same.
+    let info = |is_there: bool| {
+        let other = "v2.47/plain/vdb.full.data";
+        for (arguments, is_json) in [
+            (&["--info", full][..], false),
+            (&["--info", "--json", full], true),
+            (&["--info", "-i", full], false),
+            (&["--info", "--json", "-i", full], true),
+            (&["--info", "--json", full, other], true),
+        ] {
+            let output = sets.run("lvpatch", arguments);
+            let stderr = expect(&output, 0);
+            let text = String::from_utf8(output.stdout).unwrap();
+            assert_eq!(stderr.contains("no checksums"), !is_there, "{arguments:?}: {stderr}");
+            assert_eq!(text.contains("no checksums"), !is_there, "{arguments:?}: {text}");
+            if is_json {
+                let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+                let one = if json.is_array() { &json[0] } else { &json };
+                let lacks = one["lacks"].as_array().unwrap();
+                assert_eq!(lacks.len(), if is_there { 1 } else { 2 }, "{arguments:?}: {text}");
+            }
+        }
+    };
     let mut bytes = fs::read(sets.path(full)).unwrap();
     assert!(!sets.apply(&["-i", full]).1.contains("no checksums"));
+    info(true);
     bytes[5000] ^= 1;
     fs::write(sets.path(full), &bytes).unwrap();
     sets.refused(&["-i", full], 4, &[full, sum, "Adler-32"]);
@@ -367,6 +478,7 @@ fn a_flipped_byte_is_noticed_where_a_checksum_lies_beside_it() {
     // Where there is none, that is said; and of standard input, whose name nobody knows.
     fs::remove_file(sets.path(sum)).unwrap();
     assert!(sets.apply(&["-i", full]).1.contains("no checksums"));
+    info(false);
 }
 
 #[test]

@@ -42,6 +42,9 @@ impl fmt::Display for LocalTime {
     }
 }
 
+/// How long a UUID may be in a header of ours.
+const MAX_UUID: usize = 64;
+
 impl Foreign {
     /// Whether both are of one disk, as far as they say of which.
     ///
@@ -76,10 +79,36 @@ impl Foreign {
             return uuid.into();
         };
         let whole = format!("{disk}/{uuid}");
-        match whole.len() <= 64 && whole.bytes().all(|byte| byte.is_ascii_graphic()) {
+        match whole.len() <= MAX_UUID && whole.bytes().all(|byte| byte.is_ascii_graphic()) {
             true => whole,
             false => uuid.into(),
         }
+    }
+
+    /// The same for what a differential stream leads to: it has the name of the next checkpoint, which
+    /// another stream makes. So it gets a name that no checkpoint has, also where it has none: without
+    /// one, names of volumes would be compared.
+    pub fn differential_with_disk(&self, uuid: &str) -> String {
+        const MARK: &str = ".diff";
+        let mut whole = self.with_disk(uuid);
+        while whole.len() > MAX_UUID - MARK.len() {
+            whole.pop();
+        }
+        whole + MARK
+    }
+
+    /// Whether a stream of ours can be applied to what this one, whose header is `header`, makes. One
+    /// that was converted knows the base by its longer name.
+    ///
+    /// # Errors
+    /// What does not fit.
+    pub fn check_precedes(&self, header: &Header, next: &Header) -> Result<(), String> {
+        let whole = self.with_disk(&header.target.uuid);
+        if next.base.as_ref().is_none_or(|base| base.uuid != whole) {
+            return next.follows(header);
+        }
+        let target = crate::Volume { uuid: whole, ..header.target.clone() };
+        next.follows(&Header { target, ..header.clone() })
     }
 
     /// The header that ours would be, where it is applied to the volume that `previous` leads to.
@@ -98,6 +127,7 @@ impl Foreign {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Missing, Start, Volume};
 
     #[test]
     fn a_local_time_has_no_zone() {
@@ -118,6 +148,48 @@ mod tests {
         ] {
             assert_eq!(LocalTime::parse(text), None, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_converted_stream_knows_its_base_by_a_longer_name() {
+        let of = |disk: &str, uuid: &str| Foreign {
+            disk: Some(disk.into()),
+            uuid: uuid.into(),
+            size: Some(1 << 20),
+            ..Foreign::new("test")
+        };
+        let ours = |base: &str| {
+            let base = Volume { name: "base".into(), uuid: base.into(), size: 1 << 20 };
+            let next = Foreign { starts: Start::Unknown, ..of("vda", "c.1") };
+            next.header(&Missing { base: Some(base), ..Missing::default() }).unwrap()
+        };
+        let check = |foreign: &Foreign, base: &str| {
+            let header = foreign.header(&Missing::default()).unwrap();
+            foreign.check_precedes(&header, &ours(base))
+        };
+        let full = of("vda", "c.0");
+        check(&full, "vda/c.0").unwrap();
+        check(&full, "c.0").unwrap();
+        for other in ["vdb/c.0", "vda/c.1", "c.1"] {
+            let why = check(&full, other).unwrap_err();
+            assert!(why.contains(other) && why.contains("c.0"), "{why}");
+        }
+        // Where the longer name is too long, the shorter one is kept.
+        let long = "c".repeat(61);
+        check(&of("vda", &long), &long).unwrap();
+        check(&of("vda", &long), &format!("vda/{long}")[..64]).unwrap_err();
+        // No checkpoint has the name of what a differential stream leads to.
+        for (uuid, marked) in [
+            ("c.1", "vda/c.1.diff".into()),
+            (&long, format!("{}.diff", &long[..59])),
+            ("", ".diff".into()),
+        ] {
+            assert_eq!(full.differential_with_disk(uuid), marked);
+            check(&full, &marked).unwrap_err();
+        }
+        // A volume with another size is another one, whatever it is called.
+        let grown = Foreign { size: Some(2 << 20), ..full };
+        assert!(check(&grown, "vda/c.0").unwrap_err().contains("2097152"));
     }
 
     #[test]
