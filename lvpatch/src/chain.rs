@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use cli::{Checksum, Input, Interrupt, Lacks, Refusal, Summed, escaped, is_standard};
-use hyperlayer::{AnyDecoder, Foreign, Header, Missing, Outline, Records};
+use hyperlayer::{AnyDecoder, Error, Foreign, Header, Missing, Outline, Records};
 
 use crate::cli::Args;
 use crate::missing;
@@ -100,7 +100,7 @@ impl Sources {
 
     /// Reads and verifies everything up to `until`, and asks `accept` of each stream, with the number
     /// of streams before it; nothing has been read of it afterwards. With --backup, records must
-    /// ascend also where the format lets them come in any order.
+    /// ascend also where the format lets them come in any order. With --partial, damage ends it.
     pub(crate) fn verify(
         &self,
         args: &Args,
@@ -118,7 +118,11 @@ impl Sources {
             if args.backup.is_some() && !link.decoder.ascend() {
                 link.check_order()?;
             }
-            next = chain.next(link)?;
+            next = match chain.next(link) {
+                // What is sound of it is applied all the same: it leads back so far.
+                Err(error) if args.partial && error.is::<Error>() => return Ok(()),
+                next => next?,
+            };
         }
         Ok(())
     }
@@ -257,10 +261,20 @@ impl<'a> Chain<'a> {
     }
 
     /// Makes sure that all of a stream has arrived, and goes on to the next; `None` where the chain
-    /// ends.
+    /// ends. With --partial it also ends where a stream is cut: nothing says what that leads to, so
+    /// nothing may follow it.
     pub(crate) fn next(&mut self, link: Link) -> anyhow::Result<Option<Link>> {
         let Link { name, mut decoder, is_differential, machine, .. } = link;
-        while decoder.next_record().with_context(|| name.clone())?.is_some() {}
+        loop {
+            match decoder.next_record() {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(Error::Cut { .. }) if self.args.partial => {
+                    return self.end_cut(&name).map(|()| None);
+                }
+                Err(error) => return Err(error).context(name),
+            }
+        }
         let (header, foreign) = (decoder.header().clone(), decoder.foreign().cloned());
         // The checkpoint that a differential stream names is made by another one.
         if self.until.is_some_and(|until| until.is_reached(&header)) && !is_differential {
@@ -287,6 +301,20 @@ impl<'a> Chain<'a> {
         }
         self.check_follows(&next, &previous)?;
         Ok(Some(next))
+    }
+
+    /// Ends with a stream that is cut.
+    ///
+    /// # Errors
+    /// [`Refusal::Usage`] where there is more.
+    pub(crate) fn end_cut(&self, name: &str) -> anyhow::Result<()> {
+        let Some(source) = self.sources.as_slice().first() else { return Ok(()) };
+        Err(Refusal::Usage(format!(
+            "{name} is cut, and {} follows it: apply what is cut in a run of its own, with --partial, \
+             and what follows in another one, which proves that it belongs there",
+            source.name
+        ))
+        .into())
     }
 
     /// Refuses what does not belong behind `previous`.

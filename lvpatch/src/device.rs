@@ -88,16 +88,8 @@ impl Job<'_> {
         news: &News,
         link: &mut Link,
     ) -> anyhow::Result<Totals> {
-        let header = link.header().clone();
-        let size = header.target.size;
+        let size = link.header().target.size;
         let OnPath { device, volume } = on;
-        let fits = || match device.is_block() && size > device.size() {
-            true => Err(too_small(name, device.size(), &header)),
-            false => Ok(()),
-        };
-        if header.base.is_none() {
-            fits()?;
-        }
         if news.opened {
             self.check_place(link, name, volume.as_ref())?;
         }
@@ -105,7 +97,6 @@ impl Job<'_> {
             true => size,
             false => self.prove_path(name, device, link)?,
         };
-        fits()?;
         let ground = self.ground_of(name, device, link, news.opened)?;
         // The last of what can be refused before anything is changed.
         let undo = self.undo(link, device, volume.as_ref())?;
@@ -128,8 +119,8 @@ impl Job<'_> {
         applied
     }
 
-    /// Holds a device against the stream's base; yields the base's size. A full stream's base is
-    /// nothing: zeros, and on a block device only.
+    /// Holds a device against the stream's base, and its size against that of the stream's volume; yields
+    /// the base's size. A full stream's base is nothing: zeros, and on a block device only.
     pub(crate) fn prove_path(
         &self,
         name: &str,
@@ -141,6 +132,7 @@ impl Job<'_> {
             if !device.is_block() {
                 return Err(exists(name));
             }
+            check_fits(name, device, header)?;
             if !self.args.no_base_check {
                 prove::empty(name, device, header.target.size, self.interrupt)?;
                 return Ok(header.target.size);
@@ -162,6 +154,7 @@ impl Job<'_> {
             prove::prove(name, device, digests, mapped.as_deref(), self.interrupt)
                 .with_context(|| link.name.clone())?;
         }
+        check_fits(name, device, header)?;
         Ok(base.size)
     }
 
@@ -280,12 +273,17 @@ fn exists(name: &str) -> anyhow::Error {
     .into()
 }
 
-fn too_small(name: &str, size: u64, header: &Header) -> anyhow::Error {
-    Refusal::NoSpace(format!(
-        "{name} has {size} bytes, and the stream's volume {}",
+/// A file grows, a block device does not.
+fn check_fits(name: &str, device: &Device, header: &Header) -> anyhow::Result<()> {
+    if !device.is_block() || header.target.size <= device.size() {
+        return Ok(());
+    }
+    Err(Refusal::NoSpace(format!(
+        "{name} has {} bytes, and the stream's volume {}",
+        device.size(),
         header.target.size
     ))
-    .into()
+    .into())
 }
 
 /// The size of the volume that a device holds: a block device can be larger than that, because of

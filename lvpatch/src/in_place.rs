@@ -258,21 +258,21 @@ impl Job<'_> {
         format!("{changed}; `lvpatch {target} --partial -i {undo}` brings back what was there")
     }
 
-    /// The next stream, where there is one.
+    /// The next stream, where there is one, once all of this one is applied.
     pub(crate) fn next_in_place(
         &self,
         chain: &mut Chain<'_>,
         link: Link,
     ) -> anyhow::Result<Option<Link>> {
-        match self.args.partial {
-            true => Ok(None), // a cut is the end of the input
+        match self.args.partial && link.decoder.stream_digest().is_none() {
+            true => chain.end_cut(&link.name).map(|()| None),
             false => chain.next(link),
         }
     }
 
     /// A stream that can be read twice is verified whole before the first byte is written.
     pub(crate) fn verify_first(&self, sources: &Sources) -> anyhow::Result<()> {
-        if self.args.partial || !sources.are_files()? {
+        if !sources.are_files()? {
             return Ok(());
         }
         sources.verify(self.args, self.until.as_ref(), self.interrupt, |count, link| {

@@ -74,6 +74,11 @@ impl UndoFile {
         Ok(found)
     }
 
+    /// The first piece that does not end before `offset`.
+    fn first_behind(&self, offset: u64) -> usize {
+        self.pieces.partition_point(|piece| piece.end() <= offset)
+    }
+
     /// What the volume has mapped then at the most, if that is so much now.
     fn mapped(&self, mut ranges: Vec<Range>) -> Vec<Range> {
         ranges.extend(self.pieces.iter().map(|piece| piece.range));
@@ -87,6 +92,13 @@ impl UndoFile {
             }
         }
         all
+    }
+}
+
+impl Piece {
+    /// The decoder has compared it with the volume's size.
+    fn end(&self) -> u64 {
+        self.range.offset + self.range.length
     }
 }
 
@@ -115,11 +127,9 @@ impl<D: ReadAt> ReadAt for Undone<'_, D> {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
         self.device.read_at(offset, buf)?;
         let end = offset + buf.len() as u64;
-        let behind = |piece: &Piece| piece.range.offset + piece.range.length;
-        let first = self.undo.pieces.partition_point(|piece| behind(piece) <= offset);
-        let pieces = self.undo.pieces[first..].iter();
+        let pieces = self.undo.pieces[self.undo.first_behind(offset)..].iter();
         for piece in pieces.take_while(|piece| piece.range.offset < end) {
-            let (from, to) = (piece.range.offset.max(offset), behind(piece).min(end));
+            let (from, to) = (piece.range.offset.max(offset), piece.end().min(end));
             let part = &mut buf[(from - offset) as usize..(to - offset) as usize];
             let Some(place) = piece.data else {
                 part.fill(0);
@@ -139,6 +149,15 @@ impl<D: ReadAt> ReadAt for Undone<'_, D> {
             self.idle.lock().expect("nobody panics with it").push(contents);
         }
         Ok(())
+    }
+
+    fn behind_hole(&self, offset: u64) -> io::Result<u64> {
+        let data = self.device.behind_hole(offset)?;
+        // Where the undo has something, a hole in the device says nothing.
+        Ok(match self.undo.pieces.get(self.undo.first_behind(offset)) {
+            Some(piece) => data.min(piece.range.offset.max(offset)),
+            None => data,
+        })
     }
 }
 
@@ -252,5 +271,37 @@ mod tests {
         let range = |offset, length| Range { offset, length };
         let mapped = found[0].mapped(vec![range(0, 512), range(1024, 2048), range(9000, 10)]);
         assert_eq!(mapped, [range(0, 3072), range(4096, 512), range(9000, 10)]);
+    }
+
+    #[test]
+    fn holes_are_those_of_both() {
+        let size = 8 << 20;
+        let header = Header { undo: true, changed_bytes: size, ..header(size) };
+        let mut file = tempfile::tempfile().unwrap();
+        let mut encoder = Encoder::new(&file, &header, &[]).unwrap();
+        encoder.data(1 << 20, &[1; 1024]).unwrap();
+        encoder.data(6 << 20, &[2; 512]).unwrap();
+        encoder.finish().unwrap();
+        file.rewind().unwrap();
+        let found = UndoFile::read_all(&mut file, false, &Interrupt::default()).unwrap();
+        let image = tempfile::NamedTempFile::new().unwrap();
+        image.as_file().set_len(size).unwrap();
+        image.as_file().write_all_at(&[9; 4096], 4 << 20).unwrap();
+        let device = Device::open(image.path(), blockio::OpenMode::Read).unwrap();
+        let is_sparse = device.behind_hole(0).unwrap() > 0;
+        assert!(is_sparse, "the folder for temporary files must be on a file system with holes");
+        let undone = Undone { device, undo: &found[0], idle: Mutex::default() };
+        for (offset, expected) in [
+            (0, 1 << 20),
+            (1 << 20, 1 << 20),
+            ((1 << 20) + 1023, (1 << 20) + 1023),
+            ((1 << 20) + 4096, 4 << 20),
+            (4 << 20, 4 << 20),
+            (5 << 20, 6 << 20),
+            (7 << 20, size),
+            (size, size),
+        ] {
+            assert_eq!(undone.behind_hole(offset).unwrap(), expected, "{offset}");
+        }
     }
 }

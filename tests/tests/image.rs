@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use hyperlayer::{BaseDigest, DigestKind, Encoder, Header, Volume};
+use hyperlayer::{BaseDigest, DigestKind, Encoder, Header, TreeHasher, Volume};
 use system_tests::programs;
 
 const CHUNK: usize = 64 << 10;
@@ -27,7 +27,7 @@ impl Place {
         target[20 * CHUNK..60 * CHUNK].fill(7);
         let place = Self { folder: tempfile::tempdir().unwrap(), base, target };
         place.write("image", &place.base);
-        place.write("diff", &stream(&place.base, &place.target));
+        place.write("diff", &stream(2, ["mon", "tue"], &place.base, &place.target));
         place
     }
 
@@ -87,18 +87,19 @@ fn until(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
-/// The stream between two contents, all of whose base is proved.
-fn stream(base: &[u8], target: &[u8]) -> Vec<u8> {
+/// The stream between two contents with these names. At detect level 2 some of the base is proved, at 3
+/// all of it.
+fn stream(level: u8, names: [&str; 2], base: &[u8], target: &[u8]) -> Vec<u8> {
     let differ = |begin: &usize| base[*begin..begin + CHUNK] != target[*begin..begin + CHUNK];
     let changed: Vec<_> = (0..SIZE).step_by(CHUNK).filter(differ).collect();
     let volume =
         |name: &str| Volume { name: name.into(), uuid: format!("uuid-{name}"), size: SIZE as u64 };
     let header = Header {
-        target: volume("tue"),
-        base: Some(volume("mon")),
+        target: volume(names[1]),
+        base: Some(volume(names[0])),
         chunk_size: CHUNK as u64,
         pairs: vec![],
-        detect_level: 2,
+        detect_level: level,
         extents: changed.len() as u64,
         changed_bytes: (changed.len() * CHUNK) as u64,
         unmapped_bytes: 0,
@@ -113,12 +114,25 @@ fn stream(base: &[u8], target: &[u8]) -> Vec<u8> {
         kind: DigestKind::Bytes,
         digest: *blake3::hash(&base[begin..begin + CHUNK]).as_bytes(),
     };
-    let digests: Vec<_> = (0..SIZE).step_by(3 * CHUNK).map(digest).collect();
+    let digests: Vec<_> = match level {
+        3 => vec![root(base)],
+        _ => (0..SIZE).step_by(3 * CHUNK).map(digest).collect(),
+    };
     let mut encoder = Encoder::new(Vec::new(), &header, &digests).unwrap();
     for begin in changed {
         encoder.data(begin as u64, &target[begin..begin + CHUNK]).unwrap();
     }
     encoder.finish().unwrap().0
+}
+
+/// The digest of all that a base holds.
+fn root(base: &[u8]) -> BaseDigest {
+    let mut tree = TreeHasher::new(base.len() as u64);
+    for (number, leaf) in (0..).zip(base.chunks(CHUNK)) {
+        tree.leaf(number, TreeHasher::leaf_digest(leaf));
+    }
+    let (length, digest) = (base.len() as u64, tree.finish());
+    BaseDigest { offset: 0, length, kind: DigestKind::Root, digest }
 }
 
 #[test]
@@ -173,7 +187,12 @@ fn what_another_program_has_is_refused() {
 
 #[test]
 fn an_undo_is_for_its_own_image() {
+    (2..=3).for_each(check_its_own_image);
+}
+
+fn check_its_own_image(level: u8) {
     let place = Place::new();
+    place.write("diff", &stream(level, ["mon", "tue"], &place.base, &place.target));
     place.expect("--device image --backup undo -i diff", 0);
     let mut other = place.target.clone();
     other[100 * CHUNK..].fill(9);
@@ -226,4 +245,35 @@ fn a_backup_of_what_was_not_proved_is_proved_all_the_same() {
     place.expect("--device other -i redo", 0);
     place.expect("--device other -i undo", 0);
     assert!(place.holds("other", &other));
+}
+
+#[test]
+fn what_is_cut_is_the_last_that_partial_takes() {
+    let place = Place::new();
+    let mut last = place.target.clone();
+    last[50 * CHUNK..90 * CHUNK].fill(3);
+    place.write("diff2", &stream(2, ["tue", "wed"], &place.target, &last));
+    place.expect("--device image --backup undo1 -i diff", 0);
+    place.expect("--device image --backup undo2 -i diff2", 0);
+    place.expect("--device image --partial -i undo2 -i undo1", 0);
+    assert!(place.holds("image", &place.base));
+
+    place.write("image", &last);
+    let whole = fs::read(place.path("undo2")).unwrap();
+    place.write("undo2", &whole[..whole.len() - 20]);
+    for line in ["", "--no-base-check"] {
+        let line = format!("--device image --partial {line} -i undo2 -i undo1");
+        let said = place.expect(&line, 2);
+        assert!(said.contains("undo2 is cut, and undo1 follows it"), "{said}");
+        assert!(place.holds("image", &last));
+    }
+    // No other kind of stream behind it either.
+    place.write("undo2", &whole);
+    place.expect("--device image --partial -i undo2 -i diff2", 2);
+    assert!(place.holds("image", &last));
+    place.write("undo2", &whole[..whole.len() - 20]);
+    place.expect("--device image --partial -i undo2", 0);
+    assert!(place.holds("image", &place.target));
+    place.expect("--device image --partial -i undo1", 0);
+    assert!(place.holds("image", &place.base));
 }

@@ -34,6 +34,17 @@ pub(crate) struct Beneath {
     whole: Vec<Backing>,
     /// Loop devices that are among it, and what these have open.
     loops: Vec<LoopDevice>,
+    /// The numbers of those of them that are all that it is. What lies on the others can be shared: they
+    /// are the disk of a partition or of a volume group.
+    own: Vec<u64>,
+}
+
+/// How something below is a part of it.
+#[derive(Clone, Copy)]
+struct Part {
+    is_whole: bool,
+    /// Nothing else can lie on it.
+    is_own: bool,
 }
 
 impl LoopDevice {
@@ -68,35 +79,38 @@ impl Beneath {
     /// Goes down from `own`.
     pub(crate) fn of(own: Backing, loops: &[LoopDevice]) -> Self {
         let mut beneath = Self::default();
-        beneath.add(own, true, loops);
+        beneath.add(own, Part { is_whole: true, is_own: true }, loops);
         beneath
     }
 
-    fn add(&mut self, backing: Backing, is_whole: bool, loops: &[LoopDevice]) {
+    fn add(&mut self, backing: Backing, part: Part, loops: &[LoopDevice]) {
         if self.all.contains(&backing) {
             return;
         }
         self.all.push(backing);
-        if is_whole {
+        if part.is_whole {
             self.whole.push(backing);
         }
         let Backing::Block(rdev) = backing else { return };
         if let Some(own) = loops.iter().find(|other| other.rdev == rdev) {
             self.loops.push(own.clone());
+            if part.is_own {
+                self.own.push(rdev);
+            }
             if let Some(backing) = own.backing {
-                self.add(backing, true, loops);
+                self.add(backing, Part { is_whole: true, ..part }, loops);
             }
         }
-        let sysfs = sysfs(rdev);
+        let (sysfs, part) = (sysfs(rdev), Part { is_whole: false, is_own: false });
         if sysfs.join("partition").exists()
             && let Some(disk) =
                 fs::canonicalize(&sysfs).ok().and_then(|path| read_number(path.parent()?))
         {
-            self.add(Backing::Block(disk), false, loops);
+            self.add(Backing::Block(disk), part, loops);
         }
         for slave in folders(&sysfs.join("slaves")) {
             if let Some(slave) = read_number(&slave) {
-                self.add(Backing::Block(slave), false, loops);
+                self.add(Backing::Block(slave), part, loops);
             }
         }
     }
@@ -133,14 +147,16 @@ impl Beneath {
         self.whole.iter().any(part_of)
     }
 
-    /// The files that loop devices among this have open, under their names.
-    pub(crate) fn files(&self) -> Vec<PathBuf> {
+    /// The files that loop devices among this have open, under their names, and whether nothing else
+    /// lies in the file.
+    pub(crate) fn files(&self) -> Vec<(PathBuf, bool)> {
         let named = |own: &&LoopDevice| {
             let found = own.path.metadata().ok();
             let found = found.map(|found| Backing::File(found.dev(), found.ino()));
             found.is_some() && found == own.backing
         };
-        self.loops.iter().filter(named).map(|own| own.path.clone()).collect()
+        let found = self.loops.iter().filter(named);
+        found.map(|own| (own.path.clone(), self.own.contains(&own.rdev))).collect()
     }
 
     /// The block devices that loop devices among this have open.
@@ -215,6 +231,8 @@ mod tests {
             user(Backing::Block(2 << 40), &twice),
             Some(format!("/dev/loop{}", 5_u64 << 40))
         );
+        // A file below a chain of loop devices is all of the upper one.
+        assert_eq!(Beneath::of(Backing::Block(2 << 40), &loops).own, [2 << 40, 1 << 40]);
         let unknown = Beneath::of(file, &loops).unknown(&loops);
         assert_eq!(unknown, [format!("/dev/loop{} (/img)", 4_u64 << 40)]);
     }

@@ -23,6 +23,12 @@ const LOCKED: (i64, i64) = (0, 300);
 const WRITING: [i64; 2] = [101, 103];
 const READING: [i64; 3] = [100, 201, 203];
 
+/// Of these bytes: what is locked of a file in which others may be written to as well, as by a program
+/// that writes and lets others write; and what all those lock who do not let others write. No two runs
+/// with such a file lock any of the latter, so who does is another program.
+const SHARED: (i64, i64) = (0, 200);
+const ALONE: (i64, i64) = (200, 100);
+
 impl Device {
     /// Holds a device or image that is open for writing, for as long as it is open: refuses one that
     /// another program has, as far as can be told, and keeps others out. That a block device is not
@@ -37,11 +43,16 @@ impl Device {
         if !self.is_block() {
             lock_whole(self.file())?;
         }
-        for path in beneath.files() {
+        for (path, is_own) in beneath.files() {
             // The file of a loop device that is written: whoever has it, sees it change.
             let Some(file) = open_beneath(&path)? else { continue };
-            lock(&file)?;
-            lock_whole(&file)?;
+            match is_own {
+                true => lock(&file).and_then(|()| lock_whole(&file)),
+                false => lock_shared(&file),
+            }
+            .map_err(|error| {
+                io::Error::new(error.kind(), format!("{}, below it: {error}", path.display()))
+            })?;
             held.push(file);
         }
         self.keep(held);
@@ -138,6 +149,16 @@ fn lock(file: &File) -> io::Result<()> {
     set_lock(file, LOCKED, libc::F_WRLCK)
 }
 
+/// For a file that a part of is written to: volumes of a group on a loop device do not keep each other
+/// out.
+fn lock_shared(file: &File) -> io::Result<()> {
+    set_lock(file, SHARED, libc::F_RDLCK)?;
+    if is_locked(file, ALONE, libc::F_WRLCK)? {
+        return Err(busy(IN_USE));
+    }
+    flocked(file.try_lock_shared())
+}
+
 /// An open file description lock (fcntl(2), F_OFD_SETLK), which is there until the file is closed. A
 /// file system that has none is no error: then flock(2) keeps runs of ours apart.
 fn set_lock(file: &File, range: (i64, i64), kind: i32) -> io::Result<()> {
@@ -176,7 +197,11 @@ fn flock((start, length): (i64, i64), kind: i32) -> libc::flock {
 
 /// flock(2), for tools that use that.
 fn lock_whole(file: &File) -> io::Result<()> {
-    match file.try_lock() {
+    flocked(file.try_lock())
+}
+
+fn flocked(tried: Result<(), TryLockError>) -> io::Result<()> {
+    match tried {
         Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => Err(busy(
             "another program has it locked with flock(2): `lslocks` and `fuser -v` say which",
@@ -231,6 +256,37 @@ mod tests {
         drop(readers);
         open().check_claim().unwrap();
         writer(&file).claim().unwrap();
+    }
+
+    #[test]
+    fn neighbours_in_a_file_keep_others_out_and_not_each_other() {
+        let file = image();
+        let open = || File::options().read(true).write(true).open(file.path()).unwrap();
+        let neighbours = [open(), open()];
+        neighbours.iter().for_each(|neighbour| lock_shared(neighbour).unwrap());
+        assert!(writer(&file).claim().is_err());
+        let reader = Device::open(file.path(), OpenMode::Read).unwrap();
+        assert!(reader.check_claim().is_err());
+        assert!(reader.claim_for_reading().is_err());
+        drop((neighbours, reader));
+
+        let mut first = writer(&file);
+        first.claim().unwrap();
+        assert!(lock_shared(&open()).is_err());
+        drop(first);
+        let reader = Device::open(file.path(), OpenMode::Read).unwrap();
+        reader.claim_for_reading().unwrap();
+        assert!(lock_shared(&open()).is_err());
+        drop(reader);
+        // As virtlockd does, and a program that uses flock(2).
+        let other = open();
+        set_lock(&other, (0, 1), libc::F_WRLCK).unwrap();
+        assert!(lock_shared(&open()).is_err());
+        drop(other);
+        file.as_file().lock().unwrap();
+        assert!(lock_shared(&open()).is_err());
+        file.as_file().unlock().unwrap();
+        lock_shared(&open()).unwrap();
     }
 
     #[test]

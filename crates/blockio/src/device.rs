@@ -236,7 +236,7 @@ impl Device {
     /// not tell its holes: there it is `offset` itself.
     ///
     /// # Errors
-    /// Where the file system fails.
+    /// Where the file system fails, or the file has become shorter.
     pub fn behind_hole(&self, offset: u64) -> io::Result<u64> {
         let Ok(place) = i64::try_from(offset) else { return Ok(offset) };
         if self.block {
@@ -245,7 +245,11 @@ impl Device {
         // All reads and writes here say where they are: the position that this moves is nobody's.
         match lseek(&self.file, place, Whence::SeekData) {
             Ok(data) => Ok(u64::try_from(data).unwrap_or(offset)),
-            Err(Errno::ENXIO) => Ok(self.size.max(offset)),
+            Err(Errno::ENXIO) => match self.file.metadata()?.len() {
+                // What is gone is no hole.
+                length if length < self.size => Err(became_shorter(length, self.size)),
+                _ => Ok(self.size.max(offset)),
+            },
             Err(Errno::EINVAL | Errno::EOPNOTSUPP) => Ok(offset),
             Err(error) => Err(error.into()),
         }
@@ -513,9 +517,11 @@ mod tests {
             device.read_at(4096, &mut [0; 8192]).unwrap();
             file.as_file().set_len(4096).unwrap();
             device.read_at(0, &mut [0; 4096]).unwrap();
-            let error = device.read_at(4096, &mut [0; 4096]).unwrap_err();
-            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
-            assert!(error.to_string().contains("has become shorter"), "{error}");
+            let read = device.read_at(4096, &mut [0; 4096]).unwrap_err();
+            for error in [read, device.behind_hole(4096).unwrap_err()] {
+                assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+                assert!(error.to_string().contains("has become shorter"), "{error}");
+            }
         }
     }
 

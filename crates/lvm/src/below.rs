@@ -1,10 +1,12 @@
-//! Thin volumes below a block device: under a partition, dm-crypt, or a logical volume on top of them.
+//! Thin volumes below a block device: under a partition, dm-crypt, a loop device, or a logical volume on top
+//! of them.
 
-use std::fs;
-use std::path::Path;
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use crate::error::Result;
-use crate::{DeviceMapper, DeviceNumber, ThinDevice};
+use crate::{DeviceMapper, DeviceNumber, ThinDevice, ioctl};
 
 /// Devices lie on others, but not on so many: a loop in what sysfs says must end.
 const MOST: usize = 1000;
@@ -24,7 +26,10 @@ impl ThinDevice {
             seen.push(number);
             match Self::find_by_number(dm, number)? {
                 Some(thin) => found.push(thin),
-                None => next.extend(directly_below(&number.sysfs())),
+                None => {
+                    next.extend(directly_below(&number.sysfs()));
+                    next.extend(opened_by_loop(number));
+                }
             }
         }
         Ok(found)
@@ -44,6 +49,23 @@ fn directly_below(folder: &Path) -> Vec<DeviceNumber> {
     }
     let slaves = fs::read_dir(folder.join("slaves")).into_iter().flatten().flatten();
     slaves.filter_map(|entry| number(&entry.path())).collect()
+}
+
+/// The block device that a loop device has open: it is no slave of that in sysfs.
+fn opened_by_loop(number: DeviceNumber) -> Option<DeviceNumber> {
+    // The file is there while something is open.
+    let path = fs::read_to_string(number.sysfs().join("loop/backing_file")).ok()?;
+    // The kernel knows the device whatever has become of its name; the name is for those who may not
+    // open the loop device.
+    let asked = number.node().ok().and_then(|node| File::open(&*node).ok());
+    match asked.and_then(|file| ioctl::loop_backing(&file).ok()) {
+        Some(0) => None,
+        Some(encoded) => Some(DeviceNumber::decoded(encoded)),
+        None => {
+            let found = PathBuf::from(path.trim_end_matches('\n')).metadata().ok()?;
+            Some(found.rdev()).filter(|rdev| *rdev != 0).map(DeviceNumber::from_rdev)
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The one call into device-mapper's control device.
+//! The calls into device-mapper's control device, and the one that asks a loop device.
 #![allow(unsafe_code)] // the one module that calls ioctl
 
 use std::fs::File;
@@ -39,9 +39,22 @@ pub(crate) enum Request {
 
 mod raw {
     use super::DmIoctl;
+    /// struct loop_info64 (linux/loop.h), of which the third field is used.
+    pub(super) type LoopInfo = [u64; 29];
+    nix::ioctl_read_bad!(loop_get_status64, 0x4c05, LoopInfo);
     nix::ioctl_readwrite!(dev_status, 0xfd, 0x07, DmIoctl);
     nix::ioctl_readwrite!(table_status, 0xfd, 0x0c, DmIoctl);
     nix::ioctl_readwrite!(target_msg, 0xfd, 0x0e, DmIoctl);
+}
+
+/// LOOP_GET_STATUS64: the number of the block device that a loop device has open, as the kernel encodes
+/// it; 0 where it is a file.
+pub(crate) fn loop_backing(device: &File) -> io::Result<u64> {
+    let mut info: raw::LoopInfo = [0; 29];
+    // SAFETY: the descriptor is open, and the kernel writes a struct loop_info64 there, 232 bytes, and
+    // keeps nothing.
+    unsafe { raw::loop_get_status64(device.as_raw_fd(), &raw mut info) }?;
+    Ok(info[2])
 }
 
 /// Sends `buffer`, a [`DmIoctl`] and its data, and lets the kernel answer into it.

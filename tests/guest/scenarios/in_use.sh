@@ -76,6 +76,40 @@ expect_equal "$STATUS" 0 "the exit status"
 expect_equal "$(sum "$lower")" "$target" "the loop device"
 run losetup -d "$lower"
 
+say "volumes of a group on a loop device are written at once; its file is kept from others"
+run truncate -s 128M images/disk.img
+disk=$(losetup -f --show images/disk.img)
+run vgcreate -q -y vg2 "$disk"
+for volume in a b; do
+	run lvcreate -q -y -L 32M -n "$volume" vg2
+	write_at "/dev/vg2/$volume" 0 32768 < images/base.img
+done
+start_patch change.diff $(($(stat -c %s change.diff) - 100)) --device /dev/vg2/a
+inode=$(stat -c %i images/disk.img)
+is_held() {
+	grep -q "FLOCK .*:$inode " /proc/locks
+}
+wait_until is_held
+run 'lvpatch -q --device /dev/vg2/b < change.diff'
+expect_exit 1 'flock -n images/disk.img true'
+if command -v qemu-io > /dev/null; then
+	expect_exit 1 'qemu-io -f raw -r -c "read 0 512" images/disk.img'
+	expect_text "lock"
+fi
+go_on
+ended 20
+expect_equal "$STATUS" 0 "the exit status"
+for volume in a b; do
+	expect_equal "$(sum "/dev/vg2/$volume")" "$target" "vg2/$volume"
+done
+exec 9< images/disk.img
+flock 9
+expect_exit 1 'lvpatch --device /dev/vg2/a < back.diff'
+expect_text "images/disk.img, below it"
+exec 9<&-
+run vgremove -q -y -f vg2
+run losetup -d "$disk"
+
 say "read-only: a loop device, a volume, a file system, a file that nobody may change"
 read_only=$(losetup -r -f --show images/base.img)
 refused_on "$read_only" images/base.img "is read-only"

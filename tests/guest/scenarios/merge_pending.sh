@@ -47,6 +47,7 @@ unchanged
 refused_for vg0/m 'lvdiff --snapshot vg0/s2 vg0/vol0 > /dev/null'
 refused_for vg1/m 'lvpatch -g vg1 -l s1 < /tmp/stream'
 refused_for vg1/m 'lvpatch --in-place -g vg1 -l s1 -i /tmp/stream'
+refused_for vg1/m 'lvpatch --device /dev/vg1/s1 -i /tmp/stream'
 
 say "it is not active"
 run lvchange -an vg0/vol0 vg1/s1

@@ -108,6 +108,17 @@ for how in "--in-place -g vg1 -l vol" "--device /dev/vg1/vol"; do
 	run rm undo
 done
 
+say "a device does not grow"
+run lvcreate -q -s -kn -n grown vg0/base
+run lvextend -q -L 8M vg0/grown
+run 'lvdiff -q vg0/base vg0/grown > grown.diff'
+remember /dev/vg1/vol
+for how in "" --check; do
+	refused 7 "lvpatch $how --device /dev/vg1/vol < grown.diff"
+	expect_text "/dev/vg1/vol has 6291456 bytes, and the stream's volume 8388608"
+done
+run lvremove -q -y vg0/grown
+
 say "but for all that it shares with a snapshot: 48 chunks, and 32 are free"
 run 'lvpatch --in-place -g vg1 -l vol --backup undo < change.diff'
 run lvcreate -s -n snap vg1/vol
@@ -121,7 +132,17 @@ for how in "--in-place -g vg1 -l vol" "--device /dev/vg1/vol"; do
 	refused 7 "lvpatch --check $how < back.diff"
 	refused 7 "lvpatch $how --backup other < back.diff"
 done
-# What lies on it, as a partition or dm-crypt does.
+# What lies on it, as a partition, dm-crypt, or a loop device does.
+loop=$(losetup -P -f --show /dev/vg1/vol)
+run addpart "$loop" 1 0 "$(blockdev --getsz "$loop")"
+for device in "$loop" "${loop}p1"; do
+	for how in "" --check; do
+		expect_exit 7 "lvpatch $how --device $device < back.diff"
+		expect_text "32 free chunks"
+	done
+done
+run delpart "$loop" 1
+run losetup -d "$loop"
 echo "0 $(blockdev --getsz /dev/vg1/vol) linear /dev/vg1/vol 0" | dmsetup create above
 expect_exit 7 'lvpatch --device /dev/mapper/above < back.diff'
 expect_text "32 free chunks"

@@ -32,6 +32,8 @@ remember /dev/vg1/sp0 /dev/vg1/thick
 refused 2 lvpatch --in-place -g vg1 -l sp0 -i changes
 expect_text "vg1/sp0 has a classic snapshot, vg1/thick"
 refused 2 lvpatch --check --in-place -g vg1 -l sp0 -i changes
+refused 2 lvpatch --device /dev/vg1/sp0 -i changes
+expect_text "/dev/vg1/sp0 has a classic snapshot"
 run lvremove -q -y vg1/thick
 run lvpatch --in-place -q -g vg1 -l sp0 -i got
 expect_equal "$(sum /dev/vg1/sp0)" "$EXPECTED" "in place"

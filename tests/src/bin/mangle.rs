@@ -99,7 +99,8 @@ fn run() -> Result<()> {
         }
         ["records"] => {
             let mut records: Vec<Vec<u8>> = frames(&stream)?.into_iter().map(Vec::from).collect();
-            records.retain(|frame| ![*b"HEAD", *b"BASE", *b"ROOT", *b"TAIL"].contains(&kind(frame)));
+            records
+                .retain(|frame| ![*b"HEAD", *b"BASE", *b"ROOT", *b"TAIL"].contains(&kind(frame)));
             for record in &mut records {
                 // The number depends on whether there are base digests.
                 record[SEQUENCE].fill(0);
