@@ -224,11 +224,13 @@ fn check_announced(header: &Header, stand: &Stand<'_>) -> anyhow::Result<u64> {
     match find()? {
         Some(own) => fits(most.min(all - own.count(all).min(all)))?,
         None if header.undo && status.mode == PoolMode::OutOfDataSpace => log::warn!(
-            "pool {name} is full, and what the volume shares with its snapshots is not known: if              something is, this will not end well; extend the pool with `lvextend`"
+            "pool {name} is full, and what the volume shares with its snapshots is not known: if \
+             something is, this will not end well; extend the pool with `lvextend`"
         ),
         None => {
             return Err(anyhow::Error::new(refused).context(
-                "what the volume has of its own, which takes no space, is not known: the pool's                  metadata snapshot cannot be had now (--verbose says why)",
+                "what the volume has of its own, which takes no space, is not known: the pool's \
+                 metadata snapshot cannot be had now (--verbose says why)",
             ));
         }
     }
