@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 use blockio::{AlignedBuf, Device, ReadAt, Width, in_order, is_zero};
-use cli::{Interrupt, Progress};
+use cli::{Interrupt, Progress, Refusal};
 use hyperlayer::{Error, MAX_RECORD, Record, Records, Totals};
 
 use crate::discards::Discards;
@@ -86,7 +86,9 @@ impl<'a> Applier<'a> {
         let border = begin.next_multiple_of(self.ground.chunk_size).min(end);
         self.clear(begin, border)?;
         self.wrote.store(true, Ordering::Relaxed);
-        self.discard(border, end).with_context(|| self.writing_range(border, end - border))
+        self.unmap(border, end).with_context(|| self.writing_range(border, end - border))?;
+        // The last chunk, if it is a part, is not unmapped, and its bytes would show again as well.
+        self.clear(border.max(end - end % self.ground.chunk_size), end)
     }
 
     /// Applies all records; ends well only where the whole stream has arrived. `stream` is its name,
@@ -186,8 +188,7 @@ impl<'a> Applier<'a> {
         self.wrote.store(true, Ordering::Relaxed);
         let done = match job {
             Job::Data { offset, length, bytes } => {
-                let granted = self.granted(offset, offset + length as u64);
-                let done = granted.and_then(|_held| self.device.write_at(offset, &bytes[..length]));
+                let done = self.write(offset, &bytes[..length]);
                 self.give_back(bytes);
                 done
             }
@@ -197,6 +198,40 @@ impl<'a> Applier<'a> {
                 .and_then(|()| self.zero(offset, offset + length)),
         };
         done.with_context(|| self.writing_range(offset, length))
+    }
+
+    /// Writes what is not there already, in whole chunks, where that is left alone.
+    fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let write = |begin: usize, end: usize| {
+            let (place, bytes) = (offset + begin as u64, &bytes[begin..end]);
+            let _held = self.granted(place, place + bytes.len() as u64)?;
+            self.device.write_at(place, bytes)
+        };
+        if !self.ground.leaves_same {
+            return write(0, bytes.len());
+        }
+        let mut buf = self.buffer()?;
+        let there = &mut buf[..bytes.len()];
+        // What cannot be read can still be written.
+        let is_read = self.device.read_at(offset, there).is_ok();
+        let (mut begin, mut place) = (0, 0);
+        while place < bytes.len() {
+            let at = offset + place as u64;
+            let rest = self.ground.chunk_size - at % self.ground.chunk_size;
+            let end = place + rest.min((bytes.len() - place) as u64) as usize;
+            if is_read && there[place..end] == bytes[place..end] {
+                if begin < place {
+                    write(begin, place)?;
+                }
+                begin = end;
+            }
+            place = end;
+        }
+        if begin < place {
+            write(begin, place)?;
+        }
+        self.give_back(buf);
+        Ok(())
     }
 
     /// Before a part of a chunk is written: where the pool does not zero fresh chunks, and this
@@ -277,22 +312,24 @@ impl<'a> Applier<'a> {
     /// Unmaps what can be unmapped of a range, or frees what reads as zeros for good then.
     fn discard(&self, begin: u64, end: u64) -> io::Result<()> {
         let chunk_size = self.ground.chunk_size;
-        if !self.ground.unmaps {
-            return self.free(begin, end, Device::punch);
-        }
-        // A part of a chunk is not unmapped; and beginning inside one, the kernel may skip the next.
-        let unmap = |begin: u64, end: u64| {
-            self.free(begin.next_multiple_of(chunk_size), end - end % chunk_size, Device::discard)
-        };
         match self.ground.unzeroed_tail() {
             // The chunk in which the external origin ends stays mapped: it has been zeroed, and would be
             // written again.
             Some(tail) if begin < tail.end => {
-                unmap(begin, end.min(tail.end - chunk_size))?;
-                unmap(begin.max(tail.end), end)
+                self.unmap(begin, end.min(tail.end - chunk_size))?;
+                self.unmap(begin.max(tail.end), end)
             }
-            _ => unmap(begin, end),
+            _ => self.unmap(begin, end),
         }
+    }
+
+    fn unmap(&self, begin: u64, end: u64) -> io::Result<()> {
+        let chunk_size = self.ground.chunk_size;
+        if !self.ground.unmaps {
+            return self.free(begin, end, Device::punch);
+        }
+        // A part of a chunk is not unmapped; and beginning inside one, the kernel may skip the next.
+        self.free(begin.next_multiple_of(chunk_size), end - end % chunk_size, Device::discard)
     }
 
     fn free(
@@ -302,17 +339,25 @@ impl<'a> Applier<'a> {
         how: impl Fn(&Device, u64, u64) -> io::Result<()>,
     ) -> io::Result<()> {
         let chunk_size = self.ground.chunk_size;
-        let step = Discards::step(chunk_size);
-        let mut place = begin;
+        let most = Discards::step(chunk_size);
+        let (mut place, mut step) = (begin, most);
         while place < end {
             self.interrupt.check()?;
             // Whole chunks stay whole.
-            let next = (place - place % chunk_size).saturating_add(step).min(end);
+            let first = place - place % chunk_size;
+            let next = first.saturating_add(step).min(end);
             let gauge = self.ground.gauge.as_ref();
-            let _held =
-                gauge.map(|gauge| gauge.discard(place, next, self.interrupt)).transpose()?;
+            let granted = gauge.map(|gauge| gauge.discard(place, next, self.interrupt)).transpose();
+            let _held = match granted {
+                // What a smaller one takes of the metadata is mostly free again before the next.
+                Err(error) if is_no_space(&error) && next - first > chunk_size => {
+                    step = ((next - first) / 2).next_multiple_of(chunk_size);
+                    continue;
+                }
+                granted => granted?,
+            };
             how(self.device, place, next - place)?;
-            place = next;
+            (place, step) = (next, step.saturating_mul(2).min(most));
         }
         Ok(())
     }
@@ -371,6 +416,12 @@ impl<'a> Applier<'a> {
     }
 }
 
+/// Whether a pool has too little left.
+fn is_no_space(error: &io::Error) -> bool {
+    let refusal = error.get_ref().and_then(|cause| cause.downcast_ref());
+    matches!(refusal, Some(Refusal::NoSpace(_)))
+}
+
 impl Job {
     fn offset(&self) -> u64 {
         match *self {
@@ -390,18 +441,21 @@ impl Job {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::fs::{FileExt, MetadataExt};
+    use std::sync::Arc;
 
     use blockio::OpenMode;
     use hyperlayer::{Decoder, Encoder, Header};
 
     use super::*;
+    use crate::gauge::Gauge;
     use crate::space::Room;
 
     const GROUND: Ground = Ground {
         chunk_size: 65536,
         zeroes: true,
         unmaps: true,
+        leaves_same: false,
         room: Room {
             chunks: u64::MAX,
             discards: Discards { written_before: 0, skips_one: false },
@@ -531,6 +585,77 @@ mod tests {
         let after = std::fs::read(file.path()).unwrap();
         assert!(after[..4096].iter().all(|&byte| byte == 1) && is_zero(&after[4096..]));
         assert!(file.path().metadata().unwrap().blocks() * 512 <= 65536);
+    }
+
+    #[test]
+    fn nothing_of_what_is_cut_off_is_kept() {
+        // The external origin ends inside the fourth chunk, and the volume inside the last one.
+        let size = (4 << 20) - 4096;
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), vec![1; size]).unwrap();
+        let device = Device::open(file.path(), OpenMode::WriteExclusive).unwrap();
+        let interrupt = Interrupt::default();
+        let origin = Some(3 * 65536 + 4096);
+        let ground = Ground { zeroes: false, origin, size: 65536, ..GROUND };
+        let applier = Applier::new(&device, "image", ground, &interrupt);
+        applier.cut_off(65536, size as u64).unwrap();
+        let after = std::fs::read(file.path()).unwrap();
+        assert!(after[..65536].iter().all(|&byte| byte == 1) && is_zero(&after[65536..]));
+        assert!(file.path().metadata().unwrap().blocks() * 512 <= 2 * 65536);
+    }
+
+    /// The ground of a pool with so many free chunks, and so many metadata blocks, however much is written.
+    fn scarce(chunks: u64, blocks: u64) -> Ground {
+        let (used, taken) = (100 - chunks, 1000 - blocks);
+        let ask = move || {
+            Ok(format!("1 {taken}/1000 {used}/100 - rw discard_passdown queue - 0").parse()?)
+        };
+        let gauge = Gauge::new(crate::testing::pool(), Box::new(ask), &[]);
+        Ground { gauge: Some(Arc::new(gauge)), ..GROUND }
+    }
+
+    #[test]
+    fn a_discard_is_made_in_smaller_steps_where_metadata_is_scarce() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(3 << 30).unwrap();
+        file.as_file().write_all_at(&[1; 4096], 2 << 30).unwrap();
+        let discard = Record::Discard { offset: 65536, length: (3 << 30) - 2 * 65536 };
+        apply(&file, scarce(0, 60), &[discard]).unwrap();
+        assert_eq!(file.path().metadata().unwrap().blocks(), 0);
+        // For one chunk there must be enough.
+        apply(&file, scarce(0, 26), &[Record::Discard { offset: 0, length: 8 << 20 }]).unwrap();
+        let error = apply(&file, scarce(0, 25), &[discard]).unwrap_err();
+        assert_eq!(cli::exit_code(&error), 7);
+    }
+
+    #[test]
+    fn what_is_there_already_takes_nothing_where_it_is_left() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let before: Vec<u8> = (0..4 << 20).map(|place: u32| (place / 512 % 251) as u8).collect();
+        std::fs::write(file.path(), &before).unwrap();
+        let mut wanted = before[512..20 * 65536 - 512].to_vec();
+        let whole = |wanted: &[u8], chunks, leaves_same| {
+            let records: Vec<_> = (wanted.chunks(1 << 20).zip(0..))
+                .map(|(bytes, number)| Record::Data { offset: 512 + (number << 20), bytes })
+                .collect();
+            apply(&file, Ground { leaves_same, ..scarce(chunks, 900) }, &records)
+        };
+        whole(&wanted, 0, true).unwrap();
+        assert_eq!(cli::exit_code(&whole(&wanted, 0, false).unwrap_err()), 7);
+        // In the first chunk, in two that follow one another, and in the last one.
+        let last = wanted.len() - 1;
+        for place in [0, 5 * 65536, 6 * 65536, last] {
+            wanted[place] = 255;
+        }
+        whole(&wanted, 1, true).unwrap_err(); // two at once
+        std::fs::write(file.path(), &before).unwrap();
+        whole(&wanted, 4, true).unwrap();
+        let after = std::fs::read(file.path()).unwrap();
+        assert!(after[512..20 * 65536 - 512] == wanted[..]);
+        assert!(
+            after[..512] == before[..512]
+                && after[20 * 65536 - 512..] == before[20 * 65536 - 512..]
+        );
     }
 
     #[test]

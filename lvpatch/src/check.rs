@@ -57,7 +57,9 @@ impl Job<'_> {
         place.write_back(dm, &device).with_context(|| name.clone())?;
         self.prove_place(dm, &place, &device, &name, link)?;
         let in_place = self.args.in_place.then_some(self.interrupt);
-        place.ground(dm, link, in_place).with_context(|| link.name.clone())?;
+        place
+            .ground(dm, link, in_place, &self.count_changed(&device, link))
+            .with_context(|| link.name.clone())?;
         drop(device);
         active.release()?;
         self.say_accepted(link, &format!("on {}", base.full_name()))

@@ -180,7 +180,7 @@ impl Job<'_> {
         link: &Link,
         is_first: bool,
     ) -> anyhow::Result<Ground> {
-        let plain = Ground::plain(link.header());
+        let mut plain = Ground::plain(link.header());
         let number = DeviceNumber::from_rdev(device.rdev());
         if !device.is_block() {
             return Ok(plain);
@@ -207,10 +207,13 @@ impl Job<'_> {
                 ))
                 .into());
             }
-            return space::ground(&dm, link, &thin, Some(self.interrupt), cleared);
+            let (interrupt, count) = (Some(self.interrupt), self.count_changed(device, link));
+            return space::ground(&dm, link, &thin, interrupt, cleared, Some(&count));
         }
         for thin in ThinDevice::find_below(&dm, number)? {
-            space::check_below(&dm, link, &thin, self.interrupt, cleared.clone())?;
+            let count = self.count_changed(device, link);
+            space::check_below(&dm, link, &thin, self.interrupt, cleared.clone(), &count)?;
+            plain.leaves_same = link.header().undo;
         }
         Ok(plain)
     }

@@ -20,6 +20,8 @@ pub(crate) struct Ground {
     /// Whether what is discarded is unmapped, and reads as zeros for good. Of other block devices a
     /// discard says that nobody needs the bytes: what is read there later may change.
     pub(crate) unmaps: bool,
+    /// What is there already is not written again: that would take space where a snapshot shares it.
+    pub(crate) leaves_same: bool,
     /// How much may be written: there is room for so much.
     pub(crate) room: Room,
     /// The size of the stream's volume, in bytes.
@@ -36,7 +38,8 @@ impl Ground {
         let (chunk_size, size) = (header.chunk_size, header.target.size);
         let room = Room::default();
         let (origin, gauge) = (None, None);
-        Self { chunk_size, zeroes: true, unmaps: false, room, size, origin, gauge }
+        let leaves_same = false;
+        Self { chunk_size, zeroes: true, unmaps: false, leaves_same, room, size, origin, gauge }
     }
 
     /// The range of which a fresh chunk shows old data, although an external origin has the rest of the

@@ -58,7 +58,8 @@ impl Job<'_> {
                 self.accept_in_place(count, &link)?;
                 plan.check_chunk_size(link.header())?;
                 self.prove_place(&dm, &place, &device, &name, &link)?;
-                place.ground(&dm, &link, Some(self.interrupt))
+                let count = self.count_changed(&device, &link);
+                place.ground(&dm, &link, Some(self.interrupt), &count)
             };
             let ground = step()
                 .with_context(|| link.name.clone())

@@ -7,7 +7,7 @@ use lvm::{DeviceMapper, DeviceStatus, LogicalVolume, ThinDevice};
 use crate::chain::Link;
 use crate::ground::Ground;
 use crate::patch::Job;
-use crate::space;
+use crate::space::{self, Count};
 
 /// An active volume.
 pub(crate) enum Place {
@@ -70,7 +70,7 @@ impl Place {
     }
 
     /// What a stream is written to: there is room for all of it. `in_place`: it is this volume itself,
-    /// and not a new snapshot of it.
+    /// and not a new snapshot of it. `count` counts what an undo stream changes.
     ///
     /// # Errors
     /// [`Refusal::NoSpace`] where a pool has too little.
@@ -79,18 +79,23 @@ impl Place {
         dm: &DeviceMapper,
         link: &Link,
         in_place: Option<&Interrupt>,
+        count: &Count<'_>,
     ) -> anyhow::Result<Ground> {
+        let mut plain = Ground::plain(link.header());
         let cleared = space::cleared(link.header());
         match (self, in_place) {
-            (Self::Thin(thin), _) => return space::ground(dm, link, thin, in_place, cleared),
+            (Self::Thin(thin), _) => {
+                return space::ground(dm, link, thin, in_place, cleared, Some(count));
+            }
             (Self::Thick(device), Some(interrupt)) => {
                 for thin in ThinDevice::find_below(dm, device.number)? {
-                    space::check_below(dm, link, &thin, interrupt, cleared.clone())?;
+                    space::check_below(dm, link, &thin, interrupt, cleared.clone(), count)?;
+                    plain.leaves_same = link.header().undo;
                 }
             }
             (Self::Thick(_), None) => {}
         }
-        Ok(Ground::plain(link.header()))
+        Ok(plain)
     }
 }
 

@@ -13,6 +13,7 @@ use crate::discards::Discards;
 use crate::gauge::{Free, Gauge};
 use crate::ground::Ground;
 use crate::own::Own;
+use crate::undone::Changed;
 
 /// A leaf of a mapping tree holds at least this many mappings after a split.
 pub(crate) const LEAF_MAPPINGS: u64 = 126;
@@ -45,6 +46,10 @@ impl Default for Room {
     }
 }
 
+/// Counts the chunks of a size that an undo stream changes, without those in some ranges; `None` where
+/// it has not been read beforehand.
+pub(crate) type Count<'a> = dyn Fn(u64, &[(u64, u64)]) -> anyhow::Result<Option<Changed>> + 'a;
+
 /// A pool, and how the volume that is written stands in it.
 struct Stand<'a> {
     pool: &'a PoolDevice,
@@ -57,11 +62,15 @@ struct Stand<'a> {
     mapped_end: u64,
     /// Finds the chunks that are the volume's own, where it is written itself.
     own: Option<&'a dyn Fn() -> anyhow::Result<Option<Own>>>,
+    /// Counts the chunks that an undo stream changes, without those in some ranges.
+    changed: Option<&'a dyn Fn(&[(u64, u64)]) -> anyhow::Result<Option<u64>>>,
 }
 
 /// For a thin volume: compares what the stream will allocate at the most with what is free. Yields
 /// what the stream is written to; it takes no more than there is. `in_place`: the volume is written
 /// itself, or once more, and not a new snapshot of it. `cleared`: what is made zeros beside the records, in bytes.
+/// `count` is for an undo stream: it announced all that could have been overwritten, and leads back from
+/// less.
 ///
 /// # Errors
 /// [`Refusal::NoSpace`] where it is too little, or an error where the pool takes no writes at all.
@@ -71,8 +80,13 @@ pub(crate) fn ground(
     thin: &ThinDevice,
     in_place: Option<&Interrupt>,
     cleared: Range<u64>,
+    count: Option<&Count<'_>>,
 ) -> anyhow::Result<Ground> {
     let pool = thin.pool(dm)?;
+    let changed = |own: &[(u64, u64)]| match count {
+        Some(count) => Ok(count(pool.table.chunk_size, own)?.map(|changed| changed.chunks)),
+        None => Ok(None),
+    };
     let found: OnceCell<Option<Own>> = OnceCell::new();
     let find = || -> anyhow::Result<Option<Own>> {
         if let (None, Some(interrupt)) = (found.get(), in_place) {
@@ -89,6 +103,7 @@ pub(crate) fn ground(
         cleared,
         mapped_end: thin.status(dm)?.end,
         own: in_place.is_some().then_some(&find),
+        changed: count.is_some().then_some(&changed),
     };
     let room = check(link, &stand)?;
     let header = link.header();
@@ -104,8 +119,8 @@ pub(crate) fn ground(
         }
     };
     let (chunk_size, zeroes) = (pool.table.chunk_size, pool.table.zeroes);
-    let size = header.target.size;
-    Ok(Ground { chunk_size, zeroes, unmaps: true, room, size, origin, gauge })
+    let (size, leaves_same) = (header.target.size, header.undo);
+    Ok(Ground { chunk_size, zeroes, unmaps: true, leaves_same, room, size, origin, gauge })
 }
 
 /// For a device that lies on a thin volume, where the chunks are not known that it writes to: compares
@@ -119,6 +134,7 @@ pub(crate) fn check_below(
     thin: &ThinDevice,
     interrupt: &Interrupt,
     cleared: Range<u64>,
+    count: &Count<'_>,
 ) -> anyhow::Result<()> {
     let pool = thin.pool(dm)?;
     let chunk_size = pool.table.chunk_size;
@@ -126,7 +142,8 @@ pub(crate) fn check_below(
     let status = PoolStatus { ignores_discards: true, ..pool.status(dm)? };
     let bytes = |range: &Range<u64>| range.end.saturating_sub(range.start);
     let header = link.header();
-    let header = match link.announces() {
+    let stream_chunk = header.chunk_size;
+    let header = match link.announces() && !undoes_all(header) {
         true => Header {
             changed_bytes: header.changed_bytes.saturating_add(bytes(&cleared)),
             extents: header.extents.saturating_add(u64::from(!cleared.is_empty())),
@@ -142,8 +159,19 @@ pub(crate) fn check_below(
         Ok(own.map(|own| Own { ranges: vec![(0, own.count(all))] }))
     };
     let target = Volume { size: all.saturating_mul(chunk_size), ..header.target.clone() };
-    let stand =
-        Stand { pool: &pool, status, origin: None, cleared: 0..0, mapped_end: 0, own: Some(&find) };
+    let changed = |_: &[(u64, u64)]| {
+        let changed = count(stream_chunk, &[])?;
+        Ok(changed.map(|changed| changed.elsewhere(stream_chunk, chunk_size)))
+    };
+    let stand = Stand {
+        pool: &pool,
+        status,
+        origin: None,
+        cleared: 0..0,
+        mapped_end: 0,
+        own: Some(&find),
+        changed: Some(&changed),
+    };
     check_announced(&Header { target, ..header }, &stand).map(drop)
 }
 
@@ -156,7 +184,15 @@ pub(crate) fn check_pool(
     pool: &PoolDevice,
     status: PoolStatus,
 ) -> anyhow::Result<Room> {
-    check(link, &Stand { pool, status, origin: None, cleared: 0..0, mapped_end: 0, own: None })
+    let cleared = 0..0;
+    let (origin, own, changed) = (None, None, None);
+    check(link, &Stand { pool, status, origin, cleared, mapped_end: 0, own, changed })
+}
+
+/// Whether it is an undo of a stream that did not say how much it writes, and covers all of the volume,
+/// to be safe.
+fn undoes_all(header: &Header) -> bool {
+    header.undo && header.changed_bytes == header.target.size
 }
 
 /// What is cleared beside the records where a volume changes its size.
@@ -171,9 +207,7 @@ fn check(link: &Link, stand: &Stand<'_>) -> anyhow::Result<Room> {
     let header = link.header();
     let discards =
         Discards::new(stand.pool.table.chunk_size, stand.status.ignores_discards, stand.origin);
-    // An undo stream of one that did not say it covers all of the volume, to be safe.
-    let covers_all = header.undo && header.changed_bytes == header.target.size;
-    if link.announces() && !covers_all {
+    if link.announces() && !undoes_all(header) {
         let announced = check_announced(header, stand)?;
         // An undo stream writes to what has been written to, and is not stopped for what it announced.
         let chunks = if header.undo { u64::MAX } else { announced };
@@ -221,14 +255,30 @@ fn check_announced(header: &Header, stand: &Stand<'_>) -> anyhow::Result<u64> {
     };
     let Err(refused) = fits(most) else { return Ok(chunks) };
     let Some(find) = stand.own else { return Err(refused.into()) };
-    match find()? {
-        Some(own) => fits(most.min(all - own.count(all).min(all)))?,
+    let own = find()?;
+    // An undo announces all that could have been overwritten. The run that made it may have ended before.
+    let changed = stand.changed.filter(|_| header.undo);
+    let ranges = own.as_ref().map_or(&[][..], |own| &own.ranges);
+    let counted = changed.map(|changed| changed(ranges)).transpose()?;
+    let not_own = all - own.as_ref().map_or(0, |own| own.count(all)).min(all);
+    let Err(refused) = fits(counted.flatten().unwrap_or(most).min(not_own)) else {
+        return Ok(chunks);
+    };
+    match own {
+        Some(_) if matches!(counted, Some(None)) => log::warn!(
+            "pool {name} may have too little for all of the undo, which is not read beforehand here: it \
+             ends before the pool is full, and can be applied once more then; extend the pool with \
+             `lvextend`"
+        ),
+        Some(_) => return Err(refused.into()),
         None if header.undo && status.mode == PoolMode::OutOfDataSpace => log::warn!(
-            "pool {name} is full, and what the volume shares with its snapshots is not known: if              something is, this will not end well; extend the pool with `lvextend`"
+            "pool {name} is full, and what the volume shares with its snapshots is not known: if \
+             something is, this will not end well; extend the pool with `lvextend`"
         ),
         None => {
             return Err(anyhow::Error::new(refused).context(
-                "what the volume has of its own, which takes no space, is not known: the pool's                  metadata snapshot cannot be had now (--verbose says why)",
+                "what the volume has of its own, which takes no space, is not known: the pool's \
+                 metadata snapshot cannot be had now (--verbose says why)",
             ));
         }
     }
@@ -275,7 +325,10 @@ fn of_cleared(header: &Header, stand: &Stand<'_>) -> (u64, u64) {
     let border = u64::from(!start.is_multiple_of(chunk_size));
     let mapped = stand.mapped_end.min(end).saturating_sub(start).div_ceil(chunk_size);
     if end > header.target.size {
-        return (border, mapped); // what is cut off is only unmapped
+        // What is cut off is only unmapped, but for a part of a chunk at its end.
+        let last = end - end % chunk_size;
+        let shows = stand.mapped_end.max(stand.origin.unwrap_or(0)) > last.max(start);
+        return (border.saturating_add(u64::from(last < end && shows)), mapped);
     }
     let origin = stand.origin.unwrap_or(0).min(end).saturating_sub(start).div_ceil(chunk_size);
     let discards = Discards::new(chunk_size, stand.status.ignores_discards, None);
@@ -339,6 +392,7 @@ fn metadata_blocks(header: &Header, stand: &Stand<'_>, chunks: u64, unmapped: u6
     // A run of chunks touches the leaves that it fills, and one more at either end.
     let touched = header
         .extents
+        .min(chunks.saturating_add(unmapped))
         .saturating_mul(2)
         .saturating_add(chunks.saturating_add(unmapped).div_ceil(LEAST_MAPPINGS));
     let size = header.target.size.max(stand.cleared.end);
@@ -369,7 +423,8 @@ mod tests {
 
     fn stand<'a>(pool: &'a PoolDevice, status: &str) -> Stand<'a> {
         let status = status.parse().unwrap();
-        Stand { pool, status, origin: None, cleared: 0..0, mapped_end: 0, own: None }
+        let (origin, own, changed) = (None, None, None);
+        Stand { pool, status, origin, cleared: 0..0, mapped_end: 0, own, changed }
     }
 
     const TEN_FREE: &str = "1 10/1024 90/100 - rw discard_passdown queue_if_no_space - 0";
@@ -425,12 +480,46 @@ mod tests {
         check(false, &own(&[(0, 40), (50, 100)]), TEN_FREE).unwrap();
         check(false, &own(&[(0, 40), (51, 100)]), TEN_FREE).unwrap_err();
         // Not known is not none; and a full pool cannot become full.
-        check(true, &|| Ok(None), TEN_FREE).unwrap_err();
+        let error = check(true, &|| Ok(None), TEN_FREE).unwrap_err();
+        assert!(!format!("{error:#}").contains("  "), "{error:#}");
         let full = "1 9/1024 100/100 - out_of_data_space discard_passdown error_if_no_space - 0";
         check(true, &|| Ok(None), full).unwrap();
         check(false, &|| Ok(None), full).unwrap_err();
         check(true, &own(&[(0, 100)]), full).unwrap();
         check(true, &own(&[(0, 99)]), full).unwrap_err();
+    }
+
+    #[test]
+    fn an_undo_takes_what_it_changes_and_not_what_it_announced() {
+        let pool = crate::testing::pool();
+        let check = |undo, own: Option<u64>, counted: Option<u64>, status: &str| {
+            let header = Header {
+                changed_bytes: 90 * 65536,
+                undo,
+                ..crate::testing::header(10_000 * 65536)
+            };
+            let find = || Ok(own.map(|own| Own { ranges: vec![(0, own)] }));
+            let changed = |ranges: &[(u64, u64)]| {
+                assert_eq!(ranges.first().map(|range| range.1), own);
+                Ok(counted)
+            };
+            let stand = Stand { own: Some(&find), changed: Some(&changed), ..stand(&pool, status) };
+            check_announced(&header, &stand)
+        };
+        // The data and the metadata that are left are not enough for what it announced.
+        let none_free = "1 1020/1024 100/100 - rw discard_passdown queue_if_no_space - 0";
+        check(true, Some(60), Some(0), none_free).unwrap();
+        let error = check(true, Some(60), Some(1), none_free).unwrap_err();
+        assert!(error.to_string().contains("can allocate 1 "), "{error}");
+        check(true, Some(60), Some(10), TEN_FREE).unwrap();
+        check(true, Some(60), Some(11), TEN_FREE).unwrap_err();
+        // The volume's own chunks count where they are not known.
+        check(true, None, Some(10), TEN_FREE).unwrap();
+        check(true, None, Some(11), TEN_FREE).unwrap_err();
+        // Where it is not read beforehand, the gauge ends it in time.
+        check(true, Some(60), None, none_free).unwrap();
+        check(false, Some(60), None, none_free).unwrap_err();
+        check(false, Some(60), Some(0), none_free).unwrap_err();
     }
 
     #[test]
@@ -453,6 +542,8 @@ mod tests {
         // Where it becomes smaller, only a part of a chunk is written.
         assert_eq!(of(grown, 4 * 65536, grown, Some(grown), &ignoring), 0);
         assert_eq!(of(grown, 4 * 65536 + 512, grown, None, &ignoring), 1);
+        assert_eq!(of(grown - 512, 4 * 65536, grown, None, TEN_FREE), 1);
+        assert_eq!(of(grown - 512, 4 * 65536, grown - 65536, None, TEN_FREE), 0);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::sync::Mutex;
 
 use anyhow::Context;
 use baseproof::Range;
-use blockio::{Device, ReadAt};
+use blockio::{AlignedBuf, Device, ReadAt};
 use cli::{Interrupt, Interruptible, Refusal};
 use hyperlayer::{BaseDigest, Contents, Decoder, Error, Header, Place, Record, Records};
 use lvm::{DeviceMapper, ThinDevice};
@@ -102,6 +102,23 @@ impl Piece {
     }
 }
 
+/// How much an undo changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Changed {
+    /// How many chunks.
+    pub(crate) chunks: u64,
+    /// And in how many runs of such chunks.
+    runs: u64,
+}
+
+impl Changed {
+    /// How many other chunks that can be, where these begin somewhere else.
+    pub(crate) fn elsewhere(self, chunk_size: u64, other: u64) -> u64 {
+        let bytes = self.chunks.saturating_mul(chunk_size);
+        bytes.div_ceil(other).saturating_add(self.runs.saturating_mul(2))
+    }
+}
+
 /// Reads a file from a place on, without moving the position that all its readers share.
 struct Reader<'a> {
     file: &'a File,
@@ -121,6 +138,58 @@ struct Undone<'a, D> {
     device: D,
     undo: &'a UndoFile,
     idle: Mutex<Vec<Contents>>,
+}
+
+impl<D: ReadAt> Undone<'_, D> {
+    /// Counts the chunks that the undo changes, without those in `known`, ranges in ascending order. What
+    /// was kept and never overwritten is what it was.
+    fn changed(
+        &self,
+        chunk_size: u64,
+        known: &[(u64, u64)],
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<Changed> {
+        let mut found = Changed::default();
+        let (mut next, mut last) = (0, None);
+        for range in self.undo.mapped(vec![]) {
+            let behind = range.offset.saturating_add(range.length).div_ceil(chunk_size);
+            let mut chunk = next.max(range.offset / chunk_size);
+            while chunk < behind {
+                let at = known.partition_point(|range| range.1 <= chunk);
+                if let Some(range) = known.get(at).filter(|range| range.0 <= chunk) {
+                    chunk = range.1;
+                    continue;
+                }
+                interrupt.check()?;
+                if self.changes(chunk.saturating_mul(chunk_size), chunk_size)? {
+                    found.chunks += 1;
+                    found.runs += u64::from(chunk == 0 || last != Some(chunk - 1));
+                    last = Some(chunk);
+                }
+                chunk += 1;
+            }
+            next = next.max(chunk);
+        }
+        Ok(found)
+    }
+
+    fn changes(&self, begin: u64, length: u64) -> anyhow::Result<bool> {
+        let end = begin.saturating_add(length).min(self.undo.header.target.size);
+        let most = length.min(SAMPLE) as usize;
+        let (mut now, mut then) = (AlignedBuf::new(most)?, AlignedBuf::new(most)?);
+        let mut place = begin;
+        while place < end {
+            let length = (end - place).min(most as u64) as usize;
+            let (now, then) = (&mut now[..length], &mut then[..length]);
+            self.device.read_at(place, now).context("what the undo changes cannot be read")?;
+            self.read_at(place, then).context("what the undo changes cannot be read")?;
+            if now != then {
+                return Ok(true);
+            }
+            place += length as u64;
+        }
+        Ok(false)
+    }
 }
 
 impl<D: ReadAt> ReadAt for Undone<'_, D> {
@@ -185,6 +254,26 @@ impl Job<'_> {
         Ok(())
     }
 
+    /// Counts the chunks that an undo stream changes on a device, if it has been read.
+    pub(crate) fn count_changed(
+        &self,
+        device: &Device,
+        link: &Link,
+    ) -> impl Fn(u64, &[(u64, u64)]) -> anyhow::Result<Option<Changed>> {
+        let undo = self.undo_of(link.header());
+        let interrupt = self.interrupt;
+        move |chunk_size, known| {
+            let Some(undo) = undo else { return Ok(None) };
+            let undone = Undone { device, undo, idle: Mutex::default() };
+            undone.changed(chunk_size, known, interrupt).map(Some)
+        }
+    }
+
+    fn undo_of(&self, header: &Header) -> Option<&UndoFile> {
+        let mut files = self.undo_files.get().into_iter().flatten();
+        files.find(|undo| undo.header == *header)
+    }
+
     /// Proves that an undo leads from what a device holds to what was there: the device is that of
     /// `thin`, if it is a thin volume.
     ///
@@ -209,8 +298,7 @@ impl Job<'_> {
             );
             return Ok(());
         }
-        let mut files = self.undo_files.get().into_iter().flatten();
-        let Some(undo) = files.find(|undo| undo.header == *header) else {
+        let Some(undo) = self.undo_of(header) else {
             return Err(Refusal::Usage(format!(
                 "{}: an undo is proved by what it leads to, and read twice for that: write it to a file \
                  of its own, and name it with -i, or leave out the proof with --no-base-check",
@@ -268,6 +356,23 @@ mod tests {
             undone.read_at(begin, &mut buf).unwrap();
             assert!(buf == expected[begin as usize..end as usize], "{begin}..{end}");
         }
+        // Bytes 512 to 1536, 2048 to 2560, and 4096 to 4608, of which the device has some already.
+        let changed = |device: &[u8], chunk, known: &[(u64, u64)]| {
+            let undone = Undone { device, undo: &found[0], idle: Mutex::default() };
+            let changed = undone.changed(chunk, known, &interrupt).unwrap();
+            (changed.chunks, changed.runs)
+        };
+        assert_eq!(changed(&device, 512, &[]), (4, 3));
+        assert_eq!(changed(&device, 1024, &[]), (4, 2));
+        assert_eq!(changed(&device, 1 << 20, &[]), (1, 1));
+        assert_eq!(changed(&device, 1024, &[(0, 1), (2, 3)]), (2, 2));
+        assert_eq!(changed(&device, 1024, &[(0, 100)]), (0, 0));
+        let mut partly = device.clone();
+        partly[512..1024].fill(1);
+        partly[4096..4608].fill(2);
+        assert_eq!(changed(&partly, 512, &[]), (2, 2));
+        assert_eq!(changed(&expected, 512, &[]), (0, 0));
+        assert_eq!(Changed { chunks: 4, runs: 3 }.elsewhere(512, 1024), 8);
         let range = |offset, length| Range { offset, length };
         let mapped = found[0].mapped(vec![range(0, 512), range(1024, 2048), range(9000, 10)]);
         assert_eq!(mapped, [range(0, 3072), range(4096, 512), range(9000, 10)]);

@@ -107,7 +107,7 @@ impl Job<'_> {
             );
         }
         let (device, watch) = self.prove_base(dm, &thin, base, link)?;
-        space::ground(dm, link, &thin, None, space::cleared(link.header()))
+        space::ground(dm, link, &thin, None, space::cleared(link.header()), None)
             .with_context(|| link.name.clone())?;
         self.interrupt.check()?;
         let snapshot = TemporarySnapshot::create(dm, base, &keep_waiting)
@@ -148,7 +148,7 @@ impl Job<'_> {
         }
         let thin = made.device(dm)?;
         let own = again.then_some(self.interrupt);
-        let ground = space::ground(dm, link, &thin, own, space::cleared(link.header()))
+        let ground = space::ground(dm, link, &thin, own, space::cleared(link.header()), None)
             .with_context(|| link.name.clone())?;
         let device = cli::open_thin(&thin, OpenMode::WriteExclusive)?;
         let applier = Applier::new(&device, name, ground, self.interrupt);
