@@ -50,6 +50,9 @@ impl Default for Room {
 /// it has not been read beforehand.
 pub(crate) type Count<'a> = dyn Fn(u64, &[(u64, u64)]) -> anyhow::Result<Option<Changed>> + 'a;
 
+/// The same in chunks of the pool.
+type CountChunks<'a> = dyn Fn(&[(u64, u64)]) -> anyhow::Result<Option<u64>> + 'a;
+
 /// A pool, and how the volume that is written stands in it.
 struct Stand<'a> {
     pool: &'a PoolDevice,
@@ -63,7 +66,7 @@ struct Stand<'a> {
     /// Finds the chunks that are the volume's own, where it is written itself.
     own: Option<&'a dyn Fn() -> anyhow::Result<Option<Own>>>,
     /// Counts the chunks that an undo stream changes, without those in some ranges.
-    changed: Option<&'a dyn Fn(&[(u64, u64)]) -> anyhow::Result<Option<u64>>>,
+    changed: Option<&'a CountChunks<'a>>,
 }
 
 /// For a thin volume: compares what the stream will allocate at the most with what is free. Yields

@@ -90,8 +90,9 @@ impl Foreign {
     /// one, names of volumes would be compared.
     pub fn differential_with_disk(&self, uuid: &str) -> String {
         const MARK: &str = ".diff";
+        const MOST: usize = MAX_UUID - MARK.len();
         let mut whole = self.with_disk(uuid);
-        while whole.len() > MAX_UUID - MARK.len() {
+        while whole.len() > MOST {
             whole.pop();
         }
         whole + MARK
