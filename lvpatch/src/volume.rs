@@ -28,13 +28,15 @@ impl Job<'_> {
             plan::look_up(self.args, link.header()).with_context(|| link.name.clone())?;
         // Only the last stream's name is used, unless there is one each. What comes through a pipe
         // is most often the only stream: its name is looked at before anything is done.
-        match last {
-            Some(_) if self.until.is_some() && !self.args.each => {}
-            Some(last) if !self.args.each => drop(plan.new_name(&last)?),
-            _ => drop(plan.new_name(link.header()).with_context(|| link.name.clone())?),
-        }
+        let expected = match last {
+            Some(_) if self.until.is_some() && !self.args.each => None,
+            Some(last) if !self.args.each => Some(plan.new_name(&last)?),
+            _ => Some(plan.new_name(link.header()).with_context(|| link.name.clone())?),
+        };
         let dm = DeviceMapper::open()?;
-        dm.check_free(plan.start.group(), &plan.name(link.header()))?;
+        if let Some(name) = expected {
+            dm.check_free(plan.start.group(), &name)?;
+        }
         let keep_waiting = || self.interrupt.is_absent();
         let (group, volumes) = (plan.start.group(), &mut plan.volumes);
         TemporarySnapshot::remove_leftovers(&dm, volumes, group, &keep_waiting)?;
