@@ -23,11 +23,11 @@ const LOCKED: (i64, i64) = (0, 300);
 const WRITING: [i64; 2] = [101, 103];
 const READING: [i64; 3] = [100, 201, 203];
 
-/// Of these bytes: what is locked of a file in which others may be written to as well, as by a program
-/// that writes and lets others write; and what all those lock who do not let others write. No two runs
-/// with such a file lock any of the latter, so who does is another program.
-const SHARED: (i64, i64) = (0, 200);
-const ALONE: (i64, i64) = (200, 100);
+/// Of these bytes: what is locked of a file in which others may be written to as well; and what no two
+/// runs with such a file lock, so who does is another program. QEMU asks for byte 200 before it reads, and
+/// locks byte 100 then; it asks for 101 where it does not let others write, and locks 201 then.
+const SHARED: [(i64, i64); 2] = [(0, 100), (101, 100)];
+const ALONE: [(i64, i64); 2] = [(100, 1), (201, 99)];
 
 impl Device {
     /// Holds a device or image that is open for writing, for as long as it is open: refuses one that
@@ -152,9 +152,13 @@ fn lock(file: &File) -> io::Result<()> {
 /// For a file that a part of is written to: volumes of a group on a loop device do not keep each other
 /// out.
 fn lock_shared(file: &File) -> io::Result<()> {
-    set_lock(file, SHARED, libc::F_RDLCK)?;
-    if is_locked(file, ALONE, libc::F_WRLCK)? {
-        return Err(busy(IN_USE));
+    for range in SHARED {
+        set_lock(file, range, libc::F_RDLCK)?;
+    }
+    for range in ALONE {
+        if is_locked(file, range, libc::F_WRLCK)? {
+            return Err(busy(IN_USE));
+        }
     }
     flocked(file.try_lock_shared())
 }
