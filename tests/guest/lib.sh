@@ -313,6 +313,19 @@ temporary_volume() {
 	[[ $(lvs --noheadings -o lv_full_name "$1") == *"$1/lvdiff_tmp_"* ]]
 }
 
+# device_of_temporary VG: the name of the device of a run's own volume there.
+device_of_temporary() {
+	dmsetup ls | sed -n "s/^\($1-lvdiff_tmp_[^[:space:]]*\).*/\1/p"
+}
+
+# written_now VG: succeeds if a run writes to its own volume there: it keeps that open from the beginning,
+# and opens it once more to write.
+written_now() {
+	local device
+	device=$(device_of_temporary "$1")
+	[ -n "$device" ] && [ "$(dmsetup info -c --noheadings -o open "$device")" = 2 ]
+}
+
 # held VG/POOL: succeeds if the pool's metadata snapshot is held.
 held() {
 	[ "$(pool_status "$1" held)" != - ]

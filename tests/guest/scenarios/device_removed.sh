@@ -6,12 +6,8 @@ run 'lvdiff vg0/sp0 vol0 > /tmp/stream'
 remember /dev/vg1/sp0
 
 start_patch /tmp/stream 100000 -g vg1 -l sp0
-# Its maker has it open from the beginning, and whoever writes to it once more.
-is_open() {
-	device=$(dmsetup ls | sed -n 's/^\(vg1-lvdiff_tmp_[^[:space:]]*\).*/\1/p')
-	[ -n "$device" ] && [ "$(dmsetup info -c --noheadings -o open "$device")" = 2 ]
-}
-wait_until is_open
+wait_until written_now vg1
+device=$(device_of_temporary vg1)
 say "$device becomes one of errors"
 # It is open, so it cannot be removed; but what it had is gone.
 dmsetup remove --force "$device" || true

@@ -61,8 +61,7 @@ unchanged
 
 say "lvpatch in the middle of the stream"
 start_patch /tmp/stream 9000000 -g vg1 -l sp0
-wait_until temporary_volume vg1
-sleep 0.3
+wait_until written_now vg1
 sigkill
 temporary_volume vg1 || fail "no temporary volume"
 run 'lvpatch -g vg1 -l sp0 < /tmp/stream'
@@ -71,8 +70,7 @@ patched
 
 say "and the next one that writes in place"
 start_patch /tmp/stream 9000000 -g vg1 -l sp0
-wait_until temporary_volume vg1
-sleep 0.3
+wait_until written_now vg1
 sigkill
 run lvcreate -q -s -n copy vg1/sp0
 run 'lvpatch --in-place -g vg1 -l copy < /tmp/stream'
@@ -84,8 +82,7 @@ unchanged
 
 say "and if LVM knows the volume but the pool does not, as after a power cut in lvcreate"
 start_patch /tmp/stream 9000000 -g vg1 -l sp0
-wait_until temporary_volume vg1
-sleep 0.3
+wait_until written_now vg1
 sigkill
 name=$(lvs --noheadings -o lv_name vg1 | grep -o 'lvdiff_tmp_[0-9a-f]*')
 id=$(field "vg1/$name" thin_id)
@@ -98,8 +95,7 @@ patched
 
 say "and after a reboot: no lock file, no active volume"
 start_patch /tmp/stream 9000000 -g vg1 -l sp0
-wait_until temporary_volume vg1
-sleep 0.3
+wait_until written_now vg1
 sigkill
 run 'rm /run/lock/lvdiff.*'
 run vgchange -an vg1
