@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use cli::{Interrupt, Refusal, human};
 use hyperlayer::{Header, Volume};
-use lvm::{DeviceMapper, PoolDevice, PoolMode, PoolStatus, ThinDevice};
+use lvm::{DeviceMapper, PoolDevice, PoolMode, PoolStatus, ThinDevice, ThinStatus};
 
 use crate::chain::Link;
 use crate::discards::Discards;
@@ -61,8 +61,8 @@ struct Stand<'a> {
     origin: Option<u64>,
     /// What is cleared beside the records, in bytes: what lies there becomes zeros or goes.
     cleared: Range<u64>,
-    /// Where the volume's last mapped chunk ends, in bytes.
-    mapped_end: u64,
+    /// What is mapped in the volume.
+    mapped: ThinStatus,
     /// Finds the chunks that are the volume's own, where it is written itself.
     own: Option<&'a dyn Fn() -> anyhow::Result<Option<Own>>>,
     /// Counts the chunks that an undo stream changes, without those in some ranges.
@@ -104,7 +104,7 @@ pub(crate) fn ground(
         status: pool.status(dm)?,
         origin,
         cleared,
-        mapped_end: thin.status(dm)?.end,
+        mapped: thin.status(dm)?,
         own: in_place.is_some().then_some(&find),
         changed: count.is_some().then_some(&changed),
     };
@@ -171,7 +171,7 @@ pub(crate) fn check_below(
         status,
         origin: None,
         cleared: 0..0,
-        mapped_end: 0,
+        mapped: ThinStatus::default(),
         own: Some(&find),
         changed: Some(&changed),
     };
@@ -189,7 +189,8 @@ pub(crate) fn check_pool(
 ) -> anyhow::Result<Room> {
     let cleared = 0..0;
     let (origin, own, changed) = (None, None, None);
-    check(link, &Stand { pool, status, origin, cleared, mapped_end: 0, own, changed })
+    let mapped = ThinStatus::default();
+    check(link, &Stand { pool, status, origin, cleared, mapped, own, changed })
 }
 
 /// Whether it is an undo of a stream that did not say how much it writes, and covers all of the volume,
@@ -326,11 +327,12 @@ fn of_cleared(header: &Header, stand: &Stand<'_>) -> (u64, u64) {
     }
     // The chunk in which the base ends, or the one in which the volume ends from now on.
     let border = u64::from(!start.is_multiple_of(chunk_size));
-    let mapped = stand.mapped_end.min(end).saturating_sub(start).div_ceil(chunk_size);
+    let mapped = stand.mapped.end.min(end).saturating_sub(start).min(stand.mapped.mapped);
+    let mapped = mapped.div_ceil(chunk_size);
     if end > header.target.size {
         // What is cut off is only unmapped, but for a part of a chunk at its end.
         let last = end - end % chunk_size;
-        let shows = stand.mapped_end.max(stand.origin.unwrap_or(0)) > last.max(start);
+        let shows = stand.mapped.end.max(stand.origin.unwrap_or(0)) > last.max(start);
         return (border.saturating_add(u64::from(last < end && shows)), mapped);
     }
     let origin = stand.origin.unwrap_or(0).min(end).saturating_sub(start).div_ceil(chunk_size);
@@ -427,7 +429,8 @@ mod tests {
     fn stand<'a>(pool: &'a PoolDevice, status: &str) -> Stand<'a> {
         let status = status.parse().unwrap();
         let (origin, own, changed) = (None, None, None);
-        Stand { pool, status, origin, cleared: 0..0, mapped_end: 0, own, changed }
+        let mapped = ThinStatus::default();
+        Stand { pool, status, origin, cleared: 0..0, mapped, own, changed }
     }
 
     const TEN_FREE: &str = "1 10/1024 90/100 - rw discard_passdown queue_if_no_space - 0";
@@ -526,13 +529,25 @@ mod tests {
     }
 
     #[test]
+    fn holes_behind_the_end_take_nothing() {
+        let pool = crate::testing::pool();
+        let small = 4 * 65536;
+        for target in [small, 16 << 40] {
+            let mapped = ThinStatus { mapped: 65536, end: 16 << 40 };
+            let stand = Stand { cleared: small..16 << 40, mapped, ..stand(&pool, TEN_FREE) };
+            assert_eq!(of_cleared(&crate::testing::header(target), &stand).1, 1, "{target}");
+        }
+    }
+
+    #[test]
     fn what_lies_behind_the_end_counts_as_far_as_it_becomes_zeros() {
         let pool = crate::testing::pool();
         let grown = 40 * 65536;
         let of = |base: u64, target: u64, mapped_end, origin, status: &str| {
             let header = crate::testing::header(target);
             let cleared = base.min(target)..base.max(target);
-            let stand = Stand { cleared, mapped_end, origin, ..stand(&pool, status) };
+            let mapped = ThinStatus { mapped: mapped_end, end: mapped_end };
+            let stand = Stand { cleared, mapped, origin, ..stand(&pool, status) };
             of_cleared(&header, &stand).0
         };
         let ignoring = TEN_FREE.replace("discard_passdown", "ignore_discard");

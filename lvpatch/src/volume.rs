@@ -155,10 +155,14 @@ impl Job<'_> {
         let device = cli::open_thin(&thin, OpenMode::WriteExclusive)?;
         let applier = Applier::new(&device, name, ground, self.interrupt);
         // A volume that was shrunk once can have old data behind its end.
-        self.clear(dm, &thin, &applier, before.min(size)..size)?;
+        self.where_mapped(dm, &thin, before.min(size)..size, |begin, end| {
+            applier.clear(begin, end)
+        })?;
         let totals = self.apply(link, &applier, Extras::default())?;
         // What is cut off would stay mapped for ever.
-        applier.cut_off(size, before.max(size))?;
+        self.where_mapped(dm, &thin, size..before.max(size), |begin, end| {
+            applier.cut_off(begin, end)
+        })?;
         device.sync()?;
         // A device that is open can be renamed, but not removed should that fail.
         drop(device);
@@ -168,13 +172,13 @@ impl Job<'_> {
         Ok(totals)
     }
 
-    /// Makes a range of a volume read as zeros. Of a large one only what is mapped is looked at.
-    fn clear(
+    /// Does something with a range of a volume; of a large one only with what is mapped there.
+    fn where_mapped(
         &self,
         dm: &DeviceMapper,
         thin: &ThinDevice,
-        applier: &Applier<'_>,
         range: std::ops::Range<u64>,
+        work: impl Fn(u64, u64) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         // Less is read sooner than its pool is asked.
         const LARGE: u64 = 1 << 30;
@@ -182,12 +186,12 @@ impl Job<'_> {
             0..LARGE => None,
             _ => prove::mapped_ranges(dm, thin, range.start, self.interrupt)?,
         };
-        let Some(mapped) = mapped else { return applier.clear(range.start, range.end) };
+        let Some(mapped) = mapped else { return work(range.start, range.end) };
         for run in mapped {
             let begin = run.offset.max(range.start);
             let end = run.offset.saturating_add(run.length).min(range.end);
             if begin < end {
-                applier.clear(begin, end)?;
+                work(begin, end)?;
             }
         }
         Ok(())

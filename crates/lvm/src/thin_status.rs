@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::{DeviceMapper, Error, ThinDevice};
 
 /// A thin volume's status line: `MAPPED_SECTORS HIGHEST_MAPPED_SECTOR`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ThinStatus {
     /// How much is mapped, in bytes.
     pub mapped: u64,
