@@ -147,7 +147,10 @@ impl Activation {
         }
         // Another volume may have its name by now.
         let selection = format!("lv_uuid={}", self.uuid);
-        command::run("lvchange", &["-an", "--select", &selection, &self.volume]).map(|_| ())
+        // LVM 2.03.16 crashes where it is to report what it does with a selection (seen).
+        let form = ["--config", "log { report_command_log=0 }"];
+        let arguments = ["-an", "--select", &selection, &self.volume];
+        command::run("lvchange", &[&form[..], &arguments].concat()).map(|_| ())
     }
 }
 

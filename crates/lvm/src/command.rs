@@ -83,7 +83,7 @@ fn run_with(program: &str, arguments: &[&str], environment: &[(&str, &str)]) -> 
 /// step. It holds that file open until it has ended, also where this process ends before it.
 pub(crate) fn run_telling(program: &str, arguments: &[&str], words: &File) -> Result<()> {
     // Steps are indented then, and errors are not.
-    let form = ["-v", "--config", r#"log { prefix="" indent=1 }"#];
+    let form = ["-v", "--config", r#"log { prefix="" indent=1 report_command_log=0 }"#];
     let arguments = [arguments, &form].concat();
     let run = || {
         let (stdout, stderr) = (words.try_clone()?, words.try_clone()?);
