@@ -17,6 +17,11 @@ moment() {
 	printf '%d.%03d' $((ms / 1000)) $((ms % 1000))
 }
 
+# A signal to a group that setsid has not made yet would hit nobody, and the run would just go on.
+has_group() {
+	kill -0 -- "-$PID" 2> /dev/null
+}
+
 no_lvm_command() {
 	! grep -qsxE 'lvm|lvs|lvcreate|lvremove|lvrename|lvchange' /proc/[0-9]*/comm
 }
@@ -31,6 +36,7 @@ finished=0
 for ((i = 0; i < 20; i++)); do
 	unignored setsid lvpatch -g vg1 -l sp0 < /tmp/stream 2> /tmp/.said &
 	PID=$!
+	wait_until has_group
 	sleep "$(moment $i)"
 	kill -INT -- "-$PID" 2> /dev/null || true
 	ended 5
@@ -49,6 +55,7 @@ time_of 'lvdiff --snapshot -d 3 vg0/sp0 vol0 > /dev/null'
 for ((i = 0; i < 10; i++)); do
 	unignored setsid lvdiff --snapshot -d 3 vg0/sp0 vol0 > /dev/null 2> /tmp/.said &
 	PID=$!
+	wait_until has_group
 	sleep "$(moment $((2 * i)))"
 	kill -TERM -- "-$PID" 2> /dev/null || true
 	ended 5
