@@ -1,10 +1,9 @@
 //! [`Beneath`]: what a device or file lies on, and which loop devices have any of that open.
 
 use std::fs::{self, File};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use crate::claim::is_node;
 use crate::ioctl;
 
 /// What something is stored in.
@@ -197,6 +196,11 @@ fn read_number(folder: &Path) -> Option<u64> {
 fn number(text: &str) -> Option<u64> {
     let (major, minor) = text.trim_end().split_once(':')?;
     Some(nix::sys::stat::makedev(major.parse().ok()?, minor.parse().ok()?))
+}
+
+/// Whether a path leads to the block device of this number.
+fn is_node(path: &Path, rdev: u64) -> bool {
+    path.metadata().is_ok_and(|found| found.file_type().is_block_device() && found.rdev() == rdev)
 }
 
 #[cfg(test)]

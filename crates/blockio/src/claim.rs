@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -215,11 +215,6 @@ fn flocked(tried: Result<(), TryLockError>) -> io::Result<()> {
             Ok(())
         }
     }
-}
-
-/// A block device's node, if it is one.
-pub(crate) fn is_node(path: &Path, rdev: u64) -> bool {
-    path.metadata().is_ok_and(|found| found.file_type().is_block_device() && found.rdev() == rdev)
 }
 
 #[cfg(test)]
