@@ -15,6 +15,7 @@ use crate::memory;
 use crate::outcome::Outcome;
 use crate::process::{Running, run_on_terminal, terminal_size};
 use crate::processor::Processor;
+use crate::programs;
 
 const INIT: &str = include_str!("../guest/init.sh");
 /// What scenarios source, from `/run/guest`.
@@ -189,7 +190,7 @@ impl Guest {
         // Bound to a processor, a guest with a cable now and then does not see for seconds what
         // the other one sent.
         let processor = if self.cable.is_none() { Processor::take() } else { None };
-        let mut command = self.command(&init, processor.as_ref());
+        let mut command = self.command(&init, processor.as_ref())?;
         command.args(["con0=null,fd:2", "ssl0=null,fd:1"]);
         if let Some(cable) = &self.cable {
             command.arg(CableEnd::KERNEL_OPTION).stdin(cable.stdin()?);
@@ -221,12 +222,12 @@ impl Guest {
         );
         let init = self.write_init(scenario, &settings)?;
         let processor = Processor::take();
-        let mut command = self.command(&init, processor.as_ref());
+        let mut command = self.command(&init, processor.as_ref())?;
         command.arg("con0=fd:0,fd:1");
         run_on_terminal(command)
     }
 
-    fn command(&self, init: &Path, processor: Option<&Processor>) -> Command {
+    fn command(&self, init: &Path, processor: Option<&Processor>) -> Result<Command> {
         // An id of its own for every boot of every process.
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let id = format!("g{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -258,11 +259,12 @@ impl Guest {
             .arg(format!("uml_dir={}", state.display()))
             .arg(format!("mem={}M", self.memory_mb))
             .arg(format!("init={}", init.display()))
-            .env("TMPDIR", memory::backing_dir(self.memory_mb, &state));
+            .env("TMPDIR", memory::backing_dir(self.memory_mb, &state))
+            .env("LD_PRELOAD", programs::wide_registers()?);
         for (index, disk) in self.disks.iter().enumerate() {
             command.arg(format!("ubd{index}={}", disk.display()));
         }
-        command
+        Ok(command)
     }
 
     /// Writes the guest's init: a few settings, then `guest/init.sh` as it stands.

@@ -25,6 +25,24 @@ pub fn dir() -> Result<PathBuf> {
     Ok(dir)
 }
 
+/// The library that user-mode Linux is started with.
+///
+/// # Errors
+/// It is not there.
+pub fn wide_registers() -> Result<PathBuf> {
+    let current = env::current_exe().context("cannot find the running program")?;
+    // A test is in `deps` itself, a program in the folder above.
+    let dir = current.parent().context("a program is in a folder")?;
+    let dir = if dir.ends_with("deps") { dir.to_path_buf() } else { dir.join("deps") };
+    let library = dir.join("libwide_registers.so");
+    ensure!(
+        library.is_file(),
+        "no {}: cargo builds it with the package system-tests",
+        library.display()
+    );
+    Ok(library)
+}
+
 /// Checks that the programs are in a folder.
 ///
 /// # Errors

@@ -52,7 +52,7 @@ pool_is_full() {
 fills_up() {
 	remember /dev/vg1/sp0
 	start_patch /tmp/stream 3000000 -g vg1 -l sp0
-	wait_until temporary_volume vg1
+	wait_until written_now vg1
 	run lvcreate -T vg1/pool0 -V 16M -n greedy
 	fill /dev/vg1/greedy 0 4096
 	go_on
