@@ -4,8 +4,8 @@ use std::convert::Infallible;
 
 use anyhow::Context;
 use blockio::{Device, OpenMode};
-use cli::Interruptible;
 use cowmeta::{Exceptions, Store};
+use flow::Interruptible;
 use hyperlayer::Volume;
 use lvm::{
     Activation, DeviceMapper, DeviceStatus, LogicalVolume, Scope, SnapshotDevice, VolumeName,

@@ -14,7 +14,8 @@ use std::time::Instant;
 
 use anyhow::Context;
 use blockio::folder_of;
-use cli::{Checksum, Interrupt, Lacks, Output, Progress, Summed, human};
+use cli::{Checksum, Lacks, Progress, Summed};
+use flow::{Interrupt, Output, human};
 use hyperlayer::{
     AnyDecoder, Encoder, Foreign, Header, MAX_RECORD, Missing, Packer, Record, Records, Start,
     Totals, Volume,
@@ -62,7 +63,7 @@ pub(crate) fn run(
     };
     let sink = Sink::open(options.output.as_deref(), interrupt)?;
     let writer = sink.writer().with_context(writing)?;
-    cli::widen_pipe(&writer);
+    flow::widen_pipe(&writer);
     let output = Output::new(writer, options.writing, interrupt).with_context(writing)?;
     let output = conversion.write(&noted, output)?;
     let (writer, written) = output.finish().with_context(writing)?;
@@ -117,7 +118,7 @@ impl Conversion<'_> {
                 let this = Previous { header, foreign, is_differential, machine };
                 if let Some(previous) = &previous {
                     this.check_follows(previous).map_err(|why| {
-                        cli::Refusal::BaseMismatch(format!(
+                        flow::Refusal::BaseMismatch(format!(
                             "{}: a stream does not follow the one before it: {why}",
                             name()
                         ))

@@ -4,7 +4,7 @@ use std::io;
 
 use baseproof::Range;
 use blockio::{AlignedBuf, ReadAt, Width, in_order};
-use cli::Interrupt;
+use flow::Interrupt;
 use hyperlayer::BaseCrc;
 
 /// How much is read at once, in bytes.

@@ -6,7 +6,8 @@ use std::time::{Instant, SystemTime};
 
 use anyhow::Context;
 use blockio::{Device, OpenMode, ReadAhead, ReadAt};
-use cli::{Interrupt, Interruptible, Output, Progress, Written, human};
+use cli::Progress;
+use flow::{Interrupt, Interruptible, Output, Written, human};
 use hyperlayer::{BaseDigest, Encoder, Header, Hyperlayer1, RecordSink, ThinSend, Totals, Volume};
 use lvm::{
     Activation, DeviceMapper, DeviceStatus, LogicalVolume, MetadataSnapshot, TemporarySnapshot,
@@ -297,7 +298,7 @@ impl Job<'_> {
             None => "writing to standard output".into(),
         };
         let writer = sink.writer().with_context(writing)?;
-        cli::widen_pipe(&writer);
+        flow::widen_pipe(&writer);
         let output = Output::new(writer, options.writing, self.interrupt).with_context(writing)?;
         let progress = Progress::new("lvdiff", header.changed_bytes, self.plan.quiet);
         let fill = Fill { changes, content, detail: options.detail, progress: &progress, check };

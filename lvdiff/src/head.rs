@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use cli::{Input, Interrupt};
+use flow::{Input, Interrupt};
 
 use crate::cli::pair;
 use crate::plan::usage;
@@ -38,7 +38,7 @@ pub(crate) fn pairs(
 
 fn read(path: &Path, interrupt: &Interrupt) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    cli::open(File::options().read(true), path, interrupt)
+    flow::open(File::options().read(true), path, interrupt)
         .and_then(|file| Input::new(file, interrupt))
         .and_then(|input| input.take(MAX_PAIR_BYTES as u64 + 1).read_to_end(&mut bytes))
         .with_context(|| format!("--head {}", path.display()))?;

@@ -15,7 +15,8 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Context;
-use cli::{Interrupt, Output, Progress, escaped, human};
+use cli::Progress;
+use flow::{Interrupt, Output, escaped, human};
 use hyperlayer::{Encoder, Header};
 
 use self::inputs::{Chain, Input};
@@ -48,7 +49,7 @@ pub(crate) fn run(
         None => "writing to standard output".into(),
     };
     let writer = sink.writer().with_context(writing)?;
-    cli::widen_pipe(&writer);
+    flow::widen_pipe(&writer);
     let output = Output::new(writer, options.writing, interrupt).with_context(writing)?;
     let mut encoder = Encoder::new(output, &header, &chain.proof.digests).with_context(writing)?;
     let progress = Progress::new("lvdiff", data_bytes(&settled), quiet);

@@ -11,7 +11,7 @@ use crate::cli::{Args, MapFormat, StreamFormat};
 use crate::head;
 use crate::sink;
 use crate::stream::Detail;
-use cli::{Interrupt, OutputOptions, Refusal};
+use flow::{Interrupt, OutputOptions, Refusal};
 
 /// What there is to do.
 pub(crate) struct Plan {

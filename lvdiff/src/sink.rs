@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use blockio::folder_of;
-use cli::{Aside, Interrupt, standard_output};
+use cli::standard_output;
+use flow::{Aside, Interrupt};
 
 use crate::plan::usage;
 
@@ -52,7 +53,7 @@ impl Sink {
         {
             refuse_device(&name(), &metadata)?;
             let file =
-                cli::open(File::options().write(true), &path, interrupt).with_context(name)?;
+                flow::open(File::options().write(true), &path, interrupt).with_context(name)?;
             refuse_terminal(&name(), &file)?;
             return Ok(Self::Open(file));
         }
@@ -110,7 +111,7 @@ fn behind_links(path: &Path) -> anyhow::Result<PathBuf> {
             Err(error) if number > 0 => return Err(error).with_context(name),
             _ => return Ok(place),
         }
-        if cli::is_planted_link(&place).with_context(name)? {
+        if flow::is_planted_link(&place).with_context(name)? {
             return Err(usage(format!(
                 "{} is a link that another user made in a folder that anybody can write to: look \
                  who made it, and name the file itself",

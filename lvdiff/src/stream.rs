@@ -5,7 +5,8 @@ use std::sync::Mutex;
 use anyhow::Context;
 use baseproof::Range;
 use blockio::{AlignedBuf, ReadAt, Width, in_order, is_zero};
-use cli::{Interrupt, Progress};
+use cli::Progress;
+use flow::Interrupt;
 use hyperlayer::{MAX_RECORD, Packed, Packer, RecordSink};
 use thinmeta::ExtentKind;
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use anyhow::Context;
 use blockio::{OpenMode, ReadAhead};
-use cli::{Interrupt, Interruptible, human, time_text};
+use flow::{Interrupt, Interruptible, human, time_text};
 use lvm::{DeviceMapper, LogicalVolume, MetadataSnapshot, PoolDevice};
 use serde::Serialize;
 use thinmeta::{MetaBlock, Metadata, View};

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 use blockio::{AlignedBuf, Device, ReadAt, Width, in_order, is_zero};
-use cli::{Interrupt, Progress, Refusal};
+use cli::Progress;
+use flow::{Interrupt, Refusal};
 use hyperlayer::{Error, MAX_RECORD, Record, Records, Totals};
 
 use crate::discards::Discards;

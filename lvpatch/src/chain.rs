@@ -6,7 +6,8 @@ use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use cli::{Checksum, Input, Interrupt, Lacks, Refusal, Summed, escaped, is_standard};
+use cli::{Checksum, Lacks, Summed, is_standard};
+use flow::{Input, Interrupt, Refusal, escaped};
 use hyperlayer::{AnyDecoder, Error, Foreign, Header, Missing, Outline, Records};
 
 use crate::cli::Args;
@@ -54,7 +55,7 @@ impl Sources {
                 continue;
             }
             let name = path.display().to_string();
-            let file = cli::open(File::options().read(true), path, interrupt)
+            let file = flow::open(File::options().read(true), path, interrupt)
                 .with_context(|| name.clone())?;
             let checksum = Checksum::beside(path, &file)?;
             files.push(Source { name, file, checksum, path: Some(path.clone()) });
@@ -380,7 +381,7 @@ impl<'a> Chain<'a> {
 
     fn next_source(&mut self, previous: Option<&Header>) -> anyhow::Result<Option<Link>> {
         let Some(source) = self.sources.next() else { return Ok(None) };
-        cli::widen_pipe(&source.file);
+        flow::widen_pipe(&source.file);
         let name = source.name.clone();
         (self.source, self.number) = (name.clone(), 0);
         self.has_checksum = source.checksum.is_some();

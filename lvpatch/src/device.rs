@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use blockio::{Device, OpenMode};
-use cli::{Aside, Refusal};
+use flow::{Aside, Refusal};
 use hyperlayer::{Header, Records, Totals};
 use lvm::{DeviceMapper, DeviceNumber, LogicalVolume, ThinDevice};
 

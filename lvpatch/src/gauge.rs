@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
-use cli::{Interrupt, Refusal};
+use flow::{Interrupt, Refusal};
 use lvm::{PoolDevice, PoolMode, PoolStatus};
 
 use crate::ground::Chunks;

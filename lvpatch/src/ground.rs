@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cli::Refusal;
+use flow::Refusal;
 use hyperlayer::{Header, Record};
 
 use crate::gauge::Gauge;

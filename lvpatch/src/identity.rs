@@ -1,6 +1,6 @@
 //! Which volume a volume is a copy of, as its tags say.
 
-use cli::{Refusal, escaped};
+use flow::{Refusal, escaped};
 use hyperlayer::Header;
 use lvm::LogicalVolume;
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anyhow::Context;
-use cli::{escaped, is_obeyed, time_text};
+use flow::{escaped, is_obeyed, time_text};
 use hyperlayer::{BaseChecksum, BaseDigest, DigestKind, Foreign, Header, Start, Volume};
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use blockio::{Device, OpenMode};
-use cli::Refusal;
+use flow::Refusal;
 use hyperlayer::{Foreign, Missing, Start, Volume};
 use lvm::LogicalVolume;
 

@@ -1,7 +1,7 @@
 //! [`Own`]: the chunks that a volume shares with no snapshot. A write to these takes nothing.
 
 use anyhow::Context;
-use cli::Interrupt;
+use flow::Interrupt;
 use lvm::{DeviceMapper, ThinDevice};
 
 use crate::prove;

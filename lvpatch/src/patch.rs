@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use std::time::Instant;
 
 use anyhow::Context;
-use cli::{Interrupt, Progress, Refusal, human};
+use cli::Progress;
+use flow::{Interrupt, Refusal, human};
 use hyperlayer::{Records, Totals};
 
 use crate::apply::{Applier, Extras};

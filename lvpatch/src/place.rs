@@ -1,7 +1,7 @@
 //! [`Place`]: the volume that is written itself, as the kernel has it.
 
 use blockio::{Device, OpenMode};
-use cli::{Interrupt, Refusal};
+use flow::{Interrupt, Refusal};
 use lvm::{DeviceMapper, DeviceStatus, LogicalVolume, ThinDevice};
 
 use crate::chain::Link;

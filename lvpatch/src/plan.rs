@@ -1,7 +1,7 @@
 //! Header and local volumes → [`Plan`]: what there is to do, from look-ups that change nothing.
 
 use anyhow::Context;
-use cli::{Refusal, escaped};
+use flow::{Refusal, escaped};
 use hyperlayer::{Header, Volume};
 use lvm::{LogicalVolume, Scope, VolumeName, check_new_name};
 

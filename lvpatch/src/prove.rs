@@ -5,7 +5,7 @@ use std::io;
 use anyhow::Context;
 use baseproof::Range;
 use blockio::{AlignedBuf, Device, OpenMode, ReadAhead, ReadAt, Width, in_order, is_zero};
-use cli::{Interrupt, Interruptible, Refusal};
+use flow::{Interrupt, Interruptible, Refusal};
 use hyperlayer::{BaseChecksum, BaseDigest};
 use lvm::{DeviceMapper, MetadataSnapshot, Reserve, ThinDevice};
 use thinmeta::{MetaBlock, Metadata, ThinId, View};

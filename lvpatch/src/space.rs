@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::ops::Range;
 use std::sync::Arc;
 
-use cli::{Interrupt, Refusal, human};
+use flow::{Interrupt, Refusal, human};
 use hyperlayer::{Header, Volume};
 use lvm::{DeviceMapper, PoolDevice, PoolMode, PoolStatus, ThinDevice, ThinStatus};
 

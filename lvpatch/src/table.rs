@@ -6,7 +6,8 @@ use std::io::{self, BufReader, Seek, Write};
 use std::path::Path;
 
 use anyhow::Context;
-use cli::{Checksum, Lacks, Summed, escaped, time_text};
+use cli::{Checksum, Lacks, Summed};
+use flow::{escaped, time_text};
 use hyperlayer::{AnyDecoder, Foreign, Header, Outline, Records, Start};
 use serde::Serialize;
 
@@ -111,7 +112,7 @@ pub(crate) fn print(files: &[String], args: &Args) -> anyhow::Result<()> {
     }
     if disk.is_some() && !has_folder {
         let why = "--disk chooses a disk in a folder of virtnbdbackup's";
-        return Err(cli::Refusal::Usage(why.into()).into());
+        return Err(flow::Refusal::Usage(why.into()).into());
     }
     let mut entries = in_order(entries);
     for number in 1..entries.len() {
@@ -140,7 +141,7 @@ fn read(path: &str, is_strict: bool, lacks: &mut Lacks) -> anyhow::Result<Vec<En
     let name = || escaped(path);
     // Opening a FIFO would wait for its other end, so the kind is asked first.
     if !std::fs::metadata(path).with_context(name)?.is_file() {
-        return Err(cli::Refusal::Usage(format!(
+        return Err(flow::Refusal::Usage(format!(
             "{} is no regular file: read it from standard input (lvpatch --info < FILE)",
             name()
         ))

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use anyhow::Context;
 use blockio::{AlignedBuf, Device, ReadAt, is_zero, sync_folder};
-use cli::{Interrupt, Refusal};
+use flow::{Interrupt, Refusal};
 use hyperlayer::{BaseDigest, Encoder, Header, MAX_RECORD, Volume};
 
 /// The pair by which an undo names the logical volume that it is for.

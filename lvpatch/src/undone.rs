@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use anyhow::Context;
 use baseproof::Range;
 use blockio::{AlignedBuf, Device, ReadAt};
-use cli::{Interrupt, Interruptible, Refusal};
+use flow::{Interrupt, Interruptible, Refusal};
 use hyperlayer::{BaseDigest, Contents, Decoder, Error, Header, Place, Record, Records};
 use lvm::{DeviceMapper, ThinDevice};
 

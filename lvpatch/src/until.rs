@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use cli::Refusal;
+use flow::Refusal;
 use hyperlayer::Header;
 
 use crate::chain::Link;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use hyperlayer::{AnyDecoder, Foreign, Start};
 
-use crate::{Refusal, escaped};
+use flow::{Refusal, escaped};
 
 /// What is in a folder.
 struct Found {

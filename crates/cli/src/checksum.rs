@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use crate::Refusal;
+use flow::Refusal;
 
 /// The Adler-32 of a stream's file, which virtnbdbackup keeps in `FILE.chksum`, in decimal digits.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,24 +2,8 @@
 
 use std::io;
 
+use flow::Refusal;
 use nix::errno::Errno;
-
-/// A refusal that no library makes, because only a program knows that it is one.
-#[derive(Debug, thiserror::Error)]
-pub enum Refusal {
-    /// The command line asks for what cannot be (exit code 2).
-    #[error("{0}")]
-    Usage(String),
-    /// The base is not the one that the diff was made from (exit code 3).
-    #[error("{0}")]
-    BaseMismatch(String),
-    /// The stream's format cannot promise what was asked for (exit code 4).
-    #[error("{0}")]
-    Unverifiable(String),
-    /// There is not enough space (exit code 7).
-    #[error("{0}")]
-    NoSpace(String),
-}
 
 /// The exit code for an error: that of the first cause that has one of its own, else 1.
 pub fn exit_code(error: &anyhow::Error) -> u8 {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use hyperlayer::{Foreign, LEFT_OUT};
 
-use crate::{Refusal, escaped};
+use flow::{Refusal, escaped};
 
 /// What has been said already.
 #[derive(Debug, Default)]

@@ -2,9 +2,8 @@
 
 use std::io::Write;
 
+use flow::escaped_lines;
 use log::LevelFilter;
-
-use crate::escape::escaped_lines;
 
 /// How much is said on stderr.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,10 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use flow::{Interrupt, escaped_lines};
 
-use crate::escape::escaped_lines;
 use crate::exit::hint;
-use crate::{Interrupt, Verbosity, exit_code, logging};
+use crate::signals::catch_signals;
+use crate::{Verbosity, exit_code, logging};
 
 /// Runs `work`; an error becomes one line on stderr and an exit code.
 pub fn run(
@@ -17,7 +18,7 @@ pub fn run(
     work: impl FnOnce(&Interrupt) -> anyhow::Result<()>,
 ) -> ExitCode {
     logging::init(program, verbosity);
-    let done = Interrupt::catch_signals().context("/proc/self/status").and_then(|signals| {
+    let done = catch_signals().context("/proc/self/status").and_then(|signals| {
         // What `work` held is gone after a panic, its guards undone; nothing of it is used again.
         catch_unwind(AssertUnwindSafe(|| work(&signals)))
             .unwrap_or_else(|_| Err(anyhow::anyhow!("this is a bug; see the line above")))

@@ -7,7 +7,7 @@ use anyhow::{Context, anyhow};
 use blockio::{AlignedBuf, Device, OpenMode, ReadAt};
 use lvm::{DeviceMapper, DeviceNumber, DeviceStatus, ThinDevice};
 
-use crate::Interrupt;
+use flow::Interrupt;
 
 /// Opens a thin volume's device, as [`open_device`] does.
 ///

@@ -6,7 +6,8 @@ use std::sync::Mutex;
 
 use anyhow::Context;
 use blockio::{Width, in_order};
-use cli::{Interrupt, Progress};
+use cli::Progress;
+use flow::Interrupt;
 use hyperlayer::{Contents, Encoder, MAX_RECORD, Packed, Packer};
 
 use super::content;

@@ -6,7 +6,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use cli::{Interrupt, Progress, Refusal};
+use cli::Progress;
+use flow::{Interrupt, Refusal};
 use hyperlayer::{BaseDigest, Contents, Decoder, Header, Place, Record, Records};
 
 use super::piece::{Layers, Piece};

@@ -1,7 +1,7 @@
 //! [`Proof`]: what proves bases, held against what the streams before them lead to.
 
 use baseproof::Range;
-use cli::{Interrupt, Interruptible, Refusal};
+use flow::{Interrupt, Interruptible, Refusal};
 use hyperlayer::{BaseDigest, DigestKind, Header};
 
 use super::content::Content;

@@ -11,7 +11,7 @@ pub fn escaped(text: &str) -> String {
 }
 
 /// The same of a text of several lines, which stay lines.
-pub(crate) fn escaped_lines(text: &str) -> String {
+pub fn escaped_lines(text: &str) -> String {
     text.split('\n').map(escaped).collect::<Vec<_>>().join("\n")
 }
 

@@ -1,0 +1,45 @@
+//! What long work needs, without a terminal: the two ends of a stream, the stop flag, progress, and refusals.
+//!
+//! [`Input`] and [`Output`] are the ends of a stream. The other side of a pipe may keep them waiting for ever;
+//! an [`Interrupt`] ends the wait. [`Aside`] is a file that nobody sees before it is complete. Work reports how
+//! far it has come to a [`Progress`], and says why it will not go on with a [`Refusal`]. Nothing here knows of
+//! a command line: the programs set the flag, draw the bar, and turn an error into a line and an exit code.
+//!
+//! ```
+//! use std::io::{Read, Write};
+//!
+//! use flow::{Input, Interrupt, Output, OutputOptions};
+//!
+//! let interrupt = Interrupt::default();
+//! let mut text = String::new();
+//! Input::new(std::io::Cursor::new("a stream"), &interrupt)?.read_to_string(&mut text)?;
+//!
+//! let mut output = Output::new(Vec::new(), OutputOptions::default(), &interrupt)?;
+//! output.write_all(text.as_bytes())?;
+//! let (copy, written) = output.finish()?;
+//! assert_eq!((copy.as_slice(), written.bytes), (&b"a stream"[..], 8));
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+mod aside;
+mod escape;
+mod input;
+mod interrupt;
+mod open;
+mod output;
+mod pipe;
+mod progress;
+mod refusal;
+mod thread;
+mod units;
+
+pub use aside::{Aside, is_planted_link};
+pub use escape::{escaped, escaped_lines, is_obeyed};
+pub use input::Input;
+pub use interrupt::{Interrupt, Interruptible};
+pub use open::open;
+pub use output::{Output, OutputOptions, Written};
+pub use pipe::widen_pipe;
+pub use progress::{Progress, Quiet, Task};
+pub use refusal::Refusal;
+pub use units::{human, time_text};
