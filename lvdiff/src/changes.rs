@@ -1,8 +1,7 @@
 //! [`Changes`]: all that a run needs of the metadata, as plain values.
 
 use anyhow::Context;
-use baseproof::Range;
-use blockio::ReadAt;
+use blockio::{Range, ReadAt};
 use thinmeta::{ExtentKind, Metadata, ThinId};
 
 use crate::compared::Compared;

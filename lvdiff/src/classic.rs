@@ -274,7 +274,7 @@ mod tests {
         let size = 100 * CHUNK - 512;
         let changes = changes([99, 4, 5, 7], size, 0);
         let ranges: Vec<_> = changes.extents.iter().map(|extent| extent.range()).collect();
-        let range = |offset, length| baseproof::Range { offset, length };
+        let range = |offset, length| blockio::Range { offset, length };
         assert_eq!(
             ranges,
             [range(4 * CHUNK, 2 * CHUNK), range(7 * CHUNK, CHUNK), range(99 * CHUNK, CHUNK - 512)]

@@ -1,8 +1,7 @@
 //! [`Compared`]: two volumes' blocks one by one, shared ones included, for formats that need them.
 
 use anyhow::Context;
-use baseproof::Range;
-use blockio::ReadAt;
+use blockio::{Range, ReadAt};
 use thinmeta::{ExtentKind, Metadata, Relation, Stretch, ThinId};
 
 use crate::changes::{self, Changes, Extent, Side, in_volume};

@@ -14,12 +14,10 @@ use std::time::Instant;
 
 use anyhow::Context;
 use blockio::folder_of;
-use cli::{Checksum, Lacks, Progress, Summed};
+use cli::Progress;
 use flow::{Interrupt, Output, human};
-use hyperlayer::{
-    AnyDecoder, Encoder, Foreign, Header, MAX_RECORD, Missing, Packer, Record, Records, Start,
-    Totals, Volume,
-};
+use foreign::{AnyDecoder, Checksum, Foreign, Lacks, Missing, Start, Summed};
+use hyperlayer::{Encoder, Header, MAX_RECORD, Packer, Record, Records, Totals, Volume};
 
 use self::ranges::{Kind, Range, Ranges};
 use crate::cli::Args;
@@ -54,7 +52,7 @@ pub(crate) fn run(
         true => PathBuf::from("/dev/stdin"),
         false => path.clone(),
     });
-    let paths = cli::expand(&input.collect::<Vec<_>>(), args.disk.as_deref())?;
+    let paths = foreign::expand(&input.collect::<Vec<_>>(), args.disk.as_deref())?;
     let conversion = Conversion { args, options, interrupt };
     let noted = conversion.note_all(&paths)?;
     let writing = || match &options.output {
@@ -112,8 +110,8 @@ impl Conversion<'_> {
                     log::warn!("its base checks are left out: ours are made of the base");
                 }
                 self.complete(path, &mut decoder, &foreign, previous.as_ref())?;
-                let is_differential = cli::is_differential(path, &foreign);
-                let machine = cli::machine_of(path, &foreign);
+                let is_differential = foreign::is_differential(path, &foreign);
+                let machine = foreign::machine_of(path, &foreign);
                 let header = decoder.header().clone();
                 let this = Previous { header, foreign, is_differential, machine };
                 if let Some(previous) = &previous {
@@ -188,7 +186,7 @@ impl Conversion<'_> {
             (None, base, starts) => Some(Volume {
                 name: base.unwrap_or("base").into(),
                 uuid: String::new(),
-                size: match self.args.base_size.or_else(|| cli::size_of_base(path, foreign)) {
+                size: match self.args.base_size.or_else(|| foreign::size_of_base(path, foreign)) {
                     Some(size) => size,
                     None => {
                         // Of a format that says a size, and of one that is as large as its base.
@@ -350,7 +348,7 @@ impl Previous {
             return Err("that is a differential one, which leads to no checkpoint".into());
         }
         self.foreign.check_disk(&previous.foreign)?;
-        cli::check_machine(self.machine.as_deref(), previous.machine.as_deref())?;
+        foreign::check_machine(self.machine.as_deref(), previous.machine.as_deref())?;
         self.header.follows(&previous.header)?;
         self.foreign.check_date(&previous.foreign)
     }

@@ -8,7 +8,8 @@ use anyhow::Context;
 use blockio::{Device, OpenMode, ReadAhead, ReadAt};
 use cli::Progress;
 use flow::{Interrupt, Interruptible, Output, Written, human};
-use hyperlayer::{BaseDigest, Encoder, Header, Hyperlayer1, RecordSink, ThinSend, Totals, Volume};
+use foreign::{Hyperlayer1, ThinSend};
+use hyperlayer::{BaseDigest, Encoder, Header, RecordSink, Totals, Volume};
 use lvm::{
     Activation, DeviceMapper, DeviceStatus, LogicalVolume, MetadataSnapshot, TemporarySnapshot,
     ThinDevice,
@@ -18,7 +19,6 @@ use thinmeta::{ExtentKind, Mappings, MetaBlock, Metadata, View};
 use crate::changes::{Changes, Side};
 use crate::cli::{MapFormat, StreamFormat};
 use crate::compared;
-use crate::crc;
 use crate::list;
 use crate::map::{self, Sizes};
 use crate::offline::MappedVolume;
@@ -268,8 +268,9 @@ impl Job<'_> {
                 digests = self.prove(changes, base, base_size)?;
             }
             (Some(base), StreamFormat::Hyperlayer1) => {
-                crcs = crc::of_ranges(base, &changes.sample, self.interrupt)
-                    .context("reading the base")?;
+                crcs =
+                    baseproof::checksum_ranges(base, &changes.sample, &|| self.interrupt.check())
+                        .context("reading the base")?;
             }
             _ => {}
         }

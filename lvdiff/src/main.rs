@@ -5,7 +5,6 @@ mod classic;
 mod cli;
 mod compared;
 mod convert;
-mod crc;
 mod diff;
 mod head;
 mod list;

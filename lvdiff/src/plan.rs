@@ -232,8 +232,7 @@ pub(crate) fn stream_options(args: &Args, interrupt: &Interrupt) -> anyhow::Resu
     sink::check(output.as_deref())?;
     let pairs = head::pairs(&args.head, &args.pairs, interrupt)?;
     if args.format == StreamFormat::Hyperlayer1 {
-        hyperlayer::check_pairs_for_hyperlayer1(&pairs)
-            .map_err(|error| usage(error.to_string()))?;
+        foreign::check_pairs_for_hyperlayer1(&pairs).map_err(|error| usage(error.to_string()))?;
     }
     Ok(StreamOptions {
         format: args.format,

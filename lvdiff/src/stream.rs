@@ -1,10 +1,7 @@
 //! Extents → records: read, compared, hashed and compressed on several threads, written in order.
 
-use std::sync::Mutex;
-
 use anyhow::Context;
-use baseproof::Range;
-use blockio::{AlignedBuf, ReadAt, Width, in_order, is_zero};
+use blockio::{AlignedBuf, Range, ReadAt, Spare, Width, in_order, is_zero};
 use cli::Progress;
 use flow::Interrupt;
 use hyperlayer::{MAX_RECORD, Packed, Packer, RecordSink};
@@ -52,7 +49,7 @@ pub(crate) fn write(
 ) -> anyhow::Result<()> {
     let block = detail.granularity.unwrap_or(changes.chunk_size).min(MAX_RECORD as u64) as usize;
     let mut jobs = Jobs { extents: changes.extents.iter().peekable(), rest: None, block };
-    let idle: Mutex<Vec<Tools>> = Mutex::default();
+    let idle = Spare::<Tools>::default();
     let mut zeros = Range { offset: 0, length: 0 };
     in_order(
         WIDTH,
@@ -65,11 +62,7 @@ pub(crate) fn write(
                 Job::Discard(range) => return Ok(Piece::Discard(range)),
                 Job::Read(ranges) => ranges,
             };
-            let spare = idle.lock().expect("nobody panics with it").pop();
-            let mut tools = match spare {
-                Some(tools) => tools,
-                None => Tools::new(detail)?,
-            };
+            let mut tools = idle.take(|| Tools::new(detail))?;
             let runs = tools.examine(&ranges, content, block)?;
             let bytes = ranges.iter().map(|range| range.length).sum();
             Ok(Piece::Read { tools, runs, bytes })
@@ -88,7 +81,7 @@ pub(crate) fn write(
                         }
                     }
                     progress.add(bytes);
-                    idle.lock().expect("nobody panics with it").push(tools);
+                    idle.give(tools);
                 }
             }
             anyhow::Ok(())

@@ -2,11 +2,10 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
-use blockio::{AlignedBuf, Device, ReadAt, Width, in_order, is_zero};
+use blockio::{AlignedBuf, Device, ReadAt, Spare, Width, in_order, is_zero};
 use cli::Progress;
 use flow::{Interrupt, Refusal};
 use hyperlayer::{Error, MAX_RECORD, Record, Records, Totals};
@@ -23,7 +22,7 @@ pub(crate) struct Applier<'a> {
     name: &'a str,
     ground: Ground,
     interrupt: &'a Interrupt,
-    idle: Mutex<Vec<AlignedBuf>>,
+    idle: Spare<AlignedBuf>,
     wrote: AtomicBool,
     /// The chunk in which the external origin ends shows no old data, where it would.
     tail_is_zeroed: AtomicBool,
@@ -62,7 +61,7 @@ impl<'a> Applier<'a> {
         ground: Ground,
         interrupt: &'a Interrupt,
     ) -> Self {
-        let (idle, wrote) = (Mutex::default(), AtomicBool::new(false));
+        let (idle, wrote) = (Spare::default(), AtomicBool::new(false));
         let tail_is_zeroed = AtomicBool::new(ground.unzeroed_tail().is_none());
         Self { device, name, ground, interrupt, idle, wrote, tail_is_zeroed }
     }
@@ -397,15 +396,14 @@ impl<'a> Applier<'a> {
     }
 
     fn buffer(&self) -> io::Result<AlignedBuf> {
-        let spare = self.idle.lock().expect("nobody panics with it").pop();
-        spare.map_or_else(|| AlignedBuf::new(MAX_RECORD), Ok)
+        self.idle.take(|| AlignedBuf::new(MAX_RECORD))
     }
 
     fn give_back(&self, buf: AlignedBuf) {
         if buf.len() < MAX_RECORD {
             return;
         }
-        self.idle.lock().expect("nobody panics with it").push(buf);
+        self.idle.give(buf);
     }
 
     fn writing(&self, record: &Record<'_>) -> String {

@@ -6,9 +6,10 @@ use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use cli::{Checksum, Lacks, Summed, is_standard};
+use cli::is_standard;
 use flow::{Input, Interrupt, Refusal, escaped};
-use hyperlayer::{AnyDecoder, Error, Foreign, Header, Missing, Outline, Records};
+use foreign::{AnyDecoder, Checksum, Foreign, Lacks, Missing, Summed};
+use hyperlayer::{Error, Header, Outline, Records};
 
 use crate::cli::Args;
 use crate::missing;
@@ -49,7 +50,7 @@ impl Sources {
     /// Opens what the arguments name.
     pub(crate) fn open(args: &Args, interrupt: &Interrupt) -> anyhow::Result<Self> {
         let mut files = Vec::new();
-        for path in &cli::expand(&args.input, args.disk.as_deref())? {
+        for path in &foreign::expand(&args.input, args.disk.as_deref())? {
             if is_standard(path) {
                 files.push(standard_input()?);
                 continue;
@@ -336,7 +337,7 @@ impl<'a> Chain<'a> {
         }
         if let (Some(foreign), Some(before)) = (next.decoder.foreign(), &previous.foreign) {
             foreign.check_disk(before).map_err(refused)?;
-            cli::check_machine(next.machine.as_deref(), previous.machine.as_deref())
+            foreign::check_machine(next.machine.as_deref(), previous.machine.as_deref())
                 .map_err(refused)?;
         }
         match (next.decoder.foreign(), &previous.foreign) {
@@ -426,7 +427,9 @@ impl<'a> Chain<'a> {
         let (path, foreign) = (self.path.as_deref(), decoder.foreign());
         let (is_differential, machine) = match path.zip(foreign) {
             None => (false, None),
-            Some((path, said)) => (cli::is_differential(path, said), cli::machine_of(path, said)),
+            Some((path, said)) => {
+                (foreign::is_differential(path, said), foreign::machine_of(path, said))
+            }
         };
         let has_checksum = self.has_checksum;
         Ok(Link { name, decoder, has_checksum, is_differential, machine })

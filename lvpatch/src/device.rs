@@ -159,7 +159,7 @@ impl Job<'_> {
     }
 
     /// What is mapped in a device, if it is a thin volume's, so that its holes need not be read.
-    fn mapped_at(&self, device: &Device) -> anyhow::Result<Option<Vec<baseproof::Range>>> {
+    fn mapped_at(&self, device: &Device) -> anyhow::Result<Option<Vec<blockio::Range>>> {
         let number = DeviceNumber::from_rdev(device.rdev());
         if !device.is_block() || !number.is_volume() {
             return Ok(None);

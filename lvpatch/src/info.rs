@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use anyhow::Context;
 use flow::{escaped, is_obeyed, time_text};
-use hyperlayer::{BaseChecksum, BaseDigest, DigestKind, Foreign, Header, Start, Volume};
+use foreign::{Foreign, Start};
+use hyperlayer::{BaseChecksum, BaseDigest, DigestKind, Header, Volume};
 use serde::Serialize;
 use serde_json::{Value, json};
 

@@ -5,7 +5,8 @@ use std::path::Path;
 use anyhow::Context;
 use blockio::{Device, OpenMode};
 use flow::Refusal;
-use hyperlayer::{Foreign, Missing, Start, Volume};
+use foreign::{Foreign, Missing, Start};
+use hyperlayer::Volume;
 use lvm::LogicalVolume;
 
 use crate::cli::Args;

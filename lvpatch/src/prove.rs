@@ -3,8 +3,7 @@
 use std::io;
 
 use anyhow::Context;
-use baseproof::Range;
-use blockio::{AlignedBuf, Device, OpenMode, ReadAhead, ReadAt, Width, in_order, is_zero};
+use blockio::{AlignedBuf, Device, OpenMode, Range, ReadAhead, ReadAt, Width, in_order, is_zero};
 use flow::{Interrupt, Interruptible, Refusal};
 use hyperlayer::{BaseChecksum, BaseDigest};
 use lvm::{DeviceMapper, MetadataSnapshot, Reserve, ThinDevice};

@@ -6,9 +6,9 @@ use std::io::{self, BufReader, Seek, Write};
 use std::path::Path;
 
 use anyhow::Context;
-use cli::{Checksum, Lacks, Summed};
 use flow::{escaped, time_text};
-use hyperlayer::{AnyDecoder, Foreign, Header, Outline, Records, Start};
+use foreign::{AnyDecoder, Checksum, Foreign, Lacks, Start, Summed};
+use hyperlayer::{Header, Outline, Records};
 use serde::Serialize;
 
 use crate::cli::Args;
@@ -86,7 +86,7 @@ impl Entry {
             What::Other(other, _) => foreign
                 .check_disk(other)
                 .and_then(|()| {
-                    cli::check_machine(self.machine.as_deref(), previous.machine.as_deref())
+                    foreign::check_machine(self.machine.as_deref(), previous.machine.as_deref())
                 })
                 .and_then(|()| follows())
                 .and_then(|()| foreign.check_date(other)),
@@ -103,7 +103,7 @@ pub(crate) fn print(files: &[String], args: &Args) -> anyhow::Result<()> {
     for path in files {
         if Path::new(path).is_dir() {
             has_folder = true;
-            for path in cli::all_streams(Path::new(path), disk)? {
+            for path in foreign::all_streams(Path::new(path), disk)? {
                 entries.extend(read(&path.display().to_string(), args.strict, &mut lacks)?);
             }
             continue;
@@ -156,7 +156,7 @@ fn read(path: &str, is_strict: bool, lacks: &mut Lacks) -> anyhow::Result<Vec<En
         Some(_) => {
             let mut again = File::open(path).with_context(name)?;
             // Whatever is wrong with it is said when it is read.
-            let is_alone = hyperlayer::virtnbdbackup_is_alone(&mut again).unwrap_or(false);
+            let is_alone = foreign::virtnbdbackup_is_alone(&mut again).unwrap_or(false);
             others(decoder, path, is_alone, |foreign| {
                 lacks.say(path, foreign, has_checksum, is_strict)
             })?
@@ -172,7 +172,9 @@ fn read(path: &str, is_strict: bool, lacks: &mut Lacks) -> anyhow::Result<Vec<En
         let file = Path::new(path);
         let (is_differential, machine) = match &what {
             What::Own(_) => (false, None),
-            What::Other(said, _) => (cli::is_differential(file, said), cli::machine_of(file, said)),
+            What::Other(said, _) => {
+                (foreign::is_differential(file, said), foreign::machine_of(file, said))
+            }
         };
         Entry { place, what, has_checksum, is_differential, machine, breaks: None }
     };

@@ -6,11 +6,9 @@
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
 use std::os::unix::fs::FileExt;
-use std::sync::Mutex;
 
 use anyhow::Context;
-use baseproof::Range;
-use blockio::{AlignedBuf, Device, ReadAt};
+use blockio::{AlignedBuf, Device, Range, ReadAt, Spare};
 use flow::{Interrupt, Interruptible, Refusal};
 use hyperlayer::{BaseDigest, Contents, Decoder, Error, Header, Place, Record, Records};
 use lvm::{DeviceMapper, ThinDevice};
@@ -137,7 +135,7 @@ impl Read for Reader<'_> {
 struct Undone<'a, D> {
     device: D,
     undo: &'a UndoFile,
-    idle: Mutex<Vec<Contents>>,
+    idle: Spare<Contents>,
 }
 
 impl<D: ReadAt> Undone<'_, D> {
@@ -204,8 +202,7 @@ impl<D: ReadAt> ReadAt for Undone<'_, D> {
                 part.fill(0);
                 continue;
             };
-            let spare = self.idle.lock().expect("nobody panics with it").pop();
-            let mut contents = spare.unwrap_or_default();
+            let mut contents = self.idle.take(|| io::Result::Ok(Contents::default()))?;
             let reader = Reader { file: &self.undo.file, at: self.undo.begin + place.at };
             let (begin, bytes) = contents.read(reader, place).map_err(io::Error::other)?;
             let found = from.checked_sub(begin).and_then(|skip| {
@@ -215,7 +212,7 @@ impl<D: ReadAt> ReadAt for Undone<'_, D> {
             part.copy_from_slice(found.ok_or_else(|| {
                 io::Error::other("the undo changed while it was read: another record is there")
             })?);
-            self.idle.lock().expect("nobody panics with it").push(contents);
+            self.idle.give(contents);
         }
         Ok(())
     }
@@ -264,7 +261,7 @@ impl Job<'_> {
         let interrupt = self.interrupt;
         move |chunk_size, known| {
             let Some(undo) = undo else { return Ok(None) };
-            let undone = Undone { device, undo, idle: Mutex::default() };
+            let undone = Undone { device, undo, idle: Spare::default() };
             undone.changed(chunk_size, known, interrupt).map(Some)
         }
     }
@@ -311,7 +308,7 @@ impl Job<'_> {
             Some((dm, thin)) => prove::mapped_ranges(dm, thin, 0, self.interrupt)?,
         };
         let mapped = mapped.map(|ranges| undo.mapped(ranges));
-        let undone = Undone { device, undo, idle: Mutex::default() };
+        let undone = Undone { device, undo, idle: Spare::default() };
         let undone = Interruptible { source: undone, interrupt: self.interrupt };
         let check = || self.interrupt.check();
         match baseproof::verify(&undone, digests, mapped.as_deref(), &check) {
@@ -350,7 +347,7 @@ mod tests {
         expected[2048..2560].fill(0);
         expected[4096..4608].fill(2);
         let device = vec![9; size as usize];
-        let undone = Undone { device: &device[..], undo: &found[0], idle: Mutex::default() };
+        let undone = Undone { device: &device[..], undo: &found[0], idle: Spare::default() };
         for (begin, end) in [(0, size), (700, 800), (1000, 2100), (1536, 2048), (4000, 4097)] {
             let mut buf = vec![7; (end - begin) as usize];
             undone.read_at(begin, &mut buf).unwrap();
@@ -358,7 +355,7 @@ mod tests {
         }
         // Bytes 512 to 1536, 2048 to 2560, and 4096 to 4608, of which the device has some already.
         let changed = |device: &[u8], chunk, known: &[(u64, u64)]| {
-            let undone = Undone { device, undo: &found[0], idle: Mutex::default() };
+            let undone = Undone { device, undo: &found[0], idle: Spare::default() };
             let changed = undone.changed(chunk, known, &interrupt).unwrap();
             (changed.chunks, changed.runs)
         };
@@ -395,7 +392,7 @@ mod tests {
         let device = Device::open(image.path(), blockio::OpenMode::Read).unwrap();
         let is_sparse = device.behind_hole(0).unwrap() > 0;
         assert!(is_sparse, "the folder for temporary files must be on a file system with holes");
-        let undone = Undone { device, undo: &found[0], idle: Mutex::default() };
+        let undone = Undone { device, undo: &found[0], idle: Spare::default() };
         for (offset, expected) in [
             (0, 1 << 20),
             (1 << 20, 1 << 20),

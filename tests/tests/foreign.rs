@@ -21,7 +21,7 @@ fn image(name: &str) -> Vec<u8> {
 }
 
 fn stream(name: &str) -> Vec<u8> {
-    unpacked(&format!("../crates/hyperlayer/tests/fixtures/{name}.zst"))
+    unpacked(&format!("../crates/foreign/tests/fixtures/{name}.zst"))
 }
 
 const THIN: [&str; 5] = [

@@ -312,7 +312,7 @@ fn foreign() -> Result<()> {
     for (folder, names) in [
         ("fixtures", &["base.img", "new.img", "thick-base.img", "thick-new.img"][..]),
         (
-            "../crates/hyperlayer/tests/fixtures",
+            "../crates/foreign/tests/fixtures",
             &[
                 "hyperlayer-1.0-d0.diff",
                 "hyperlayer-1.0-d1.diff",

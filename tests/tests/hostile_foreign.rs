@@ -328,7 +328,7 @@ fn sizes_at_the_end_take_little_memory() {
 
 fn fixture(name: &str) -> Vec<u8> {
     use std::io::Read;
-    let path = format!("../crates/hyperlayer/tests/fixtures/{name}.zst");
+    let path = format!("../crates/foreign/tests/fixtures/{name}.zst");
     let file = File::open(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
     let mut bytes = Vec::new();
     ruzstd::decoding::StreamingDecoder::new(file).unwrap().read_to_end(&mut bytes).unwrap();

@@ -102,7 +102,7 @@ fn hyperlayer_1_is_what_the_original_lvdiff_wrote() {
         let mut arguments = vec!["--format", "hyperlayer-1.0", "--size", "64M", "-d", level];
         arguments.extend(pairs);
         let ours = files.written(&[&arguments[..], &["2", "3"]].concat());
-        let path = format!("../crates/hyperlayer/tests/fixtures/hyperlayer-1.0-d{level}.diff.zst");
+        let path = format!("../crates/foreign/tests/fixtures/hyperlayer-1.0-d{level}.diff.zst");
         let theirs = unpacked(&path);
         // Offline there are thin ids in place of names, and no UUIDs.
         let mut end = 0;
@@ -120,7 +120,7 @@ fn thin_send_is_what_thin_send_wrote() {
     let files = real_pool();
     for (names, kind) in [(&["2", "3"][..], "incremental"), (&["3"], "full")] {
         let arguments = [&["--format", "thin-send", "--size", "64M"], names].concat();
-        let path = format!("../crates/hyperlayer/tests/fixtures/thin_send-1.1-{kind}.stream.zst");
+        let path = format!("../crates/foreign/tests/fixtures/thin_send-1.1-{kind}.stream.zst");
         assert!(files.written(&arguments) == unpacked(&path), "{kind}");
     }
 }

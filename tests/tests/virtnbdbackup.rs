@@ -399,7 +399,7 @@ fn a_time_is_compared_by_one_clock() {
 
     // Of others nobody knows, and it is said before anything is done.
     let fixture = |name: &str| {
-        let path = format!("../crates/hyperlayer/tests/fixtures/{name}.zst");
+        let path = format!("../crates/foreign/tests/fixtures/{name}.zst");
         let file = File::open(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
         let mut bytes = Vec::new();
         ruzstd::decoding::StreamingDecoder::new(file).unwrap().read_to_end(&mut bytes).unwrap();

@@ -1,12 +1,9 @@
 //! What a base holds, as digests.
 
 use std::io;
-use std::sync::Mutex;
 
-use blockio::{AlignedBuf, ReadAt, Width, in_order, is_zero};
+use blockio::{AlignedBuf, Range, ReadAt, Spare, Width, in_order, is_zero};
 use hyperlayer::{BaseDigest, DigestKind, LEAF_BYTES, TreeHasher};
-
-use crate::Range;
 
 /// How much is read at once, in bytes: whole leaves of the digest tree.
 const PIECE: usize = 16 * LEAF_BYTES;
@@ -49,7 +46,7 @@ pub fn digest_whole(
 ) -> io::Result<BaseDigest> {
     let everything = [Range { offset: 0, length: size }];
     let mut pieces = Pieces { mapped: mapped.unwrap_or(&everything), size, place: 0 };
-    let idle: Mutex<Vec<AlignedBuf>> = Mutex::default();
+    let buffers = Spare::default();
     let mut tree = TreeHasher::new(size);
     in_order(
         WIDTH,
@@ -58,10 +55,9 @@ pub fn digest_whole(
             pieces.next(base)
         },
         |piece| {
-            let spare = idle.lock().expect("nobody panics with it").pop();
-            let mut buf = spare.map_or_else(|| AlignedBuf::new(PIECE), Ok)?;
+            let mut buf = buffers.take(|| AlignedBuf::new(PIECE))?;
             let leaves = piece.leaves(base, &mut buf)?;
-            idle.lock().expect("nobody panics with it").push(buf);
+            buffers.give(buf);
             Ok(leaves)
         },
         |leaves| {

@@ -20,19 +20,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod checksum;
 mod digest;
 mod sample;
 mod verify;
 
+pub use checksum::checksum_ranges;
 pub use digest::{digest_ranges, digest_whole};
 pub use sample::{SAMPLE_CHUNKS, positions};
 pub use verify::{Error, verify, verify_checksums};
-
-/// A range of a volume, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Range {
-    /// Where it begins.
-    pub offset: u64,
-    /// How long it is.
-    pub length: u64,
-}

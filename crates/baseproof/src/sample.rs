@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rand::RngExt;
 
-use crate::Range;
+use blockio::Range;
 
 /// How many chunks a sample of detect level 2 has.
 pub const SAMPLE_CHUNKS: usize = 64;

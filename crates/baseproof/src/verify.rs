@@ -2,10 +2,10 @@
 
 use std::io;
 
-use blockio::{AlignedBuf, ReadAt};
+use blockio::{AlignedBuf, Range, ReadAt};
 use hyperlayer::{BaseChecksum, BaseDigest, DigestKind};
 
-use crate::Range;
+use crate::checksum::crc32;
 use crate::digest::{digest_ranges, digest_whole};
 
 /// How much is read at once, in bytes.
@@ -121,16 +121,7 @@ pub fn verify_checksums(
 ) -> Result<(), Error> {
     let mut buf = AlignedBuf::new(PIECE)?;
     for &BaseChecksum { offset, length, crc32: expected } in checksums {
-        let mut hasher = crc32fast::Hasher::new();
-        let mut done = 0;
-        while done < length {
-            go_on()?;
-            let piece = &mut buf[..(length - done).min(PIECE as u64) as usize];
-            base.read_at(offset.saturating_add(done), piece)?;
-            hasher.update(piece);
-            done += piece.len() as u64;
-        }
-        let found = hasher.finalize();
+        let found = crc32(base, Range { offset, length }, &mut buf, go_on)?;
         if found != expected {
             return Err(Error::ChecksumDiffers { offset, length, expected, found });
         }

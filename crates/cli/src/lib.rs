@@ -8,12 +8,8 @@
 //! assert_eq!(cli::exit_code(&error), 7);
 //! ```
 
-mod backup_folder;
-mod checksum;
 mod exit;
-mod lacks;
 mod logging;
-mod machine;
 mod print;
 mod progress;
 mod run;
@@ -21,12 +17,8 @@ mod signals;
 mod standard;
 mod volume;
 
-pub use backup_folder::{all_streams, expand, is_differential, size_of_base};
-pub use checksum::{Checksum, Summed};
 pub use exit::exit_code;
-pub use lacks::Lacks;
 pub use logging::Verbosity;
-pub use machine::{check_machine, machine_of};
 pub use print::{print, sync, tell};
 pub use progress::Progress;
 pub use run::run;

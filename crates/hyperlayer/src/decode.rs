@@ -9,7 +9,7 @@ use crate::encode::{check_announced, check_range};
 use crate::error::Result;
 use crate::frame::{self, FRAME_BYTES, Frame};
 use crate::packed::{CODEC_NONE, Unpacker};
-use crate::state::State;
+use crate::state::DecoderState;
 use crate::totals::Trailer;
 use crate::{BaseDigest, Error, Header, MAGIC, MAX_RECORD, Record, Records, Totals, base_digest};
 
@@ -29,7 +29,7 @@ pub struct Decoder<R: Read> {
     /// Where the last record stands in the input.
     place: Place,
     totals: Totals,
-    state: State,
+    state: DecoderState,
 }
 
 impl<R: Read> Decoder<R> {
@@ -66,7 +66,7 @@ impl<R: Read> Decoder<R> {
 
     /// BLAKE3 of the stream, as its trailer has it; `None` before that has been verified.
     pub fn stream_digest(&self) -> Option<[u8; 32]> {
-        (self.state == State::Complete).then_some(self.input.before_frame)
+        (self.state == DecoderState::Complete).then_some(self.input.before_frame)
     }
 
     /// How many bytes of the input have been read, streams before this one included.
@@ -105,7 +105,8 @@ impl<R: Read> Decoder<R> {
                 base_digest::from_bytes(&header, &content).map_err(|reason| damaged(at, reason))?;
         }
         base_digest::validate(&header, &base_digests).map_err(|reason| damaged(at, reason))?;
-        let (totals, state, place) = (Totals::default(), State::Records, Place { at: 0, mark: 0 });
+        let (totals, state, place) =
+            (Totals::default(), DecoderState::Records, Place { at: 0, mark: 0 });
         Ok(Self { input, header, base_digests, content, end: 0, place, totals, state })
     }
 

@@ -69,7 +69,11 @@ const MAX_SIZE: u64 = i64::MAX as u64;
 const MAX_CHUNK: u64 = 1 << 30;
 
 impl Header {
-    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>> {
+    /// The content of a header frame.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where no stream can have such a header.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
         self.validate().map_err(Error::Invalid)?;
         options().serialize(self).map_err(|error| {
             Error::Invalid(format!("the header takes more than {MAX_RECORD} bytes: {error}"))
@@ -85,7 +89,11 @@ impl Header {
         Ok(header)
     }
 
-    pub(crate) fn validate(&self) -> std::result::Result<(), String> {
+    /// Whether it is one that a stream can have.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn validate(&self) -> std::result::Result<(), String> {
         validate_volume("target", &self.target)?;
         if let Some(base) = &self.base {
             validate_volume("base", base)?;

@@ -4,8 +4,8 @@
 //! devices or of LVM. A stream is a [`Header`], the [`BaseDigest`]s that tell the right base from a
 //! wrong one, [`Record`]s in ascending order, and a trailer. Every frame is verified before its
 //! content is handed out, and [`Decoder::finish`] succeeds only where all of the stream has
-//! arrived. `docs/stream-format.md` specifies the format byte by byte. [`AnyDecoder`] also reads the
-//! streams of other tools, as `docs/foreign-streams.md` says.
+//! arrived. `docs/stream-format.md` specifies the format byte by byte. The crate
+//! `foreign` yields the same records from streams of other tools.
 //!
 //! ```
 //! use hyperlayer::{Decoder, Encoder, Header, Record, Records, Volume};
@@ -41,14 +41,13 @@
 //! ```
 #![warn(clippy::arithmetic_side_effects)]
 
+mod base_checksum;
 mod base_digest;
-mod chain;
 mod content;
 mod decode;
 mod encode;
 mod error;
-mod foreign;
-mod foreign_out;
+mod follows;
 mod frame;
 mod header;
 mod outline;
@@ -56,25 +55,24 @@ mod packed;
 mod record;
 mod sink;
 mod state;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod totals;
 mod tree;
 
+pub use base_checksum::BaseChecksum;
 pub use base_digest::{BaseDigest, DigestKind};
 pub use content::{Contents, Place};
 pub use decode::Decoder;
 pub use encode::Encoder;
 pub use error::Error;
-pub use foreign::{
-    AnyDecoder, BaseChecksum, Foreign, ForeignDecoder, Input, LEFT_OUT, LocalTime, Missing, Start,
-    is_virtnbdbackup, virtnbdbackup_is_alone,
-};
-pub use foreign_out::{BaseCrc, Hyperlayer1, ThinSend, check_pairs_for_hyperlayer1};
 pub use frame::FRAME_BYTES;
 pub use header::{Header, Volume};
 pub use outline::Outline;
 pub use packed::{Packed, Packer};
 pub use record::{Record, Records};
 pub use sink::RecordSink;
+pub use state::DecoderState;
 pub use totals::Totals;
 pub use tree::{LEAF_BYTES, TreeHasher};
 

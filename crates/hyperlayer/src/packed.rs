@@ -76,7 +76,7 @@ impl Packer {
 
 impl Packed {
     /// A content that is stored as it is.
-    pub(crate) fn plain(bytes: &[u8]) -> Self {
+    pub fn plain(bytes: &[u8]) -> Self {
         Self { digest: *blake3::hash(bytes).as_bytes(), compressed: None }
     }
 }

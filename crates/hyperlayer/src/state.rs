@@ -1,10 +1,11 @@
-//! [`State`]: how far a decoder of any format has come.
+//! [`DecoderState`]: how far a decoder of any format has come.
 
 use crate::Error;
 use crate::error::Result;
 
+/// How far a decoder of any format has come: what was refused once is refused for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
+pub enum DecoderState {
     /// Records are still to come.
     Records,
     /// The end was read, and found right.
@@ -13,13 +14,13 @@ pub(crate) enum State {
     Failed,
 }
 
-impl State {
+impl DecoderState {
     /// Whether there is a record to be read, or the end. It counts as refused from here on, on every
-    /// way out by an error, until [`State::came`].
+    /// way out by an error, until [`DecoderState::came`].
     ///
     /// # Errors
     /// [`Error::Damaged`] where something was refused before; `at` is where, in bytes.
-    pub(crate) fn begin(&mut self, at: u64) -> Result<bool> {
+    pub fn begin(&mut self, at: u64) -> Result<bool> {
         match std::mem::replace(self, Self::Failed) {
             Self::Records => Ok(true),
             Self::Complete => {
@@ -33,7 +34,7 @@ impl State {
     }
 
     /// It came: a record, or the end.
-    pub(crate) fn came(&mut self, is_record: bool) {
+    pub fn came(&mut self, is_record: bool) {
         *self = if is_record { Self::Records } else { Self::Complete };
     }
 }

@@ -25,7 +25,7 @@ pub struct Totals {
 impl Totals {
     /// Counts one record. Records ascend within a volume of less than 2^63 bytes, so no sum of
     /// theirs comes near the end of a `u64`.
-    pub(crate) fn add(&mut self, record: &Record<'_>) {
+    pub fn add(&mut self, record: &Record<'_>) {
         let (records, bytes) = match record {
             Record::Data { .. } => (&mut self.data_records, &mut self.data_bytes),
             Record::Zero { .. } => (&mut self.zero_records, &mut self.zero_bytes),

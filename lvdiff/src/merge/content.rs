@@ -2,9 +2,8 @@
 
 use std::io;
 use std::ops::Range;
-use std::sync::Mutex;
 
-use blockio::ReadAt;
+use blockio::{ReadAt, Spare};
 use hyperlayer::{Contents, Place};
 
 use super::inputs::Input;
@@ -15,12 +14,12 @@ use crate::settle::Change;
 pub(super) struct Content<'a> {
     layers: &'a Layers,
     inputs: &'a [Input],
-    idle: Mutex<Vec<Contents>>,
+    idle: Spare<Contents>,
 }
 
 impl<'a> Content<'a> {
     pub(super) fn new(layers: &'a Layers, inputs: &'a [Input]) -> Self {
-        Self { layers, inputs, idle: Mutex::default() }
+        Self { layers, inputs, idle: Spare::default() }
     }
 }
 
@@ -36,11 +35,10 @@ impl ReadAt for Content<'_> {
             place = piece.end();
             pieces.push(piece);
         }
-        let spare = self.idle.lock().expect("nobody panics with it").pop();
-        let mut contents = spare.unwrap_or_default();
+        let mut contents = self.idle.take(|| io::Result::Ok(Contents::default()))?;
         buf.fill(0);
         read(&mut contents, &pieces, self.inputs, offset, buf).map_err(io::Error::other)?;
-        self.idle.lock().expect("nobody panics with it").push(contents);
+        self.idle.give(contents);
         Ok(())
     }
 }

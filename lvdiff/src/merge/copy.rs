@@ -2,10 +2,9 @@
 
 use std::io::Write;
 use std::ops::Range;
-use std::sync::Mutex;
 
 use anyhow::Context;
-use blockio::{Width, in_order};
+use blockio::{Spare, Width, in_order};
 use cli::Progress;
 use flow::Interrupt;
 use hyperlayer::{Contents, Encoder, MAX_RECORD, Packed, Packer};
@@ -31,8 +30,7 @@ pub(super) fn write<W: Write>(
     writing: impl Fn() -> String,
 ) -> anyhow::Result<()> {
     let mut jobs = Jobs { pieces: pieces.iter().copied(), next: None };
-    let idle: Mutex<Vec<Tools>> = Mutex::default();
-    let buffers: Mutex<Vec<Vec<u8>>> = Mutex::default();
+    let (idle, buffers) = (Spare::<Tools>::default(), Spare::<Vec<u8>>::default());
     in_order(
         WIDTH,
         || {
@@ -40,14 +38,10 @@ pub(super) fn write<W: Write>(
             Ok(jobs.next())
         },
         |job| {
-            let spare = idle.lock().expect("nobody panics with it").pop();
-            let mut tools = match spare {
-                Some(tools) => tools,
-                None => Tools { contents: Contents::default(), packer: Packer::new(level)? },
-            };
-            let buffer = buffers.lock().expect("nobody panics with it").pop();
-            let done = tools.copy(&job, inputs, buffer.unwrap_or_default())?;
-            idle.lock().expect("nobody panics with it").push(tools);
+            let mut tools = idle.take(|| Tools::new(level))?;
+            let buffer = buffers.take(|| anyhow::Ok(Vec::new()))?;
+            let done = tools.copy(&job, inputs, buffer)?;
+            idle.give(tools);
             Ok(done)
         },
         |Copied { buffer, runs }| {
@@ -62,7 +56,7 @@ pub(super) fn write<W: Write>(
                 };
                 written.with_context(&writing)?;
             }
-            buffers.lock().expect("nobody panics with it").push(buffer);
+            buffers.give(buffer);
             anyhow::Ok(())
         },
     )
@@ -132,6 +126,10 @@ struct Tools {
 }
 
 impl Tools {
+    fn new(level: Option<i32>) -> anyhow::Result<Self> {
+        Ok(Self { contents: Contents::default(), packer: Packer::new(level)? })
+    }
+
     fn copy(
         &mut self,
         job: &[Piece],

@@ -1,6 +1,6 @@
 //! [`Piece`]: what a range of the merged volume becomes, and [`Layers`] of pieces.
 
-use baseproof::Range;
+use blockio::Range;
 use hyperlayer::Place;
 
 use crate::settle::{Change, push};

@@ -1,6 +1,6 @@
 //! [`Proof`]: what proves bases, held against what the streams before them lead to.
 
-use baseproof::Range;
+use blockio::Range;
 use flow::{Interrupt, Interruptible, Refusal};
 use hyperlayer::{BaseDigest, DigestKind, Header};
 

@@ -1,6 +1,7 @@
 //! Writes what was read as other tools' streams, which must say the same.
 
-use hyperlayer::{AnyDecoder, Hyperlayer1, Missing, Packer, Record, RecordSink, Records, ThinSend};
+use foreign::{AnyDecoder, Hyperlayer1, Missing, ThinSend};
+use hyperlayer::{Packer, Record, RecordSink, Records};
 
 use crate::stream::Whole;
 

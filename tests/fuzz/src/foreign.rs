@@ -2,7 +2,8 @@
 
 use std::io::{self, Read};
 
-use hyperlayer::{AnyDecoder, Error, MAX_RECORD, Missing, Record, Records, SECTOR, Totals, Volume};
+use foreign::{AnyDecoder, Missing};
+use hyperlayer::{Error, MAX_RECORD, Record, Records, SECTOR, Totals, Volume};
 
 /// The first of three bits that say what the reader knows; what remains is the target's own.
 const KNOWN: u8 = 16;

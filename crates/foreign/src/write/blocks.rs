@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use crate::error::Result;
-use crate::{Error, Record, Totals};
+use crate::Result;
+use hyperlayer::{Error, Record, Totals};
 
 /// How a format frames its blocks.
 pub(super) trait Blocks {

@@ -6,8 +6,8 @@ use md5::{Digest, Md5};
 
 use super::source::{Fields, Pending, Source, damaged};
 use super::{Change, FollowedBy, Foreign, Format, Start};
-use crate::error::Result;
-use crate::{Error, MAX_RECORD, SECTOR};
+use crate::Result;
+use hyperlayer::{Error, MAX_RECORD, SECTOR};
 
 const VERSION: u8 = 1;
 const FULL: u8 = 1;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use hyperlayer::{Foreign, LEFT_OUT};
+use crate::{Foreign, LEFT_OUT};
 
 use flow::{Refusal, escaped};
 

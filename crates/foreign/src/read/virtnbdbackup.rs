@@ -20,8 +20,8 @@ use super::{
     Change, FollowedBy, Foreign, Format, LEFT_OUT, LocalTime, NO_CHECKSUMS, NO_IDENTITY, Start,
     What,
 };
-use crate::error::Result;
-use crate::{Error, MAX_RECORD};
+use crate::Result;
+use hyperlayer::{Error, MAX_RECORD};
 
 /// A stream's first bytes.
 pub(super) const FIRST: &[u8] = b"meta 000000000";

@@ -3,8 +3,8 @@
 use std::io::{self, Read};
 
 use super::{Change, What};
-use crate::error::Result;
-use crate::{Error, MAX_RECORD, SECTOR};
+use crate::Result;
+use hyperlayer::{Error, MAX_RECORD, SECTOR};
 
 /// The input, and what every range in it is held against.
 pub(crate) struct Source<R> {

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::Foreign;
-use crate::Header;
+use hyperlayer::Header;
 
 /// When a stream was made, by the clock on the wall of the machine that made it. The format does not
 /// say in what time zone, so it can be compared with other times of the same clock only.
@@ -108,7 +108,7 @@ impl Foreign {
         if next.base.as_ref().is_none_or(|base| base.uuid != whole) {
             return next.follows(header);
         }
-        let target = crate::Volume { uuid: whole, ..header.target.clone() };
+        let target = hyperlayer::Volume { uuid: whole, ..header.target.clone() };
         next.follows(&Header { target, ..header.clone() })
     }
 
@@ -128,7 +128,8 @@ impl Foreign {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Missing, Start, Volume};
+    use crate::{Missing, Start};
+    use hyperlayer::Volume;
 
     #[test]
     fn a_local_time_has_no_zone() {

@@ -7,9 +7,9 @@
 use std::io::Write;
 
 use super::blocks::{Blocks, Filler};
-use crate::error::Result;
-use crate::foreign::thin_send::{BEGIN, DATA, END, END_BYTES, UNMAP, V1_1};
-use crate::{Error, Packed, Record, RecordSink, Totals};
+use crate::Result;
+use crate::read::thin_send::{BEGIN, DATA, END, END_BYTES, UNMAP, V1_1};
+use hyperlayer::{Error, Packed, Record, RecordSink, Totals};
 
 /// Writes one stream, front to back. Zeros are data in it. It names no volume, and nothing that a
 /// base could be known by.

@@ -6,8 +6,8 @@ use std::io::BufReader;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use crate::{AnyDecoder, Foreign, Start};
 use anyhow::Context;
-use hyperlayer::{AnyDecoder, Foreign, Start};
 
 use flow::{Refusal, escaped};
 
@@ -211,7 +211,7 @@ fn read(folder: &Path) -> anyhow::Result<Found> {
         let name = || path.display().to_string();
         let (file, mut first) = (File::open(&path).with_context(name)?, [0; 16]);
         let is_begun = file.read_exact_at(&mut first, 0).is_ok();
-        if !is_begun || !hyperlayer::is_virtnbdbackup(&first) {
+        if !is_begun || !crate::is_virtnbdbackup(&first) {
             found.odd.push(path);
             continue;
         }

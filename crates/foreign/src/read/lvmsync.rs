@@ -4,8 +4,8 @@ use std::io::Read;
 
 use super::source::{Fields, Pending, Source};
 use super::{Change, Foreign, Format, NO_CHECKSUMS, NO_END, NO_IDENTITY};
-use crate::Error;
-use crate::error::Result;
+use crate::Result;
+use hyperlayer::Error;
 
 const FIRST: &[u8] = b"lvmsync PROTO[";
 const LINE: &[u8] = b"lvmsync PROTO[3]";

@@ -3,9 +3,9 @@
 use std::io::{Cursor, Read};
 
 use super::source::Source;
-use super::{BaseChecksum, Foreign, ForeignDecoder, Missing, is_foreign};
-use crate::error::Result;
-use crate::{BaseDigest, Decoder, Header, MAGIC, Record, Records, Totals};
+use super::{Foreign, ForeignDecoder, Missing, is_foreign};
+use crate::Result;
+use hyperlayer::{BaseChecksum, BaseDigest, Decoder, Header, MAGIC, Record, Records, Totals};
 
 /// Reads one stream of any format that is known, front to back.
 ///
@@ -25,8 +25,8 @@ impl<R: Read> AnyDecoder<R> {
     /// Reads up to the first record.
     ///
     /// # Errors
-    /// [`Error::Cut`](crate::Error::Cut), [`Error::Damaged`](crate::Error::Damaged),
-    /// [`Error::Unsupported`](crate::Error::Unsupported) or [`Error::Io`](crate::Error::Io).
+    /// [`Error::Cut`](hyperlayer::Error::Cut), [`Error::Damaged`](hyperlayer::Error::Damaged),
+    /// [`Error::Unsupported`](hyperlayer::Error::Unsupported) or [`Error::Io`](hyperlayer::Error::Io).
     pub fn new(mut input: R) -> Result<Self> {
         let mut first = Vec::new();
         input.by_ref().take(MAGIC.len() as u64).read_to_end(&mut first)?;

@@ -4,8 +4,8 @@ use std::io::Read;
 
 use super::source::{Fields, Pending, Source, damaged};
 use super::{Change, Foreign, Format, NO_CHECKSUMS, NO_END, NO_IDENTITY, What};
-use crate::Error;
-use crate::error::Result;
+use crate::Result;
+use hyperlayer::Error;
 
 const FIRST: u64 = 0xe85b_c563_6cc7_2a05;
 const V1_0: u64 = 0xca7f_00d5_de7e_c7ed;

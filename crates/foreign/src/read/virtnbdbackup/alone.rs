@@ -4,7 +4,7 @@ use std::io::{Read, Seek, SeekFrom};
 
 use super::super::source::Source;
 use super::{FRAME, begin, frame, is};
-use crate::error::Result;
+use crate::Result;
 
 /// Whether a file holds one stream of virtnbdbackup's, from the file's beginning to its end, and nothing
 /// else. Compressed data does not say how long it is before it has been read: of such a stream, and of

@@ -8,20 +8,9 @@ use std::io::Write;
 
 use super::blocks::{Blocks, Filler};
 use super::yaml::scalar;
-use crate::error::Result;
-use crate::foreign::hyperlayer1::KEYS;
-use crate::{Error, Header, Packed, RecordSink, SECTOR, Totals};
-
-/// What a range of the base holds, as this format says it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BaseCrc {
-    /// Where the range begins, in bytes: a multiple of the chunk size.
-    pub offset: u64,
-    /// How long it is, in bytes: whole chunks, for the original lvpatch reads no others.
-    pub length: u64,
-    /// The CRC-32 (IEEE) of its content.
-    pub crc: u32,
-}
+use crate::Result;
+use crate::read::hyperlayer1::KEYS;
+use hyperlayer::{BaseChecksum, Error, Header, Packed, RecordSink, SECTOR, Totals};
 
 /// Writes one stream, front to back: whole chunks, all content included, zeros too. What is unmapped
 /// is written as zeros.
@@ -45,7 +34,7 @@ impl<W: Write> Hyperlayer1<W> {
     /// [`Error::Invalid`] where the format cannot carry this, before anything is written: there is no
     /// base, its size is another, a pair has a key of the header or is no single line, a chunk is
     /// larger than the format can say; [`Error::Io`] where `output` fails.
-    pub fn new(mut output: W, header: &Header, base_crcs: &[BaseCrc]) -> Result<Self> {
+    pub fn new(mut output: W, header: &Header, base_checksums: &[BaseChecksum]) -> Result<Self> {
         header.to_bytes()?;
         let base = match &header.base {
             Some(base) if base.size == header.target.size => base,
@@ -63,7 +52,7 @@ impl<W: Write> Hyperlayer1<W> {
             .ok_or_else(|| Error::Invalid("a chunk size of 0 bytes".into()))?;
         let rest = bytes.checked_rem(header.chunk_size).unwrap_or(0);
         let blocks = blocks.saturating_add(u64::from(rest > 0));
-        let level = if base_crcs.is_empty() { 0 } else { header.detect_level };
+        let level = if base_checksums.is_empty() { 0 } else { header.detect_level };
 
         let mut text = String::from("HYPERLAYER/1.0\n");
         let values = [
@@ -81,11 +70,11 @@ impl<W: Write> Hyperlayer1<W> {
             text.push_str(&pair(key, value)?);
         }
         text.push('\n');
-        for BaseCrc { offset, length, crc } in base_crcs {
+        for BaseChecksum { offset, length, crc32 } in base_checksums {
             let (offset, length) = (sectors(*offset)?, sectors(*length)?);
-            text.push_str(&format!("D {offset:X} {length:X} CRC32 {crc:x}\n"));
+            text.push_str(&format!("D {offset:X} {length:X} CRC32 {crc32:x}\n"));
         }
-        if !base_crcs.is_empty() {
+        if !base_checksums.is_empty() {
             text.push('\n');
         }
         output.write_all(text.as_bytes())?;
@@ -179,7 +168,7 @@ impl Blocks for Chunks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Volume;
+    use hyperlayer::Volume;
 
     fn header(changed_bytes: u64, unmapped_bytes: u64) -> Header {
         let volume = |name: &str| Volume { name: name.into(), uuid: String::new(), size: 5120 };
@@ -201,7 +190,7 @@ mod tests {
 
     #[test]
     fn chunks_are_whole_however_their_content_comes() {
-        let crc = BaseCrc { offset: 2048, length: 2048, crc: 0xab };
+        let crc = BaseChecksum { offset: 2048, length: 2048, crc32: 0xab };
         let mut stream = Hyperlayer1::new(Vec::new(), &header(3072, 2048), &[crc]).unwrap();
         stream.packed_data(0, &[7; 512], &Packed::plain(&[])).unwrap();
         stream.zero(512, 1536).unwrap();

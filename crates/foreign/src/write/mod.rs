@@ -1,5 +1,5 @@
 //! Streams that other tools read: [`Hyperlayer1`] and [`ThinSend`], in one pass like
-//! [`Encoder`](crate::Encoder), and driven like it through [`RecordSink`](crate::RecordSink).
+//! [`Encoder`](hyperlayer::Encoder), and driven like it through [`RecordSink`](hyperlayer::RecordSink).
 //!
 //! Neither carries digests of its data.
 
@@ -8,5 +8,5 @@ mod hyperlayer1;
 mod thin_send;
 mod yaml;
 
-pub use hyperlayer1::{BaseCrc, Hyperlayer1, check_pairs_for_hyperlayer1};
+pub use hyperlayer1::{Hyperlayer1, check_pairs_for_hyperlayer1};
 pub use thin_send::ThinSend;

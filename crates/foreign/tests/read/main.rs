@@ -3,7 +3,8 @@
 
 use std::io::{Read, Write};
 
-use hyperlayer::{AnyDecoder, Error, Missing, Records, Volume};
+use foreign::{AnyDecoder, Missing};
+use hyperlayer::{Error, Records, Volume};
 use md5::{Digest, Md5};
 use proptest::prelude::*;
 

@@ -16,9 +16,10 @@ pub use follows::LocalTime;
 pub use virtnbdbackup::{is as is_virtnbdbackup, virtnbdbackup_is_alone};
 
 use self::source::{Source, damaged};
-use crate::error::Result;
-use crate::state::State;
-use crate::{BaseDigest, Error, Header, Record, Records, SECTOR, Totals, Volume};
+use crate::Result;
+use hyperlayer::{
+    BaseChecksum, BaseDigest, DecoderState, Error, Header, Record, Records, SECTOR, Totals, Volume,
+};
 
 /// The largest volume, where nothing is known of its size.
 const MOST: u64 = i64::MAX as u64 - (SECTOR - 1);
@@ -102,17 +103,6 @@ pub enum Start {
     },
     /// The format does not say.
     Unknown,
-}
-
-/// The CRC-32 (IEEE) of a range of the base.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BaseChecksum {
-    /// Where the range begins, in bytes.
-    pub offset: u64,
-    /// How long it is, in bytes.
-    pub length: u64,
-    /// CRC-32 of what the volume reads as there.
-    pub crc32: u32,
 }
 
 /// What the reader knows of what a stream does not say. Where both do, the stream is right.
@@ -248,7 +238,7 @@ pub struct ForeignDecoder<R: Read> {
     header: Header,
     buf: Vec<u8>,
     totals: Totals,
-    state: State,
+    state: DecoderState,
 }
 
 /// Whether a stream that begins like this is one of another tool.
@@ -282,7 +272,7 @@ impl<R: Read> ForeignDecoder<R> {
         };
         let header = foreign.header(&Missing::default()).map_err(|reason| damaged(at, reason))?;
         source.size = header.target.size;
-        let (buf, totals, state) = (Vec::new(), Totals::default(), State::Records);
+        let (buf, totals, state) = (Vec::new(), Totals::default(), DecoderState::Records);
         Ok(Self { source, format, foreign, header, buf, totals, state })
     }
 

@@ -3,9 +3,9 @@
 use std::io::Read;
 
 use super::source::{Pending, Source, damaged};
-use super::{BaseChecksum, Change, Foreign, Format, NO_CHECKSUMS, NO_END, NO_IDENTITY, Start};
-use crate::error::Result;
-use crate::{Error, MAX_RECORD, SECTOR};
+use super::{Change, Foreign, Format, NO_CHECKSUMS, NO_END, NO_IDENTITY, Start};
+use crate::Result;
+use hyperlayer::{BaseChecksum, Error, MAX_RECORD, SECTOR};
 
 const LINE: &[u8] = b"HYPERLAYER/1.0";
 /// The most that a line of numbers has: two or three of 16 digits, and what stands around them.

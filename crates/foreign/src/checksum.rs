@@ -27,7 +27,7 @@ impl Checksum {
         if !file.metadata()?.is_file() || file.read_exact_at(&mut first, 0).is_err() {
             return Ok(None);
         }
-        if !hyperlayer::is_virtnbdbackup(&first) {
+        if !crate::is_virtnbdbackup(&first) {
             return Ok(None);
         }
         let mut path = path.as_os_str().to_owned();

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use hyperlayer::Foreign;
+use crate::Foreign;
 
 /// A configuration has some thousand bytes; the UUID is near the beginning.
 const MOST: u64 = 1 << 20;
