@@ -97,7 +97,7 @@ impl Job<'_> {
             return Err(usage("--map thin-delta tells of thin volumes, not of classic snapshots"));
         }
         let dm = DeviceMapper::open()?;
-        let interrupt = self.interrupt;
+        let interrupt = self.session.interrupt;
         let (snapshot, origin) = (&source.snapshot, &source.origin);
         // LVM activates an origin and all its snapshots together.
         let keep_waiting = || interrupt.is_absent();
@@ -171,10 +171,12 @@ impl Job<'_> {
         devices: &SnapshotDevice,
         size: u64,
     ) -> anyhow::Result<Exceptions> {
-        let device = cli::open_device(&devices.cow(dm)?, OpenMode::Read)?;
+        let device = source::open_device(&devices.cow(dm)?, OpenMode::Read)?;
         let cow_size = device.size();
-        let store =
-            Store::open(Interruptible { source: device, interrupt: self.interrupt }, cow_size)?;
+        let store = Store::open(
+            Interruptible { source: device, interrupt: self.session.interrupt },
+            cow_size,
+        )?;
         let chunk_size = store.chunk_size().bytes();
         if chunk_size != devices.table.chunk_size {
             anyhow::bail!(
@@ -198,7 +200,7 @@ struct Side<'a> {
 impl<'a> Side<'a> {
     fn open(of: &'a LogicalVolume, status: &'a DeviceStatus) -> anyhow::Result<Self> {
         let open = || {
-            let data = cli::open_device(status, OpenMode::Read)?;
+            let data = source::open_device(status, OpenMode::Read)?;
             // What others wrote through the page cache is in the exception store from then on.
             data.write_back()?;
             anyhow::Ok(Self { of, status, data })

@@ -10,18 +10,15 @@ use std::fs::File;
 use std::io::{self, BufReader, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use anyhow::Context;
 use blockio::folder_of;
-use cli::Progress;
-use flow::{Interrupt, Output, human};
+use flow::{Output, Session, human};
 use foreign::{AnyDecoder, Checksum, Foreign, Lacks, Missing, Start, Summed};
 use hyperlayer::{Encoder, Header, MAX_RECORD, Packer, Record, Records, Totals, Volume};
 
 use self::ranges::{Kind, Range, Ranges};
 use crate::cli::Args;
-use crate::diff::now;
 use crate::plan::{StreamOptions, usage};
 use crate::settle::{Ends, Settled, settle};
 use crate::sink::Sink;
@@ -44,16 +41,16 @@ struct Noted {
 pub(crate) fn run(
     args: &Args,
     options: &StreamOptions,
-    interrupt: &Interrupt,
+    session: &Session<'_>,
 ) -> anyhow::Result<()> {
-    let begun = Instant::now();
+    let interrupt = session.interrupt;
     // What is redirected from a file can be read twice like that file.
     let input = args.input.iter().map(|path| match cli::is_standard(path) {
         true => PathBuf::from("/dev/stdin"),
         false => path.clone(),
     });
     let paths = foreign::expand(&input.collect::<Vec<_>>(), args.disk.as_deref())?;
-    let conversion = Conversion { args, options, interrupt };
+    let conversion = Conversion { args, options, session };
     let noted = conversion.note_all(&paths)?;
     let writing = || match &options.output {
         Some(path) => format!("writing {}", path.display()),
@@ -80,7 +77,7 @@ pub(crate) fn run(
         human(changed),
         human(unmapped),
         written.bytes,
-        begun.elapsed().as_secs_f64()
+        session.begun.elapsed().as_secs_f64()
     );
     if let Some(sha1) = &written.sha1 {
         _ = writeln!(stderr, "SHA1: {sha1}");
@@ -91,7 +88,7 @@ pub(crate) fn run(
 struct Conversion<'a> {
     args: &'a Args,
     options: &'a StreamOptions,
-    interrupt: &'a Interrupt,
+    session: &'a Session<'a>,
 }
 
 impl Conversion<'_> {
@@ -151,7 +148,7 @@ impl Conversion<'_> {
         while let Some(record) =
             decoder.next_record().with_context(|| path.display().to_string())?
         {
-            self.interrupt.check()?;
+            self.session.interrupt.check()?;
             ascends &= record.offset() >= end;
             end = record.offset() + record.length();
             ranges.cover(record.offset(), end, Kind::of(&record));
@@ -225,7 +222,7 @@ impl Conversion<'_> {
             changed_bytes: settled.changed_bytes,
             unmapped_bytes: settled.unmapped_bytes,
             tool: concat!("lvdiff ", env!("CARGO_PKG_VERSION")).into(),
-            created: now(),
+            created: (self.session.clock)(),
             ..header.clone()
         }
     }
@@ -233,7 +230,7 @@ impl Conversion<'_> {
     /// Reads it once more, and writes what was noted.
     fn write<W: Write>(&self, noted: &[Noted], mut output: W) -> anyhow::Result<W> {
         let bytes = noted.iter().map(|noted| noted.header.changed_bytes).sum();
-        let progress = Progress::new("lvdiff", bytes, self.args.quiet);
+        let progress = self.session.progress.begin("lvdiff", bytes);
         let mut packer = Packer::new(self.options.detail.level)?;
         let mut next: Option<(usize, Option<Decoder>)> = None;
         for noted in noted {
@@ -251,7 +248,7 @@ impl Conversion<'_> {
             decoder.complete(&missing).with_context(|| foreign.format)?;
             let mut encoder = Encoder::new(output, &noted.header, &[]).context("writing")?;
             let mut put = |record: Record<'_>| {
-                self.interrupt.check()?;
+                self.session.interrupt.check()?;
                 if let Record::Data { offset, bytes } = record {
                     let packed = packer.pack(bytes)?;
                     encoder.packed_data(offset, bytes, &packed).context("writing")?;
@@ -285,7 +282,7 @@ impl Conversion<'_> {
         while let Some(record) =
             decoder.next_record().with_context(|| noted.path.display().to_string())?
         {
-            self.interrupt.check()?;
+            self.session.interrupt.check()?;
             if !matches!(record, Record::Data { .. }) {
                 continue;
             }
@@ -310,7 +307,7 @@ impl Conversion<'_> {
         while let Some(record) =
             decoder.next_record().with_context(|| noted.path.display().to_string())?
         {
-            self.interrupt.check()?;
+            self.session.interrupt.check()?;
             if let Record::Data { offset, bytes } = record {
                 aside.write_all_at(bytes, offset).context("keeping records to sort them")?;
             }

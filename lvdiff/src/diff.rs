@@ -2,12 +2,10 @@
 
 use std::io::{self, Write};
 use std::path::Path;
-use std::time::{Instant, SystemTime};
 
 use anyhow::Context;
 use blockio::{Device, OpenMode, ReadAhead, ReadAt};
-use cli::Progress;
-use flow::{Interrupt, Interruptible, Output, Written, human};
+use flow::{Interruptible, Output, Session, Task, Written, human};
 use foreign::{Hyperlayer1, ThinSend};
 use hyperlayer::{BaseDigest, Encoder, Header, RecordSink, Totals, Volume};
 use lvm::{
@@ -29,23 +27,22 @@ use crate::volumes;
 use crate::watch::Watch;
 
 /// Does what the plan says.
-pub(crate) fn run(plan: Plan, interrupt: &Interrupt) -> anyhow::Result<()> {
-    let job = Job { begun: Instant::now(), interrupt, plan: &plan };
+pub(crate) fn run(plan: &Plan, session: &Session<'_>) -> anyhow::Result<()> {
+    let job = Job { session, plan };
     match (&plan.source, &plan.result) {
         (Source::Pool(source), _) => job.diff_pool(source),
         (Source::Classic(source), _) => job.diff_classic(source),
         (Source::Files(source), _) => job.diff_files(source),
         (Source::Volumes(source), result) => {
             let json = matches!(result, Outcome::List { format: Some(MapFormat::Json) });
-            volumes::print(source, json, interrupt)
+            volumes::print(source, json, session.interrupt)
         }
     }
 }
 
 /// A run, and what all its stages need.
 pub(crate) struct Job<'a> {
-    begun: Instant,
-    pub(crate) interrupt: &'a Interrupt,
+    pub(crate) session: &'a Session<'a>,
     pub(crate) plan: &'a Plan,
 }
 
@@ -60,7 +57,7 @@ pub(crate) struct Names {
 impl Job<'_> {
     fn diff_pool(&self, source: &PoolSource) -> anyhow::Result<()> {
         let dm = DeviceMapper::open()?;
-        let interrupt = self.interrupt;
+        let interrupt = self.session.interrupt;
         let keep_waiting = || interrupt.is_absent();
 
         // Guards: what they do is undone in the reverse order on every way out.
@@ -161,9 +158,10 @@ impl Job<'_> {
         base: Option<&OpenVolume>,
         target: &OpenVolume,
     ) -> anyhow::Result<Changes> {
-        let device = cli::open_device(node, OpenMode::Read)?;
+        let device = source::open_device(node, OpenMode::Read)?;
         let size = device.size();
-        let reader = Interruptible { source: ReadAhead::new(device), interrupt: self.interrupt };
+        let reader =
+            Interruptible { source: ReadAhead::new(device), interrupt: self.session.interrupt };
         let view = View::HeldAt(MetaBlock::new(held_root));
         let metadata = Metadata::open(reader, size, view)?;
         let base = base.map(OpenVolume::side).transpose()?;
@@ -174,10 +172,10 @@ impl Job<'_> {
         let path = &source.metadata;
         let context = || format!("metadata {}", path.display());
         for path in [Some(path), source.data.as_ref()].into_iter().flatten() {
-            cli::await_device(path, self.interrupt)?;
+            source::await_device(path, self.session.interrupt)?;
         }
         let (reader, size) = open_metadata(path, source.direct).with_context(context)?;
-        let reader = Interruptible { source: reader, interrupt: self.interrupt };
+        let reader = Interruptible { source: reader, interrupt: self.session.interrupt };
         let metadata = Metadata::open(reader, size, View::Live).with_context(context)?;
         let chunk_size = metadata.superblock().data_block_size();
         let base = source.base.map(|base| metadata.mappings(base)).transpose()?;
@@ -268,9 +266,10 @@ impl Job<'_> {
                 digests = self.prove(changes, base, base_size)?;
             }
             (Some(base), StreamFormat::Hyperlayer1) => {
-                crcs =
-                    baseproof::checksum_ranges(base, &changes.sample, &|| self.interrupt.check())
-                        .context("reading the base")?;
+                crcs = baseproof::checksum_ranges(base, &changes.sample, &|| {
+                    self.session.interrupt.check()
+                })
+                .context("reading the base")?;
             }
             _ => {}
         }
@@ -289,20 +288,21 @@ impl Job<'_> {
             changed_bytes: changes.announced(target_size),
             unmapped_bytes: changes.bytes(ExtentKind::Unmapped),
             tool: concat!("lvdiff ", env!("CARGO_PKG_VERSION")).into(),
-            created: now(),
+            created: (self.session.clock)(),
             undo: false,
             base_origin: names.base_origin,
         };
-        let sink = Sink::open(options.output.as_deref(), self.interrupt)?;
+        let sink = Sink::open(options.output.as_deref(), self.session.interrupt)?;
         let writing = || match &options.output {
             Some(path) => format!("writing {}", path.display()),
             None => "writing to standard output".into(),
         };
         let writer = sink.writer().with_context(writing)?;
         flow::widen_pipe(&writer);
-        let output = Output::new(writer, options.writing, self.interrupt).with_context(writing)?;
-        let progress = Progress::new("lvdiff", header.changed_bytes, self.plan.quiet);
-        let fill = Fill { changes, content, detail: options.detail, progress: &progress, check };
+        let output =
+            Output::new(writer, options.writing, self.session.interrupt).with_context(writing)?;
+        let progress = self.session.progress.begin("lvdiff", header.changed_bytes);
+        let fill = Fill { changes, content, detail: options.detail, progress: &*progress, check };
         let (output, totals) = match options.format {
             StreamFormat::Hyperlayer2 => {
                 let sink = Encoder::new(output, &header, &digests).with_context(writing)?;
@@ -335,12 +335,11 @@ impl Job<'_> {
         writing: &dyn Fn() -> String,
     ) -> anyhow::Result<(S::Output, Totals)> {
         let Fill { changes, content, detail, progress, check } = from;
-        stream::write(&mut sink, changes, content, *detail, self.interrupt, progress).map_err(
-            |error| match error.is::<hyperlayer::Error>() {
+        stream::write(&mut sink, changes, content, *detail, self.session.interrupt, *progress)
+            .map_err(|error| match error.is::<hyperlayer::Error>() {
                 true => error.context(writing()),
                 false => error,
-            },
-        )?;
+            })?;
         check()?;
         sink.finish().with_context(writing)
     }
@@ -351,10 +350,10 @@ impl Job<'_> {
         base: &(impl ReadAt + Sync),
         size: u64,
     ) -> anyhow::Result<Vec<BaseDigest>> {
-        let base = Interruptible { source: base, interrupt: self.interrupt };
+        let base = Interruptible { source: base, interrupt: self.session.interrupt };
         let digests = match self.plan.detect_level {
             3 => baseproof::digest_whole(&base, size, changes.mapped.as_deref(), &|| {
-                self.interrupt.check()
+                self.session.interrupt.check()
             })
             .map(|digest| vec![digest]),
             _ => baseproof::digest_ranges(&base, &changes.sample),
@@ -378,7 +377,7 @@ impl Job<'_> {
             human(totals.data_bytes),
             human(totals.zero_bytes),
             written.bytes,
-            self.begun.elapsed().as_secs_f64()
+            self.session.begun.elapsed().as_secs_f64()
         );
         if let Some(sha1) = &written.sha1 {
             _ = writeln!(stderr, "SHA1: {sha1}");
@@ -391,7 +390,7 @@ struct Fill<'a, B, T> {
     changes: &'a Changes,
     content: Content<B, T>,
     detail: Detail,
-    progress: &'a Progress,
+    progress: &'a dyn Task,
     /// Whether the end may be written.
     check: &'a dyn Fn() -> anyhow::Result<()>,
 }
@@ -406,10 +405,10 @@ impl OpenVolume {
     fn open(dm: &DeviceMapper, volume: &LogicalVolume) -> anyhow::Result<Self> {
         let open = || {
             let thin = ThinDevice::find(dm, volume)?;
-            let data = cli::open_thin(&thin, OpenMode::Read)?;
+            let data = source::open_thin(&thin, OpenMode::Read)?;
             // What others wrote to it through the page cache goes to the pool before the metadata
             // is frozen.
-            cli::write_back(dm, &thin, &data)?;
+            source::write_back(dm, &thin, &data)?;
             anyhow::Ok(Self { thin, data })
         };
         open().with_context(|| format!("volume {}", volume.full_name()))
@@ -468,10 +467,4 @@ fn not_of_a_running_pool(error: io::Error) -> io::Error {
         ),
         _ => error,
     }
-}
-
-/// The time, in seconds since 1970.
-pub(crate) fn now() -> u64 {
-    // Before 1970 only where the clock was never set.
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

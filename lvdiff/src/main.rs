@@ -25,11 +25,13 @@ use clap::Parser;
 fn main() -> ExitCode {
     let args = cli::Args::parse();
     let verbosity = ::cli::Verbosity { quiet: args.quiet, verbose: args.verbose };
-    ::cli::run("lvdiff", verbosity, |interrupt| match args.merge.as_slice() {
+    ::cli::run("lvdiff", verbosity, |session| match args.merge.as_slice() {
         _ if args.convert => {
-            convert::run(&args, &plan::stream_options(&args, interrupt)?, interrupt)
+            convert::run(&args, &plan::stream_options(&args, session.interrupt)?, session)
         }
-        [] => diff::run(plan::look_up(args, interrupt)?, interrupt),
-        files => merge::run(files, &plan::stream_options(&args, interrupt)?, args.quiet, interrupt),
+        [] => diff::run(&plan::look_up(args, session.interrupt)?, session),
+        files => {
+            merge::run(files, &plan::stream_options(&args, session.interrupt)?, args.quiet, session)
+        }
     })
 }

@@ -12,11 +12,9 @@ mod proof;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::time::Instant;
 
 use anyhow::Context;
-use cli::Progress;
-use flow::{Interrupt, Output, escaped, human};
+use flow::{Output, Session, escaped, human};
 use hyperlayer::{Encoder, Header};
 
 use self::inputs::{Chain, Input};
@@ -30,11 +28,11 @@ pub(crate) fn run(
     paths: &[PathBuf],
     options: &StreamOptions,
     quiet: bool,
-    interrupt: &Interrupt,
+    session: &Session<'_>,
 ) -> anyhow::Result<()> {
-    let begun = Instant::now();
+    let interrupt = session.interrupt;
     let inputs = Input::open_all(paths)?;
-    let mut chain = Chain::read(&inputs, interrupt, quiet)?;
+    let mut chain = Chain::read(&inputs, session)?;
     let ends = Ends {
         chunk_size: chain.first.chunk_size,
         base_size: chain.first.base.as_ref().map_or(0, |base| base.size),
@@ -52,9 +50,9 @@ pub(crate) fn run(
     flow::widen_pipe(&writer);
     let output = Output::new(writer, options.writing, interrupt).with_context(writing)?;
     let mut encoder = Encoder::new(output, &header, &chain.proof.digests).with_context(writing)?;
-    let progress = Progress::new("lvdiff", data_bytes(&settled), quiet);
+    let progress = session.progress.begin("lvdiff", data_bytes(&settled));
     let level = options.detail.level;
-    copy::write(&mut encoder, &settled.changes, &inputs, level, interrupt, &progress, writing)?;
+    copy::write(&mut encoder, &settled.changes, &inputs, level, interrupt, &*progress, writing)?;
     let (output, totals) = encoder.finish().with_context(writing)?;
     let (writer, written) = output.finish().with_context(writing)?;
     sink.keep(writer)?;
@@ -76,7 +74,7 @@ pub(crate) fn run(
         human(totals.data_bytes),
         human(totals.zero_bytes),
         written.bytes,
-        begun.elapsed().as_secs_f64()
+        session.begun.elapsed().as_secs_f64()
     );
     if let Some(sha1) = &written.sha1 {
         _ = writeln!(stderr, "SHA1: {sha1}");

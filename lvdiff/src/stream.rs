@@ -2,8 +2,7 @@
 
 use anyhow::Context;
 use blockio::{AlignedBuf, Range, ReadAt, Spare, Width, in_order, is_zero};
-use cli::Progress;
-use flow::Interrupt;
+use flow::{Interrupt, Task};
 use hyperlayer::{MAX_RECORD, Packed, Packer, RecordSink};
 use thinmeta::ExtentKind;
 
@@ -45,7 +44,7 @@ pub(crate) fn write(
     content: &Content<impl ReadAt + Sync, impl ReadAt + Sync>,
     detail: Detail,
     interrupt: &Interrupt,
-    progress: &Progress,
+    progress: &dyn Task,
 ) -> anyhow::Result<()> {
     let block = detail.granularity.unwrap_or(changes.chunk_size).min(MAX_RECORD as u64) as usize;
     let mut jobs = Jobs { extents: changes.extents.iter().peekable(), rest: None, block };

@@ -116,7 +116,7 @@ fn read_metadata(
     root: u64,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Mapped> {
-    let device = cli::open_device(&pool.metadata(dm)?, OpenMode::Read)?;
+    let device = source::open_device(&pool.metadata(dm)?, OpenMode::Read)?;
     let size = device.size();
     let reader = Interruptible { source: ReadAhead::new(device), interrupt };
     let metadata = Metadata::open(reader, size, View::HeldAt(MetaBlock::new(root)))?;

@@ -22,12 +22,12 @@ impl<'a> Watch<'a> {
         data: &'a Device,
         way_out: &'static str,
     ) -> Self {
-        let watch = WriteWatch::begin(status, &|| cli::read_once(data));
+        let watch = WriteWatch::begin(status, &|| source::read_once(data));
         Self { name, data, watch, way_out }
     }
 
     fn seen(&self) -> Writes {
-        self.watch.seen(&|| cli::read_once(self.data))
+        self.watch.seen(&|| source::read_once(self.data))
     }
 
     /// Refuses a base that was written to, or may have been, if its data is read.

@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 use blockio::{AlignedBuf, Device, ReadAt, Spare, Width, in_order, is_zero};
-use cli::Progress;
-use flow::{Interrupt, Refusal};
+use flow::{Interrupt, Refusal, Task};
 use hyperlayer::{Error, MAX_RECORD, Record, Records, Totals};
 
 use crate::discards::Discards;
@@ -97,7 +96,7 @@ impl<'a> Applier<'a> {
         &self,
         stream: &str,
         records: &mut (impl Records + Send),
-        progress: &Progress,
+        progress: &dyn Task,
         extras: Extras<'_>,
     ) -> anyhow::Result<Totals> {
         let (ascend, keeps) = (records.ascend(), extras.undo.is_some());
@@ -440,6 +439,7 @@ impl Job {
 
 #[cfg(test)]
 mod tests {
+    use flow::Quiet;
     use std::os::unix::fs::{FileExt, MetadataExt};
     use std::sync::Arc;
 
@@ -494,7 +494,7 @@ mod tests {
         let stream = stream(device.size(), records);
         let interrupt = Interrupt::default();
         let applier = Applier::new(&device, "image", ground, &interrupt);
-        let progress = Progress::new("test", 0, true);
+        let progress = Quiet;
         let mut decoder = Decoder::new(stream.as_slice()).unwrap();
         applier.apply_all("test", &mut decoder, &progress, Extras::default())
     }
@@ -702,7 +702,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("undo");
         let device = Device::open(file.path(), OpenMode::WriteExclusive).unwrap();
-        let (interrupt, progress) = (Interrupt::default(), Progress::new("test", 0, true));
+        let (interrupt, progress) = (Interrupt::default(), Quiet);
         let mut decoder = Decoder::new(stream.as_slice()).unwrap();
         let mut undo =
             Undo::create(&path, &crate::undo::reversed(decoder.header(), None).unwrap(), &[])

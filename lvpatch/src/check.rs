@@ -87,7 +87,7 @@ impl Job<'_> {
         self.accept_in_place(0, &link)?;
         let name = path.display().to_string();
         if link.header().base.is_some() || path.exists() {
-            cli::await_device(path, self.interrupt)?;
+            source::await_device(path, self.interrupt)?;
             let device = Device::open(path, OpenMode::Read).with_context(|| name.clone())?;
             let free = device.check_writable(path).and_then(|()| device.check_claim());
             free.map_err(|error| not_ours(&name, WRITABLE, error.into()))?;

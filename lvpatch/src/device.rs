@@ -24,7 +24,7 @@ impl Job<'_> {
         if link.header().base.is_none() && !path.exists() {
             return self.make_image(path, chain, link);
         }
-        cli::await_device(path, self.interrupt)?;
+        source::await_device(path, self.interrupt)?;
         let name = path.display().to_string();
         let (count, totals) = self.patch_path(path, &name, false, chain, link)?;
         self.say_done(&name, count, &totals);

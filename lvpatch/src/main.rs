@@ -33,5 +33,5 @@ use clap::Parser;
 fn main() -> ExitCode {
     let args = cli::Args::parse();
     let verbosity = ::cli::Verbosity { quiet: args.quiet, verbose: args.verbose };
-    ::cli::run("lvpatch", verbosity, |interrupt| patch::run(&args, interrupt))
+    ::cli::run("lvpatch", verbosity, |session| patch::run(&args, session))
 }

@@ -2,11 +2,9 @@
 
 use std::cell::{Cell, OnceCell};
 use std::io::{self, Write};
-use std::time::Instant;
 
 use anyhow::Context;
-use cli::Progress;
-use flow::{Interrupt, Refusal, human};
+use flow::{Interrupt, Refusal, Session, human};
 use hyperlayer::{Records, Totals};
 
 use crate::apply::{Applier, Extras};
@@ -17,7 +15,7 @@ use crate::until::Until;
 use crate::{info, table};
 
 /// Does what the arguments say.
-pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> anyhow::Result<()> {
+pub(crate) fn run(args: &Args, session: &Session<'_>) -> anyhow::Result<()> {
     args.check().map_err(Refusal::Usage)?;
     let paths = || args.input.iter().map(|path| path.display().to_string()).collect();
     let files: Vec<String> = if args.names.is_empty() { paths() } else { args.names.clone() };
@@ -26,10 +24,10 @@ pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> anyhow::Result<()> {
     }
     let until = args.until.as_deref().map(Until::parse).transpose();
     let until = until.map_err(|why| Refusal::Usage(format!("--until: {why}")))?;
-    let sources = Sources::open(args, interrupt)?;
+    let sources = Sources::open(args, session.interrupt)?;
     let (is_ordered, open_end) = (Cell::default(), Cell::default());
-    let (begun, undo_files) = (Instant::now(), OnceCell::new());
-    let job = Job { begun, args, until, interrupt, is_ordered, open_end, undo_files };
+    let (interrupt, undo_files) = (session.interrupt, OnceCell::new());
+    let job = Job { session, args, until, interrupt, is_ordered, open_end, undo_files };
     match &args.device {
         _ if args.info => job.print_info(sources),
         _ if args.verify => job.verify(sources),
@@ -43,7 +41,7 @@ pub(crate) fn run(args: &Args, interrupt: &Interrupt) -> anyhow::Result<()> {
 
 /// A run, and what all its stages need.
 pub(crate) struct Job<'a> {
-    pub(crate) begun: Instant,
+    pub(crate) session: &'a Session<'a>,
     pub(crate) args: &'a Args,
     /// Where the chain of streams ends before its end.
     pub(crate) until: Option<Until>,
@@ -106,8 +104,8 @@ impl Job<'_> {
         let header = link.header();
         self.note_end(link);
         let bytes = header.changed_bytes + header.unmapped_bytes;
-        let progress = Progress::new("lvpatch", bytes, self.args.quiet);
-        applier.apply_all(&link.name, &mut link.decoder, &progress, extras)
+        let progress = self.session.progress.begin("lvpatch", bytes);
+        applier.apply_all(&link.name, &mut link.decoder, &*progress, extras)
     }
 
     fn note_end(&self, link: &Link) {
@@ -127,7 +125,7 @@ impl Job<'_> {
             return;
         }
         let streams = if count == 1 { String::new() } else { format!("{count} streams, ") };
-        let seconds = self.begun.elapsed().as_secs_f64();
+        let seconds = self.session.begun.elapsed().as_secs_f64();
         // The volume is there, whether anybody can be told or not.
         _ = writeln!(
             io::stderr(),

@@ -53,18 +53,18 @@ impl Place {
     /// Opens the device.
     pub(crate) fn open(&self, mode: OpenMode) -> anyhow::Result<Device> {
         match self {
-            Self::Thin(thin) => cli::open_thin(thin, mode),
-            Self::Thick(device) => cli::open_device(device, mode),
+            Self::Thin(thin) => source::open_thin(thin, mode),
+            Self::Thick(device) => source::open_device(device, mode),
         }
     }
 
     /// Brings what others left in the page cache to the device, before it is read past that.
     ///
     /// # Errors
-    /// As [`cli::write_back`].
+    /// As [`source::write_back`].
     pub(crate) fn write_back(&self, dm: &DeviceMapper, device: &Device) -> anyhow::Result<()> {
         match self {
-            Self::Thin(thin) => cli::write_back(dm, thin, device),
+            Self::Thin(thin) => source::write_back(dm, thin, device),
             Self::Thick(_) => Ok(device.write_back()?),
         }
     }

@@ -135,7 +135,7 @@ pub(crate) fn with_metadata<'a, T>(
         Err(error) => return Err(error.into()),
     };
     let opened = || -> anyhow::Result<T> {
-        let device = cli::open_device(&pool.metadata(dm)?, OpenMode::Read)?;
+        let device = source::open_device(&pool.metadata(dm)?, OpenMode::Read)?;
         let size = device.size();
         let view = View::HeldAt(MetaBlock::new(held.root()));
         let source = Interruptible { source: ReadAhead::new(device), interrupt };

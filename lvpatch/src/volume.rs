@@ -75,7 +75,7 @@ impl Job<'_> {
             link = next;
             plan.check_chunk_size(link.header()).with_context(|| link.name.clone())?;
             let thin = made.device(&dm)?;
-            let device = cli::open_thin(&thin, OpenMode::Read)?;
+            let device = source::open_thin(&thin, OpenMode::Read)?;
             self.prove(&dm, &thin, &device, &header.target.name, &link)?;
         }
     }
@@ -117,11 +117,11 @@ impl Job<'_> {
         snapshot.take_over_autoactivation(base).with_context(|| base.full_name())?;
         // What was proved is the base; what is built on is the snapshot. Nobody else writes to
         // that, so it is proved in its own right where the base may have changed in between.
-        let writes = watch.seen(&|| cli::read_once(&device));
+        let writes = watch.seen(&|| source::read_once(&device));
         drop((watch, device));
         if in_use || writes != Writes::Nothing {
             let thin = snapshot.device(dm)?;
-            let device = cli::open_thin(&thin, OpenMode::Read)?;
+            let device = source::open_thin(&thin, OpenMode::Read)?;
             self.prove(dm, &thin, &device, &base.full_name(), link)?;
         }
         // The snapshot has the base's chunks, whether the base stays active or not.
@@ -152,7 +152,7 @@ impl Job<'_> {
         let own = again.then_some(self.interrupt);
         let ground = space::ground(dm, link, &thin, own, space::cleared(link.header()), None)
             .with_context(|| link.name.clone())?;
-        let device = cli::open_thin(&thin, OpenMode::WriteExclusive)?;
+        let device = source::open_thin(&thin, OpenMode::WriteExclusive)?;
         let applier = Applier::new(&device, name, ground, self.interrupt);
         // A volume that was shrunk once can have old data behind its end.
         self.where_mapped(dm, &thin, before.min(size)..size, |begin, end| {
@@ -214,9 +214,9 @@ impl Job<'_> {
         base: &LogicalVolume,
         link: &Link,
     ) -> anyhow::Result<(Device, WriteWatch)> {
-        let device = cli::open_thin(thin, OpenMode::Read)?;
-        cli::write_back(dm, thin, &device).with_context(|| base.full_name())?;
-        let watch = WriteWatch::begin(&thin.device, &|| cli::read_once(&device));
+        let device = source::open_thin(thin, OpenMode::Read)?;
+        source::write_back(dm, thin, &device).with_context(|| base.full_name())?;
+        let watch = WriteWatch::begin(&thin.device, &|| source::read_once(&device));
         self.prove(dm, thin, &device, &base.full_name(), link)?;
         Ok((device, watch))
     }

@@ -8,19 +8,16 @@
 //! assert_eq!(cli::exit_code(&error), 7);
 //! ```
 
+mod bar;
 mod exit;
 mod logging;
 mod print;
-mod progress;
 mod run;
 mod signals;
 mod standard;
-mod volume;
 
 pub use exit::exit_code;
 pub use logging::Verbosity;
 pub use print::{print, sync, tell};
-pub use progress::Progress;
 pub use run::run;
 pub use standard::{is_standard, standard_input, standard_output};
-pub use volume::{await_device, open_device, open_thin, read_once, write_back};

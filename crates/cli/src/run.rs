@@ -5,8 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use flow::{Interrupt, escaped_lines};
+use flow::{Session, escaped_lines};
 
+use crate::bar::progress;
 use crate::exit::hint;
 use crate::signals::catch_signals;
 use crate::{Verbosity, exit_code, logging};
@@ -15,12 +16,13 @@ use crate::{Verbosity, exit_code, logging};
 pub fn run(
     program: &'static str,
     verbosity: Verbosity,
-    work: impl FnOnce(&Interrupt) -> anyhow::Result<()>,
+    work: impl FnOnce(&Session<'_>) -> anyhow::Result<()>,
 ) -> ExitCode {
     logging::init(program, verbosity);
     let done = catch_signals().context("/proc/self/status").and_then(|signals| {
         // What `work` held is gone after a panic, its guards undone; nothing of it is used again.
-        catch_unwind(AssertUnwindSafe(|| work(&signals)))
+        let session = Session::new(&signals, progress(verbosity.quiet));
+        catch_unwind(AssertUnwindSafe(|| work(&session)))
             .unwrap_or_else(|_| Err(anyhow::anyhow!("this is a bug; see the line above")))
     });
     match done {

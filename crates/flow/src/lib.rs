@@ -30,6 +30,7 @@ mod output;
 mod pipe;
 mod progress;
 mod refusal;
+mod session;
 mod thread;
 mod units;
 
@@ -41,5 +42,6 @@ pub use open::open;
 pub use output::{Output, OutputOptions, Written};
 pub use pipe::widen_pipe;
 pub use progress::{Progress, Quiet, Task};
-pub use refusal::Refusal;
+pub use refusal::{Refusal, usage};
+pub use session::Session;
 pub use units::{human, time_text};

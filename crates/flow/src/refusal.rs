@@ -16,3 +16,8 @@ pub enum Refusal {
     #[error("{0}")]
     NoSpace(String),
 }
+
+/// A [`Refusal::Usage`] as an error.
+pub fn usage(why: impl Into<String>) -> anyhow::Error {
+    Refusal::Usage(why.into()).into()
+}

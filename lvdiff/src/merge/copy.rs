@@ -5,8 +5,7 @@ use std::ops::Range;
 
 use anyhow::Context;
 use blockio::{Spare, Width, in_order};
-use cli::Progress;
-use flow::Interrupt;
+use flow::{Interrupt, Task};
 use hyperlayer::{Contents, Encoder, MAX_RECORD, Packed, Packer};
 
 use super::content;
@@ -26,7 +25,7 @@ pub(super) fn write<W: Write>(
     inputs: &[Input],
     level: Option<i32>,
     interrupt: &Interrupt,
-    progress: &Progress,
+    progress: &dyn Task,
     writing: impl Fn() -> String,
 ) -> anyhow::Result<()> {
     let mut jobs = Jobs { pieces: pieces.iter().copied(), next: None };

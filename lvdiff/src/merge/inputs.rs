@@ -6,8 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use cli::Progress;
-use flow::{Interrupt, Refusal};
+use flow::{Interrupt, Refusal, Session};
 use hyperlayer::{BaseDigest, Contents, Decoder, Header, Place, Record, Records};
 
 use super::piece::{Layers, Piece};
@@ -93,13 +92,10 @@ impl Read for Reader<'_> {
 
 impl Chain {
     /// Reads and verifies all streams of all files, each of which must follow the one before.
-    pub(super) fn read(
-        inputs: &[Input],
-        interrupt: &Interrupt,
-        quiet: bool,
-    ) -> anyhow::Result<Self> {
+    pub(super) fn read(inputs: &[Input], session: &Session<'_>) -> anyhow::Result<Self> {
         let bytes = inputs.iter().map(|input| input.size).sum();
-        let progress = Progress::new("lvdiff: verifying", bytes, quiet);
+        let interrupt = session.interrupt;
+        let progress = session.progress.begin("lvdiff: verifying", bytes);
         let mut reading = Reading { inputs, chain: None, layers: Layers::default() };
         for (number, input) in (0..).zip(inputs) {
             let name = || input.path.display().to_string();

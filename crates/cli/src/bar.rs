@@ -1,0 +1,41 @@
+//! [`Bars`]: how far a run has come, on stderr, where that is a terminal.
+
+use flow::{Progress, Quiet, Task};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Draws a bar for each piece of work; invisible where stderr is no terminal.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bars;
+
+struct Bar(ProgressBar);
+
+impl Progress for Bars {
+    fn begin(&self, what: &'static str, bytes: u64) -> Box<dyn Task> {
+        let target = ProgressDrawTarget::stderr_with_hz(5);
+        let bar = ProgressBar::with_draw_target(Some(bytes), target).with_message(what);
+        let style = ProgressStyle::with_template(
+            "{msg} [{bar:30}] {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
+        );
+        bar.set_style(style.expect("the template is constant and right").progress_chars("=> "));
+        // Drawn whenever something is done, and not by a thread of its own: starting one can panic.
+        bar.tick();
+        Box::new(Bar(bar))
+    }
+}
+
+impl Task for Bar {
+    fn add(&self, bytes: u64) {
+        self.0.inc(bytes);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// What shows progress, if anything is to be said.
+pub(crate) fn progress(is_quiet: bool) -> &'static dyn Progress {
+    if is_quiet { &Quiet } else { &Bars }
+}

@@ -1,0 +1,1 @@
+//! Streams that follow one another.
