@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::builder::TypedValueParser as _;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Parser, ValueEnum};
+use diff::StreamFormat;
 
 /// Says what changed between two thin-provisioned LVM2 volumes, as a stream for lvpatch.
 ///
@@ -121,7 +122,7 @@ pub(crate) struct Args {
     /// that of thin_send 1.1 for thin_recv (no proof of the base). The last two have no checksums of
     /// data, and no --compress and --granularity
     #[arg(long, value_name = "FORMAT", default_value = "hyperlayer-2.0")]
-    #[arg(conflicts_with_all = ["list", "merge"])]
+    #[arg(value_parser = formats(), conflicts_with_all = ["list", "merge"])]
     pub(crate) format: StreamFormat,
 
     /// Put the streams in these files into one, which leads from the first one's base to the last
@@ -199,28 +200,6 @@ pub(crate) enum MapFormat {
     Rbd,
 }
 
-/// What a stream is written as.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum StreamFormat {
-    #[default]
-    #[value(name = "hyperlayer-2.0")]
-    Hyperlayer2,
-    #[value(name = "hyperlayer-1.0")]
-    Hyperlayer1,
-    ThinSend,
-}
-
-impl StreamFormat {
-    /// As it is named on the command line.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Hyperlayer2 => "hyperlayer-2.0",
-            Self::Hyperlayer1 => "hyperlayer-1.0",
-            Self::ThinSend => "thin-send",
-        }
-    }
-}
-
 impl Args {
     /// The names of the base and of the volume, as far as they are given.
     pub(crate) fn names(&self) -> (Option<&str>, Option<&str>) {
@@ -229,6 +208,12 @@ impl Args {
             both => both,
         }
     }
+}
+
+/// The names of the formats, for help and errors.
+fn formats() -> impl TypedValueParser<Value = StreamFormat> {
+    PossibleValuesParser::new(StreamFormat::ALL.map(StreamFormat::name))
+        .try_map(|name| name.parse::<StreamFormat>())
 }
 
 /// A pair as one text; parted at the first colon.

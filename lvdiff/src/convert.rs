@@ -13,15 +13,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use blockio::folder_of;
-use flow::{Output, Session, human};
+use flow::{Output, Session, human, usage};
 use foreign::{AnyDecoder, Checksum, Foreign, Lacks, Missing, Start, Summed};
 use hyperlayer::{Encoder, Header, MAX_RECORD, Packer, Record, Records, Totals, Volume};
 
 use self::ranges::{Kind, Range, Ranges};
 use crate::cli::Args;
-use crate::plan::{StreamOptions, usage};
+use crate::request::StreamRequest;
 use crate::settle::{Ends, Settled, settle};
-use crate::sink::Sink;
+use crate::sink::{self, Sink};
 
 type Decoder = AnyDecoder<BufReader<Summed<File>>>;
 
@@ -40,17 +40,19 @@ struct Noted {
 /// Converts what the arguments name.
 pub(crate) fn run(
     args: &Args,
-    options: &StreamOptions,
+    options: &StreamRequest,
     session: &Session<'_>,
 ) -> anyhow::Result<()> {
     let interrupt = session.interrupt;
+    sink::check(options.output.as_deref())?;
+    let pairs = options.pairs(interrupt)?;
     // What is redirected from a file can be read twice like that file.
     let input = args.input.iter().map(|path| match cli::is_standard(path) {
         true => PathBuf::from("/dev/stdin"),
         false => path.clone(),
     });
     let paths = foreign::expand(&input.collect::<Vec<_>>(), args.disk.as_deref())?;
-    let conversion = Conversion { args, options, session };
+    let conversion = Conversion { args, options, pairs: &pairs, session };
     let noted = conversion.note_all(&paths)?;
     let writing = || match &options.output {
         Some(path) => format!("writing {}", path.display()),
@@ -87,7 +89,8 @@ pub(crate) fn run(
 
 struct Conversion<'a> {
     args: &'a Args,
-    options: &'a StreamOptions,
+    options: &'a StreamRequest,
+    pairs: &'a [(String, String)],
     session: &'a Session<'a>,
 }
 
@@ -216,7 +219,7 @@ impl Conversion<'_> {
         Header {
             target,
             base: header.base.as_ref().map(with_disk),
-            pairs: [&header.pairs[..], &self.options.pairs].concat(),
+            pairs: [&header.pairs[..], self.pairs].concat(),
             detect_level: 0,
             extents: settled.extents,
             changed_bytes: settled.changed_bytes,

@@ -19,18 +19,20 @@ use hyperlayer::{Encoder, Header};
 
 use self::inputs::{Chain, Input};
 pub(crate) use self::piece::Piece;
-use crate::plan::StreamOptions;
+use crate::request::StreamRequest;
 use crate::settle::{Ends, Settled, settle};
-use crate::sink::Sink;
+use crate::sink::{self, Sink};
 
 /// Merges the streams in these files, in this order.
 pub(crate) fn run(
     paths: &[PathBuf],
-    options: &StreamOptions,
+    options: &StreamRequest,
     quiet: bool,
     session: &Session<'_>,
 ) -> anyhow::Result<()> {
     let interrupt = session.interrupt;
+    sink::check(options.output.as_deref())?;
+    let pairs = options.pairs(interrupt)?;
     let inputs = Input::open_all(paths)?;
     let mut chain = Chain::read(&inputs, session)?;
     let ends = Ends {
@@ -39,7 +41,7 @@ pub(crate) fn run(
         target_size: chain.last.target.size,
     };
     let settled = settle(&std::mem::take(&mut chain.pieces), ends);
-    let header = header(&chain, &settled, options);
+    let header = header(&chain, &settled, &pairs);
 
     let sink = Sink::open(options.output.as_deref(), interrupt)?;
     let writing = || match &options.output {
@@ -83,12 +85,12 @@ pub(crate) fn run(
 }
 
 /// From the first base to the last target, with the pairs of the last stream and those given.
-fn header(chain: &Chain, settled: &Settled<Piece>, options: &StreamOptions) -> Header {
+fn header(chain: &Chain, settled: &Settled<Piece>, pairs: &[(String, String)]) -> Header {
     Header {
         target: chain.last.target.clone(),
         base: chain.first.base.clone(),
         chunk_size: chain.first.chunk_size,
-        pairs: [&chain.last.pairs[..], &options.pairs].concat(),
+        pairs: [&chain.last.pairs[..], pairs].concat(),
         detect_level: chain.proof.level,
         extents: settled.extents,
         changed_bytes: settled.changed_bytes,

@@ -8,9 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use blockio::folder_of;
 use cli::standard_output;
-use flow::{Aside, Interrupt};
-
-use crate::plan::usage;
+use flow::{Aside, Interrupt, usage};
 
 /// Why, and what to do instead.
 const NOT_TO_A_TERMINAL: &str = "the stream is binary; redirect it (lvdiff … > FILE), \

@@ -1,6 +1,7 @@
 //! [`ReadAt`]: the one way in which bytes are read here.
 
 use std::io;
+use std::sync::Arc;
 
 /// Something whose bytes can be read at an offset, without a position of its own.
 pub trait ReadAt {
@@ -39,6 +40,20 @@ impl<T: ReadAt + ?Sized> ReadAt for &T {
 }
 
 impl<T: ReadAt + ?Sized> ReadAt for Box<T> {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        (**self).read_at(offset, buf)
+    }
+
+    fn will_read(&self, offset: u64, length: usize) {
+        (**self).will_read(offset, length);
+    }
+
+    fn behind_hole(&self, offset: u64) -> io::Result<u64> {
+        (**self).behind_hole(offset)
+    }
+}
+
+impl<T: ReadAt + ?Sized> ReadAt for Arc<T> {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
         (**self).read_at(offset, buf)
     }

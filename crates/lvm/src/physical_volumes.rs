@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 struct Row {
     pv_name: String,
     pv_uuid: String,
+    vg_uuid: String,
 }
 
 /// Brings LVM's metadata of a volume's group to stable storage: names, tags, what volumes there are.
@@ -20,9 +21,9 @@ struct Row {
 /// # Errors
 /// Where `pvs` fails; [`Error::State`] where a disk has no path; [`Error::Io`] where a disk fails.
 pub fn sync(volume: &LogicalVolume) -> Result<()> {
-    let select = format!("vg_uuid={}", volume.group_uuid);
-    let options = ["--select", &select];
-    let disks: Vec<Row> = command::report("pvs", "pv_name,pv_uuid", &options)?;
+    // Selected here: reports of LVM 2.03.16 with a selection were seen to end with SIGSEGV.
+    let mut disks: Vec<Row> = command::report("pvs", "pv_name,pv_uuid,vg_uuid", &[])?;
+    disks.retain(|disk| disk.vg_uuid == volume.group_uuid);
     for path in paths(&disks, &volume.group)? {
         File::open(path).and_then(|disk| disk.sync_all()).map_err(|error| {
             Error::Io(format!("{path}, a disk of volume group {}", volume.group), error)
@@ -54,7 +55,8 @@ mod tests {
 
     #[test]
     fn a_disk_without_a_path_is_an_error() {
-        let row = |name: &str| Row { pv_name: name.into(), pv_uuid: "U".into() };
+        let row =
+            |name: &str| Row { pv_name: name.into(), pv_uuid: "U".into(), vg_uuid: "V".into() };
         assert_eq!(paths(&[row("/dev/a"), row("/dev/b")], "vg0").unwrap(), ["/dev/a", "/dev/b"]);
         let missing = paths(&[row("/dev/a"), row("[unknown]")], "vg0").unwrap_err().to_string();
         assert!(missing.contains("UUID U") && missing.contains("vg0"), "{missing}");

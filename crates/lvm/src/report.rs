@@ -76,7 +76,7 @@ impl LogicalVolume {
     /// # Errors
     /// Where this is not root, LVM is not installed, or `lvs` fails.
     pub fn list() -> Result<Vec<Self>> {
-        Self::report(&[])
+        Self::from_rows(command::report("lvs", FIELDS, &[])?)
     }
 
     /// The classic snapshots that are being merged into their origins, or will be once these are
@@ -85,12 +85,11 @@ impl LogicalVolume {
     /// # Errors
     /// As for [`Self::list`].
     pub fn merging() -> Result<Vec<Self>> {
+        // Selected here: `lvs --select` of LVM 2.03.16 was seen to end with SIGSEGV.
+        let mut rows: Vec<Row> = command::report("lvs", FIELDS, &["-a"])?;
         // lvs(8): the first character of lv_attr is S.
-        Self::report(&["-a", "--select", "lv_attr=~^S"])
-    }
-
-    fn report(options: &[&str]) -> Result<Vec<Self>> {
-        Self::from_rows(command::report("lvs", FIELDS, options)?)
+        rows.retain(|row| row.lv_attr.starts_with('S'));
+        Self::from_rows(rows)
     }
 
     /// Parses the report, as `lvs` writes it in JSON; a volume of several segments has several rows, of

@@ -1,5 +1,50 @@
 //! Where two volumes are, and what changed between them.
+//!
+//! A source is a constructor of a [`Pair`]: what changed, the names that a stream's header gives the two volumes,
+//! and both of them open for reading. [`PoolSource`] has two thin volumes of a running pool, [`ClassicSource`] a
+//! classic snapshot and its origin, [`FilesSource`] a pool's metadata and data in files. Whatever a source
+//! activates, reserves or watches is behind [`Hold`], so that whoever reads a pair need not know where it comes
+//! from. [`find`] says which source two names of this machine mean, [`list`] what there is to name. The crate
+//! `diff` makes a stream of a pair.
+//!
+//! ```
+//! use source::{Changes, Names, Pair};
+//! use blockio::Range;
+//! use thinmeta::ExtentKind;
+//!
+//! // A source of one's own: two volumes in memory, of one chunk each.
+//! let volume = |name: &str| hyperlayer::Volume { name: name.into(), uuid: String::new(), size: 4096 };
+//! let mut changes = Changes::new(4096);
+//! changes.add(Range { offset: 0, length: 4096 }, ExtentKind::Changed);
+//! let names = Names { base: Some(volume("old")), target: volume("new"), base_origin: String::new() };
+//! let content = (Some(Box::new(vec![1_u8; 4096]) as _), Box::new(vec![2_u8; 4096]) as _);
+//! let pair = Pair::new(names, "old -> new".into(), (changes, None), content, Box::new(()));
+//! assert_eq!(pair.changes.bytes(ExtentKind::Changed), 4096);
+//! pair.release()?;
+//! # anyhow::Ok(())
+//! ```
 
+mod changes;
+mod classic;
+mod compared;
 mod device;
+mod files;
+mod find;
+mod found;
+mod listing;
+mod mapped_volume;
+mod pair;
+mod pool;
+mod source;
+mod watch;
 
+pub use changes::{Changes, Extent, Side};
+pub use classic::ClassicSource;
+pub use compared::Compared;
 pub use device::{await_device, open_device, open_thin, read_once, write_back};
+pub use files::FilesSource;
+pub use find::{Found, find};
+pub use listing::{Listed, list};
+pub use pair::{Content, Hold, Names, Pair, Wants};
+pub use pool::PoolSource;
+pub use source::Source;

@@ -6,12 +6,11 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use flow::{Interrupt, Refusal, Session};
+use flow::{Interrupt, Refusal, Session, usage};
 use hyperlayer::{BaseDigest, Contents, Decoder, Header, Place, Record, Records};
 
 use super::piece::{Layers, Piece};
 use super::proof::{Next, Proof};
-use crate::plan::usage;
 use crate::settle::{Change, push};
 
 /// A file that was read once, and stays open.

@@ -3,36 +3,22 @@
 use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
+use source::{Changes, Compared, Pair};
 use thinmeta::{ExtentKind, Relation};
 
-use crate::changes::Changes;
 use crate::cli::MapFormat;
-use crate::compared::Compared;
-use crate::list;
+use crate::print::list;
 
-/// The two volumes, as far as a map tells more of them than their extents.
-#[derive(Clone, Copy)]
-pub(crate) struct Sizes {
-    /// None for a map from nothing.
-    pub(crate) base: Option<u64>,
-    pub(crate) target: u64,
-}
-
-/// Prints the changes in a format.
-pub(crate) fn print(
-    changes: &Changes,
-    sizes: Sizes,
-    format: MapFormat,
-    out: impl Write,
-) -> io::Result<()> {
+/// Prints what changed in a format.
+pub(crate) fn print(pair: &Pair, format: MapFormat, out: impl Write) -> io::Result<()> {
     let mut out = BufWriter::new(out);
     match format {
-        MapFormat::Json => list::print(&changes.extents, true, &mut out)?,
-        MapFormat::Borg => borg(changes, sizes, &mut out)?,
-        MapFormat::Rbd => rbd(changes, &mut out)?,
+        MapFormat::Json => list::print(&pair.changes.extents, true, &mut out)?,
+        MapFormat::Borg => borg(pair, &mut out)?,
+        MapFormat::Rbd => rbd(&pair.changes, &mut out)?,
         MapFormat::ThinDelta => {
             let missing = || io::Error::other("the volumes' blocks have not been compared");
-            thin_delta(changes.compared.as_ref().ok_or_else(missing)?, &mut out)?;
+            thin_delta(pair.compared.as_ref().ok_or_else(missing)?, &mut out)?;
         }
     }
     out.flush()
@@ -41,8 +27,8 @@ pub(crate) fn print(
 /// Lines `START LENGTH data|zero|same`, each beginning where the one before ends, from 0 to the
 /// target's size. Behind the base's end, what has not changed is zero: there is nothing to be the
 /// same as.
-fn borg(changes: &Changes, sizes: Sizes, out: &mut impl Write) -> io::Result<()> {
-    let base = sizes.base.unwrap_or(0);
+fn borg(pair: &Pair, out: &mut impl Write) -> io::Result<()> {
+    let (base, target) = (pair.base_size(), pair.names.target.size);
     let mut place = 0;
     let mut line = |place: &mut u64, end: u64, what: &str| {
         if *place < end {
@@ -51,15 +37,15 @@ fn borg(changes: &Changes, sizes: Sizes, out: &mut impl Write) -> io::Result<()>
         }
         io::Result::Ok(())
     };
-    for extent in &changes.extents {
+    for extent in &pair.changes.extents {
         let range = extent.range();
         line(&mut place, range.offset.min(base), "same")?;
         line(&mut place, range.offset, "zero")?;
         let what = if extent.kind() == ExtentKind::Changed { "data" } else { "zero" };
         line(&mut place, range.offset + range.length, what)?;
     }
-    line(&mut place, sizes.target.min(base), "same")?;
-    line(&mut place, sizes.target, "zero")
+    line(&mut place, target.min(base), "same")?;
+    line(&mut place, target, "zero")
 }
 
 #[derive(Serialize)]

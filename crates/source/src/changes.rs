@@ -4,20 +4,19 @@ use anyhow::Context;
 use blockio::{Range, ReadAt};
 use thinmeta::{ExtentKind, Metadata, ThinId};
 
-use crate::compared::Compared;
-
 /// A thin device, as far as its metadata does not say it.
-pub(crate) struct Side {
-    pub(crate) id: ThinId,
+pub struct Side {
+    /// Its thin id.
+    pub id: ThinId,
     /// The volume's size in bytes.
-    pub(crate) size: u64,
+    pub size: u64,
     /// Where it is unmapped, it reads as its external origin, not as zeros.
-    pub(crate) external_origin: bool,
+    pub external_origin: bool,
 }
 
 /// A run of bytes that differs, in 16 bytes: there can be many millions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Extent {
+pub struct Extent {
     offset: u64,
     /// The length, below 2^63, and the kind in the highest bit.
     length_and_kind: u64,
@@ -27,16 +26,19 @@ const _: () = assert!(size_of::<Extent>() == 16);
 const UNMAPPED: u64 = 1 << 63;
 
 impl Extent {
-    pub(crate) fn new(range: Range, kind: ExtentKind) -> Self {
+    /// A run of one kind.
+    pub fn new(range: Range, kind: ExtentKind) -> Self {
         let kind = if kind == ExtentKind::Unmapped { UNMAPPED } else { 0 };
         Self { offset: range.offset, length_and_kind: range.length | kind }
     }
 
-    pub(crate) fn range(self) -> Range {
+    /// Where it is.
+    pub fn range(self) -> Range {
         Range { offset: self.offset, length: self.length_and_kind & !UNMAPPED }
     }
 
-    pub(crate) fn kind(self) -> ExtentKind {
+    /// What became of it.
+    pub fn kind(self) -> ExtentKind {
         match self.length_and_kind & UNMAPPED {
             0 => ExtentKind::Changed,
             _ => ExtentKind::Unmapped,
@@ -55,24 +57,26 @@ impl Extent {
 }
 
 /// What differs, and what the base is to be proved by.
-pub(crate) struct Changes {
+#[derive(Clone, Debug)]
+pub struct Changes {
     /// The pool's chunk size in bytes.
-    pub(crate) chunk_size: u64,
+    pub chunk_size: u64,
     /// In ascending order, within the target's size.
-    pub(crate) extents: Vec<Extent>,
+    pub extents: Vec<Extent>,
     /// The ranges of the base that its digests are of, at detect levels 1 and 2.
-    pub(crate) sample: Vec<Range>,
+    pub sample: Vec<Range>,
     /// What is mapped in the base, at detect level 3; `None` where all of it must be read.
-    pub(crate) mapped: Option<Vec<Range>>,
-    /// The two volumes' blocks, where what is made of the changes needs more than these.
-    pub(crate) compared: Option<Compared>,
+    pub mapped: Option<Vec<Range>>,
 }
 
-/// Reads all that is needed of the metadata. Memory follows the number of extents.
+/// Reads what changed. Memory follows the number of extents.
 ///
 /// Without a base, what is mapped in the target has changed. A base of another size is compared as
 /// far as both go. Behind its end it holds nothing, whatever its tree says: a volume that shrank
 /// keeps its mappings there, and one that grew again shows them.
+///
+/// # Errors
+/// Where the metadata cannot be read, or is damaged.
 pub(crate) fn collect<R: ReadAt>(
     metadata: &Metadata<R>,
     base: Option<&Side>,
@@ -80,8 +84,7 @@ pub(crate) fn collect<R: ReadAt>(
     detect_level: u8,
 ) -> anyhow::Result<Changes> {
     let chunk_size = metadata.superblock().data_block_size();
-    let mut changes =
-        Changes { chunk_size, extents: vec![], sample: vec![], mapped: None, compared: None };
+    let mut changes = Changes::new(chunk_size);
     // As far as this both volumes go.
     let common = base.map_or(0, |base| base.size.min(target.size));
     if let Some(base) = base {
@@ -122,8 +125,13 @@ pub(crate) fn in_volume(begin: u64, length: u64, chunk_size: u64, size: u64) -> 
 }
 
 impl Changes {
+    /// Nothing yet, in chunks of so many bytes.
+    pub fn new(chunk_size: u64) -> Self {
+        Self { chunk_size, extents: vec![], sample: vec![], mapped: None }
+    }
+
     /// Takes in the next difference.
-    pub(crate) fn add(&mut self, range: Range, kind: ExtentKind) {
+    pub fn add(&mut self, range: Range, kind: ExtentKind) {
         if !self.extents.last_mut().is_some_and(|last| last.extend(range, kind)) {
             self.extents.push(Extent::new(range, kind));
         }
@@ -163,7 +171,7 @@ impl Changes {
     }
 
     /// How many bytes of the target are of this kind.
-    pub(crate) fn bytes(&self, kind: ExtentKind) -> u64 {
+    pub fn bytes(&self, kind: ExtentKind) -> u64 {
         let of_kind = self.extents.iter().filter(|extent| extent.kind() == kind);
         of_kind.map(|extent| extent.range().length).sum()
     }
@@ -171,7 +179,7 @@ impl Changes {
     /// How many bytes the chunks have in which something changed, as far as a volume of `size` bytes
     /// goes: whoever applies the stream makes room for so much. An extent can begin inside a chunk,
     /// where the base ended.
-    pub(crate) fn announced(&self, size: u64) -> u64 {
+    pub fn announced(&self, size: u64) -> u64 {
         let (mut end, mut bytes) = (0, 0);
         for extent in self.extents.iter().filter(|extent| extent.kind() == ExtentKind::Changed) {
             let Range { offset, length } = extent.range();
@@ -373,8 +381,7 @@ mod tests {
         let extent = |offset, length| Extent::new(Range { offset, length }, ExtentKind::Changed);
         let unmapped = Extent::new(Range { offset: 512, length: 512 }, ExtentKind::Unmapped);
         let extents = vec![extent(1536, 512), unmapped, extent(2048, 512), extent(3072, 512)];
-        let changes =
-            Changes { chunk_size: 1024, extents, sample: vec![], mapped: None, compared: None };
+        let changes = Changes { chunk_size: 1024, extents, sample: vec![], mapped: None };
         assert_eq!(changes.announced(1 << 20), 3072);
         // The last chunk is a part of one.
         assert_eq!(changes.announced(3584), 1024 + 1024 + 512);

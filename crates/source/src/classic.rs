@@ -1,29 +1,29 @@
 //! A classic snapshot and its origin: what changed stands in the snapshot's exception store.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use anyhow::Context;
 use blockio::{Device, OpenMode};
 use cowmeta::{Exceptions, Store};
-use flow::Interruptible;
+use flow::{Interruptible, Session, usage};
 use hyperlayer::Volume;
-use lvm::{
-    Activation, DeviceMapper, DeviceStatus, LogicalVolume, Scope, SnapshotDevice, VolumeName,
-};
+use lvm::{Activation, DeviceMapper, DeviceStatus, LogicalVolume, SnapshotDevice};
 use thinmeta::ExtentKind;
 
 use crate::changes::{Changes, in_volume};
-use crate::cli::{Args, MapFormat};
-use crate::diff::{Job, Names};
-use crate::plan::{Outcome, usage};
+use crate::device::open_device;
+use crate::pair::{Hold, Names, Pair, Wants};
 use crate::watch::Watch;
 
 /// A classic snapshot, its origin, and the direction.
-pub(crate) struct ClassicSource {
-    snapshot: LogicalVolume,
-    origin: LogicalVolume,
+pub struct ClassicSource {
+    /// The snapshot.
+    pub snapshot: LogicalVolume,
+    /// Its origin.
+    pub origin: LogicalVolume,
     /// From the origin to the snapshot.
-    reverse: bool,
+    pub reverse: bool,
 }
 
 fn is_snapshot(volume: &LogicalVolume) -> bool {
@@ -31,23 +31,18 @@ fn is_snapshot(volume: &LogicalVolume) -> bool {
 }
 
 impl ClassicSource {
-    /// What the names mean; `None` where neither is a classic snapshot.
-    pub(crate) fn of(
+    /// What two names mean, or one; `None` where neither is a classic snapshot.
+    ///
+    /// # Errors
+    /// Where one is, and the other one is not its origin.
+    pub fn of(
         base: Option<&LogicalVolume>,
         target: &LogicalVolume,
         volumes: &[LogicalVolume],
-        args: &Args,
     ) -> anyhow::Result<Option<Self>> {
         let snapshot = match base {
             Some(base) if is_snapshot(base) => base,
             _ if is_snapshot(target) => target,
-            _ if args.reverse => {
-                return Err(usage(format!(
-                    "--reverse is for a classic snapshot, which {} is not; of two volumes, name the \
-                     new one first",
-                    target.full_name()
-                )));
-            }
             _ => return Ok(None),
         };
         let name = snapshot.full_name();
@@ -66,55 +61,33 @@ impl ClassicSource {
                 other.full_name()
             )));
         }
-        if args.snapshot {
-            return Err(usage(format!(
-                "--snapshot takes a thin snapshot, and {name} is a classic one: of that, stop \
-                 whatever writes to {} for the time of the run",
-                origin.full_name()
-            )));
-        }
-        let reverse = args.reverse || base.is_some_and(|base| base.uuid == origin.uuid);
+        let reverse = base.is_some_and(|base| base.uuid == origin.uuid);
         Ok(Some(Self { snapshot: snapshot.clone(), origin: origin.clone(), reverse }))
     }
-}
 
-/// Why a volume of this name is not listed, if it is because it is being merged.
-pub(crate) fn merging(name: &VolumeName, scope: &Scope) -> Option<anyhow::Error> {
-    let merging = LogicalVolume::merging().ok()?;
-    let found = name.find(&merging, scope).ok()?;
-    Some(usage(format!(
-        "{} is being merged into {}, or will be once that is activated next: there is no difference \
-         to be told any more",
-        found.full_name(),
-        found.origin.as_deref().unwrap_or("its origin")
-    )))
-}
-
-impl Job<'_> {
-    /// Of a classic snapshot and its origin.
-    pub(crate) fn diff_classic(&self, source: &ClassicSource) -> anyhow::Result<()> {
-        if matches!(self.plan.result, Outcome::List { format: Some(MapFormat::ThinDelta) }) {
-            return Err(usage("--map thin-delta tells of thin volumes, not of classic snapshots"));
-        }
+    /// Opens both, and reads what changed from the snapshot's exception store.
+    ///
+    /// # Errors
+    /// Where they cannot be read, or the base is written to meanwhile.
+    pub fn open(&self, wants: &Wants, session: &Session<'_>) -> anyhow::Result<Pair> {
         let dm = DeviceMapper::open()?;
-        let interrupt = self.session.interrupt;
-        let (snapshot, origin) = (&source.snapshot, &source.origin);
+        let (snapshot, origin) = (&self.snapshot, &self.origin);
         // LVM activates an origin and all its snapshots together.
-        let keep_waiting = || interrupt.is_absent();
+        let keep_waiting = || session.keep_waiting();
         let active = Activation::ensure(&dm, origin, &keep_waiting)?;
         let devices = SnapshotDevice::find(&dm, snapshot, origin)
             .with_context(|| format!("snapshot {}", snapshot.full_name()))?;
         lvm::wait_while_suspended(devices.device.number, &keep_waiting)?;
-        let side = |volume, status| Side::open(volume, status);
-        let (old, new) = (side(snapshot, &devices.device)?, side(origin, &devices.origin)?);
-        let (base, target) = if source.reverse { (new, old) } else { (old, new) };
-        if base.data.size() != target.data.size() {
+        let old = Side::open(snapshot, &devices.device)?;
+        let new = Side::open(origin, &devices.origin)?;
+        let (base, target) = if self.reverse { (new, old) } else { (old, new) };
+        let size = target.data.size();
+        if base.data.size() != size {
             anyhow::bail!(
-                "{} has {} bytes, and {} has {}",
+                "{} has {} bytes, and {} has {size}",
                 base.name(),
                 base.data.size(),
                 target.name(),
-                target.data.size()
             );
         }
         if target.status.may_be_written() {
@@ -124,86 +97,112 @@ impl Job<'_> {
                 target.name()
             );
         }
-        let (watched_base, watched_target) = (base.watch(), target.watch());
-        watched_base.check(self.plan)?;
+        let watched_base = wants.base_data.then(|| base.watch());
+        let watched_target = target.watch();
+        watched_base.as_ref().map_or(Ok(()), Watch::check)?;
 
-        let exceptions = self.read_store(&dm, &devices, target.data.size()).with_context(|| {
+        let exceptions = read_store(&dm, &devices, size, session).with_context(|| {
             format!("the COW device of {} ({})", snapshot.full_name(), devices.table.cow)
         })?;
-        let changes = collect(&exceptions, target.data.size(), self.plan.detect_level)?;
+        let changes = collect(&exceptions, size, wants.detect_level)?;
         let names = Names {
             base: Some(base.volume()),
             target: target.volume(),
-            base_origin: if source.reverse { String::new() } else { origin.uuid.clone() },
+            base_origin: if self.reverse { String::new() } else { origin.uuid.clone() },
         };
         let what = format!("{} -> {}", base.name(), target.name());
-        // Writes to the origin that make the snapshot overflow are not in the changes, and no later diff
-        // from this snapshot can bring them.
-        let still_valid = || {
-            let status = devices.status(&dm);
-            status.with_context(|| format!("snapshot {}", snapshot.full_name()))
-        };
-        let check = || {
-            still_valid()?;
-            watched_base.check(self.plan)?;
-            watched_target.warn();
-            Ok(())
-        };
-        let put_out = self.put_out(&changes, Some(&base.data), &target.data, names, &what, &check);
-        // What an invalid snapshot says of a read is an I/O error only.
-        put_out.map_err(|error| match still_valid() {
+        let content = (Some(Box::new(base.data) as _), Box::new(target.data) as _);
+        let snapshot = snapshot.full_name();
+        let hold = ClassicHold { watched_base, watched_target, active, dm, snapshot, devices };
+        Ok(Pair::new(names, what, (changes, None), content, Box::new(hold)))
+    }
+}
+
+/// In the order in which they go.
+struct ClassicHold {
+    watched_base: Option<Watch>,
+    watched_target: Watch,
+    active: Activation,
+    dm: DeviceMapper,
+    /// Its name.
+    snapshot: String,
+    devices: SnapshotDevice,
+}
+
+impl ClassicHold {
+    /// Writes to the origin that make the snapshot overflow are not in the changes, and no later diff
+    /// from this snapshot can bring them.
+    fn check_valid(&self) -> anyhow::Result<()> {
+        let status = self.devices.status(&self.dm);
+        status.map(drop).with_context(|| format!("snapshot {}", self.snapshot))
+    }
+}
+
+impl Hold for ClassicHold {
+    fn check(&self) -> anyhow::Result<()> {
+        self.check_valid()?;
+        self.watched_base.as_ref().map_or(Ok(()), Watch::check)?;
+        self.watched_target.warn();
+        Ok(())
+    }
+
+    /// What an invalid snapshot says of a read is an I/O error only.
+    fn explain(&self, error: anyhow::Error) -> anyhow::Error {
+        match self.check_valid() {
             Err(why) if error.downcast_ref::<lvm::Error>().is_none() => {
                 error.context(format!("{why:#}"))
             }
             _ => error,
-        })?;
+        }
+    }
+
+    fn release(self: Box<Self>) -> anyhow::Result<()> {
+        let Self { watched_base, watched_target, active, .. } = *self;
+        // Their devices are closed before they are deactivated.
         drop((watched_base, watched_target));
-        drop((base, target));
         active.release()?;
         Ok(())
     }
+}
 
-    /// What changed until now. The snapshot must still be valid afterwards: one that overflows keeps
-    /// nothing more, and what was read may lack what changed.
-    fn read_store(
-        &self,
-        dm: &DeviceMapper,
-        devices: &SnapshotDevice,
-        size: u64,
-    ) -> anyhow::Result<Exceptions> {
-        let device = source::open_device(&devices.cow(dm)?, OpenMode::Read)?;
-        let cow_size = device.size();
-        let store = Store::open(
-            Interruptible { source: device, interrupt: self.session.interrupt },
-            cow_size,
-        )?;
-        let chunk_size = store.chunk_size().bytes();
-        if chunk_size != devices.table.chunk_size {
-            anyhow::bail!(
-                "it has chunks of {chunk_size} bytes, and the snapshot's table says {}",
-                devices.table.chunk_size
-            );
-        }
-        let exceptions = store.exceptions(size)?;
-        devices.status(dm)?;
-        Ok(exceptions)
+/// What changed until now. The snapshot must still be valid afterwards: one that overflows keeps
+/// nothing more, and what was read may lack what changed.
+fn read_store(
+    dm: &DeviceMapper,
+    devices: &SnapshotDevice,
+    size: u64,
+    session: &Session<'_>,
+) -> anyhow::Result<Exceptions> {
+    let device = open_device(&devices.cow(dm)?, OpenMode::Read)?;
+    let cow_size = device.size();
+    let source = Interruptible { source: device, interrupt: session.interrupt };
+    let store = Store::open(source, cow_size)?;
+    let chunk_size = store.chunk_size().bytes();
+    if chunk_size != devices.table.chunk_size {
+        anyhow::bail!(
+            "it has chunks of {chunk_size} bytes, and the snapshot's table says {}",
+            devices.table.chunk_size
+        );
     }
+    let exceptions = store.exceptions(size)?;
+    devices.status(dm)?;
+    Ok(exceptions)
 }
 
 /// The snapshot or the origin, open for reading.
 struct Side<'a> {
     of: &'a LogicalVolume,
     status: &'a DeviceStatus,
-    data: Device,
+    data: Arc<Device>,
 }
 
 impl<'a> Side<'a> {
     fn open(of: &'a LogicalVolume, status: &'a DeviceStatus) -> anyhow::Result<Self> {
         let open = || {
-            let data = source::open_device(status, OpenMode::Read)?;
+            let data = open_device(status, OpenMode::Read)?;
             // What others wrote through the page cache is in the exception store from then on.
             data.write_back()?;
-            anyhow::Ok(Self { of, status, data })
+            anyhow::Ok(Self { of, status, data: Arc::new(data) })
         };
         open().with_context(|| format!("volume {}", of.full_name()))
     }
@@ -212,7 +211,7 @@ impl<'a> Side<'a> {
         self.of.full_name()
     }
 
-    fn watch(&self) -> Watch<'_> {
+    fn watch(&self) -> Watch {
         Watch::begin(self.name(), self.status, &self.data, "stop whatever writes to it")
     }
 
@@ -229,8 +228,7 @@ impl<'a> Side<'a> {
 /// already, or that missed a stream.
 fn collect(exceptions: &Exceptions, size: u64, detect_level: u8) -> anyhow::Result<Changes> {
     let chunk_size = exceptions.chunk_size().bytes();
-    let mut changes =
-        Changes { chunk_size, extents: vec![], sample: vec![], mapped: None, compared: None };
+    let mut changes = Changes::new(chunk_size);
     for run in exceptions.runs() {
         if let Some(range) = in_volume(run.begin, run.length, chunk_size, size) {
             changes.add(range, ExtentKind::Changed);

@@ -5,10 +5,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use flow::{Input, Interrupt};
+use flow::{Input, Interrupt, usage};
 
 use crate::cli::pair;
-use crate::plan::usage;
 
 type Pair = (String, String);
 
@@ -16,14 +15,14 @@ type Pair = (String, String);
 const MAX_PAIR_BYTES: usize = 512 << 10;
 
 /// The pairs of all `files` in their order, and then `more`.
-pub(crate) fn pairs(
+pub(crate) fn read(
     files: &[PathBuf],
     more: &[Pair],
     interrupt: &Interrupt,
 ) -> anyhow::Result<Vec<Pair>> {
     let mut pairs = Vec::new();
     for path in files {
-        pairs.extend(from_text(path, &read(path, interrupt)?)?);
+        pairs.extend(from_text(path, &read_file(path, interrupt)?)?);
     }
     pairs.extend_from_slice(more);
     // What each takes beside its text are two lengths.
@@ -36,7 +35,7 @@ pub(crate) fn pairs(
     Ok(pairs)
 }
 
-fn read(path: &Path, interrupt: &Interrupt) -> anyhow::Result<Vec<u8>> {
+fn read_file(path: &Path, interrupt: &Interrupt) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     flow::open(File::options().read(true), path, interrupt)
         .and_then(|file| Input::new(file, interrupt))

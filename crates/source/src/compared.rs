@@ -4,69 +4,38 @@ use anyhow::Context;
 use blockio::{Range, ReadAt};
 use thinmeta::{ExtentKind, Metadata, Relation, Stretch, ThinId};
 
-use crate::changes::{self, Changes, Extent, Side, in_volume};
-use crate::cli::{MapFormat, StreamFormat};
-use crate::plan::{Outcome, Plan};
-
-/// Reads all of the metadata that a plan needs: the changes, and for some formats the volumes' other
-/// blocks too.
-pub(crate) fn collect<R: ReadAt>(
-    plan: &Plan,
-    metadata: &Metadata<R>,
-    base: Option<&Side>,
-    target: &Side,
-) -> anyhow::Result<Changes> {
-    let level = plan.detect_level;
-    let compare = || Compared::collect(metadata, base, target);
-    let format = match &plan.result {
-        Outcome::List { format } => {
-            let mut changes = changes::collect(metadata, base, target, 0)?;
-            if *format == Some(MapFormat::ThinDelta) {
-                changes.compared = Some(compare()?);
-            }
-            return Ok(changes);
-        }
-        Outcome::Stream(options) => options.format,
-    };
-    if format == StreamFormat::Hyperlayer2 {
-        return changes::collect(metadata, base, target, level);
-    }
-    let mut changes = changes::collect(metadata, base, target, 0)?;
-    match format {
-        StreamFormat::Hyperlayer1 if level > 0 => {
-            changes.sample = compare()?.heads(level, target.size);
-        }
-        // thin_send tells apart what the delta joins. It knows of no external origin and of no
-        // other size; there, what has to be sent is not what the stretches say.
-        StreamFormat::ThinSend
-            if !target.external_origin && base.is_none_or(|base| base.size == target.size) =>
-        {
-            changes.extents = compare()?.extents(target.size);
-        }
-        _ => {}
-    }
-    Ok(changes)
-}
+use crate::changes::{Extent, Side, in_volume};
 
 /// How two volumes' blocks stand to each other, and what the metadata says of the pool. Memory
 /// follows the number of stretches.
-pub(crate) struct Compared {
-    pub(crate) base: Option<ThinId>,
-    pub(crate) target: ThinId,
+pub struct Compared {
+    /// None where the target is compared with nothing.
+    pub base: Option<ThinId>,
+    /// The new volume.
+    pub target: ThinId,
     /// As far as something is mapped there, also behind a volume's end; in blocks of the pool.
-    pub(crate) stretches: Vec<Stretch>,
-    pub(crate) chunk_size: u64,
-    pub(crate) time: u32,
-    pub(crate) transaction_id: u64,
-    /// 0 in a metadata snapshot.
-    pub(crate) data_blocks: u64,
+    pub stretches: Vec<Stretch>,
+    /// In bytes.
+    pub chunk_size: u64,
+    /// The pool's time.
+    pub time: u32,
+    /// The pool's transaction id.
+    pub transaction_id: u64,
+    /// How many data blocks the pool has; 0 in a metadata snapshot.
+    pub data_blocks: u64,
     /// The block of the metadata snapshot that the pool holds, where this is not read from one.
-    pub(crate) held_root: Option<u64>,
+    pub held_root: Option<u64>,
+    /// Whether the stretches alone say what changed: not with an external origin, and not between volumes of
+    /// two sizes.
+    pub says_all: bool,
 }
 
 impl Compared {
     /// Reads all mappings of both; of a target alone, its runs as they lie in the pool's data.
-    pub(crate) fn collect<R: ReadAt>(
+    ///
+    /// # Errors
+    /// Where the metadata cannot be read, or is damaged.
+    pub fn collect<R: ReadAt>(
         metadata: &Metadata<R>,
         base: Option<&Side>,
         target: &Side,
@@ -91,13 +60,14 @@ impl Compared {
             time: superblock.time(),
             transaction_id: superblock.transaction_id(),
             data_blocks: superblock.data_blocks(),
+            says_all: !target.external_origin && base.is_none_or(|base| base.size == target.size),
             held_root: superblock.held_root().map(thinmeta::MetaBlock::get),
         })
     }
 
     /// What differs in a volume of this size, as far as the base has the same: an extent for each
     /// stretch. They are those of the delta, but not joined.
-    pub(crate) fn extents(&self, size: u64) -> Vec<Extent> {
+    pub fn extents(&self, size: u64) -> Vec<Extent> {
         let extent = |stretch: &Stretch| {
             let kind = match stretch.relation {
                 Relation::Same => return None,
@@ -114,7 +84,7 @@ impl Compared {
     /// each run of chunks that are mapped in either volume: its first chunk; at level 3 its first
     /// two; at level 1 that of the first run only. Parts of chunks are left out, because the
     /// original lvpatch reads whole ones.
-    pub(crate) fn heads(&self, level: u8, size: u64) -> Vec<Range> {
+    pub fn heads(&self, level: u8, size: u64) -> Vec<Range> {
         let most = match level {
             0 => return vec![],
             3 => 2,

@@ -4,18 +4,10 @@ use anyhow::Context;
 use blockio::{AlignedBuf, Range, ReadAt, Spare, Width, in_order, is_zero};
 use flow::{Interrupt, Task};
 use hyperlayer::{MAX_RECORD, Packed, Packer, RecordSink};
+use source::{Changes, Extent};
 use thinmeta::ExtentKind;
 
-use crate::changes::{Changes, Extent};
-
-/// How the records are made.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Detail {
-    /// Send only blocks of so many bytes that differ from the base.
-    pub(crate) granularity: Option<u64>,
-    /// Compress with zstd at this level.
-    pub(crate) level: Option<i32>,
-}
+use crate::options::Detail;
 
 /// The two volumes' content.
 pub(crate) struct Content<B, T> {

@@ -1,40 +1,40 @@
 //! [`Watch`]: whether somebody writes to the base or the volume while they are read.
 
+use std::sync::Arc;
+
 use anyhow::bail;
 use blockio::Device;
 use lvm::{DeviceStatus, WriteWatch, Writes};
 
-use crate::plan::Plan;
+use crate::device::read_once;
 
 /// One of the two volumes, watched while it is read.
-pub(crate) struct Watch<'a> {
+pub(crate) struct Watch {
     name: String,
-    data: &'a Device,
+    data: Arc<Device>,
     watch: WriteWatch,
     /// How a volume is read that somebody writes to.
-    way_out: &'static str,
+    way_out: String,
 }
 
-impl<'a> Watch<'a> {
+impl Watch {
     pub(crate) fn begin(
         name: String,
         status: &DeviceStatus,
-        data: &'a Device,
-        way_out: &'static str,
+        data: &Arc<Device>,
+        way_out: &str,
     ) -> Self {
-        let watch = WriteWatch::begin(status, &|| source::read_once(data));
-        Self { name, data, watch, way_out }
+        let watch = WriteWatch::begin(status, &|| read_once(data));
+        let data = Arc::clone(data);
+        Self { name, data, watch, way_out: way_out.into() }
     }
 
     fn seen(&self) -> Writes {
-        self.watch.seen(&|| source::read_once(self.data))
+        self.watch.seen(&|| read_once(&self.data))
     }
 
-    /// Refuses a base that was written to, or may have been, if its data is read.
-    pub(crate) fn check(&self, plan: &Plan) -> anyhow::Result<()> {
-        if !plan.reads_base() {
-            return Ok(());
-        }
+    /// Refuses a base whose data is read, and that was written to, or may have been.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
         let Self { name, way_out, .. } = self;
         match self.seen() {
             Writes::Nothing => Ok(()),

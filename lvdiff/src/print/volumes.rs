@@ -1,16 +1,10 @@
 //! The thin volumes that there are, for people and scripts.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use anyhow::Context;
-use blockio::{OpenMode, ReadAhead};
-use flow::{Interrupt, Interruptible, human, time_text};
-use lvm::{DeviceMapper, LogicalVolume, MetadataSnapshot, PoolDevice};
+use flow::{human, time_text};
 use serde::Serialize;
-use thinmeta::{MetaBlock, Metadata, View};
-
-use crate::plan::VolumesSource;
+use source::Listed;
 
 /// A thin volume, as it is printed.
 #[derive(Serialize)]
@@ -28,102 +22,28 @@ struct Line<'a> {
     active: bool,
 }
 
-/// How many bytes are mapped, by thin id.
-type Mapped = BTreeMap<u32, u64>;
-
-/// Prints the volumes as a table, or as a JSON array of objects. What is mapped comes from one
-/// metadata snapshot for each pool.
-pub(crate) fn print(
-    source: &VolumesSource,
-    json: bool,
-    interrupt: &Interrupt,
-) -> anyhow::Result<()> {
-    let dm = DeviceMapper::open()?;
-    let mut lines = Vec::new();
-    for pool in &source.pools {
-        let mut volumes = source.thin.iter().filter(|volume| volume.is_in(pool)).peekable();
-        if volumes.peek().is_none() {
-            continue; // nothing to ask the pool for
-        }
-        let mapped = mapped(&dm, pool, source, interrupt)?;
-        for volume in volumes {
-            let id = volume.thin_id;
-            lines.push(Line {
-                name: volume.full_name(),
-                pool: volume.pool.as_deref(),
-                thin_id: id,
-                uuid: &volume.uuid,
-                size: volume.size,
-                mapped_bytes: id.and_then(|id| mapped.get(&id).copied()),
-                origin: volume.origin.as_deref(),
-                created: volume.created,
-                tags: &volume.tags,
-                active: is_active(&dm, volume)?,
-            });
-        }
-    }
+/// Prints the volumes as a table, or as a JSON array of objects.
+pub(crate) fn print(volumes: &[Listed], json: bool) -> anyhow::Result<()> {
+    let lines: Vec<_> = volumes.iter().map(Line::new).collect();
     cli::print(|out| if json { print_json(&lines, out) } else { print_table(&lines, out) })
 }
 
-/// Whether a volume has a device; another volume's that has its name is not its own.
-fn is_active(dm: &DeviceMapper, volume: &LogicalVolume) -> anyhow::Result<bool> {
-    match dm.device_of(volume) {
-        Ok(device) => Ok(device.is_some()),
-        Err(error @ lvm::Error::State(_)) => {
-            log::warn!("{} is not active: {error}", volume.full_name());
-            Ok(false)
+impl<'a> Line<'a> {
+    fn new(listed: &'a Listed) -> Self {
+        let volume = &listed.volume;
+        Self {
+            name: volume.full_name(),
+            pool: volume.pool.as_deref(),
+            thin_id: volume.thin_id,
+            uuid: &volume.uuid,
+            size: volume.size,
+            mapped_bytes: listed.mapped_bytes,
+            origin: volume.origin.as_deref(),
+            created: volume.created,
+            tags: &volume.tags,
+            active: listed.is_active,
         }
-        Err(error) => Err(error.into()),
     }
-}
-
-/// What is mapped in a pool's volumes; nothing, and a warning, where the pool cannot be asked.
-fn mapped(
-    dm: &DeviceMapper,
-    pool: &LogicalVolume,
-    source: &VolumesSource,
-    interrupt: &Interrupt,
-) -> anyhow::Result<Mapped> {
-    let name = pool.full_name();
-    let unknown = |why: &dyn std::fmt::Display| {
-        log::warn!("what is mapped in the volumes of {name} is not known: {why}");
-        Ok(Mapped::new())
-    };
-    let device = match PoolDevice::find(dm, pool) {
-        Ok(Some(device)) => device,
-        Ok(None) => return unknown(&"it is not active"),
-        Err(error @ lvm::Error::State(_)) => return unknown(&error),
-        Err(error) => return Err(error.into()),
-    };
-    let keep_waiting = || interrupt.is_absent();
-    let held = match MetadataSnapshot::reserve(dm, &device, source.reserve, &keep_waiting) {
-        Ok(held) => held,
-        Err(error) => {
-            interrupt.check()?;
-            return unknown(&format!("{:#}", anyhow::Error::from(error)));
-        }
-    };
-    let mapped = read_metadata(dm, &device, held.root(), interrupt);
-    let released = held.release();
-    let mapped = mapped.with_context(|| format!("metadata of pool {name}"))?;
-    released?;
-    Ok(mapped)
-}
-
-fn read_metadata(
-    dm: &DeviceMapper,
-    pool: &PoolDevice,
-    root: u64,
-    interrupt: &Interrupt,
-) -> anyhow::Result<Mapped> {
-    let device = source::open_device(&pool.metadata(dm)?, OpenMode::Read)?;
-    let size = device.size();
-    let reader = Interruptible { source: ReadAhead::new(device), interrupt };
-    let metadata = Metadata::open(reader, size, View::HeldAt(MetaBlock::new(root)))?;
-    let chunk_size = metadata.superblock().data_block_size();
-    let bytes = |blocks: u64| blocks.saturating_mul(chunk_size);
-    let devices = metadata.devices()?.into_iter();
-    Ok(devices.map(|device| (device.id.get(), bytes(device.mapped_blocks))).collect())
 }
 
 fn print_json(lines: &[Line<'_>], mut out: impl Write) -> io::Result<()> {

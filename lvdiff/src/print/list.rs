@@ -3,9 +3,8 @@
 use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
+use source::Extent;
 use thinmeta::ExtentKind;
-
-use crate::changes::Extent;
 
 #[derive(Serialize)]
 struct Line {

@@ -1,14 +1,16 @@
 //! [`MappedVolume`]: a thin volume's content, put together from its mappings and its pool's data.
 
 use std::io;
+use std::sync::Arc;
 
 use blockio::ReadAt;
-use thinmeta::{DataBlock, Mappings, ThinBlock};
+use thinmeta::{DataBlock, Metadata, ThinBlock, ThinId};
 
 /// A thin volume in a pool whose data is a file.
-pub(crate) struct MappedVolume<'a, M, D> {
-    pub(crate) mappings: Mappings<'a, M>,
-    pub(crate) data: &'a D,
+pub(crate) struct MappedVolume<M, D> {
+    pub(crate) metadata: Arc<Metadata<M>>,
+    pub(crate) id: ThinId,
+    pub(crate) data: D,
     pub(crate) chunk_size: u64,
 }
 
@@ -21,7 +23,7 @@ struct Run {
     to: usize,
 }
 
-impl<M: ReadAt, D: ReadAt> MappedVolume<'_, M, D> {
+impl<M: ReadAt, D: ReadAt> MappedVolume<M, D> {
     /// The part of `offset..end` that lies in a chunk.
     fn part(&self, offset: u64, end: u64, chunk: ThinBlock, block: DataBlock) -> Option<Run> {
         let chunk_begin = chunk.get().checked_mul(self.chunk_size)?;
@@ -48,7 +50,7 @@ impl Run {
     }
 }
 
-impl<M: ReadAt, D: ReadAt> ReadAt for MappedVolume<'_, M, D> {
+impl<M: ReadAt, D: ReadAt> ReadAt for MappedVolume<M, D> {
     /// One read for each run of chunks whose data blocks follow one another.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
         let end = offset.checked_add(buf.len() as u64).ok_or(io::ErrorKind::UnexpectedEof)?;
@@ -58,7 +60,8 @@ impl<M: ReadAt, D: ReadAt> ReadAt for MappedVolume<'_, M, D> {
         let chunks = offset / self.chunk_size..end.div_ceil(self.chunk_size);
         let mut open: Option<Run> = None;
         let mut done = 0;
-        for mapping in self.mappings.range(chunks).map_err(io::Error::other)? {
+        let mappings = self.metadata.mappings(self.id).map_err(io::Error::other)?;
+        for mapping in mappings.range(chunks).map_err(io::Error::other)? {
             let (chunk, block) = mapping.map_err(io::Error::other)?;
             let next = self.part(offset, end, chunk, block).ok_or(io::ErrorKind::UnexpectedEof)?;
             if open.as_mut().is_some_and(|run| run.extend(&next)) {
@@ -84,8 +87,8 @@ impl<M: ReadAt, D: ReadAt> ReadAt for MappedVolume<'_, M, D> {
 mod tests {
     use std::sync::Mutex;
 
+    use thinmeta::View;
     use thinmeta::testing::{Pool, Shape};
-    use thinmeta::{Metadata, View};
 
     use super::*;
 
@@ -118,9 +121,9 @@ mod tests {
         pool.create_with(1, MAPPINGS);
         let image = pool.image();
         let size = image.len() as u64;
-        let metadata = Metadata::open(image, size, View::Live).unwrap();
-        let mappings = metadata.mappings(1.try_into().unwrap()).unwrap();
-        test(&MappedVolume { mappings, data, chunk_size: CHUNK })
+        let metadata = Arc::new(Metadata::open(image, size, View::Live).unwrap());
+        let id = 1.try_into().unwrap();
+        test(&MappedVolume { metadata, id, data, chunk_size: CHUNK })
     }
 
     /// The volume byte by byte.

@@ -1,0 +1,83 @@
+//! [`Options`]: what a stream is to be like.
+
+use std::str::FromStr;
+
+use source::Wants;
+
+/// What a stream is to be like.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What it is written as.
+    pub format: StreamFormat,
+    /// How its records are made.
+    pub detail: Detail,
+    /// How the base is proved, 0 to 3; 0 without a base.
+    pub detect_level: u8,
+    /// Keys and values for the header.
+    pub pairs: Vec<(String, String)>,
+    /// The program that makes it, and its version.
+    pub tool: String,
+}
+
+/// How the records are made.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Detail {
+    /// Send only blocks of so many bytes that differ from the base.
+    pub granularity: Option<u64>,
+    /// Compress with zstd at this level.
+    pub level: Option<i32>,
+}
+
+/// What a stream is written as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StreamFormat {
+    /// Ours.
+    #[default]
+    Hyperlayer2,
+    /// That of the original lvpatch.
+    Hyperlayer1,
+    /// That of thin_send 1.1.
+    ThinSend,
+}
+
+impl StreamFormat {
+    /// All formats.
+    pub const ALL: [Self; 3] = [Self::Hyperlayer2, Self::Hyperlayer1, Self::ThinSend];
+
+    /// How it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hyperlayer2 => "hyperlayer-2.0",
+            Self::Hyperlayer1 => "hyperlayer-1.0",
+            Self::ThinSend => "thin-send",
+        }
+    }
+}
+
+impl FromStr for StreamFormat {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|format| format.name() == name);
+        found.ok_or_else(|| format!("there is no format {name}"))
+    }
+}
+
+impl Options {
+    /// What a source has to find for such a stream.
+    pub fn wants(&self) -> Wants {
+        Wants {
+            detect_level: match self.format {
+                StreamFormat::Hyperlayer2 => self.detect_level,
+                // What proves a base of theirs is chosen from the comparison.
+                StreamFormat::Hyperlayer1 | StreamFormat::ThinSend => 0,
+            },
+            base_data: self.detect_level > 0 || self.detail.granularity.is_some(),
+            comparison: match self.format {
+                StreamFormat::Hyperlayer2 => false,
+                StreamFormat::Hyperlayer1 => self.detect_level > 0,
+                StreamFormat::ThinSend => true,
+            },
+        }
+    }
+}

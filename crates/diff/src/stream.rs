@@ -1,0 +1,159 @@
+//! [`Stream`]: a pair, proved and written.
+
+use std::io::Write;
+
+use anyhow::Context;
+use flow::{Interruptible, Session, usage};
+use foreign::{Hyperlayer1, ThinSend};
+use hyperlayer::{BaseChecksum, BaseDigest, Encoder, Header, RecordSink, Totals};
+use source::Pair;
+use thinmeta::ExtentKind;
+
+use crate::options::{Options, StreamFormat};
+use crate::records::{self, Content};
+
+/// What is to be written of a pair: all but the records.
+pub struct Stream<'a> {
+    pair: &'a Pair,
+    options: &'a Options,
+    header: Header,
+    digests: Vec<BaseDigest>,
+    checksums: Vec<BaseChecksum>,
+}
+
+impl<'a> Stream<'a> {
+    /// Reads what will prove the base.
+    ///
+    /// # Errors
+    /// Where the format cannot carry such a pair, or the base cannot be read.
+    pub fn prove(
+        pair: &'a mut Pair,
+        options: &'a Options,
+        session: &Session<'_>,
+    ) -> anyhow::Result<Self> {
+        tell(pair, options);
+        let pair = &*pair;
+        check(pair, options)?;
+        let changes = &pair.changes;
+        let (mut digests, mut checksums) = (vec![], vec![]);
+        let go_on = || session.interrupt.check();
+        match (&pair.base, options.format) {
+            (Some(base), StreamFormat::Hyperlayer2) => {
+                let source = Interruptible { source: base, interrupt: session.interrupt };
+                digests = match options.detect_level {
+                    3 => {
+                        let mapped = changes.mapped.as_deref();
+                        baseproof::digest_whole(&source, pair.base_size(), mapped, &go_on)
+                            .map(|digest| vec![digest])
+                    }
+                    _ => baseproof::digest_ranges(&source, &changes.sample),
+                }
+                .context("reading the base")?;
+            }
+            (Some(base), StreamFormat::Hyperlayer1) => {
+                checksums = baseproof::checksum_ranges(base, &changes.sample, &go_on)
+                    .context("reading the base")?;
+            }
+            _ => {}
+        }
+        let header = Header {
+            target: pair.names.target.clone(),
+            base: pair.names.base.clone(),
+            chunk_size: changes.chunk_size,
+            pairs: options.pairs.clone(),
+            detect_level: match digests.is_empty() && checksums.is_empty() {
+                true => 0,
+                false => options.detect_level,
+            },
+            extents: changes.extents.len() as u64,
+            changed_bytes: changes.announced(pair.names.target.size),
+            unmapped_bytes: changes.bytes(ExtentKind::Unmapped),
+            tool: options.tool.clone(),
+            created: (session.clock)(),
+            undo: false,
+            base_origin: pair.names.base_origin.clone(),
+        };
+        Ok(Self { pair, options, header, digests, checksums })
+    }
+
+    /// The header that it has.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Writes all of it; the end only if the pair is still what it was.
+    ///
+    /// # Errors
+    /// A [`hyperlayer::Error`] is the output's; others are those of reading, and of [`Pair::check`].
+    pub fn write<W: Write>(&self, output: W, session: &Session<'_>) -> anyhow::Result<(W, Totals)> {
+        match self.options.format {
+            StreamFormat::Hyperlayer2 => {
+                self.fill(Encoder::new(output, &self.header, &self.digests)?, session)
+            }
+            StreamFormat::Hyperlayer1 => {
+                self.fill(Hyperlayer1::new(output, &self.header, &self.checksums)?, session)
+            }
+            StreamFormat::ThinSend => {
+                let changed = self.pair.changes.extents.iter();
+                let changed = changed.filter(|extent| extent.kind() == ExtentKind::Changed);
+                let ranges = changed.map(|extent| (extent.range().offset, extent.range().length));
+                self.fill(ThinSend::new(output, ranges)?, session)
+            }
+        }
+    }
+
+    fn fill<S: RecordSink>(
+        &self,
+        mut sink: S,
+        session: &Session<'_>,
+    ) -> anyhow::Result<(S::Output, Totals)> {
+        let content = Content {
+            base: self.pair.base.as_ref(),
+            base_size: self.pair.base_size(),
+            target: &self.pair.target,
+        };
+        let task = session.progress.begin("lvdiff", self.header.changed_bytes);
+        let detail = self.options.detail;
+        records::write(&mut sink, &self.pair.changes, &content, detail, session.interrupt, &*task)?;
+        self.pair.check()?;
+        Ok(sink.finish()?)
+    }
+}
+
+/// Puts what differs as the format tells it.
+fn tell(pair: &mut Pair, options: &Options) {
+    let Some(compared) = pair.compared.take() else { return };
+    let size = pair.names.target.size;
+    match options.format {
+        StreamFormat::Hyperlayer2 => {}
+        StreamFormat::Hyperlayer1 => {
+            pair.changes.sample = compared.heads(options.detect_level, size);
+        }
+        // It tells apart what the delta joins. It knows of no external origin and of no other size;
+        // there, what has to be sent is not what the stretches say.
+        StreamFormat::ThinSend if compared.says_all => {
+            pair.changes.extents = compared.extents(size);
+        }
+        StreamFormat::ThinSend => {}
+    }
+}
+
+/// Refuses what cannot be said in the format.
+fn check(pair: &Pair, options: &Options) -> anyhow::Result<()> {
+    let chunk_size = pair.changes.chunk_size;
+    if let Some(granularity) = options.detail.granularity
+        && granularity > chunk_size
+    {
+        return Err(usage(format!(
+            "a granularity of {granularity} bytes, where the chunks have {chunk_size}"
+        )));
+    }
+    let (base_size, size) = (pair.base_size(), pair.names.target.size);
+    if options.format == StreamFormat::Hyperlayer1 && base_size != size {
+        return Err(usage(format!(
+            "--format hyperlayer-1.0, where the base has {base_size} bytes and the volume {size}: \
+             that format cannot resize"
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,53 @@
+//! What names mean on this machine.
+
+use anyhow::Context;
+use flow::usage;
+use lvm::{LogicalVolume, Scope, VolumeName};
+
+use crate::classic::ClassicSource;
+
+/// What names were found to mean.
+pub enum Found {
+    /// Two other volumes, or one: for [`PoolSource::of`](crate::PoolSource::of).
+    Other {
+        /// None where one was named.
+        base: Option<LogicalVolume>,
+        /// The new volume.
+        target: LogicalVolume,
+        /// All volumes of this machine.
+        volumes: Vec<LogicalVolume>,
+    },
+    /// A classic snapshot and its origin.
+    Classic(ClassicSource),
+}
+
+/// Finds the volumes of these names.
+///
+/// # Errors
+/// Where there are no such volumes; and where one is a classic snapshot, and the other one is not its origin.
+pub fn find(base: Option<&str>, target: &str, scope: &Scope) -> anyhow::Result<Found> {
+    let base = base.map(VolumeName::parse).transpose()?;
+    let target = VolumeName::parse(target)?;
+    let volumes = LogicalVolume::list().context("the logical volumes cannot be listed")?;
+    let find = |name: VolumeName| match name.find(&volumes, scope) {
+        Ok(found) => Ok(found.clone()),
+        Err(error) => Err(merging(&name, scope).unwrap_or_else(|| error.into())),
+    };
+    let (base, target) = (base.map(find).transpose()?, find(target)?);
+    Ok(match ClassicSource::of(base.as_ref(), &target, &volumes)? {
+        Some(classic) => Found::Classic(classic),
+        None => Found::Other { base, target, volumes },
+    })
+}
+
+/// Why a volume of this name is not listed, if it is because it is being merged.
+fn merging(name: &VolumeName, scope: &Scope) -> Option<anyhow::Error> {
+    let merging = LogicalVolume::merging().ok()?;
+    let found = name.find(&merging, scope).ok()?;
+    Some(usage(format!(
+        "{} is being merged into {}, or will be once that is activated next: there is no difference \
+         to be told any more",
+        found.full_name(),
+        found.origin.as_deref().unwrap_or("its origin")
+    )))
+}

@@ -1,0 +1,26 @@
+//! What a pair's metadata says, as far as it is wanted.
+
+use blockio::ReadAt;
+use thinmeta::Metadata;
+
+use crate::changes::{Changes, Side, collect};
+use crate::compared::Compared;
+use crate::pair::Wants;
+
+/// Reads all that is wanted of the metadata.
+///
+/// # Errors
+/// Where it cannot be read, or is damaged.
+pub(crate) fn read<R: ReadAt>(
+    metadata: &Metadata<R>,
+    base: Option<&Side>,
+    target: &Side,
+    wants: &Wants,
+) -> anyhow::Result<(Changes, Option<Compared>)> {
+    let changes = collect(metadata, base, target, wants.detect_level)?;
+    let compared = match wants.comparison {
+        true => Some(Compared::collect(metadata, base, target)?),
+        false => None,
+    };
+    Ok((changes, compared))
+}

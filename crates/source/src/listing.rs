@@ -1,0 +1,111 @@
+//! [`list`]: the thin volumes that there are.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use blockio::{OpenMode, ReadAhead};
+use flow::{Interrupt, Interruptible};
+use lvm::{DeviceMapper, LogicalVolume, MetadataSnapshot, PoolDevice, Reserve, Scope};
+use thinmeta::{MetaBlock, Metadata, View};
+
+use crate::device::open_device;
+
+/// A thin volume, and what only its pool knows of it.
+pub struct Listed {
+    /// As LVM has it.
+    pub volume: LogicalVolume,
+    /// What its mapped chunks hold, those past its end included; none where it is not known.
+    pub mapped_bytes: Option<u64>,
+    /// Whether it has a device.
+    pub is_active: bool,
+}
+
+/// How many bytes are mapped, by thin id.
+type Mapped = BTreeMap<u32, u64>;
+
+/// The thin volumes in a scope, by pool. What is mapped comes from one metadata snapshot for each pool.
+///
+/// # Errors
+/// Where LVM or the kernel cannot be asked. A pool that cannot be leaves what is mapped unknown, with a warning.
+pub fn list(scope: &Scope, reserve: Reserve, interrupt: &Interrupt) -> anyhow::Result<Vec<Listed>> {
+    let volumes = LogicalVolume::list().context("the logical volumes cannot be listed")?;
+    let pools = scope.pools(&volumes)?;
+    let dm = DeviceMapper::open()?;
+    let mut listed = Vec::new();
+    for pool in pools {
+        let mut of_pool = volumes.iter().filter(|volume| volume.is_in(pool)).peekable();
+        if of_pool.peek().is_none() {
+            continue; // nothing to ask the pool for
+        }
+        let mapped = mapped(&dm, pool, reserve, interrupt)?;
+        for volume in of_pool {
+            listed.push(Listed {
+                mapped_bytes: volume.thin_id.and_then(|id| mapped.get(&id).copied()),
+                is_active: is_active(&dm, volume)?,
+                volume: volume.clone(),
+            });
+        }
+    }
+    Ok(listed)
+}
+
+/// Whether a volume has a device; another volume's that has its name is not its own.
+fn is_active(dm: &DeviceMapper, volume: &LogicalVolume) -> anyhow::Result<bool> {
+    match dm.device_of(volume) {
+        Ok(device) => Ok(device.is_some()),
+        Err(error @ lvm::Error::State(_)) => {
+            log::warn!("{} is not active: {error}", volume.full_name());
+            Ok(false)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What is mapped in a pool's volumes; nothing, and a warning, where the pool cannot be asked.
+fn mapped(
+    dm: &DeviceMapper,
+    pool: &LogicalVolume,
+    reserve: Reserve,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Mapped> {
+    let name = pool.full_name();
+    let unknown = |why: &dyn std::fmt::Display| {
+        log::warn!("what is mapped in the volumes of {name} is not known: {why}");
+        Ok(Mapped::new())
+    };
+    let device = match PoolDevice::find(dm, pool) {
+        Ok(Some(device)) => device,
+        Ok(None) => return unknown(&"it is not active"),
+        Err(error @ lvm::Error::State(_)) => return unknown(&error),
+        Err(error) => return Err(error.into()),
+    };
+    let keep_waiting = || interrupt.is_absent();
+    let held = match MetadataSnapshot::reserve(dm, &device, reserve, &keep_waiting) {
+        Ok(held) => held,
+        Err(error) => {
+            interrupt.check()?;
+            return unknown(&format!("{:#}", anyhow::Error::from(error)));
+        }
+    };
+    let mapped = read_metadata(dm, &device, held.root(), interrupt);
+    let released = held.release();
+    let mapped = mapped.with_context(|| format!("metadata of pool {name}"))?;
+    released?;
+    Ok(mapped)
+}
+
+fn read_metadata(
+    dm: &DeviceMapper,
+    pool: &PoolDevice,
+    root: u64,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Mapped> {
+    let device = open_device(&pool.metadata(dm)?, OpenMode::Read)?;
+    let size = device.size();
+    let reader = Interruptible { source: ReadAhead::new(device), interrupt };
+    let metadata = Metadata::open(reader, size, View::HeldAt(MetaBlock::new(root)))?;
+    let chunk_size = metadata.superblock().data_block_size();
+    let bytes = |blocks: u64| blocks.saturating_mul(chunk_size);
+    let devices = metadata.devices()?.into_iter();
+    Ok(devices.map(|device| (device.id.get(), bytes(device.mapped_blocks))).collect())
+}

@@ -1,0 +1,41 @@
+//! [`Source`]: any of the places that volumes are in.
+
+use flow::Session;
+
+use crate::classic::ClassicSource;
+use crate::files::FilesSource;
+use crate::pair::{Pair, Wants};
+use crate::pool::PoolSource;
+
+/// Where two volumes are, or one.
+pub enum Source {
+    /// In a pool of this machine.
+    Pool(Box<PoolSource>),
+    /// A classic snapshot and its origin.
+    Classic(Box<ClassicSource>),
+    /// In files.
+    Files(FilesSource),
+}
+
+impl Source {
+    /// Whether there is a base.
+    pub fn has_base(&self) -> bool {
+        match self {
+            Self::Pool(source) => source.base.is_some(),
+            Self::Classic(_) => true,
+            Self::Files(source) => source.base.is_some(),
+        }
+    }
+
+    /// Opens both, and reads what changed.
+    ///
+    /// # Errors
+    /// Where they cannot be read, or the base is written to meanwhile.
+    pub fn open(&self, wants: &Wants, session: &Session<'_>) -> anyhow::Result<Pair> {
+        match self {
+            Self::Pool(source) => source.open(wants, session),
+            Self::Classic(source) => source.open(wants, session),
+            Self::Files(source) => source.open(wants, session),
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Args → [`Request`]: what is asked for. Whatever cannot be is refused here, before anything is read.
+
+use std::path::PathBuf;
+
+use diff::{Detail, StreamFormat};
+use flow::{Interrupt, OutputOptions, usage};
+use lvm::{Reserve, Scope};
+use source::FilesSource;
+use thinmeta::ThinId;
+
+use crate::cli::{Args, MapFormat};
+use crate::pairs;
+
+/// What is asked for.
+pub(crate) enum Request {
+    /// What changed, as a stream.
+    Stream(Subject, StreamRequest),
+    /// What changed, printed; none: in lines, for people.
+    Map(Subject, Option<MapFormat>),
+    /// The thin volumes that there are.
+    Volumes { scope: Scope, reserve: Reserve, json: bool },
+}
+
+/// Two volumes, or one.
+pub(crate) struct Subject {
+    pub(crate) place: Place,
+    pub(crate) base_options: BaseOptions,
+}
+
+/// What is said of the base, before it is known whether there is one.
+pub(crate) struct BaseOptions {
+    /// How it is to be proved, where that was said.
+    detect_level: Option<u8>,
+    /// What cannot be without one.
+    needs_base: Option<String>,
+}
+
+/// Where they are.
+pub(crate) enum Place {
+    /// On this machine, by their names.
+    Machine(Named),
+    /// In files.
+    Files(FilesSource),
+}
+
+/// Volumes of this machine.
+pub(crate) struct Named {
+    pub(crate) base: Option<String>,
+    pub(crate) target: String,
+    pub(crate) scope: Scope,
+    /// From a classic snapshot's origin to it.
+    pub(crate) reverse: bool,
+    /// Diff a temporary snapshot of the target.
+    pub(crate) snapshot: bool,
+    pub(crate) reserve: Reserve,
+}
+
+/// What the stream is like, and where it goes.
+pub(crate) struct StreamRequest {
+    pub(crate) format: StreamFormat,
+    /// None: to standard output.
+    pub(crate) output: Option<PathBuf>,
+    /// Files of pairs, and further pairs.
+    pub(crate) head: Vec<PathBuf>,
+    pub(crate) pairs: Vec<(String, String)>,
+    pub(crate) detail: Detail,
+    pub(crate) writing: OutputOptions,
+}
+
+impl Request {
+    /// What the arguments ask for.
+    pub(crate) fn new(args: &Args) -> anyhow::Result<Self> {
+        if args.size.is_some() && args.metadata.is_none() {
+            return Err(usage(
+                "--size is for --metadata and --convert: volumes of a pool have one",
+            ));
+        }
+        if args.base_size.is_some() && args.size.is_none() {
+            return Err(usage("--base-size is for --metadata, with --size, and for --convert"));
+        }
+        check_names(args)?;
+        check_format(args)?;
+        let reserve = if args.force_release { Reserve::EvenIfHeld } else { Reserve::IfFree };
+        let scope = || Scope::new(args.lvgroup.as_deref(), args.pool.as_deref());
+        let (base, target) = args.names();
+        let place = match (&args.metadata, target) {
+            (Some(metadata), _) => Place::Files(in_files(metadata.clone(), args)?),
+            (None, None) => {
+                let json = args.json || args.map == Some(MapFormat::Json);
+                return Ok(Self::Volumes { scope: scope()?, reserve, json });
+            }
+            (None, Some(target)) => Place::Machine(Named {
+                base: base.map(Into::into),
+                target: target.into(),
+                scope: scope()?,
+                reverse: args.reverse,
+                snapshot: args.snapshot,
+                reserve,
+            }),
+        };
+        let (detect_level, needs_base) = (args.detect_level, needs_base(args));
+        let subject = Subject { place, base_options: BaseOptions { detect_level, needs_base } };
+        Ok(match args.list {
+            true if args.json => Self::Map(subject, Some(MapFormat::Json)),
+            true => Self::Map(subject, args.map),
+            false => Self::Stream(subject, StreamRequest::new(args)),
+        })
+    }
+}
+
+impl StreamRequest {
+    pub(crate) fn new(args: &Args) -> Self {
+        Self {
+            format: args.format,
+            output: args.output.clone().filter(|path| !cli::is_standard(path)),
+            head: args.head.clone(),
+            pairs: args.pairs.clone(),
+            detail: Detail { granularity: args.granularity, level: args.compress },
+            writing: OutputOptions { sha1: !args.no_sha1, bytes_per_second: args.bwlimit },
+        }
+    }
+
+    /// The header's pairs, those in files among them.
+    pub(crate) fn pairs(&self, interrupt: &Interrupt) -> anyhow::Result<Vec<(String, String)>> {
+        let pairs = pairs::read(&self.head, &self.pairs, interrupt)?;
+        if self.format == StreamFormat::Hyperlayer1 {
+            foreign::check_pairs_for_hyperlayer1(&pairs)
+                .map_err(|error| usage(error.to_string()))?;
+        }
+        Ok(pairs)
+    }
+}
+
+/// Refuses what the number of names makes impossible, whatever they name.
+fn check_names(args: &Args) -> anyhow::Result<()> {
+    match args.names() {
+        (_, Some(_)) if args.metadata.is_none() => Ok(()),
+        (None, None) if args.list && args.reverse => {
+            Err(usage("--reverse needs the name of a classic snapshot"))
+        }
+        (None, None) if args.list && args.snapshot => {
+            Err(usage("--snapshot needs the name of a volume"))
+        }
+        (None, None) if !args.list => Err(usage(
+            "no volume is named: lvdiff BASE VOLUME says what changed, lvdiff VOLUME makes a full \
+             stream, lvdiff --list says which volumes there are",
+        )),
+        (None, target) => {
+            let what = if target.is_some() { OF_ONE } else { FOR_A_LIST };
+            needs_base(args).map_or(Ok(()), |needs| Err(no_base(&needs, what)))
+        }
+        _ => Ok(()),
+    }
+}
+
+const OF_ONE: &str = "of a single volume";
+const FOR_A_LIST: &str = "for a list of the volumes";
+
+/// What of the arguments cannot be without a base.
+fn needs_base(args: &Args) -> Option<String> {
+    match args.detect_level {
+        Some(level @ 1..) => Some(format!("-d {level}")),
+        _ if args.granularity.is_some() => Some("--granularity".into()),
+        _ if args.base_size.is_some() => Some("--base-size".into()),
+        _ => None,
+    }
+}
+
+fn no_base(needs: &str, what: &str) -> anyhow::Error {
+    usage(format!("{needs} {what}: there is no base"))
+}
+
+impl BaseOptions {
+    /// How the base is to be proved. `default`: where that was not said.
+    ///
+    /// # Errors
+    /// Without a base, where something was asked for that needs one.
+    pub(crate) fn detect_level(&self, has_base: bool, default: u8) -> anyhow::Result<u8> {
+        match (has_base, &self.needs_base) {
+            (true, _) => Ok(self.detect_level.unwrap_or(default)),
+            (false, None) => Ok(0),
+            (false, Some(needs)) => Err(no_base(needs, OF_ONE)),
+        }
+    }
+}
+
+/// Refuses what the format of the stream, or of the map, cannot carry.
+fn check_format(args: &Args) -> anyhow::Result<()> {
+    let refused = |what: &str, why: &str| {
+        Err(usage(format!("{what} with --format {}: {why}", args.format.name())))
+    };
+    let base = args.names().0;
+    match args.map {
+        Some(_) if args.names().1.is_none() => {
+            return Err(usage("--map needs the name of a volume"));
+        }
+        Some(MapFormat::ThinDelta) if base.is_none() => {
+            return Err(usage("--map thin-delta of a single volume: it tells two volumes apart"));
+        }
+        _ => {}
+    }
+    if args.format == StreamFormat::Hyperlayer2 {
+        return Ok(());
+    }
+    if args.compress.is_some() {
+        return refused("--compress", "its data is not compressed");
+    }
+    if args.granularity.is_some() {
+        return refused("--granularity", "it is made of whole chunks");
+    }
+    match args.format {
+        StreamFormat::Hyperlayer1 if base.is_none() => {
+            refused("a single volume", "it starts from a base")
+        }
+        StreamFormat::ThinSend if args.detect_level.is_some() => {
+            refused("-d", "it carries no proof of the base")
+        }
+        StreamFormat::ThinSend if !args.pairs.is_empty() || !args.head.is_empty() => {
+            refused("--pair and --head", "it has no header")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn in_files(metadata: PathBuf, args: &Args) -> anyhow::Result<FilesSource> {
+    let (base, Some(target)) = args.names() else {
+        return Err(usage("with --metadata, name volumes by their thin ids"));
+    };
+    if args.data.is_none() && !args.list {
+        return Err(usage("a stream needs the pool's data: add --data FILE, or --list"));
+    }
+    let id = |text: &str| {
+        text.parse::<ThinId>().map_err(|error| {
+            usage(format!("with --metadata a volume is a thin id, not {text:?}: {error}"))
+        })
+    };
+    Ok(FilesSource {
+        metadata,
+        data: args.data.clone(),
+        base: base.map(id).transpose()?,
+        target: id(target)?,
+        size: args.size,
+        base_size: args.base_size,
+        direct: args.direct,
+    })
+}
