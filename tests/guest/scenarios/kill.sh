@@ -1,4 +1,5 @@
 # SIGTERM, SIGINT and SIGHUP, a reader that goes away: both programs end soon, and leave nothing.
+#@ also on: debian-13
 source /run/guest/lib.sh
 
 make_vgs
