@@ -7,6 +7,7 @@
 //! | `#@ parts: N` | it would keep one guest busy for too long: N tests, each of which runs a part |
 //! | `#@ test: guests.rs` | its test is written by hand, in that file |
 //! | `#@ also on: debian-13` | `cargo xtask test --full` runs it there too |
+//! | `#@ quick` | `cargo xtask test --quick` runs it too |
 //!
 //! A script without any is one test, in one guest.
 
@@ -35,6 +36,8 @@ pub(crate) struct Header {
     pub(crate) tests: Tests,
     /// Whether it runs in a guest of Debian 13 too.
     pub(crate) on_debian_13: bool,
+    /// Whether it is one of the few that stand for all.
+    pub(crate) is_quick: bool,
 }
 
 impl Header {
@@ -43,7 +46,7 @@ impl Header {
     /// # Errors
     /// A line is not known, does not go with another one, or stands where nobody looks for it.
     pub(crate) fn parse(script: &str) -> Result<Self> {
-        let mut header = Self { tests: Tests::One, on_debian_13: false };
+        let mut header = Self { tests: Tests::One, on_debian_13: false, is_quick: false };
         let mut is_top = true;
         for line in script.lines() {
             is_top &= line.starts_with('#');
@@ -55,18 +58,26 @@ impl Header {
         if header.on_debian_13 {
             ensure!(header.tests == Tests::One, "only a scenario in one guest runs on Debian 13");
         }
+        if header.is_quick {
+            ensure!(!matches!(header.tests, Tests::Parts(_)), "what is in parts is not quick");
+        }
         Ok(header)
     }
 
     fn take(&mut self, text: &str) -> Result<()> {
-        let tests = match text.split_once(": ") {
-            Some(("also on", "debian-13")) => {
+        let (key, value) = text.split_once(": ").unwrap_or((text, ""));
+        let tests = match (key, value) {
+            ("also on", "debian-13") => {
                 self.on_debian_13 = true;
                 return Ok(());
             }
-            Some(("guests", "two")) => Tests::OfTwoGuests,
-            Some(("parts", number)) => Tests::Parts(number.parse()?),
-            Some(("test", "guests.rs")) => Tests::ByHand,
+            ("quick", "") => {
+                self.is_quick = true;
+                return Ok(());
+            }
+            ("guests", "two") => Tests::OfTwoGuests,
+            ("parts", number) => Tests::Parts(number.parse()?),
+            ("test", "guests.rs") => Tests::ByHand,
             _ => bail!("src/header.rs knows no such line"),
         };
         ensure!(self.tests == Tests::One, "does not go with the line before");
@@ -95,7 +106,8 @@ mod tests {
         assert_eq!(tests("#@ guests: two"), Tests::OfTwoGuests);
         assert_eq!(tests("#@ parts: 2"), Tests::Parts(2));
         assert_eq!(tests("#@ test: guests.rs"), Tests::ByHand);
-        assert!(Header::parse("#@ also on: debian-13").expect("it is right").on_debian_13);
+        let header = Header::parse("#@ also on: debian-13\n#@ quick\n").expect("it is right");
+        assert_eq!(header, Header { tests: Tests::One, on_debian_13: true, is_quick: true });
     }
 
     #[test]
@@ -107,5 +119,6 @@ mod tests {
         assert!(error("# What it is.\nmake_vgs\n#@ parts: 2\n").contains("at the top"));
         assert!(error("#@ parts: 2\n#@ guests: two\n").contains("the line before"));
         assert!(error("#@ also on: debian-13\n#@ guests: two\n").contains("one guest"));
+        assert!(error("#@ quick\n#@ parts: 2\n").contains("not quick"));
     }
 }

@@ -42,5 +42,6 @@ pub use hosts::scenario_of_two;
 pub use outcome::{End, Outcome};
 pub use process::Running;
 pub use scenario::{
-    ROOT_VARIABLE, host_guest, release_guest, scenario, scenario_cut_at, scenario_in, scenario_part,
+    QUICK, ROOT_VARIABLE, host_guest, release_guest, scenario, scenario_cut_at, scenario_in,
+    scenario_part,
 };

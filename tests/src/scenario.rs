@@ -9,6 +9,9 @@ use crate::{Guest, packages, programs};
 /// The environment variable that names the root of another release.
 pub const ROOT_VARIABLE: &str = "LVDIFF_GUEST_ROOT";
 
+/// The scenarios, and so the tests, that `cargo xtask test --quick` runs: they say so in their headers.
+pub const QUICK: &[&str] = include!(concat!(env!("OUT_DIR"), "/quick.rs"));
+
 /// Runs a scenario in a guest of its own, with two disks of 2 GB. This is the body of a test.
 ///
 /// # Panics
