@@ -23,6 +23,8 @@ mod cable;
 pub mod damage;
 pub mod forge;
 mod guest;
+#[cfg(test)]
+mod header; // of the build script
 mod hosts;
 mod memory;
 mod outcome;
@@ -40,5 +42,6 @@ pub use hosts::scenario_of_two;
 pub use outcome::{End, Outcome};
 pub use process::Running;
 pub use scenario::{
-    ROOT_VARIABLE, host_guest, release_guest, scenario, scenario_cut_at, scenario_in,
+    QUICK, ROOT_VARIABLE, host_guest, release_guest, scenario, scenario_cut_at, scenario_in,
+    scenario_part,
 };

@@ -9,19 +9,24 @@ use crate::{Guest, packages, programs};
 /// The environment variable that names the root of another release.
 pub const ROOT_VARIABLE: &str = "LVDIFF_GUEST_ROOT";
 
+/// The scenarios, and so the tests, that `cargo xtask test --quick` runs: they say so in their headers.
+pub const QUICK: &[&str] = include!(concat!(env!("OUT_DIR"), "/quick.rs"));
+
 /// Runs a scenario in a guest of its own, with two disks of 2 GB. This is the body of a test.
 ///
 /// # Panics
 /// The scenario fails: with its log. A package or a program is missing: with the command to run.
-#[expect(clippy::panic, reason = "a test fails by a panic")]
 pub fn scenario(name: &str) {
-    let result = programs::dir().and_then(|dir| host_guest(&dir)).and_then(|mut guest| {
-        packages::check()?;
-        scenario_in(&mut guest, name)
-    });
-    if let Err(error) = result {
-        panic!("scenario {name}: {error:#}");
-    }
+    run(name, |_| Ok(()));
+}
+
+/// Runs a part of a scenario, for example `1/2`: the script finds it in `/run/out/part`. This is the body
+/// of a test.
+///
+/// # Panics
+/// As [`scenario()`].
+pub fn scenario_part(name: &str, part: &str) {
+    run(name, |guest| Ok(std::fs::write(guest.out().join("part"), part)?));
 }
 
 /// Runs a scenario in a guest that is there.
@@ -70,6 +75,19 @@ pub fn release_guest(programs: &Path) -> Result<Guest> {
     let root = std::env::var_os(ROOT_VARIABLE)
         .with_context(|| format!("{ROOT_VARIABLE} is not set: run `cargo xtask test --full`"))?;
     host_guest(programs)?.with_root(Path::new(&root))
+}
+
+/// Runs a scenario in a guest of its own, once that is prepared.
+#[expect(clippy::panic, reason = "a test fails by a panic")]
+fn run(name: &str, prepare: impl FnOnce(&Guest) -> Result<()>) {
+    let result = programs::dir().and_then(|dir| host_guest(&dir)).and_then(|mut guest| {
+        packages::check()?;
+        prepare(&guest)?;
+        scenario_in(&mut guest, name)
+    });
+    if let Err(error) = result {
+        panic!("scenario {name}: {error:#}");
+    }
 }
 
 /// The script of a scenario.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::cargo::{cargo, root, target_dir};
-use crate::{say, setup};
+use crate::{corpus, say, setup};
 
 /// What lets libFuzzer see which ways an input takes: the compiler's own pass, which the stable one
 /// has too.
@@ -66,9 +66,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let scratch = tempfile::tempdir().context("cannot make a folder")?;
     let target = |name: &String| Target {
         program: programs.join(name),
-        kept: root().join("tests/fuzz/corpus").join(name),
+        archive: root().join("tests/fuzz/corpus").join(name).with_extension("tar"),
+        kept: scratch.path().join("kept").join(name),
         regressions: root().join("tests/fuzz/regressions").join(name),
-        scratch: scratch.path().join(name),
+        found: scratch.path().join("found").join(name),
         crashes: crashes.join(name),
         name: name.clone(),
     };
@@ -131,19 +132,24 @@ fn host() -> Result<String> {
 struct Target {
     name: String,
     program: PathBuf,
+    /// The kept inputs, as they are in the tree.
+    archive: PathBuf,
+    /// The same, unpacked.
     kept: PathBuf,
     regressions: PathBuf,
-    scratch: PathBuf,
+    /// Where libFuzzer writes the inputs that go where none has gone before.
+    found: PathBuf,
     crashes: PathBuf,
 }
 
 impl Target {
     fn run(&self, options: &Options) -> Result<()> {
-        let folders = [&self.kept, &self.regressions, &self.scratch, &self.crashes];
+        let folders = [&self.kept, &self.regressions, &self.found, &self.crashes];
         for folder in folders {
             fs::create_dir_all(folder)
                 .with_context(|| format!("cannot make {}", folder.display()))?;
         }
+        corpus::unpack(&self.archive, &self.kept)?;
         let begin = Instant::now();
         let all = Duration::from_secs(options.seconds);
         let mut runs = 0;
@@ -195,7 +201,7 @@ impl Target {
             .arg(format!("-max_total_time={seconds}"))
             .args(seed.map(|seed| format!("-seed={seed}")))
             .arg(format!("-artifact_prefix={}/", self.crashes.display()))
-            .args([&self.scratch, &self.kept, &self.regressions]);
+            .args([&self.found, &self.kept, &self.regressions]);
         let status = quiet(&mut command, &self.log())?;
         Ok((status, Log::read(&self.log())?))
     }
@@ -218,21 +224,14 @@ impl Target {
     /// Makes of the kept inputs and those that were found as few as go everywhere that these go. How
     /// often they go there does not count, or a target would keep hundreds of KiB.
     fn keep(&self) -> Result<()> {
-        let merged = self.scratch.with_extension("merged");
+        let merged = self.found.with_extension("merged");
         fs::create_dir_all(&merged)?;
         let mut command = Command::new(&self.program);
         command.args([MAX_LEN, "-set_cover_merge=1", "-use_counters=0"]);
-        command.args([&merged, &self.kept, &self.scratch]);
+        command.args([&merged, &self.kept, &self.found]);
         let status = quiet(&mut command, &self.log())?;
         ensure!(status.success(), "merging failed: see {}", self.log().display());
-        fs::remove_dir_all(&self.kept)?;
-        fs::create_dir_all(&self.kept)?;
-        let mut count = 0;
-        for entry in fs::read_dir(&merged)? {
-            let entry = entry?;
-            fs::copy(entry.path(), self.kept.join(entry.file_name()))?;
-            count += 1;
-        }
+        let count = corpus::pack(&merged, &self.archive)?;
         say(&format!("{:14} {count} inputs are kept", self.name));
         Ok(())
     }

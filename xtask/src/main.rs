@@ -4,6 +4,7 @@
 
 mod bench;
 mod cargo;
+mod corpus;
 mod damage;
 mod demo;
 mod deny;
@@ -41,6 +42,10 @@ enum Task {
         /// first: this takes longer than what goes before every change may take
         #[arg(long)]
         full: bool,
+        /// Some minutes, for while you work: a few of the end-to-end tests only, no torture and no
+        /// fuzz targets
+        #[arg(long, conflicts_with = "full")]
+        quick: bool,
     },
     /// Rounds of random histories, each with a fault, in guests: whether a promise is broken
     Torture {
@@ -115,7 +120,14 @@ fn main() -> ExitCode {
 
 fn run(task: Task) -> Result<()> {
     match task {
-        Task::Test { filter, full } => test::run(filter.as_deref(), full),
+        Task::Test { filter, full, quick } => {
+            let extent = match (quick, full) {
+                (true, _) => test::Extent::Quick,
+                (_, true) => test::Extent::Full,
+                _ => test::Extent::Usual,
+            };
+            test::run(filter.as_deref(), extent)
+        }
         Task::Torture { minutes, seed, round, guests } => torture::run(&torture::Settings {
             time: Duration::from_secs(60 * u64::from(minutes)),
             seed,

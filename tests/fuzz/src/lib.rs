@@ -78,6 +78,8 @@ fn mode(input: &[u8]) -> (u8, &[u8]) {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+    use std::io::Read as _;
     use std::path::{Path, PathBuf};
 
     use super::*;
@@ -87,17 +89,49 @@ mod tests {
         entries.map(|entry| entry.unwrap().path()).collect()
     }
 
+    /// What an archive of kept inputs holds: the inputs' names, and the inputs.
+    fn unpacked(archive: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+        let mut archive = tar::Archive::new(File::open(archive).unwrap());
+        let entries = archive.entries().unwrap().map(|entry| {
+            let mut entry = entry.unwrap();
+            let mut input = Vec::new();
+            entry.read_to_end(&mut input).unwrap();
+            (entry.path().unwrap().into_owned(), input)
+        });
+        entries.collect()
+    }
+
     /// Without libFuzzer, and so with every test: what was found once stays found.
     #[test]
     fn kept_inputs_are_sound() {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         for (name, run) in TARGETS {
-            let kept = files(&here.join("corpus").join(name));
+            let archive = here.join("corpus").join(name).with_extension("tar");
+            let kept = unpacked(&archive);
             assert!(!kept.is_empty(), "{name} has no kept inputs");
-            for path in kept.into_iter().chain(files(&here.join("regressions").join(name))) {
+            for (path, input) in kept {
+                eprintln!("{}: {}", archive.display(), path.display());
+                run(&input);
+            }
+            for path in files(&here.join("regressions").join(name)) {
                 eprintln!("{}", path.display());
                 run(&std::fs::read(path).unwrap());
             }
+        }
+    }
+
+    /// An input that is elsewhere would never run.
+    #[test]
+    fn kept_inputs_are_in_an_archive_of_their_target() {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut found = files(&here.join("corpus"));
+        let mut archives =
+            TARGETS.map(|(name, _)| here.join("corpus").join(name).with_extension("tar"));
+        found.sort_unstable();
+        archives.sort_unstable();
+        assert_eq!(found, archives);
+        for folder in files(&here.join("regressions")) {
+            assert!(TARGETS.iter().any(|(name, _)| folder.ends_with(name)), "{}", folder.display());
         }
     }
 

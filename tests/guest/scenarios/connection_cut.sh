@@ -1,4 +1,5 @@
 # The connection is cut in the middle of an increment: both sides fail, and nothing is left on b.
+#@ guests: two
 source /run/guest/lib.sh
 source /run/guest/net.sh
 join_network

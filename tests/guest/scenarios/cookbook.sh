@@ -1,4 +1,5 @@
 # docs/cookbook.md: its scripts make backups on several days, and its commands restore from them.
+#@ guests: two
 source /run/guest/lib.sh
 source /run/guest/net.sh
 join_network

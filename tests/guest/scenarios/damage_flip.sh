@@ -1,6 +1,7 @@
 # A stream with one bit inverted is refused wherever the bit is, and leaves nothing behind. Two
 # hundred bits: 120 spread over the whole stream, and, because most of that is data, 80 more spread
 # over everything else. The file /run/out/part, if there, says which part of them, for example 1/2.
+#@ parts: 2
 source /run/guest/lib.sh
 
 part=1/1

@@ -1,4 +1,5 @@
 # What is unmapped in a volume is unmapped in its copy, and zeros allocate nothing.
+#@ also on: debian-13
 source /run/guest/lib.sh
 
 # expect_mapped A B: the two volumes have the same part mapped.

@@ -1,4 +1,6 @@
 # The README's example as it stands, and what can be said of its stream.
+#@ also on: debian-13
+#@ quick
 source /run/guest/lib.sh
 
 make_vgs

@@ -1,5 +1,6 @@
 # Streams of other tools, made by themselves: each makes of the base what it was made of. A wrong base
 # is refused where the stream can tell it, a cut where the format can, and nothing is left behind.
+#@ test: guests.rs
 source /run/guest/lib.sh
 
 # copy_image DEVICE: the base, and holes stay holes.

@@ -1,4 +1,5 @@
 # A diff from nothing: a volume is made of it, wherever there is a pool.
+#@ quick
 source /run/guest/lib.sh
 
 # mapped VG/LV: the sectors that are mapped in an active volume.

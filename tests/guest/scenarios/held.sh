@@ -1,5 +1,6 @@
 # A pool has one metadata snapshot. One that somebody else holds is theirs; a pool that can make
 # none says why.
+#@ also on: debian-13
 source /run/guest/lib.sh
 
 make_twins 4

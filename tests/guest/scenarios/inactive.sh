@@ -1,5 +1,6 @@
 # Snapshots are inactive by default, and can be read-only: they are activated for the time of a
 # run, and left as they were.
+#@ also on: debian-13
 source /run/guest/lib.sh
 
 # expect_active VG/LV YES: whether the volume is active in LVM and has a device.

@@ -1,5 +1,6 @@
 # Whether somebody writes to a volume is told from what the kernel counts, and `queue/iostats` switches
 # that off: Linux 6.1 counts all the same, 6.12 does not.
+#@ also on: debian-13
 source /run/guest/lib.sh
 
 # flag DEVICE: the file that says whether the kernel counts what is written to it.

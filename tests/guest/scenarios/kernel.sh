@@ -1,4 +1,6 @@
 # The guest itself: everything that the other scenarios take for granted, without our programs.
+#@ also on: debian-13
+#@ quick
 source /run/guest/lib.sh
 
 say "pools in two volume groups, of two chunk sizes"

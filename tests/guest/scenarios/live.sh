@@ -1,4 +1,6 @@
 # A volume with a mounted file system that is written to while it is diffed.
+#@ also on: debian-13
+#@ quick
 source /run/guest/lib.sh
 
 # write_files FOLDER: writes and removes files for ever.

@@ -1,4 +1,5 @@
 # A volume that is in use moves to another host, with a short stop: the README's section "Migrate a volume".
+#@ guests: two
 source /run/guest/lib.sh
 source /run/guest/net.sh
 join_network

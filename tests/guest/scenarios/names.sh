@@ -1,4 +1,5 @@
 # How volumes are named, and what is said where a name does not do.
+#@ also on: debian-13
 source /run/guest/lib.sh
 
 # The hyphens are such that vg-a/x and vg/a-x differ in device-mapper only by where they are doubled.

@@ -1,6 +1,6 @@
-source /run/guest/lib.sh
 # What belongs to others stays theirs: activations, open leftovers, lock files, metadata snapshots,
 # an lvm.conf of their own, signals that they ignore.
+source /run/guest/lib.sh
 
 make_vgs
 make_pool vg0 pool0 64k 256M

@@ -1,4 +1,5 @@
 # A pool that lies in two files: the same answer as from the live pool, and as thin_delta's.
+#@ also on: debian-13
 source /run/guest/lib.sh
 
 # to_json: the text of --list as JSON, on one line.

@@ -1,4 +1,5 @@
 # Maps and streams in other tools' formats, of a live pool, against the tools' own ways.
+#@ also on: debian-13
 source /run/guest/lib.sh
 
 make_vgs

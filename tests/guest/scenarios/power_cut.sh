@@ -1,6 +1,7 @@
 # What is done when a program says so outlasts a power cut in that very moment. Each boot looks at what
 # the one before left, and does one thing; then the test cuts the power. Beside it, in the same boot, files
 # and a volume are written that nobody syncs: they must be lost, or the cut would prove nothing.
+#@ test: guests.rs
 source /run/guest/lib.sh
 
 step=$(cat /run/out/step)

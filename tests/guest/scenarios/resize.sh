@@ -1,4 +1,5 @@
 # Volumes that were resized between base and target.
+#@ also on: debian-13
 source /run/guest/lib.sh
 
 # Extents smaller than a chunk, so that a volume can end within one.
