@@ -8,11 +8,11 @@ use anyhow::Context;
 use blockio::{AlignedBuf, Device, ReadAt, Spare, Width, in_order, is_zero};
 use flow::{Interrupt, Refusal, Task};
 use hyperlayer::{Error, MAX_RECORD, Record, Records, Totals};
+use patch::undo::Undo;
 
 use crate::discards::Discards;
 use crate::gauge::Grant;
 use crate::ground::{Ground, Touched};
-use crate::undo::Undo;
 
 /// Writes records to a device that holds the base.
 pub(crate) struct Applier<'a> {
@@ -704,9 +704,12 @@ mod tests {
         let device = Device::open(file.path(), OpenMode::WriteExclusive).unwrap();
         let (interrupt, progress) = (Interrupt::default(), Quiet);
         let mut decoder = Decoder::new(stream.as_slice()).unwrap();
-        let mut undo =
-            Undo::create(&path, &crate::undo::reversed(decoder.header(), None).unwrap(), &[])
-                .unwrap();
+        let mut undo = Undo::create(
+            &path,
+            &patch::undo::reversed(decoder.header(), None, "test", 0).unwrap(),
+            &[],
+        )
+        .unwrap();
         let extras = Extras { undo: Some(&mut undo), partial: false };
         let applier = Applier::new(&device, "image", GROUND, &interrupt);
         applier.apply_all("test", &mut decoder, &progress, extras).unwrap();

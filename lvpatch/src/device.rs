@@ -7,12 +7,13 @@ use blockio::{Device, OpenMode};
 use flow::{Aside, Refusal};
 use hyperlayer::{Header, Records, Totals};
 use lvm::{DeviceMapper, DeviceNumber, LogicalVolume, ThinDevice};
+use patch::{mapped_ranges, prove};
 
 use crate::chain::{Chain, Link, Sources};
 use crate::ground::Ground;
 use crate::in_place::{Site, after, check_only_ours, hold};
 use crate::patch::{Job, sum};
-use crate::{plan, prove, space};
+use crate::{plan, space};
 
 impl Job<'_> {
     /// `--device`: writes onto a block device or an image file, or makes one.
@@ -166,7 +167,7 @@ impl Job<'_> {
         }
         let dm = DeviceMapper::open()?;
         match ThinDevice::find_by_number(&dm, number)? {
-            Some(thin) => prove::mapped_ranges(&dm, &thin, 0, self.interrupt),
+            Some(thin) => mapped_ranges(&dm, &thin, 0, self.interrupt),
             None => Ok(None),
         }
     }

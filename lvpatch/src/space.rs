@@ -7,12 +7,12 @@ use std::sync::Arc;
 use flow::{Interrupt, Refusal, human};
 use hyperlayer::{Header, Volume};
 use lvm::{DeviceMapper, PoolDevice, PoolMode, PoolStatus, ThinDevice, ThinStatus};
+use patch::Own;
 
 use crate::chain::Link;
 use crate::discards::Discards;
 use crate::gauge::{Free, Gauge};
 use crate::ground::Ground;
-use crate::own::Own;
 use crate::undone::Changed;
 
 /// A leaf of a mapping tree holds at least this many mappings after a split.

@@ -10,14 +10,14 @@ use std::os::unix::fs::FileExt;
 use anyhow::Context;
 use blockio::{AlignedBuf, Device, Range, ReadAt, Spare};
 use flow::{Interrupt, Interruptible, Refusal};
-use hyperlayer::{BaseDigest, Contents, Decoder, Error, Header, Place, Record, Records};
+use hyperlayer::{Contents, Decoder, Error, Header, Place, Record, Records};
 use lvm::{DeviceMapper, ThinDevice};
+use patch::mapped_ranges;
 
 use crate::chain::{Link, Sources};
 use crate::patch::Job;
-use crate::prove;
 
-/// The chunks of a sample need not be larger, in bytes.
+/// So much is compared at once, in bytes.
 const SAMPLE: u64 = 1 << 20;
 
 /// Large enough that the frames of small records cost no system call each.
@@ -227,16 +227,6 @@ impl<D: ReadAt> ReadAt for Undone<'_, D> {
     }
 }
 
-/// Digests of what a base holds at some places, for the header of an undo.
-///
-/// # Errors
-/// Where it cannot be read.
-pub(crate) fn sample(device: &Device, header: &Header) -> io::Result<Vec<BaseDigest>> {
-    let chunk = header.chunk_size.min(SAMPLE);
-    let ranges = baseproof::positions(2, header.target.size, chunk, |_| io::Result::Ok(None))?;
-    baseproof::digest_ranges(device, &ranges)
-}
-
 impl Job<'_> {
     /// Looks for undo streams in the input, as far as it can be read twice.
     pub(crate) fn note_undo(&self, sources: &Sources) -> anyhow::Result<()> {
@@ -305,7 +295,7 @@ impl Job<'_> {
         };
         let mapped = match thin.filter(|_| header.detect_level == 3) {
             None => None,
-            Some((dm, thin)) => prove::mapped_ranges(dm, thin, 0, self.interrupt)?,
+            Some((dm, thin)) => mapped_ranges(dm, thin, 0, self.interrupt)?,
         };
         let mapped = mapped.map(|ranges| undo.mapped(ranges));
         let undone = Undone { device, undo, idle: Spare::default() };

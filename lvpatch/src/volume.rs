@@ -6,12 +6,13 @@ use hyperlayer::{Records, Totals};
 use lvm::{
     Activation, DeviceMapper, LogicalVolume, TemporarySnapshot, ThinDevice, WriteWatch, Writes,
 };
+use patch::{identity, mapped_ranges, prove};
 
 use crate::apply::{Applier, Extras};
 use crate::chain::{Link, Sources};
 use crate::patch::{Job, sum};
 use crate::plan::{self, Start};
-use crate::{identity, prove, space};
+use crate::space;
 
 impl Job<'_> {
     /// Makes a new volume of all streams, or one of each.
@@ -184,7 +185,7 @@ impl Job<'_> {
         const LARGE: u64 = 1 << 30;
         let mapped = match range.end.saturating_sub(range.start) {
             0..LARGE => None,
-            _ => prove::mapped_ranges(dm, thin, range.start, self.interrupt)?,
+            _ => mapped_ranges(dm, thin, range.start, self.interrupt)?,
         };
         let Some(mapped) = mapped else { return work(range.start, range.end) };
         for run in mapped {
@@ -243,7 +244,7 @@ impl Job<'_> {
             return Ok(());
         }
         let mapped = match link.header().detect_level {
-            3 => prove::mapped_ranges(dm, thin, 0, self.interrupt)?,
+            3 => mapped_ranges(dm, thin, 0, self.interrupt)?,
             _ => None,
         };
         prove::prove(name, device, digests, mapped.as_deref(), self.interrupt)

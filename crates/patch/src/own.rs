@@ -4,22 +4,26 @@ use anyhow::Context;
 use flow::Interrupt;
 use lvm::{DeviceMapper, ThinDevice};
 
-use crate::prove;
+use crate::holes::with_metadata;
 
 /// Chunks of a thin volume that are its own, as ranges: the first one, and the one after the last.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Own {
-    pub(crate) ranges: Vec<(u64, u64)>,
+pub struct Own {
+    /// In ascending order.
+    pub ranges: Vec<(u64, u64)>,
 }
 
 impl Own {
     /// Reads them from the pool's metadata; `None` where that cannot be read now.
-    pub(crate) fn find(
+    ///
+    /// # Errors
+    /// Where the metadata is damaged, or the device fails.
+    pub fn find(
         dm: &DeviceMapper,
         thin: &ThinDevice,
         interrupt: &Interrupt,
     ) -> anyhow::Result<Option<Self>> {
-        prove::with_metadata(dm, thin, interrupt, |metadata, id| {
+        with_metadata(dm, thin, interrupt, |metadata, id| {
             let devices = metadata.devices()?;
             let device = devices.iter().find(|device| device.id == id);
             let device = device.with_context(|| format!("there is no thin device {id}"))?;
@@ -31,7 +35,7 @@ impl Own {
     }
 
     /// How many of the first `all` chunks there are.
-    pub(crate) fn count(&self, all: u64) -> u64 {
+    pub fn count(&self, all: u64) -> u64 {
         let of_range = |&(first, behind): &(u64, u64)| behind.min(all).saturating_sub(first);
         self.ranges.iter().map(of_range).fold(0, u64::saturating_add)
     }
