@@ -11,11 +11,9 @@ use flow::Refusal;
 use hyperlayer::{Header, Records, Totals};
 use lvm::{Activation, DeviceMapper, DeviceNumber, LogicalVolume, TemporarySnapshot};
 use patch::undo::Undo;
-use patch::{identity, undo};
+use patch::{Applier, Extras, Ground, identity, undo};
 
-use crate::apply::{Applier, Extras};
 use crate::chain::{Chain, Link, Sources};
-use crate::ground::Ground;
 use crate::patch::{Job, sum};
 use crate::place::{self, Place};
 use crate::plan::{self, Start};

@@ -1,20 +1,15 @@
 //! `lvpatch`: applies what lvdiff found to the same base, as a new thin-provisioned LVM2 volume.
 
-mod apply;
 mod chain;
 mod check;
 mod cli;
 mod device;
-mod discards;
-mod gauge;
-mod ground;
 mod in_place;
 mod info;
 mod missing;
 mod patch;
 mod place;
 mod plan;
-mod space;
 mod table;
 #[cfg(test)]
 mod testing;

@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use anyhow::Context;
 use flow::{Interrupt, Refusal, Session, human};
 use hyperlayer::{Records, Totals};
+use patch::{Applier, Extras};
 
-use crate::apply::{Applier, Extras};
 use crate::chain::{Chain, Link, Sources};
 use crate::cli::Args;
 use crate::undone::UndoFile;

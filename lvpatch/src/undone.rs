@@ -4,15 +4,14 @@
 //! to is always the same: its digests are of that.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek};
-use std::os::unix::fs::FileExt;
+use std::io::{self, BufReader, Seek};
 
 use anyhow::Context;
-use blockio::{AlignedBuf, Device, Range, ReadAt, Spare};
+use blockio::{AlignedBuf, Device, Positioned, Range, ReadAt, Spare};
 use flow::{Interrupt, Interruptible, Refusal};
 use hyperlayer::{Contents, Decoder, Error, Header, Place, Record, Records};
 use lvm::{DeviceMapper, ThinDevice};
-use patch::mapped_ranges;
+use patch::{Changed, mapped_ranges};
 
 use crate::chain::{Link, Sources};
 use crate::patch::Job;
@@ -49,7 +48,7 @@ impl UndoFile {
     ) -> anyhow::Result<Vec<Self>> {
         let mut found = Vec::new();
         let begin = file.stream_position()?;
-        let reader = BufReader::with_capacity(BUFFER, Reader { file, at: begin });
+        let reader = BufReader::with_capacity(BUFFER, Positioned::new(file, begin));
         // What is wrong with another stream is said when its turn comes.
         let mut next = Decoder::new(reader).ok();
         while let Some(mut decoder) = next.filter(|decoder| decoder.header().undo) {
@@ -97,37 +96,6 @@ impl Piece {
     /// The decoder has compared it with the volume's size.
     fn end(&self) -> u64 {
         self.range.offset + self.range.length
-    }
-}
-
-/// How much an undo changes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Changed {
-    /// How many chunks.
-    pub(crate) chunks: u64,
-    /// And in how many runs of such chunks.
-    runs: u64,
-}
-
-impl Changed {
-    /// How many other chunks that can be, where these begin somewhere else.
-    pub(crate) fn elsewhere(self, chunk_size: u64, other: u64) -> u64 {
-        let bytes = self.chunks.saturating_mul(chunk_size);
-        bytes.div_ceil(other).saturating_add(self.runs.saturating_mul(2))
-    }
-}
-
-/// Reads a file from a place on, without moving the position that all its readers share.
-struct Reader<'a> {
-    file: &'a File,
-    at: u64,
-}
-
-impl Read for Reader<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let length = self.file.read_at(buf, self.at)?;
-        self.at += length as u64;
-        Ok(length)
     }
 }
 
@@ -203,7 +171,7 @@ impl<D: ReadAt> ReadAt for Undone<'_, D> {
                 continue;
             };
             let mut contents = self.idle.take(|| io::Result::Ok(Contents::default()))?;
-            let reader = Reader { file: &self.undo.file, at: self.undo.begin + place.at };
+            let reader = Positioned::new(&self.undo.file, self.undo.begin + place.at);
             let (begin, bytes) = contents.read(reader, place).map_err(io::Error::other)?;
             let found = from.checked_sub(begin).and_then(|skip| {
                 let skip = usize::try_from(skip).ok()?;
@@ -314,6 +282,8 @@ impl Job<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::FileExt;
+
     use hyperlayer::Encoder;
 
     use super::*;

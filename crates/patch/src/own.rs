@@ -8,17 +8,14 @@ use crate::holes::with_metadata;
 
 /// Chunks of a thin volume that are its own, as ranges: the first one, and the one after the last.
 #[derive(Clone, Debug, Default)]
-pub struct Own {
+pub(crate) struct Own {
     /// In ascending order.
-    pub ranges: Vec<(u64, u64)>,
+    pub(crate) ranges: Vec<(u64, u64)>,
 }
 
 impl Own {
     /// Reads them from the pool's metadata; `None` where that cannot be read now.
-    ///
-    /// # Errors
-    /// Where the metadata is damaged, or the device fails.
-    pub fn find(
+    pub(crate) fn find(
         dm: &DeviceMapper,
         thin: &ThinDevice,
         interrupt: &Interrupt,
@@ -35,7 +32,7 @@ impl Own {
     }
 
     /// How many of the first `all` chunks there are.
-    pub fn count(&self, all: u64) -> u64 {
+    pub(crate) fn count(&self, all: u64) -> u64 {
         let of_range = |&(first, behind): &(u64, u64)| behind.min(all).saturating_sub(first);
         self.ranges.iter().map(of_range).fold(0, u64::saturating_add)
     }

@@ -5,7 +5,9 @@ use std::io;
 
 use flow::Refusal;
 use hyperlayer::Header;
-use lvm::PoolDevice;
+use lvm::{PoolDevice, ThinStatus};
+
+use crate::stand::Stand;
 
 /// A pool with chunks of 64 KiB.
 pub(crate) fn pool() -> PoolDevice {
@@ -13,6 +15,17 @@ pub(crate) fn pool() -> PoolDevice {
     let table = "254:1 254:2 128 0".parse().unwrap();
     PoolDevice { name: "pool".into(), uuid: String::new(), number, table }
 }
+
+/// How a volume that has nothing yet stands in a pool with this status.
+pub(crate) fn stand<'a>(pool: &'a PoolDevice, status: &str) -> Stand<'a> {
+    let status = status.parse().unwrap();
+    let (origin, own, changed) = (None, None, None);
+    let mapped = ThinStatus::default();
+    Stand { pool, status, origin, cleared: 0..0, mapped, own, changed }
+}
+
+/// A pool's status: ten chunks are free.
+pub(crate) const TEN_FREE: &str = "1 10/1024 90/100 - rw discard_passdown queue_if_no_space - 0";
 
 /// A header of a diff between two volumes of one size that announces nothing.
 pub(crate) fn header(size: u64) -> Header {
