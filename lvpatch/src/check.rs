@@ -7,6 +7,7 @@ use anyhow::Context;
 use blockio::{Device, OpenMode};
 use flow::escaped;
 use lvm::{Activation, DeviceMapper, LogicalVolume, PoolDevice, check_extents};
+use patch::{Demand, space};
 
 use crate::chain::{Link, Sources};
 use crate::device::{WRITABLE, volume_of};
@@ -14,7 +15,6 @@ use crate::in_place::not_ours;
 use crate::patch::Job;
 use crate::place::Place;
 use crate::plan::{self, Start};
-use crate::space;
 
 impl Job<'_> {
     /// For a volume of this machine, or a pool.
@@ -74,7 +74,8 @@ impl Job<'_> {
         check_extents(pool, link.header().target.size)?;
         // A pool that is not active has no status; it becomes active with the first volume.
         if let Some(device) = PoolDevice::find(dm, pool)? {
-            space::check_pool(link, &device, device.status(dm)?)
+            let demand = Demand::new(link.header(), link.announces());
+            space::check_pool(&device, device.status(dm)?, &demand)
                 .with_context(|| link.name.clone())?;
         }
         self.say_accepted(link, &format!("in pool {}", pool.full_name()))

@@ -7,12 +7,12 @@ use blockio::{Device, OpenMode};
 use flow::{Aside, Refusal};
 use hyperlayer::{Header, Records, Totals};
 use lvm::{DeviceMapper, DeviceNumber, LogicalVolume, ThinDevice};
+use patch::{Demand, Ground, mapped_ranges, prove, space};
 
 use crate::chain::{Chain, Link, Sources};
-use crate::ground::Ground;
 use crate::in_place::{Site, after, check_only_ours, hold};
 use crate::patch::{Job, sum};
-use crate::{plan, prove, space};
+use crate::plan;
 
 impl Job<'_> {
     /// `--device`: writes onto a block device or an image file, or makes one.
@@ -166,7 +166,7 @@ impl Job<'_> {
         }
         let dm = DeviceMapper::open()?;
         match ThinDevice::find_by_number(&dm, number)? {
-            Some(thin) => prove::mapped_ranges(&dm, &thin, 0, self.interrupt),
+            Some(thin) => mapped_ranges(&dm, &thin, 0, self.interrupt),
             None => Ok(None),
         }
     }
@@ -199,6 +199,9 @@ impl Job<'_> {
             None if self.args.no_base_check => 0..size,
             None => size..size,
         };
+        let count = self.count_changed(device, link);
+        let demand = Demand::new(link.header(), link.announces());
+        let demand = Demand { cleared, count: Some(&count), ..demand };
         if let Some(thin) = ThinDevice::find_by_number(&dm, number)? {
             if thin.has_classic_snapshots {
                 return Err(Refusal::Usage(format!(
@@ -207,12 +210,10 @@ impl Job<'_> {
                 ))
                 .into());
             }
-            let (interrupt, count) = (Some(self.interrupt), self.count_changed(device, link));
-            return space::ground(&dm, link, &thin, interrupt, cleared, Some(&count));
+            return space::ground(&dm, &thin, &demand, Some(self.interrupt));
         }
         for thin in ThinDevice::find_below(&dm, number)? {
-            let count = self.count_changed(device, link);
-            space::check_below(&dm, link, &thin, self.interrupt, cleared.clone(), &count)?;
+            space::check_below(&dm, &thin, &demand, self.interrupt)?;
             plain.leaves_same = link.header().undo;
         }
         Ok(plain)

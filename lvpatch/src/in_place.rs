@@ -10,16 +10,16 @@ use blockio::{Device, OpenMode};
 use flow::Refusal;
 use hyperlayer::{Header, Records, Totals};
 use lvm::{Activation, DeviceMapper, DeviceNumber, LogicalVolume, TemporarySnapshot};
+use patch::undo::Undo;
+use patch::{Applier, Extras, Ground, identity, undo};
 
-use crate::apply::{Applier, Extras};
 use crate::chain::{Chain, Link, Sources};
-use crate::ground::Ground;
-use crate::identity;
 use crate::patch::{Job, sum};
 use crate::place::{self, Place};
 use crate::plan::{self, Start};
-use crate::undo::{self, Undo};
-use crate::undone;
+
+/// What makes an undo, for its header.
+const TOOL: &str = concat!("lvpatch ", env!("CARGO_PKG_VERSION"));
 
 /// A device or image that is open for writing.
 pub(crate) struct Site<'a> {
@@ -233,14 +233,16 @@ impl Job<'_> {
             // Nobody knows how much it is.
             (header.changed_bytes, header.unmapped_bytes) = (header.target.size, 0);
         }
-        let mut header = undo::reversed(&header, volume.map(|volume| volume.uuid.as_str()))?;
+        let uuid = volume.map(|volume| volume.uuid.as_str());
+        let created = (self.session.clock)();
+        let mut header = undo::reversed(&header, uuid, TOOL, created)?;
         // What the base was proved by proves later that it is back.
         let is_proved = !self.args.no_base_check && !link.header().undo;
         let (level, digests) = match link.header().detect_level {
             level @ 2..=3 if is_proved && link.decoder.foreign().is_none() => {
                 (level, link.decoder.base_digests().to_vec())
             }
-            _ => (2, undone::sample(device, &header).context("the base cannot be read")?),
+            _ => (2, undo::sample(device, &header).context("the base cannot be read")?),
         };
         header.detect_level = if digests.is_empty() { 0 } else { level };
         Undo::create(path, &header, &digests).map(Some)

@@ -1,27 +1,18 @@
 //! `lvpatch`: applies what lvdiff found to the same base, as a new thin-provisioned LVM2 volume.
 
-mod apply;
 mod chain;
 mod check;
 mod cli;
 mod device;
-mod discards;
-mod gauge;
-mod ground;
-mod identity;
 mod in_place;
 mod info;
 mod missing;
-mod own;
 mod patch;
 mod place;
 mod plan;
-mod prove;
-mod space;
 mod table;
 #[cfg(test)]
 mod testing;
-mod undo;
 mod undone;
 mod until;
 mod volume;

@@ -6,11 +6,10 @@ use std::io::{self, Write};
 use anyhow::Context;
 use flow::{Interrupt, Refusal, Session, human};
 use hyperlayer::{Records, Totals};
+use patch::{Applier, Extras, UndoFiles};
 
-use crate::apply::{Applier, Extras};
 use crate::chain::{Chain, Link, Sources};
 use crate::cli::Args;
-use crate::undone::UndoFile;
 use crate::until::Until;
 use crate::{info, table};
 
@@ -51,7 +50,7 @@ pub(crate) struct Job<'a> {
     /// A stream was applied whose end cannot be verified.
     open_end: Cell<bool>,
     /// What the input's undo streams bring back.
-    pub(crate) undo_files: OnceCell<Vec<UndoFile>>,
+    pub(crate) undo_files: OnceCell<UndoFiles>,
 }
 
 impl Job<'_> {

@@ -3,11 +3,10 @@
 use blockio::{Device, OpenMode};
 use flow::{Interrupt, Refusal};
 use lvm::{DeviceMapper, DeviceStatus, LogicalVolume, ThinDevice};
+use patch::{Count, Demand, Ground, space};
 
 use crate::chain::Link;
-use crate::ground::Ground;
 use crate::patch::Job;
-use crate::space::{self, Count};
 
 /// An active volume.
 pub(crate) enum Place {
@@ -82,14 +81,15 @@ impl Place {
         count: &Count<'_>,
     ) -> anyhow::Result<Ground> {
         let mut plain = Ground::plain(link.header());
-        let cleared = space::cleared(link.header());
+        let demand = Demand::new(link.header(), link.announces());
+        let demand = Demand { count: Some(count), ..demand };
         match (self, in_place) {
             (Self::Thin(thin), _) => {
-                return space::ground(dm, link, thin, in_place, cleared, Some(count));
+                return space::ground(dm, thin, &demand, in_place);
             }
             (Self::Thick(device), Some(interrupt)) => {
                 for thin in ThinDevice::find_below(dm, device.number)? {
-                    space::check_below(dm, link, &thin, interrupt, cleared.clone(), count)?;
+                    space::check_below(dm, &thin, &demand, interrupt)?;
                     plain.leaves_same = link.header().undo;
                 }
             }

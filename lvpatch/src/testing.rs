@@ -1,14 +1,6 @@
 //! What several modules' tests begin with.
 
 use hyperlayer::{Header, Volume};
-use lvm::PoolDevice;
-
-/// A pool with chunks of 64 KiB.
-pub(crate) fn pool() -> PoolDevice {
-    let number = "254:1".parse().unwrap();
-    let table = "254:1 254:2 128 0".parse().unwrap();
-    PoolDevice { name: "pool".into(), uuid: String::new(), number, table }
-}
 
 /// A header of a diff between two volumes of one size that announces nothing.
 pub(crate) fn header(size: u64) -> Header {

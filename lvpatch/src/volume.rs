@@ -6,12 +6,11 @@ use hyperlayer::{Records, Totals};
 use lvm::{
     Activation, DeviceMapper, LogicalVolume, TemporarySnapshot, ThinDevice, WriteWatch, Writes,
 };
+use patch::{Applier, Demand, Extras, identity, mapped_ranges, prove, space};
 
-use crate::apply::{Applier, Extras};
 use crate::chain::{Link, Sources};
 use crate::patch::{Job, sum};
 use crate::plan::{self, Start};
-use crate::{identity, prove, space};
 
 impl Job<'_> {
     /// Makes a new volume of all streams, or one of each.
@@ -109,8 +108,8 @@ impl Job<'_> {
             );
         }
         let (device, watch) = self.prove_base(dm, &thin, base, link)?;
-        space::ground(dm, link, &thin, None, space::cleared(link.header()), None)
-            .with_context(|| link.name.clone())?;
+        let demand = Demand::new(link.header(), link.announces());
+        space::ground(dm, &thin, &demand, None).with_context(|| link.name.clone())?;
         self.interrupt.check()?;
         let snapshot = TemporarySnapshot::create(dm, base, &keep_waiting)
             .with_context(|| format!("a snapshot of {}", base.full_name()))?;
@@ -150,8 +149,8 @@ impl Job<'_> {
         }
         let thin = made.device(dm)?;
         let own = again.then_some(self.interrupt);
-        let ground = space::ground(dm, link, &thin, own, space::cleared(link.header()), None)
-            .with_context(|| link.name.clone())?;
+        let demand = Demand::new(link.header(), link.announces());
+        let ground = space::ground(dm, &thin, &demand, own).with_context(|| link.name.clone())?;
         let device = source::open_thin(&thin, OpenMode::WriteExclusive)?;
         let applier = Applier::new(&device, name, ground, self.interrupt);
         // A volume that was shrunk once can have old data behind its end.
@@ -184,7 +183,7 @@ impl Job<'_> {
         const LARGE: u64 = 1 << 30;
         let mapped = match range.end.saturating_sub(range.start) {
             0..LARGE => None,
-            _ => prove::mapped_ranges(dm, thin, range.start, self.interrupt)?,
+            _ => mapped_ranges(dm, thin, range.start, self.interrupt)?,
         };
         let Some(mapped) = mapped else { return work(range.start, range.end) };
         for run in mapped {
@@ -243,7 +242,7 @@ impl Job<'_> {
             return Ok(());
         }
         let mapped = match link.header().detect_level {
-            3 => prove::mapped_ranges(dm, thin, 0, self.interrupt)?,
+            3 => mapped_ranges(dm, thin, 0, self.interrupt)?,
             _ => None,
         };
         prove::prove(name, device, digests, mapped.as_deref(), self.interrupt)

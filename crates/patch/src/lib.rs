@@ -1,1 +1,76 @@
-//! Streams, applied.
+//! Applies streams: records → storage that holds their base.
+//!
+//! The principal type is [`Applier`]: it writes records to a [`Storage`](blockio::Storage), which may be a
+//! volume's device, an image, or anything else that implements the trait. What the storage lies on is its
+//! [`Ground`]: a device with space of its own, or a pool's thin volume, where [`space::ground`] compares what
+//! the stream asks for, its [`Demand`], with what the pool has left. [`prove`] and [`identity`] tell beforehand
+//! whether it is the base; [`undo`] keeps what is overwritten, and [`UndoFiles`] prove that it leads back.
+//!
+//! The neighbours: `hyperlayer` decodes records, `lvm` finds pools and volumes, `source` reads a pool's metadata.
+//! Nothing here knows of a command line.
+//!
+//! ```
+//! use blockio::{Device, OpenMode};
+//! use flow::{Interrupt, Quiet};
+//! use hyperlayer::{Decoder, Encoder, Header, Records};
+//! use patch::{Applier, Extras, Ground};
+//!
+//! // A stream: a sector of data, and a page of zeros.
+//! let header = Header { changed_bytes: 4608, ..hyperlayer::testing::header(1 << 20) };
+//! let mut encoder = Encoder::new(Vec::new(), &header, &[])?;
+//! encoder.data(512, &[7; 512])?;
+//! encoder.zero(4096, 4096)?;
+//! let (stream, _) = encoder.finish()?;
+//!
+//! // An image that holds its base.
+//! let image = tempfile::NamedTempFile::new()?;
+//! std::fs::write(image.path(), vec![1; 1 << 20])?;
+//! let device = Device::open(image.path(), OpenMode::WriteExclusive)?;
+//!
+//! let mut records = Decoder::new(stream.as_slice())?;
+//! let ground = Ground::plain(records.header());
+//! let interrupt = Interrupt::default();
+//! let applier = Applier::new(&device, "image", ground, &interrupt);
+//! let totals = applier.apply_all("stream", &mut records, &Quiet, Extras::default())?;
+//! assert_eq!((totals.data_bytes, totals.zero_bytes), (512, 4096));
+//!
+//! let after = std::fs::read(image.path())?;
+//! assert_eq!((after[511], after[512], after[1024]), (1, 7, 1));
+//! assert_eq!((after[4095], after[4096], after[8192]), (1, 0, 1));
+//! # Ok::<(), anyhow::Error>(())
+//! ```
+
+mod apply;
+mod changed;
+mod chunks;
+mod demand;
+mod discards;
+mod fits;
+mod free;
+mod fresh;
+mod gauge;
+mod ground;
+mod holes;
+pub mod identity;
+mod leaves;
+mod need;
+mod own;
+pub mod prove;
+mod room;
+pub mod space;
+mod stand;
+#[cfg(test)]
+mod testing;
+mod touched;
+pub mod undo;
+mod undo_file;
+mod undo_files;
+mod undone;
+mod writer;
+
+pub use apply::{Applier, Extras};
+pub use changed::Changed;
+pub use demand::{Count, Demand};
+pub use ground::Ground;
+pub use holes::mapped_ranges;
+pub use undo_files::{Mapped, UndoFiles, UndoStream};

@@ -35,6 +35,7 @@ mod listing;
 mod mapped_volume;
 mod pair;
 mod pool;
+mod pool_view;
 mod source;
 mod watch;
 
@@ -47,4 +48,5 @@ pub use find::{Found, find};
 pub use listing::{Listed, list};
 pub use pair::{Content, Hold, Names, Pair, Wants};
 pub use pool::PoolSource;
+pub use pool_view::{HeldMetadata, with_held_metadata};
 pub use source::Source;

@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
-use blockio::{OpenMode, ReadAhead};
-use flow::{Interrupt, Interruptible};
-use lvm::{DeviceMapper, LogicalVolume, MetadataSnapshot, PoolDevice, Reserve, Scope};
-use thinmeta::{MetaBlock, Metadata, View};
+use flow::Interrupt;
+use lvm::{DeviceMapper, LogicalVolume, PoolDevice, Reserve, Scope};
 
-use crate::device::open_device;
+use crate::pool_view::{HeldMetadata, with_held_metadata};
 
 /// A thin volume, and what only its pool knows of it.
 pub struct Listed {
@@ -79,33 +77,17 @@ fn mapped(
         Err(error @ lvm::Error::State(_)) => return unknown(&error),
         Err(error) => return Err(error.into()),
     };
-    let keep_waiting = || interrupt.is_absent();
-    let held = match MetadataSnapshot::reserve(dm, &device, reserve, &keep_waiting) {
-        Ok(held) => held,
+    let read = |metadata: &HeldMetadata<'_>| {
+        let chunk_size = metadata.superblock().data_block_size();
+        let bytes = |blocks: u64| blocks.saturating_mul(chunk_size);
+        let devices = metadata.devices()?.into_iter();
+        Ok(devices.map(|device| (device.id.get(), bytes(device.mapped_blocks))).collect())
+    };
+    match with_held_metadata(dm, &device, reserve, interrupt, read) {
+        Ok(mapped) => mapped,
         Err(error) => {
             interrupt.check()?;
-            return unknown(&format!("{:#}", anyhow::Error::from(error)));
+            unknown(&format!("{:#}", anyhow::Error::from(error)))
         }
-    };
-    let mapped = read_metadata(dm, &device, held.root(), interrupt);
-    let released = held.release();
-    let mapped = mapped.with_context(|| format!("metadata of pool {name}"))?;
-    released?;
-    Ok(mapped)
-}
-
-fn read_metadata(
-    dm: &DeviceMapper,
-    pool: &PoolDevice,
-    root: u64,
-    interrupt: &Interrupt,
-) -> anyhow::Result<Mapped> {
-    let device = open_device(&pool.metadata(dm)?, OpenMode::Read)?;
-    let size = device.size();
-    let reader = Interruptible { source: ReadAhead::new(device), interrupt };
-    let metadata = Metadata::open(reader, size, View::HeldAt(MetaBlock::new(root)))?;
-    let chunk_size = metadata.superblock().data_block_size();
-    let bytes = |blocks: u64| blocks.saturating_mul(chunk_size);
-    let devices = metadata.devices()?.into_iter();
-    Ok(devices.map(|device| (device.id.get(), bytes(device.mapped_blocks))).collect())
+    }
 }

@@ -3,20 +3,16 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use blockio::{Device, OpenMode, ReadAhead};
-use flow::{Interruptible, Session, usage};
+use blockio::{Device, OpenMode};
+use flow::{Session, usage};
 use hyperlayer::Volume;
-use lvm::{
-    Activation, DeviceMapper, DeviceStatus, LogicalVolume, MetadataSnapshot, Reserve,
-    TemporarySnapshot, ThinDevice,
-};
-use thinmeta::{MetaBlock, Metadata, View};
+use lvm::{Activation, DeviceMapper, LogicalVolume, Reserve, TemporarySnapshot, ThinDevice};
 
-use crate::changes::{Changes, Side};
-use crate::compared::Compared;
-use crate::device::{open_device, open_thin, write_back};
+use crate::changes::Side;
+use crate::device::{open_thin, write_back};
 use crate::found;
 use crate::pair::{Hold, Names, Pair, Wants};
+use crate::pool_view::{HeldMetadata, with_held_metadata};
 use crate::watch::Watch;
 
 /// A volume in a thin pool, and perhaps another one to start from.
@@ -107,14 +103,12 @@ impl PoolSource {
         // Where that cannot be known afterwards, it is said before anything is read.
         watched_base.as_ref().map_or(Ok(()), Watch::check)?;
 
-        let held = MetadataSnapshot::reserve(&dm, &pool, self.reserve, &keep_waiting)?;
-        let node = pool.metadata(&dm)?;
-        let found = read_metadata(&node, held.root(), base.as_ref(), &target, wants, session);
-        // The pool is free before any data is copied. Where somebody else released it under us,
-        // what was read may be of any time.
-        let released = held.release();
-        let found = found.with_context(|| format!("metadata of pool {}", pool.name))?;
-        released?;
+        // The pool is free before any data is copied.
+        let read = |metadata: &HeldMetadata<'_>| {
+            let base = base.as_ref().map(OpenVolume::side).transpose()?;
+            found::read(metadata, base.as_ref(), &target.side()?, wants)
+        };
+        let found = with_held_metadata(&dm, &pool, self.reserve, session.interrupt, read)??;
         if found.0.chunk_size != pool.table.chunk_size {
             anyhow::bail!(
                 "pool {} has chunks of {} bytes in its metadata, and of {} in its table",
@@ -178,23 +172,6 @@ impl Hold for PoolHold {
         base_active.map(Activation::release).transpose()?;
         Ok(())
     }
-}
-
-fn read_metadata(
-    node: &DeviceStatus,
-    held_root: u64,
-    base: Option<&OpenVolume>,
-    target: &OpenVolume,
-    wants: &Wants,
-    session: &Session<'_>,
-) -> anyhow::Result<(Changes, Option<Compared>)> {
-    let device = open_device(node, OpenMode::Read)?;
-    let size = device.size();
-    let reader = Interruptible { source: ReadAhead::new(device), interrupt: session.interrupt };
-    let view = View::HeldAt(MetaBlock::new(held_root));
-    let metadata = Metadata::open(reader, size, view)?;
-    let base = base.map(OpenVolume::side).transpose()?;
-    found::read(&metadata, base.as_ref(), &target.side()?, wants)
 }
 
 /// A thin volume of this machine, open for reading.

@@ -1,21 +1,22 @@
 //! [`Undo`]: what was there before it was overwritten, as a stream that leads back.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use anyhow::Context;
-use blockio::{AlignedBuf, Device, ReadAt, is_zero, sync_folder};
+use blockio::{AlignedBuf, ReadAt, is_zero, sync_folder};
 use flow::{Interrupt, Refusal};
 use hyperlayer::{BaseDigest, Encoder, Header, MAX_RECORD, Volume};
 
-/// The pair by which an undo names the logical volume that it is for.
-pub(crate) const VOLUME: &str = "lvpatch.volume";
+use crate::identity::VOLUME;
+
+/// The chunks of a sample need not be larger, in bytes.
+const SAMPLE: u64 = 1 << 20;
 
 /// A new file that keeps what is overwritten.
-pub(crate) struct Undo {
+pub struct Undo {
     path: PathBuf,
     encoder: Encoder<BufWriter<File>>,
     buf: AlignedBuf,
@@ -28,7 +29,7 @@ impl Undo {
     ///
     /// # Errors
     /// [`Refusal::Usage`].
-    pub(crate) fn check(header: &Header) -> anyhow::Result<()> {
+    pub fn check(header: &Header) -> anyhow::Result<()> {
         base_of(header).map(drop)
     }
 
@@ -37,11 +38,7 @@ impl Undo {
     ///
     /// # Errors
     /// Where it exists already, or cannot be written.
-    pub(crate) fn create(
-        path: &Path,
-        header: &Header,
-        digests: &[BaseDigest],
-    ) -> anyhow::Result<Self> {
+    pub fn create(path: &Path, header: &Header, digests: &[BaseDigest]) -> anyhow::Result<Self> {
         let name = || path.display().to_string();
         let file = OpenOptions::new()
             .write(true)
@@ -65,9 +62,12 @@ impl Undo {
     }
 
     /// Keeps what a range of the device holds. It is safe only after [`Undo::sync`].
-    pub(crate) fn keep(
+    ///
+    /// # Errors
+    /// Where the device cannot be read, or the file not be written.
+    pub fn keep(
         &mut self,
-        device: &Device,
+        device: &(impl ReadAt + ?Sized),
         offset: u64,
         length: u64,
         interrupt: &Interrupt,
@@ -89,27 +89,34 @@ impl Undo {
     }
 
     /// Waits until all that was kept is on stable storage.
-    pub(crate) fn sync(&mut self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn sync(&mut self) -> anyhow::Result<()> {
         let output = self.encoder.output();
         let done = output.flush().and_then(|()| output.get_ref().sync_data());
         done.with_context(|| self.path.display().to_string())
     }
 
     /// Ends the stream.
-    pub(crate) fn finish(self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn finish(self) -> anyhow::Result<()> {
         let name = || self.path.display().to_string();
         let (output, _) = self.encoder.finish().with_context(name)?;
         output.get_ref().sync_all().with_context(name)
     }
 
     /// Removes the file: nothing was overwritten.
-    pub(crate) fn remove(self) {
+    pub fn remove(self) {
         if let Err(error) = std::fs::remove_file(&self.path) {
             log::warn!("{} could not be removed: {error}", self.path.display());
         }
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
         &self.path
     }
 }
@@ -126,13 +133,28 @@ fn base_of(header: &Header) -> anyhow::Result<&Volume> {
     })
 }
 
-/// The header of a stream that undoes another one, on the logical volume with this UUID.
+/// Digests of what a base holds at some places, for the header of an undo.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn sample(base: &(impl ReadAt + Sync), header: &Header) -> io::Result<Vec<BaseDigest>> {
+    let chunk = header.chunk_size.min(SAMPLE);
+    let ranges = baseproof::positions(2, header.target.size, chunk, |_| io::Result::Ok(None))?;
+    baseproof::digest_ranges(base, &ranges)
+}
+
+/// The header of a stream that undoes another one, on the logical volume with this UUID. `tool` makes it, at
+/// the time `created`, in seconds since 1970.
 ///
 /// # Errors
 /// [`Refusal::Usage`] where that cannot be undone.
-pub(crate) fn reversed(header: &Header, volume: Option<&str>) -> anyhow::Result<Header> {
+pub fn reversed(
+    header: &Header,
+    volume: Option<&str>,
+    tool: &str,
+    created: u64,
+) -> anyhow::Result<Header> {
     let base = base_of(header)?;
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     Ok(Header {
         target: base.clone(),
         base: Some(header.target.clone()),
@@ -142,8 +164,8 @@ pub(crate) fn reversed(header: &Header, volume: Option<&str>) -> anyhow::Result<
         extents: header.extents,
         changed_bytes: header.changed_bytes + header.unmapped_bytes,
         unmapped_bytes: 0,
-        tool: concat!("lvpatch ", env!("CARGO_PKG_VERSION")).into(),
-        created: now.map_or(0, |since| since.as_secs()),
+        tool: tool.into(),
+        created,
         undo: true,
         base_origin: String::new(),
     })

@@ -4,15 +4,15 @@ use flow::{Refusal, escaped};
 use hyperlayer::Header;
 use lvm::LogicalVolume;
 
-use crate::undo::VOLUME;
-
+/// The pair by which an undo names the logical volume that it is for.
+pub(crate) const VOLUME: &str = "lvpatch.volume";
 /// Before the UUID of the volume that this one is a copy of.
 const SOURCE: &str = "lvpatch.source=";
 /// Before the digest of the stream that made it one.
 const STREAM: &str = "lvpatch.stream=";
 
 /// The tags of a volume that a stream has made.
-pub(crate) fn tags(header: &Header, stream_digest: Option<[u8; 32]>) -> Vec<String> {
+pub fn tags(header: &Header, stream_digest: Option<[u8; 32]>) -> Vec<String> {
     let mut tags = Vec::new();
     let uuid = &header.target.uuid;
     // What LVM takes in a tag. A UUID of LVM's own is letters, digits and hyphens.
@@ -26,17 +26,17 @@ pub(crate) fn tags(header: &Header, stream_digest: Option<[u8; 32]>) -> Vec<Stri
 }
 
 /// A volume's tags that are not this module's.
-pub(crate) fn other_tags(volume: &LogicalVolume) -> Vec<String> {
+pub fn other_tags(volume: &LogicalVolume) -> Vec<String> {
     let is_other = |tag: &&String| !tag.starts_with(SOURCE) && !tag.starts_with(STREAM);
     volume.tags.iter().filter(is_other).cloned().collect()
 }
 
-/// Holds the base's tag against the base that a stream names. A volume without a tag is not refused,
+/// Checks the base's tag against the base that a stream names. A volume without a tag is not refused,
 /// nor is one that is a copy of the base's origin: then the digests decide.
 ///
 /// # Errors
 /// [`Refusal::BaseMismatch`] where the volume is a copy of another one.
-pub(crate) fn check(header: &Header, volume: &LogicalVolume) -> anyhow::Result<()> {
+pub fn check(header: &Header, volume: &LogicalVolume) -> anyhow::Result<()> {
     let Some(base) = header.base.as_ref().filter(|base| !base.uuid.is_empty()) else {
         return Ok(());
     };
@@ -66,7 +66,7 @@ pub(crate) fn check(header: &Header, volume: &LogicalVolume) -> anyhow::Result<(
 ///
 /// # Errors
 /// [`Refusal::BaseMismatch`].
-pub(crate) fn check_undo(
+pub fn check_undo(
     header: &Header,
     name: &str,
     volume: Option<&LogicalVolume>,
@@ -98,7 +98,7 @@ mod tests {
     use hyperlayer::Volume;
 
     use super::*;
-    use crate::testing::header;
+    use crate::testing::{header, is_mismatch};
 
     fn volume(uuid: &str, tags: &[&str]) -> LogicalVolume {
         LogicalVolume {
@@ -137,7 +137,7 @@ mod tests {
         check(&proved, &volume("u-1", &["lvpatch.source=u-0"])).unwrap();
         check(&header, &volume("u-1", &["lvpatch.source=u-0"])).unwrap_err();
         let error = check(&header, &volume("x", &["lvpatch.source=u-2"])).unwrap_err();
-        assert_eq!(cli::exit_code(&error), 3);
+        assert!(is_mismatch(&error));
         let text = error.to_string();
         assert!(
             text.contains("vg1/copy") && text.contains("u-2") && text.contains("u-1"),
@@ -162,7 +162,7 @@ mod tests {
         check_undo(&undo, "vg1/copy", Some(&own)).unwrap();
         for place in [Some(&other), None] {
             let error = check_undo(&undo, "there", place).unwrap_err();
-            assert_eq!(cli::exit_code(&error), 3);
+            assert!(is_mismatch(&error));
             assert!(error.to_string().contains("u-1"), "{error}");
         }
         // A pair of somebody's own, and an undo of an image.

@@ -4,11 +4,12 @@ use anyhow::Context;
 use flow::Interrupt;
 use lvm::{DeviceMapper, ThinDevice};
 
-use crate::prove;
+use crate::holes::with_metadata;
 
 /// Chunks of a thin volume that are its own, as ranges: the first one, and the one after the last.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Own {
+    /// In ascending order.
     pub(crate) ranges: Vec<(u64, u64)>,
 }
 
@@ -19,7 +20,7 @@ impl Own {
         thin: &ThinDevice,
         interrupt: &Interrupt,
     ) -> anyhow::Result<Option<Self>> {
-        prove::with_metadata(dm, thin, interrupt, |metadata, id| {
+        with_metadata(dm, thin, interrupt, |metadata, id| {
             let devices = metadata.devices()?;
             let device = devices.iter().find(|device| device.id == id);
             let device = device.with_context(|| format!("there is no thin device {id}"))?;

@@ -6,18 +6,17 @@ use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
 use flow::{Interrupt, Refusal};
-use lvm::{PoolDevice, PoolMode, PoolStatus};
+use lvm::{PoolDevice, PoolStatus};
 
-use crate::ground::Chunks;
+use crate::chunks::Chunks;
+use crate::free::Free;
+use crate::leaves::LEAST_MAPPINGS;
 
 /// Metadata blocks that are left alone: a pool without any becomes read-only, and wants a repair.
 const SPARE_METADATA: u64 = 16;
 
 /// What a write can take of the metadata: the nodes on the way to one leaf, and its neighbour.
 const METADATA_OF_A_WRITE: u64 = 8;
-
-/// Mappings in a leaf at the least, as the kernel keeps them when some are removed.
-const LEAST_IN_LEAF: u64 = 84;
 
 /// As many ranges of chunks are remembered, beside those that are the volume's own. What is forgotten
 /// counts once more.
@@ -82,7 +81,7 @@ impl Gauge {
         state.taken.shrink_to(self.ranges);
         let metadata = match chunks {
             0 => 0,
-            chunks => METADATA_OF_A_WRITE + chunks.div_ceil(LEAST_IN_LEAF / 2),
+            chunks => METADATA_OF_A_WRITE + chunks.div_ceil(LEAST_MAPPINGS / 2),
         };
         self.grant(state, Amount { chunks, metadata }, interrupt)
     }
@@ -102,7 +101,7 @@ impl Gauge {
         let (first, behind) = (begin.div_ceil(chunk_size), end / chunk_size);
         let mut state = self.lock();
         state.taken.remove(first, behind);
-        let leaves = behind.saturating_sub(first).div_ceil(LEAST_IN_LEAF);
+        let leaves = behind.saturating_sub(first).div_ceil(LEAST_MAPPINGS);
         let metadata = METADATA_OF_A_WRITE + leaves.saturating_mul(2);
         self.grant(state, Amount { chunks: 0, metadata }, interrupt)
     }
@@ -176,33 +175,13 @@ impl Drop for Grant<'_> {
     }
 }
 
-/// What a pool has left, as far as its status says.
-pub(crate) trait Free {
-    /// Chunks.
-    fn free_chunks(&self) -> u64;
-    /// Blocks of its metadata.
-    fn free_metadata_blocks(&self) -> u64;
-}
-
-impl Free for PoolStatus {
-    fn free_chunks(&self) -> u64 {
-        match self.mode {
-            PoolMode::OutOfDataSpace => 0,
-            _ => self.chunks.1.saturating_sub(self.chunks.0),
-        }
-    }
-
-    fn free_metadata_blocks(&self) -> u64 {
-        self.metadata_blocks.1.saturating_sub(self.metadata_blocks.0)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
+    use crate::testing::is_no_space;
 
     const CHUNK: u64 = 65536;
 
@@ -228,7 +207,7 @@ mod tests {
         }
         drop(gauge.write(0, CHUNK, &interrupt).unwrap());
         let error = gauge.write(100 * CHUNK, 101 * CHUNK, &interrupt).err().unwrap();
-        assert_eq!(cli::exit_code(&error.into()), 7);
+        assert!(is_no_space(&error.into()));
     }
 
     #[test]
@@ -266,7 +245,7 @@ mod tests {
     fn metadata_is_never_used_up() {
         let (used, interrupt) = (Arc::new(AtomicU64::new(0)), Interrupt::default());
         let error = gauge(&used, 980, &[]).write(0, CHUNK, &interrupt).err().unwrap();
-        assert_eq!(cli::exit_code(&error.into()), 7);
+        assert!(is_no_space(&error.into()));
         assert!(gauge(&used, 980, &[]).discard(0, CHUNK, &interrupt).is_err());
         assert!(gauge(&used, 900, &[]).discard(0, 1 << 40, &interrupt).is_err());
         gauge(&used, 900, &[]).discard(0, CHUNK, &interrupt).map(drop).unwrap();

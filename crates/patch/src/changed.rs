@@ -1,0 +1,18 @@
+//! [`Changed`]: how much an undo changes.
+
+/// How much an undo changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Changed {
+    /// How many chunks.
+    pub chunks: u64,
+    /// And in how many runs of such chunks.
+    pub runs: u64,
+}
+
+impl Changed {
+    /// How many other chunks that can be, where these begin somewhere else.
+    pub fn elsewhere(self, chunk_size: u64, other: u64) -> u64 {
+        let bytes = self.chunks.saturating_mul(chunk_size);
+        bytes.div_ceil(other).saturating_add(self.runs.saturating_mul(2))
+    }
+}

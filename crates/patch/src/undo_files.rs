@@ -1,0 +1,113 @@
+//! [`UndoFiles`]: the undo streams of a run's input, by which they are proved.
+
+use std::fs::File;
+
+use anyhow::Context;
+use blockio::{Range, ReadAt};
+use flow::{Interrupt, Interruptible, Refusal};
+use hyperlayer::{BaseDigest, Header};
+
+use crate::changed::Changed;
+use crate::undo_file::UndoFile;
+use crate::undone::Undone;
+
+/// The undo streams of an input that can be read twice.
+#[derive(Default)]
+pub struct UndoFiles(Vec<UndoFile>);
+
+/// An undo stream that is to be applied.
+#[derive(Clone, Copy)]
+pub struct UndoStream<'a> {
+    /// Where it comes from, for messages.
+    pub name: &'a str,
+    /// What it says of itself.
+    pub header: &'a Header,
+    /// Digests of what it leads to.
+    pub digests: &'a [BaseDigest],
+}
+
+/// Finds what a device has mapped; `None` where that is not known.
+pub type Mapped<'a> = dyn Fn() -> anyhow::Result<Option<Vec<Range>>> + 'a;
+
+impl UndoFiles {
+    /// Reads and verifies the undo streams that files, with their names, begin with, from where each file stands.
+    /// `partial`: they may be cut.
+    ///
+    /// # Errors
+    /// Where an undo is damaged, or a file cannot be read.
+    pub fn read(
+        files: impl IntoIterator<Item = (String, File)>,
+        partial: bool,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<Self> {
+        let mut found = Vec::new();
+        for (name, mut file) in files {
+            let read = UndoFile::read_all(&mut file, partial, interrupt);
+            found.extend(read.with_context(|| name)?);
+        }
+        Ok(Self(found))
+    }
+
+    /// The one with this header.
+    fn of(&self, header: &Header) -> Option<&UndoFile> {
+        self.0.iter().find(|undo| undo.header == *header)
+    }
+
+    /// Counts the chunks of a size that the undo with this header changes on a device, without those in some
+    /// ascending ranges; `None` where it has not been read.
+    ///
+    /// # Errors
+    /// Where either cannot be read.
+    pub fn count_changed(
+        &self,
+        header: &Header,
+        device: &(impl ReadAt + ?Sized),
+        chunk_size: u64,
+        known: &[(u64, u64)],
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<Option<Changed>> {
+        let Some(undo) = self.of(header) else { return Ok(None) };
+        Undone::new(device, undo).changed(chunk_size, known, interrupt).map(Some)
+    }
+
+    /// Proves that an undo leads from what a device holds to what was there; `name` is the device's, for
+    /// messages. `mapped` is asked at detect level 3.
+    ///
+    /// # Errors
+    /// [`Refusal::BaseMismatch`] where it does not, and [`Refusal::Usage`] where it has not been read before,
+    /// because it is in a pipe.
+    pub fn prove(
+        &self,
+        stream: UndoStream<'_>,
+        name: &str,
+        device: &(impl ReadAt + Sync + ?Sized),
+        mapped: &Mapped<'_>,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<()> {
+        let UndoStream { name: stream, header, digests } = stream;
+        if digests.is_empty() {
+            log::warn!(
+                "{stream}: this undo has no digests, so nothing but tags can tell whether it is for {name}"
+            );
+            return Ok(());
+        }
+        let Some(undo) = self.of(header) else {
+            return Err(Refusal::Usage(format!(
+                "{stream}: an undo is proved by what it leads to, and read twice for that: write it to a file \
+                 of its own, and name it with -i, or leave out the proof with --no-base-check"
+            ))
+            .into());
+        };
+        let mapped = if header.detect_level == 3 { mapped()? } else { None };
+        let mapped = mapped.map(|ranges| undo.mapped(ranges));
+        let undone = Interruptible { source: Undone::new(device, undo), interrupt };
+        match baseproof::verify(&undone, digests, mapped.as_deref(), &|| interrupt.check()) {
+            Ok(()) => Ok(()),
+            Err(error) if error.is_mismatch() => Err(Refusal::BaseMismatch(format!(
+                "{name} is not what the undo was made for, or was written to since: undone, {error}"
+            )))
+            .with_context(|| stream.to_owned()),
+            Err(error) => Err(anyhow::Error::new(error).context(name.to_owned())),
+        }
+    }
+}

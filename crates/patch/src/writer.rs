@@ -1,0 +1,211 @@
+//! [`Writer`]: data, zeros and discards → storage.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use blockio::{AlignedBuf, Spare, Storage, is_zero};
+use flow::{Interrupt, Refusal};
+use hyperlayer::MAX_RECORD;
+
+use crate::discards::Discards;
+use crate::gauge::Grant;
+use crate::ground::Ground;
+
+/// Writes to storage, as its ground demands. Several threads may at once, as long as their ranges are
+/// disjoint.
+pub(crate) struct Writer<'a> {
+    pub(crate) storage: &'a dyn Storage,
+    pub(crate) ground: Ground,
+    interrupt: &'a Interrupt,
+    idle: Spare<AlignedBuf>,
+    wrote: AtomicBool,
+}
+
+impl<'a> Writer<'a> {
+    /// A writer to `storage`, which lies on `ground`.
+    pub(crate) fn new(storage: &'a dyn Storage, ground: Ground, interrupt: &'a Interrupt) -> Self {
+        let (idle, wrote) = (Spare::default(), AtomicBool::new(false));
+        Self { storage, ground, interrupt, idle, wrote }
+    }
+
+    /// Whether the storage may have been changed.
+    pub(crate) fn has_written(&self) -> bool {
+        self.wrote.load(Ordering::Relaxed)
+    }
+
+    /// Writes what is not there already, in whole chunks, where that is left alone.
+    pub(crate) fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.wrote.store(true, Ordering::Relaxed);
+        let write = |begin: usize, end: usize| {
+            let (place, bytes) = (offset + begin as u64, &bytes[begin..end]);
+            let _held = self.granted(place, place + bytes.len() as u64)?;
+            self.storage.write_at(place, bytes)
+        };
+        if !self.ground.leaves_same {
+            return write(0, bytes.len());
+        }
+        let mut buf = self.buffer()?;
+        let there = &mut buf[..bytes.len()];
+        // What cannot be read can still be written.
+        let is_read = self.storage.read_at(offset, there).is_ok();
+        let (mut begin, mut place) = (0, 0);
+        while place < bytes.len() {
+            let at = offset + place as u64;
+            let rest = self.ground.chunk_size - at % self.ground.chunk_size;
+            let end = place + rest.min((bytes.len() - place) as u64) as usize;
+            if is_read && there[place..end] == bytes[place..end] {
+                if begin < place {
+                    write(begin, place)?;
+                }
+                begin = end;
+            }
+            place = end;
+        }
+        if begin < place {
+            write(begin, place)?;
+        }
+        self.give_back(buf);
+        Ok(())
+    }
+
+    /// Makes a range read as zeros. What does so already is left alone: it may be unmapped, and a
+    /// write would allocate it.
+    pub(crate) fn zero(&self, begin: u64, end: u64) -> io::Result<()> {
+        self.wrote.store(true, Ordering::Relaxed);
+        let unit = self.ground.chunk_size.min(MAX_RECORD as u64);
+        let most = MAX_RECORD as u64 - MAX_RECORD as u64 % unit;
+        let mut buf = self.buffer()?;
+        let mut place = begin;
+        while place < end {
+            self.interrupt.check()?;
+            // A hole of terabytes is not read. Beginning inside a unit it would part that in two.
+            let data = self.storage.behind_hole(place)?;
+            place = place.max(data - data % unit);
+            if place >= end {
+                break;
+            }
+            // Up to a boundary of the units, so that those that follow are whole.
+            let length = (end - place).min(most - place % unit);
+            let piece = &mut buf[..length as usize];
+            self.storage.read_at(place, piece)?;
+            if !is_zero(piece) {
+                for (number, chunk) in piece.chunks(unit as usize).enumerate() {
+                    if !is_zero(chunk) {
+                        let begin = place + number as u64 * unit;
+                        self.zero_out(begin, begin + chunk.len() as u64)?;
+                    }
+                }
+            }
+            place += length;
+        }
+        self.give_back(buf);
+        Ok(())
+    }
+
+    /// Unmaps what can be unmapped of a range, or frees what reads as zeros for good then.
+    pub(crate) fn discard(&self, begin: u64, end: u64) -> io::Result<()> {
+        let chunk_size = self.ground.chunk_size;
+        match self.ground.unzeroed_tail() {
+            // The chunk in which the external origin ends stays mapped: it has been zeroed, and would be
+            // written again.
+            Some(tail) if begin < tail.end => {
+                self.unmap(begin, end.min(tail.end - chunk_size))?;
+                self.unmap(begin.max(tail.end), end)
+            }
+            _ => self.unmap(begin, end),
+        }
+    }
+
+    /// Unmaps the whole chunks of a range, or frees what promises zeros.
+    pub(crate) fn unmap(&self, begin: u64, end: u64) -> io::Result<()> {
+        self.wrote.store(true, Ordering::Relaxed);
+        let chunk_size = self.ground.chunk_size;
+        if !self.ground.unmaps {
+            return self.free(begin, end, |storage, begin, length| storage.punch(begin, length));
+        }
+        // A part of a chunk is not unmapped; and beginning inside one, the kernel may skip the next.
+        self.free(
+            begin.next_multiple_of(chunk_size),
+            end - end % chunk_size,
+            |storage, begin, length| storage.discard(begin, length),
+        )
+    }
+
+    fn free(
+        &self,
+        begin: u64,
+        end: u64,
+        how: fn(&dyn Storage, u64, u64) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let chunk_size = self.ground.chunk_size;
+        let most = Discards::step(chunk_size);
+        let (mut place, mut step) = (begin, most);
+        while place < end {
+            self.interrupt.check()?;
+            // Whole chunks stay whole.
+            let first = place - place % chunk_size;
+            let next = first.saturating_add(step).min(end);
+            let gauge = self.ground.gauge.as_ref();
+            let granted = gauge.map(|gauge| gauge.discard(place, next, self.interrupt)).transpose();
+            let _held = match granted {
+                // What a smaller one takes of the metadata is mostly free again before the next.
+                Err(error) if is_no_space(&error) && next - first > chunk_size => {
+                    step = ((next - first) / 2).next_multiple_of(chunk_size);
+                    continue;
+                }
+                granted => granted?,
+            };
+            how(self.storage, place, next - place)?;
+            (place, step) = (next, step.saturating_mul(2).min(most));
+        }
+        Ok(())
+    }
+
+    /// Writes zeros, as far as the pool has space.
+    pub(crate) fn zero_out(&self, begin: u64, end: u64) -> io::Result<()> {
+        self.wrote.store(true, Ordering::Relaxed);
+        let _held = self.granted(begin, end)?;
+        self.storage.zero_out(begin, end - begin)
+    }
+
+    /// Leave to write to a range, until it is dropped.
+    fn granted(&self, begin: u64, end: u64) -> io::Result<Option<Grant<'_>>> {
+        let gauge = self.ground.gauge.as_ref();
+        gauge.map(|gauge| gauge.write(begin, end, self.interrupt)).transpose()
+    }
+
+    /// Whether a range reads as zeros.
+    pub(crate) fn reads_as_zeros(&self, begin: u64, end: u64) -> io::Result<bool> {
+        let mut buf = self.buffer()?;
+        let mut place = begin;
+        let mut zeros = true;
+        while zeros && place < end {
+            self.interrupt.check()?;
+            let piece = &mut buf[..(end - place).min(MAX_RECORD as u64) as usize];
+            self.storage.read_at(place, piece)?;
+            zeros = is_zero(piece);
+            place += piece.len() as u64;
+        }
+        self.give_back(buf);
+        Ok(zeros)
+    }
+
+    /// A buffer as long as the longest record.
+    pub(crate) fn buffer(&self) -> io::Result<AlignedBuf> {
+        self.idle.take(|| AlignedBuf::new(MAX_RECORD))
+    }
+
+    /// Gives one back; a shorter one goes.
+    pub(crate) fn give_back(&self, buf: AlignedBuf) {
+        if buf.len() < MAX_RECORD {
+            return;
+        }
+        self.idle.give(buf);
+    }
+}
+
+/// Whether a pool has too little left.
+fn is_no_space(error: &io::Error) -> bool {
+    let refusal = error.get_ref().and_then(|cause| cause.downcast_ref());
+    matches!(refusal, Some(Refusal::NoSpace(_)))
+}
