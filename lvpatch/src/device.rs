@@ -7,8 +7,8 @@ use blockio::{Device, OpenMode};
 use flow::{Aside, Refusal};
 use hyperlayer::{Header, Records, Totals};
 use lvm::{DeviceMapper, DeviceNumber, LogicalVolume, ThinDevice};
+use streams::{Chain, Link, Sources};
 
-use crate::chain::{Chain, Link, Sources};
 use crate::ground::Ground;
 use crate::in_place::{Site, after, check_only_ours, hold};
 use crate::patch::{Job, sum};

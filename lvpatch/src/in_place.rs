@@ -10,9 +10,9 @@ use blockio::{Device, OpenMode};
 use flow::Refusal;
 use hyperlayer::{Header, Records, Totals};
 use lvm::{Activation, DeviceMapper, DeviceNumber, LogicalVolume, TemporarySnapshot};
+use streams::{Chain, Link, Sources};
 
 use crate::apply::{Applier, Extras};
-use crate::chain::{Chain, Link, Sources};
 use crate::ground::Ground;
 use crate::identity;
 use crate::patch::{Job, sum};
@@ -276,7 +276,7 @@ impl Job<'_> {
         if !sources.are_files()? {
             return Ok(());
         }
-        sources.verify(self.args, self.until.as_ref(), self.interrupt, |count, link| {
+        streams::accept_all(sources, &self.rules, self.interrupt, |count, link| {
             self.accept_in_place(count, link)
         })?;
         self.is_ordered.set(self.args.backup.is_some());

@@ -1,7 +1,6 @@
 //! `lvpatch`: applies what lvdiff found to the same base, as a new thin-provisioned LVM2 volume.
 
 mod apply;
-mod chain;
 mod check;
 mod cli;
 mod device;
@@ -11,6 +10,7 @@ mod ground;
 mod identity;
 mod in_place;
 mod info;
+mod input;
 mod missing;
 mod own;
 mod patch;
@@ -23,7 +23,6 @@ mod table;
 mod testing;
 mod undo;
 mod undone;
-mod until;
 mod volume;
 
 use std::process::ExitCode;

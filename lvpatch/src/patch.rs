@@ -5,14 +5,14 @@ use std::io::{self, Write};
 
 use anyhow::Context;
 use flow::{Interrupt, Refusal, Session, human};
+use foreign::Foreign;
 use hyperlayer::{Records, Totals};
+use streams::{Chain, Link, Rules, Sources, Until};
 
 use crate::apply::{Applier, Extras};
-use crate::chain::{Chain, Link, Sources};
 use crate::cli::Args;
 use crate::undone::UndoFile;
-use crate::until::Until;
-use crate::{info, table};
+use crate::{info, input, missing, table};
 
 /// Does what the arguments say.
 pub(crate) fn run(args: &Args, session: &Session<'_>) -> anyhow::Result<()> {
@@ -24,10 +24,21 @@ pub(crate) fn run(args: &Args, session: &Session<'_>) -> anyhow::Result<()> {
     }
     let until = args.until.as_deref().map(Until::parse).transpose();
     let until = until.map_err(|why| Refusal::Usage(format!("--until: {why}")))?;
-    let sources = Sources::open(args, session.interrupt)?;
+    let complete = |foreign: &Foreign| missing::find(args, foreign);
+    let rules = Rules {
+        is_strict: args.strict,
+        accepts_cut: args.partial,
+        ignores_dates: args.no_base_check,
+        must_ascend: args.backup.is_some(),
+        name: args.new_name().map(Into::into),
+        size: args.size,
+        until,
+        complete: &complete,
+    };
+    let sources = input::open(args, session.interrupt)?;
     let (is_ordered, open_end) = (Cell::default(), Cell::default());
     let (interrupt, undo_files) = (session.interrupt, OnceCell::new());
-    let job = Job { session, args, until, interrupt, is_ordered, open_end, undo_files };
+    let job = Job { session, args, rules, interrupt, is_ordered, open_end, undo_files };
     match &args.device {
         _ if args.info => job.print_info(sources),
         _ if args.verify => job.verify(sources),
@@ -43,8 +54,8 @@ pub(crate) fn run(args: &Args, session: &Session<'_>) -> anyhow::Result<()> {
 pub(crate) struct Job<'a> {
     pub(crate) session: &'a Session<'a>,
     pub(crate) args: &'a Args,
-    /// Where the chain of streams ends before its end.
-    pub(crate) until: Option<Until>,
+    /// How streams are read.
+    pub(crate) rules: Rules<'a>,
     pub(crate) interrupt: &'a Interrupt,
     /// All of the input has been read once, and its records were found to ascend.
     pub(crate) is_ordered: Cell<bool>,
@@ -57,7 +68,7 @@ pub(crate) struct Job<'a> {
 impl Job<'_> {
     /// The input's streams, up to where the arguments say.
     pub(crate) fn chain(&self, sources: Sources) -> Chain<'_> {
-        Chain::new(sources, self.args, self.until.as_ref(), self.interrupt)
+        Chain::new(sources, &self.rules, self.interrupt)
     }
 
     fn print_info(&self, sources: Sources) -> anyhow::Result<()> {
@@ -109,7 +120,7 @@ impl Job<'_> {
     }
 
     fn note_end(&self, link: &Link) {
-        if link.decoder.foreign().is_some_and(|foreign| !foreign.has_end()) {
+        if !link.has_end() {
             self.open_end.set(true);
         }
     }

@@ -3,8 +3,8 @@
 use blockio::{Device, OpenMode};
 use flow::{Interrupt, Refusal};
 use lvm::{DeviceMapper, DeviceStatus, LogicalVolume, ThinDevice};
+use streams::Link;
 
-use crate::chain::Link;
 use crate::ground::Ground;
 use crate::patch::Job;
 use crate::space::{self, Count};

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use flow::{Interrupt, Refusal, human};
 use hyperlayer::{Header, Volume};
 use lvm::{DeviceMapper, PoolDevice, PoolMode, PoolStatus, ThinDevice, ThinStatus};
+use streams::Link;
 
-use crate::chain::Link;
 use crate::discards::Discards;
 use crate::gauge::{Free, Gauge};
 use crate::ground::Ground;

@@ -12,8 +12,8 @@ use blockio::{AlignedBuf, Device, Range, ReadAt, Spare};
 use flow::{Interrupt, Interruptible, Refusal};
 use hyperlayer::{BaseDigest, Contents, Decoder, Error, Header, Place, Record, Records};
 use lvm::{DeviceMapper, ThinDevice};
+use streams::{Link, Sources};
 
-use crate::chain::{Link, Sources};
 use crate::patch::Job;
 use crate::prove;
 

@@ -6,9 +6,9 @@ use hyperlayer::{Records, Totals};
 use lvm::{
     Activation, DeviceMapper, LogicalVolume, TemporarySnapshot, ThinDevice, WriteWatch, Writes,
 };
+use streams::{Link, Sources};
 
 use crate::apply::{Applier, Extras};
-use crate::chain::{Link, Sources};
 use crate::patch::{Job, sum};
 use crate::plan::{self, Start};
 use crate::{identity, prove, space};
@@ -29,7 +29,7 @@ impl Job<'_> {
         // Only the last stream's name is used, unless there is one each. What comes through a pipe
         // is most often the only stream: its name is looked at before anything is done.
         let expected = match last {
-            Some(_) if self.until.is_some() && !self.args.each => None,
+            Some(_) if self.rules.until.is_some() && !self.args.each => None,
             Some(last) if !self.args.each => Some(plan.new_name(&last)?),
             _ => Some(plan.new_name(link.header()).with_context(|| link.name.clone())?),
         };
