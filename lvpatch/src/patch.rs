@@ -1,13 +1,12 @@
 //! The pipeline: streams → what the arguments ask for.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::OnceCell;
 use std::io::{self, Write};
 
-use anyhow::Context;
 use flow::{Interrupt, Refusal, Session, human};
 use foreign::Foreign;
 use hyperlayer::{Records, Totals};
-use streams::{Chain, Link, Rules, Sources, Until};
+use streams::{Chain, Link, Rules, Sources, Tally, Until};
 
 use crate::apply::{Applier, Extras};
 use crate::cli::Args;
@@ -36,9 +35,8 @@ pub(crate) fn run(args: &Args, session: &Session<'_>) -> anyhow::Result<()> {
         complete: &complete,
     };
     let sources = input::open(args, session.interrupt)?;
-    let (is_ordered, open_end) = (Cell::default(), Cell::default());
     let (interrupt, undo_files) = (session.interrupt, OnceCell::new());
-    let job = Job { session, args, rules, interrupt, is_ordered, open_end, undo_files };
+    let job = Job { session, args, rules, interrupt, undo_files };
     match &args.device {
         _ if args.info => job.print_info(sources),
         _ if args.verify => job.verify(sources),
@@ -57,10 +55,6 @@ pub(crate) struct Job<'a> {
     /// How streams are read.
     pub(crate) rules: Rules<'a>,
     pub(crate) interrupt: &'a Interrupt,
-    /// All of the input has been read once, and its records were found to ascend.
-    pub(crate) is_ordered: Cell<bool>,
-    /// A stream was applied whose end cannot be verified.
-    open_end: Cell<bool>,
     /// What the input's undo streams bring back.
     pub(crate) undo_files: OnceCell<Vec<UndoFile>>,
 }
@@ -84,25 +78,19 @@ impl Job<'_> {
     }
 
     fn verify(&self, sources: Sources) -> anyhow::Result<()> {
-        let mut chain = self.chain(sources);
-        let mut next = Some(chain.first()?);
-        let (mut count, mut totals) = (0, Totals::default());
-        while let Some(mut link) = next {
-            self.note_end(&link);
-            while link.decoder.next_record().with_context(|| link.name.clone())?.is_some() {}
-            count += 1;
-            totals = sum(totals, link.decoder.totals());
-            next = chain.next(link)?;
+        let sound = streams::verify(self.chain(sources))?;
+        if self.args.quiet {
+            return Ok(());
         }
-        if !self.args.quiet {
-            let what = match count {
-                1 => "the stream is sound".into(),
-                count => format!("the {count} streams are sound, and follow one another"),
-            };
-            let ended = self.end_text();
-            cli::tell(|out| writeln!(out, "{what}{ended}: {}", describe(&totals)))?;
-        }
-        Ok(())
+        let what = match sound.streams {
+            1 => "the stream is sound".into(),
+            count => format!("the {count} streams are sound, and follow one another"),
+        };
+        let ended = match sound.is_open {
+            true => " as far as it goes (its end cannot be verified)",
+            false => "",
+        };
+        cli::tell(|out| writeln!(out, "{what}{ended}: {}", describe(&sound.totals)))
     }
 
     /// Applies one stream's records; ends well only where all of it has arrived.
@@ -113,49 +101,28 @@ impl Job<'_> {
         extras: Extras<'_>,
     ) -> anyhow::Result<Totals> {
         let header = link.header();
-        self.note_end(link);
         let bytes = header.changed_bytes + header.unmapped_bytes;
         let progress = self.session.progress.begin("lvpatch", bytes);
         applier.apply_all(&link.name, &mut link.decoder, &*progress, extras)
     }
 
-    fn note_end(&self, link: &Link) {
-        if !link.has_end() {
-            self.open_end.set(true);
-        }
-    }
-
-    /// For a summary.
-    fn end_text(&self) -> &'static str {
-        if self.open_end.get() { " as far as it goes (its end cannot be verified)" } else { "" }
-    }
-
-    /// Says what was done, in `count` streams.
-    pub(crate) fn say_done(&self, name: &str, count: usize, totals: &Totals) {
+    /// Says what was done.
+    pub(crate) fn say_done(&self, name: &str, done: &Tally) {
         if self.args.quiet {
             return;
         }
-        let streams = if count == 1 { String::new() } else { format!("{count} streams, ") };
+        let streams = match done.streams {
+            1 => String::new(),
+            count => format!("{count} streams, "),
+        };
         let seconds = self.session.begun.elapsed().as_secs_f64();
         // The volume is there, whether anybody can be told or not.
         _ = writeln!(
             io::stderr(),
             "lvpatch: {name}: {streams}{} in {seconds:.1} s{}",
-            describe(totals),
-            if self.open_end.get() { "; the stream's end cannot be verified" } else { "" }
+            describe(&done.totals),
+            if done.is_open { "; the stream's end cannot be verified" } else { "" }
         );
-    }
-}
-
-/// What two streams hold together.
-pub(crate) fn sum(one: Totals, other: Totals) -> Totals {
-    Totals {
-        data_records: one.data_records.saturating_add(other.data_records),
-        data_bytes: one.data_bytes.saturating_add(other.data_bytes),
-        zero_records: one.zero_records.saturating_add(other.zero_records),
-        zero_bytes: one.zero_bytes.saturating_add(other.zero_bytes),
-        discard_records: one.discard_records.saturating_add(other.discard_records),
-        discard_bytes: one.discard_bytes.saturating_add(other.discard_bytes),
     }
 }
 

@@ -49,6 +49,8 @@ pub struct Chain<'a> {
     interrupt: &'a Interrupt,
     /// What formats cannot promise is not said.
     is_silent: bool,
+    /// All records are known to ascend.
+    ascends: bool,
 }
 
 impl<'a> Chain<'a> {
@@ -65,12 +67,21 @@ impl<'a> Chain<'a> {
             rules,
             interrupt,
             is_silent: false,
+            ascends: false,
         }
     }
 
     /// The same, which says nothing of what formats cannot promise: that is for a second reading.
     pub(crate) fn silent(mut self) -> Self {
         self.is_silent = true;
+        self
+    }
+
+    /// The same, of which is known that all records ascend, also where the format lets them come in any
+    /// order: [`accept_all`](crate::accept_all) has read them.
+    #[must_use]
+    pub fn ascends(mut self, ascends: bool) -> Self {
+        self.ascends = ascends;
         self
     }
 
@@ -224,7 +235,8 @@ impl<'a> Chain<'a> {
             }
         };
         let has_checksum = self.has_checksum;
-        Ok(Link { name, decoder, has_checksum, is_differential, machine })
+        let ascends = self.ascends || decoder.ascend();
+        Ok(Link { name, decoder, has_checksum, ascends, is_differential, machine })
     }
 
     /// A size that the stream says itself is not replaced by one that is given, nor is that passed over.

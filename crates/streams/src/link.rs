@@ -13,6 +13,8 @@ pub struct Link {
     pub decoder: AnyDecoder<Input>,
     /// It has a checksum beside it.
     pub has_checksum: bool,
+    /// Its records are known to ascend.
+    pub ascends: bool,
     /// Nothing follows it, whatever it says.
     pub(crate) is_differential: bool,
     /// The UUID of the virtual machine that it is of.

@@ -1,11 +1,28 @@
-//! [`accept_all`]: everything is read and verified before anything is done.
+//! [`verify`] and [`accept_all`]: everything is read, and nothing is done with it.
 
+use anyhow::Context;
 use flow::Interrupt;
 use hyperlayer::{Error, Records};
 
 use crate::chain::{Chain, Rules};
 use crate::link::Link;
 use crate::sources::Sources;
+use crate::tally::Tally;
+
+/// Reads all streams of a chain; ends well only where they are sound and follow one another.
+///
+/// # Errors
+/// As [`Chain::next`].
+pub fn verify(mut chain: Chain<'_>) -> anyhow::Result<Tally> {
+    let mut next = Some(chain.first()?);
+    let mut tally = Tally::default();
+    while let Some(mut link) = next {
+        while link.decoder.next_record().with_context(|| link.name.clone())?.is_some() {}
+        tally.add(&link, link.decoder.totals());
+        next = chain.next(link)?;
+    }
+    Ok(tally)
+}
 
 /// Reads and verifies all streams up to the chain's end, and asks `accept` of each, with the number of
 /// streams before it; nothing has been read of its records then. `sources` must be files: they stay where
