@@ -9,16 +9,15 @@ mod gauge;
 mod ground;
 mod identity;
 mod in_place;
-mod info;
 mod input;
 mod missing;
 mod own;
 mod patch;
 mod place;
 mod plan;
+mod print;
 mod prove;
 mod space;
-mod table;
 #[cfg(test)]
 mod testing;
 mod undo;

@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use flow::{Interrupt, Refusal, Session, human};
 use foreign::Foreign;
@@ -10,16 +11,20 @@ use streams::{Chain, Link, Rules, Sources, Tally, Until};
 
 use crate::apply::{Applier, Extras};
 use crate::cli::Args;
+use crate::print::{info, table};
 use crate::undone::UndoFile;
-use crate::{info, input, missing, table};
+use crate::{input, missing};
 
 /// Does what the arguments say.
 pub(crate) fn run(args: &Args, session: &Session<'_>) -> anyhow::Result<()> {
     args.check().map_err(Refusal::Usage)?;
-    let paths = || args.input.iter().map(|path| path.display().to_string()).collect();
-    let files: Vec<String> = if args.names.is_empty() { paths() } else { args.names.clone() };
-    if args.info && !files.is_empty() && files != ["-"] {
-        return table::print(&files, args);
+    let files = match args.names.as_slice() {
+        [] => args.input.clone(),
+        names => names.iter().map(PathBuf::from).collect(),
+    };
+    if args.info && !files.is_empty() && files != [Path::new("-")] {
+        let entries = streams::catalogue(&files, args.disk.as_deref(), args.strict)?;
+        return print(&table::text(&entries, args.json)?);
     }
     let until = args.until.as_deref().map(Until::parse).transpose();
     let until = until.map_err(|why| Refusal::Usage(format!("--until: {why}")))?;
@@ -67,14 +72,11 @@ impl Job<'_> {
 
     fn print_info(&self, sources: Sources) -> anyhow::Result<()> {
         let link = self.chain(sources).first()?;
-        let (header, digests) = (link.header(), link.decoder.base_digests());
-        let text = match (link.decoder.foreign(), self.args.json) {
-            (Some(foreign), true) => info::foreign_json(foreign, header, link.has_checksum)?,
-            (Some(foreign), false) => info::foreign_text(foreign, header, link.has_checksum),
-            (None, true) => info::json(header, digests)?,
-            (None, false) => info::text(header, digests),
-        };
-        cli::print(|out| out.write_all(text.as_bytes()))
+        let (header, as_json) = (link.header(), self.args.json);
+        print(&match link.decoder.foreign() {
+            Some(foreign) => info::other(foreign, header, link.has_checksum, as_json)?,
+            None => info::own(header, link.decoder.base_digests(), as_json)?,
+        })
     }
 
     fn verify(&self, sources: Sources) -> anyhow::Result<()> {
@@ -124,6 +126,10 @@ impl Job<'_> {
             if done.is_open { "; the stream's end cannot be verified" } else { "" }
         );
     }
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    cli::print(|out| out.write_all(text.as_bytes()))
 }
 
 fn describe(totals: &Totals) -> String {
