@@ -8,8 +8,8 @@ use blockio::{Device, OpenMode};
 use flow::escaped;
 use lvm::{Activation, DeviceMapper, LogicalVolume, PoolDevice, check_extents};
 use patch::{Demand, space};
+use streams::{Link, Sources};
 
-use crate::chain::{Link, Sources};
 use crate::device::{WRITABLE, volume_of};
 use crate::in_place::not_ours;
 use crate::patch::Job;
@@ -24,7 +24,7 @@ impl Job<'_> {
         let plan = plan::look_up(self.args, link.header()).with_context(|| link.name.clone())?;
         if self.args.in_place {
             self.accept_in_place(0, &link)?;
-        } else if link.is_named(self.args) {
+        } else if self.args.new_name().is_some() || link.is_named() {
             plan.new_name(link.header()).with_context(|| link.name.clone())?;
         }
         let dm = DeviceMapper::open()?;

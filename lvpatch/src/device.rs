@@ -2,32 +2,31 @@
 
 use std::path::Path;
 
+use crate::in_place::{Site, after, check_only_ours, hold};
+use crate::patch::Job;
+use crate::plan;
 use anyhow::Context;
 use blockio::{Device, OpenMode};
 use flow::{Aside, Refusal};
 use hyperlayer::{Header, Records, Totals};
 use lvm::{DeviceMapper, DeviceNumber, LogicalVolume, ThinDevice};
 use patch::{Demand, Ground, mapped_ranges, prove, space};
-
-use crate::chain::{Chain, Link, Sources};
-use crate::in_place::{Site, after, check_only_ours, hold};
-use crate::patch::{Job, sum};
-use crate::plan;
+use streams::{Chain, Link, Sources, Tally};
 
 impl Job<'_> {
     /// `--device`: writes onto a block device or an image file, or makes one.
     pub(crate) fn patch_device(&self, path: &Path, sources: Sources) -> anyhow::Result<()> {
-        self.verify_first(&sources)?;
+        let ascends = self.verify_first(&sources)?;
         self.note_undo(&sources)?;
-        let mut chain = self.chain(sources);
+        let mut chain = self.chain(sources).ascends(ascends);
         let link = chain.first()?;
         if link.header().base.is_none() && !path.exists() {
             return self.make_image(path, chain, link);
         }
         source::await_device(path, self.interrupt)?;
         let name = path.display().to_string();
-        let (count, totals) = self.patch_path(path, &name, false, chain, link)?;
-        self.say_done(&name, count, &totals);
+        let done = self.patch_path(path, &name, false, chain, link)?;
+        self.say_done(&name, &done);
         Ok(())
     }
 
@@ -40,9 +39,9 @@ impl Job<'_> {
         let file = Aside::new(path, ".lvpatch-")
             .with_context(|| format!("a file beside {name} cannot be made"))?;
         file.file().set_len(link.header().target.size).with_context(|| name.clone())?;
-        let (count, totals) = self.patch_path(&file.open_path(), &name, true, chain, link)?;
+        let done = self.patch_path(&file.open_path(), &name, true, chain, link)?;
         file.place().with_context(|| name.clone())?;
-        self.say_done(&name, count, &totals);
+        self.say_done(&name, &done);
         Ok(())
     }
 
@@ -55,29 +54,32 @@ impl Job<'_> {
         is_new: bool,
         mut chain: Chain<'_>,
         mut link: Link,
-    ) -> anyhow::Result<(usize, Totals)> {
-        let (mut count, mut totals) = (0, Totals::default());
+    ) -> anyhow::Result<Tally> {
+        let mut done = Tally::default();
         let mut opened = None;
         loop {
             let mut step = || -> anyhow::Result<Totals> {
-                self.accept_in_place(count, &link)?;
+                self.accept_in_place(done.streams, &link)?;
                 let (on, is_first) = match &mut opened {
                     Some(on) => (on, false),
                     none => (none.insert(OnPath::open(path, name)?), true),
                 };
-                let news = News { file: is_new, hole: is_new && count == 0, opened: is_first };
+                let news =
+                    News { file: is_new, hole: is_new && done.streams == 0, opened: is_first };
                 self.patch_path_once(on, name, &news, &mut link)
             };
-            let of_link =
-                step().map_err(|error| if is_new { error } else { after(name, count, error) })?;
-            (count, totals) = (count + 1, sum(totals, of_link));
+            let of_link = step()
+                .map_err(|error| if is_new { error } else { after(name, done.streams, error) })?;
+            done.add(&link, of_link);
             let next = self.next_in_place(&mut chain, link);
-            match next.map_err(|error| if is_new { error } else { after(name, count, error) })? {
+            match next
+                .map_err(|error| if is_new { error } else { after(name, done.streams, error) })?
+            {
                 None => break,
                 Some(next) => link = next,
             }
         }
-        Ok((count, totals))
+        Ok(done)
     }
 
     /// One stream.

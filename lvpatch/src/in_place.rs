@@ -5,6 +5,9 @@ use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::Path;
 
+use crate::patch::Job;
+use crate::place::{self, Place};
+use crate::plan::{self, Start};
 use anyhow::{Context, anyhow};
 use blockio::{Device, OpenMode};
 use flow::Refusal;
@@ -12,11 +15,7 @@ use hyperlayer::{Header, Records, Totals};
 use lvm::{Activation, DeviceMapper, DeviceNumber, LogicalVolume, TemporarySnapshot};
 use patch::undo::Undo;
 use patch::{Applier, Extras, Ground, identity, undo};
-
-use crate::chain::{Chain, Link, Sources};
-use crate::patch::{Job, sum};
-use crate::place::{self, Place};
-use crate::plan::{self, Start};
+use streams::{Chain, Link, Sources, Tally};
 
 /// What makes an undo, for its header.
 const TOOL: &str = concat!("lvpatch ", env!("CARGO_PKG_VERSION"));
@@ -33,9 +32,9 @@ pub(crate) struct Site<'a> {
 impl Job<'_> {
     /// `--in-place`: writes onto the volume that `-l` names.
     pub(crate) fn patch_in_place(&self, sources: Sources) -> anyhow::Result<()> {
-        self.verify_first(&sources)?;
+        let ascends = self.verify_first(&sources)?;
         self.note_undo(&sources)?;
-        let mut chain = self.chain(sources);
+        let mut chain = self.chain(sources).ascends(ascends);
         let mut link = chain.first()?;
         self.accept_in_place(0, &link)?;
         let mut plan =
@@ -52,10 +51,10 @@ impl Job<'_> {
         let active = Activation::ensure(&dm, &volume, &keep_waiting)?;
         let place = Place::find(&dm, &volume)?;
         let device = self.open_in_place(&dm, &place, &name)?;
-        let (mut count, mut totals) = (0, Totals::default());
+        let mut done = Tally::default();
         loop {
             let step = || -> anyhow::Result<Ground> {
-                self.accept_in_place(count, &link)?;
+                self.accept_in_place(done.streams, &link)?;
                 plan.check_chunk_size(link.header())?;
                 self.prove_place(&dm, &place, &device, &name, &link)?;
                 let count = self.count_changed(&device, &link);
@@ -63,16 +62,16 @@ impl Job<'_> {
             };
             let ground = step()
                 .with_context(|| link.name.clone())
-                .map_err(|error| after(&name, count, error))?;
+                .map_err(|error| after(&name, done.streams, error))?;
             let site = Site { name: &name, device: &device, ground, is_new: false };
             let of_link = self
                 .undo(&link, &device, Some(&volume))
                 .and_then(|undo| self.write_over(Some(&mut volume), &site, &mut link, 0..0, undo).0)
-                .map_err(|error| after(&name, count, error))?;
-            (count, totals) = (count + 1, sum(totals, of_link));
+                .map_err(|error| after(&name, done.streams, error))?;
+            done.add(&link, of_link);
             match self
                 .next_in_place(&mut chain, link)
-                .map_err(|error| after(&name, count, error))?
+                .map_err(|error| after(&name, done.streams, error))?
             {
                 None => break,
                 Some(next) => link = next,
@@ -80,7 +79,7 @@ impl Job<'_> {
         }
         drop(device);
         active.release()?;
-        self.say_done(&name, count, &totals);
+        self.say_done(&name, &done);
         Ok(())
     }
 
@@ -222,7 +221,7 @@ impl Job<'_> {
         let Some(path) = &self.args.backup else { return Ok(None) };
         let mut header = link.header().clone();
         if !link.decoder.ascend() {
-            if !self.is_ordered.get() {
+            if !link.ascends {
                 return Err(Refusal::Usage(
                     "--backup needs a stream of another tool in a file, because its records may come \
                      in any order"
@@ -273,16 +272,16 @@ impl Job<'_> {
         }
     }
 
-    /// A stream that can be read twice is verified whole before the first byte is written.
-    pub(crate) fn verify_first(&self, sources: &Sources) -> anyhow::Result<()> {
+    /// A stream that can be read twice is verified whole before the first byte is written. Yields whether
+    /// its records were found to ascend.
+    pub(crate) fn verify_first(&self, sources: &Sources) -> anyhow::Result<bool> {
         if !sources.are_files()? {
-            return Ok(());
+            return Ok(false);
         }
-        sources.verify(self.args, self.until.as_ref(), self.interrupt, |count, link| {
+        streams::accept_all(sources, &self.rules, self.interrupt, |count, link| {
             self.accept_in_place(count, link)
         })?;
-        self.is_ordered.set(self.args.backup.is_some());
-        Ok(())
+        Ok(self.rules.must_ascend)
     }
 
     /// Refuses what cannot be done in place, as far as a stream's header tells. `count` streams come

@@ -1,20 +1,16 @@
 //! `lvpatch`: applies what lvdiff found to the same base, as a new thin-provisioned LVM2 volume.
 
-mod chain;
 mod check;
 mod cli;
 mod device;
 mod in_place;
-mod info;
+mod input;
 mod missing;
 mod patch;
 mod place;
 mod plan;
-mod table;
-#[cfg(test)]
-mod testing;
+mod print;
 mod undone;
-mod until;
 mod volume;
 
 use std::process::ExitCode;

@@ -1,32 +1,45 @@
 //! The pipeline: streams → what the arguments ask for.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::OnceCell;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use crate::cli::Args;
+use crate::print::{info, table};
+use crate::{input, missing};
 use flow::{Interrupt, Refusal, Session, human};
+use foreign::Foreign;
 use hyperlayer::{Records, Totals};
 use patch::{Applier, Extras, UndoFiles};
-
-use crate::chain::{Chain, Link, Sources};
-use crate::cli::Args;
-use crate::until::Until;
-use crate::{info, table};
+use streams::{Chain, Link, Rules, Sources, Tally, Until};
 
 /// Does what the arguments say.
 pub(crate) fn run(args: &Args, session: &Session<'_>) -> anyhow::Result<()> {
     args.check().map_err(Refusal::Usage)?;
-    let paths = || args.input.iter().map(|path| path.display().to_string()).collect();
-    let files: Vec<String> = if args.names.is_empty() { paths() } else { args.names.clone() };
-    if args.info && !files.is_empty() && files != ["-"] {
-        return table::print(&files, args);
+    let files = match args.names.as_slice() {
+        [] => args.input.clone(),
+        names => names.iter().map(PathBuf::from).collect(),
+    };
+    if args.info && !files.is_empty() && files != [Path::new("-")] {
+        let entries = streams::catalogue(&files, args.disk.as_deref(), args.strict)?;
+        return print(&table::text(&entries, args.json)?);
     }
     let until = args.until.as_deref().map(Until::parse).transpose();
     let until = until.map_err(|why| Refusal::Usage(format!("--until: {why}")))?;
-    let sources = Sources::open(args, session.interrupt)?;
-    let (is_ordered, open_end) = (Cell::default(), Cell::default());
+    let complete = |foreign: &Foreign| missing::find(args, foreign);
+    let rules = Rules {
+        is_strict: args.strict,
+        accepts_cut: args.partial,
+        ignores_dates: args.no_base_check,
+        must_ascend: args.backup.is_some(),
+        name: args.new_name().map(Into::into),
+        size: args.size,
+        until,
+        complete: &complete,
+    };
+    let sources = input::open(args, session.interrupt)?;
     let (interrupt, undo_files) = (session.interrupt, OnceCell::new());
-    let job = Job { session, args, until, interrupt, is_ordered, open_end, undo_files };
+    let job = Job { session, args, rules, interrupt, undo_files };
     match &args.device {
         _ if args.info => job.print_info(sources),
         _ if args.verify => job.verify(sources),
@@ -42,13 +55,9 @@ pub(crate) fn run(args: &Args, session: &Session<'_>) -> anyhow::Result<()> {
 pub(crate) struct Job<'a> {
     pub(crate) session: &'a Session<'a>,
     pub(crate) args: &'a Args,
-    /// Where the chain of streams ends before its end.
-    pub(crate) until: Option<Until>,
+    /// How streams are read.
+    pub(crate) rules: Rules<'a>,
     pub(crate) interrupt: &'a Interrupt,
-    /// All of the input has been read once, and its records were found to ascend.
-    pub(crate) is_ordered: Cell<bool>,
-    /// A stream was applied whose end cannot be verified.
-    open_end: Cell<bool>,
     /// What the input's undo streams bring back.
     pub(crate) undo_files: OnceCell<UndoFiles>,
 }
@@ -56,41 +65,32 @@ pub(crate) struct Job<'a> {
 impl Job<'_> {
     /// The input's streams, up to where the arguments say.
     pub(crate) fn chain(&self, sources: Sources) -> Chain<'_> {
-        Chain::new(sources, self.args, self.until.as_ref(), self.interrupt)
+        Chain::new(sources, &self.rules, self.interrupt)
     }
 
     fn print_info(&self, sources: Sources) -> anyhow::Result<()> {
         let link = self.chain(sources).first()?;
-        let (header, digests) = (link.header(), link.decoder.base_digests());
-        let text = match (link.decoder.foreign(), self.args.json) {
-            (Some(foreign), true) => info::foreign_json(foreign, header, link.has_checksum)?,
-            (Some(foreign), false) => info::foreign_text(foreign, header, link.has_checksum),
-            (None, true) => info::json(header, digests)?,
-            (None, false) => info::text(header, digests),
-        };
-        cli::print(|out| out.write_all(text.as_bytes()))
+        let (header, as_json) = (link.header(), self.args.json);
+        print(&match link.decoder.foreign() {
+            Some(foreign) => info::other(foreign, header, link.has_checksum, as_json)?,
+            None => info::own(header, link.decoder.base_digests(), as_json)?,
+        })
     }
 
     fn verify(&self, sources: Sources) -> anyhow::Result<()> {
-        let mut chain = self.chain(sources);
-        let mut next = Some(chain.first()?);
-        let (mut count, mut totals) = (0, Totals::default());
-        while let Some(mut link) = next {
-            self.note_end(&link);
-            while link.decoder.next_record().with_context(|| link.name.clone())?.is_some() {}
-            count += 1;
-            totals = sum(totals, link.decoder.totals());
-            next = chain.next(link)?;
+        let sound = streams::verify(self.chain(sources))?;
+        if self.args.quiet {
+            return Ok(());
         }
-        if !self.args.quiet {
-            let what = match count {
-                1 => "the stream is sound".into(),
-                count => format!("the {count} streams are sound, and follow one another"),
-            };
-            let ended = self.end_text();
-            cli::tell(|out| writeln!(out, "{what}{ended}: {}", describe(&totals)))?;
-        }
-        Ok(())
+        let what = match sound.streams {
+            1 => "the stream is sound".into(),
+            count => format!("the {count} streams are sound, and follow one another"),
+        };
+        let ended = match sound.is_open {
+            true => " as far as it goes (its end cannot be verified)",
+            false => "",
+        };
+        cli::tell(|out| writeln!(out, "{what}{ended}: {}", describe(&sound.totals)))
     }
 
     /// Applies one stream's records; ends well only where all of it has arrived.
@@ -101,50 +101,33 @@ impl Job<'_> {
         extras: Extras<'_>,
     ) -> anyhow::Result<Totals> {
         let header = link.header();
-        self.note_end(link);
         let bytes = header.changed_bytes + header.unmapped_bytes;
         let progress = self.session.progress.begin("lvpatch", bytes);
         applier.apply_all(&link.name, &mut link.decoder, &*progress, extras)
     }
 
-    fn note_end(&self, link: &Link) {
-        if link.decoder.foreign().is_some_and(|foreign| !foreign.has_end()) {
-            self.open_end.set(true);
-        }
-    }
-
-    /// For a summary.
-    fn end_text(&self) -> &'static str {
-        if self.open_end.get() { " as far as it goes (its end cannot be verified)" } else { "" }
-    }
-
-    /// Says what was done, in `count` streams.
-    pub(crate) fn say_done(&self, name: &str, count: usize, totals: &Totals) {
+    /// Says what was done.
+    pub(crate) fn say_done(&self, name: &str, done: &Tally) {
         if self.args.quiet {
             return;
         }
-        let streams = if count == 1 { String::new() } else { format!("{count} streams, ") };
+        let streams = match done.streams {
+            1 => String::new(),
+            count => format!("{count} streams, "),
+        };
         let seconds = self.session.begun.elapsed().as_secs_f64();
         // The volume is there, whether anybody can be told or not.
         _ = writeln!(
             io::stderr(),
             "lvpatch: {name}: {streams}{} in {seconds:.1} s{}",
-            describe(totals),
-            if self.open_end.get() { "; the stream's end cannot be verified" } else { "" }
+            describe(&done.totals),
+            if done.is_open { "; the stream's end cannot be verified" } else { "" }
         );
     }
 }
 
-/// What two streams hold together.
-pub(crate) fn sum(one: Totals, other: Totals) -> Totals {
-    Totals {
-        data_records: one.data_records.saturating_add(other.data_records),
-        data_bytes: one.data_bytes.saturating_add(other.data_bytes),
-        zero_records: one.zero_records.saturating_add(other.zero_records),
-        zero_bytes: one.zero_bytes.saturating_add(other.zero_bytes),
-        discard_records: one.discard_records.saturating_add(other.discard_records),
-        discard_bytes: one.discard_bytes.saturating_add(other.discard_bytes),
-    }
+fn print(text: &str) -> anyhow::Result<()> {
+    cli::print(|out| out.write_all(text.as_bytes()))
 }
 
 fn describe(totals: &Totals) -> String {

@@ -1,12 +1,11 @@
 //! [`Place`]: the volume that is written itself, as the kernel has it.
 
+use crate::patch::Job;
 use blockio::{Device, OpenMode};
 use flow::{Interrupt, Refusal};
 use lvm::{DeviceMapper, DeviceStatus, LogicalVolume, ThinDevice};
 use patch::{Count, Demand, Ground, space};
-
-use crate::chain::Link;
-use crate::patch::Job;
+use streams::Link;
 
 /// An active volume.
 pub(crate) enum Place {

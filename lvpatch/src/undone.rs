@@ -4,8 +4,8 @@ use blockio::Device;
 use hyperlayer::Records;
 use lvm::{DeviceMapper, ThinDevice};
 use patch::{Changed, UndoFiles, UndoStream, mapped_ranges};
+use streams::{Link, Sources};
 
-use crate::chain::{Link, Sources};
 use crate::patch::Job;
 
 impl Job<'_> {

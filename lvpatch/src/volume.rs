@@ -1,5 +1,7 @@
 //! New volumes: stream → plan → proof → temporary volume → records → volume.
 
+use crate::patch::Job;
+use crate::plan::{self, Start};
 use anyhow::Context;
 use blockio::{Device, OpenMode};
 use hyperlayer::{Records, Totals};
@@ -7,10 +9,7 @@ use lvm::{
     Activation, DeviceMapper, LogicalVolume, TemporarySnapshot, ThinDevice, WriteWatch, Writes,
 };
 use patch::{Applier, Demand, Extras, identity, mapped_ranges, prove, space};
-
-use crate::chain::{Link, Sources};
-use crate::patch::{Job, sum};
-use crate::plan::{self, Start};
+use streams::{Link, Sources, Tally};
 
 impl Job<'_> {
     /// Makes a new volume of all streams, or one of each.
@@ -28,7 +27,7 @@ impl Job<'_> {
         // Only the last stream's name is used, unless there is one each. What comes through a pipe
         // is most often the only stream: its name is looked at before anything is done.
         let expected = match last {
-            Some(_) if self.until.is_some() && !self.args.each => None,
+            Some(_) if self.rules.until.is_some() && !self.args.each => None,
             Some(last) if !self.args.each => Some(plan.new_name(&last)?),
             _ => Some(plan.new_name(link.header()).with_context(|| link.name.clone())?),
         };
@@ -41,20 +40,21 @@ impl Job<'_> {
         TemporarySnapshot::remove_leftovers(&dm, volumes, group, &keep_waiting)?;
         // From here on there is something to undo: the guard removes it on every way out.
         let mut made = self.begin(&dm, &plan.start, &link)?;
-        let (mut count, mut totals) = (0, Totals::default());
+        let mut done = Tally::default();
         loop {
             let name = plan.name(link.header());
             let of_link = self
-                .apply_to(&dm, &mut made, &name, &mut link, count > 0 && !self.args.each)
+                .apply_to(&dm, &mut made, &name, &mut link, done.streams > 0 && !self.args.each)
                 .with_context(|| format!("{}/{name}", plan.start.group()))?;
-            (count, totals) = (count + 1, sum(totals, of_link));
+            done.add(&link, of_link);
             let header = link.header().clone();
             let tags = identity::tags(&header, link.decoder.stream_digest());
             if self.args.each {
                 // It is complete, whatever follows it.
                 self.interrupt.check()?;
                 let kept = made.keep_as(&dm, &name, &tags)?;
-                self.say_done(&kept.full_name(), 1, &of_link);
+                let one = Tally { streams: 1, totals: of_link, ..done };
+                self.say_done(&kept.full_name(), &one);
                 let Some(next) = chain.next(link)? else { return Ok(()) };
                 link = next;
                 plan.volumes.push(kept.clone());
@@ -68,7 +68,7 @@ impl Job<'_> {
                 self.interrupt.check()?;
                 let name = plan.new_name(&header)?;
                 let kept = made.keep_as(&dm, &name, &tags)?;
-                self.say_done(&kept.full_name(), count, &totals);
+                self.say_done(&kept.full_name(), &done);
                 return Ok(());
             };
             link = next;

@@ -34,6 +34,19 @@ impl Totals {
         *records = records.saturating_add(1);
         *bytes = bytes.saturating_add(record.length());
     }
+
+    /// What two streams hold together.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
+        Self {
+            data_records: self.data_records.saturating_add(other.data_records),
+            data_bytes: self.data_bytes.saturating_add(other.data_bytes),
+            zero_records: self.zero_records.saturating_add(other.zero_records),
+            zero_bytes: self.zero_bytes.saturating_add(other.zero_bytes),
+            discard_records: self.discard_records.saturating_add(other.discard_records),
+            discard_bytes: self.discard_bytes.saturating_add(other.discard_bytes),
+        }
+    }
 }
 
 /// A trailer's content, 80 bytes.

@@ -1,4 +1,4 @@
-//! What a stream says of itself, for people and scripts.
+//! What one stream says of itself, for people and scripts.
 
 use std::fmt::Write as _;
 
@@ -9,9 +9,35 @@ use hyperlayer::{BaseChecksum, BaseDigest, DigestKind, Header, Volume};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+/// A stream of ours; as JSON with the same characters escaped.
+pub(crate) fn own(
+    header: &Header,
+    digests: &[BaseDigest],
+    as_json: bool,
+) -> anyhow::Result<String> {
+    match as_json {
+        true => json_text(&Described::new(header, digests)),
+        false => Ok(own_text(header, digests)),
+    }
+}
+
+/// A stream of another tool; `has_checksum` is for one that has a checksum beside it. In JSON, null is what
+/// is not known.
+pub(crate) fn other(
+    foreign: &Foreign,
+    header: &Header,
+    has_checksum: bool,
+    as_json: bool,
+) -> anyhow::Result<String> {
+    match as_json {
+        true => json_text(&DescribedForeign::new(foreign, header, has_checksum)),
+        false => Ok(other_text(foreign, header, has_checksum)),
+    }
+}
+
 /// The header and the digests as text. Whatever a stream can put into it is escaped: it may be
 /// printed to a terminal.
-pub(crate) fn text(header: &Header, digests: &[BaseDigest]) -> String {
+fn own_text(header: &Header, digests: &[BaseDigest]) -> String {
     let mut text = String::new();
     let mut line = |key: &str, value: String| {
         writeln!(text, "{key:<14}{value}").expect("a string takes everything");
@@ -43,11 +69,6 @@ pub(crate) fn text(header: &Header, digests: &[BaseDigest]) -> String {
         }
     }
     text
-}
-
-/// The same as JSON, with the same characters escaped.
-pub(crate) fn json(header: &Header, digests: &[BaseDigest]) -> anyhow::Result<String> {
-    json_text(&Described::new(header, digests))
 }
 
 /// A value as JSON in lines, with everything escaped that a terminal would obey.
@@ -153,9 +174,8 @@ fn pairs_json(pairs: &[(String, String)]) -> Vec<PairJson<'_>> {
     pairs.iter().map(|(key, value)| PairJson { key, value }).collect()
 }
 
-/// What a stream of another tool says of itself, and what it cannot promise; `has_checksum` is for one
-/// that has a checksum beside it.
-pub(crate) fn foreign_text(foreign: &Foreign, header: &Header, has_checksum: bool) -> String {
+/// What a stream of another tool says of itself, and what it cannot promise.
+fn other_text(foreign: &Foreign, header: &Header, has_checksum: bool) -> String {
     let mut text = String::new();
     let mut line = |key: &str, value: String| {
         writeln!(text, "{key:<14}{value}").expect("a string takes everything");
@@ -193,15 +213,6 @@ pub(crate) fn foreign_text(foreign: &Foreign, header: &Header, has_checksum: boo
         line("Base CRC-32:", format!("{} {} {:x}", check.offset, check.length, check.crc32));
     }
     text
-}
-
-/// The same as JSON; null is what is not known.
-pub(crate) fn foreign_json(
-    foreign: &Foreign,
-    header: &Header,
-    has_checksum: bool,
-) -> anyhow::Result<String> {
-    json_text(&DescribedForeign::new(foreign, header, has_checksum))
 }
 
 /// A stream of another tool, as JSON has it.
@@ -270,8 +281,8 @@ mod tests {
     fn json_escapes_the_same_and_stays_json() {
         let value = "\x1b[2J\n\u{9b}31m a\u{202e}b \"文\"";
         let pairs = vec![("key".into(), value.into())];
-        let header = Header { pairs, ..crate::testing::header(512) };
-        let text = json(&header, &[]).unwrap();
+        let header = Header { pairs, ..hyperlayer::testing::header(512) };
+        let text = own(&header, &[], true).unwrap();
         assert!(!text.chars().any(|character| character != '\n' && is_obeyed(character)), "{text}");
         let parsed: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(parsed["pairs"][0]["value"], value);

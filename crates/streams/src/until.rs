@@ -3,13 +3,12 @@
 use std::time::SystemTime;
 
 use flow::Refusal;
+use foreign::Foreign;
 use hyperlayer::Header;
-
-use crate::chain::Link;
 
 /// After which stream to stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Until {
+pub enum Until {
     /// The one whose volume has this name or UUID.
     Volume(String),
     /// The last that was made no later than this.
@@ -18,7 +17,7 @@ pub(crate) enum Until {
 
 /// A time of the form `2026-11-21T03:00:00Z`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Time {
+pub struct Time {
     /// In seconds since 1970, if it is UTC.
     seconds: u64,
     /// As it was written, without a Z: it may be local time as well.
@@ -35,7 +34,10 @@ pub(crate) enum Clock {
 impl Until {
     /// Reads a time of the form `2026-11-21T03:00:00Z`, with a space in place of the T, or
     /// without the Z, in UTC; everything else is a name or a UUID.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// What is wrong with the time.
+    pub fn parse(text: &str) -> Result<Self, String> {
         if text.is_empty() {
             return Err("it is empty".into());
         }
@@ -65,15 +67,20 @@ impl Time {
         self.local.is_some()
     }
 
-    /// Whether a stream was made later than this, and by what clock.
+    /// Whether a stream was made later than this, and by what clock; messages call it `name`.
     ///
     /// # Errors
     /// Where the stream does not say, or in a way that this time cannot be compared with.
-    pub(crate) fn compare(&self, link: &Link) -> Result<(Clock, bool), Refusal> {
-        let Some(foreign) = link.decoder.foreign() else {
-            return Ok((Clock::Utc, link.header().created > self.seconds));
+    pub(crate) fn compare(
+        &self,
+        name: &str,
+        header: &Header,
+        foreign: Option<&Foreign>,
+    ) -> Result<(Clock, bool), Refusal> {
+        let Some(foreign) = foreign else {
+            return Ok((Clock::Utc, header.created > self.seconds));
         };
-        let (name, format) = (&link.name, foreign.format);
+        let format = foreign.format;
         let Some(made) = &foreign.made else {
             return Err(Refusal::Usage(format!(
                 "{name}: a stream of {format} that does not say when it was made, so nobody knows \

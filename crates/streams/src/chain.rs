@@ -1,0 +1,258 @@
+//! [`Chain`]: the streams of the input, one after another.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use flow::{Input, Interrupt, Refusal, escaped};
+use foreign::{AnyDecoder, Foreign, Lacks, Missing};
+use hyperlayer::{Error, Header, Records};
+
+use crate::link::{Link, Previous};
+use crate::sources::{Source, Sources};
+use crate::until::{Clock, Until};
+
+/// How streams are read: what is refused, what is accepted, and where they end.
+pub struct Rules<'a> {
+    /// A stream whose format cannot promise all that ours does is refused.
+    pub is_strict: bool,
+    /// A stream that is cut ends the chain, and is no error.
+    pub accepts_cut: bool,
+    /// A stream of another tool may be older than the one before it.
+    pub ignores_dates: bool,
+    /// What is overwritten is kept, in a stream: records must ascend, also where the format lets them come
+    /// in any order.
+    pub must_ascend: bool,
+    /// The name of the volume that is made, if it was given: for streams that have none.
+    pub name: Option<String>,
+    /// The size of the volume that is made, if it was given: refused where the first stream says it.
+    pub size: Option<u64>,
+    /// Where the chain ends before its end.
+    pub until: Option<Until>,
+    /// Finds what the first stream does not say, where it is one of another tool. What later ones do not
+    /// say, the stream before them does.
+    pub complete: &'a dyn Fn(&Foreign) -> anyhow::Result<Missing>,
+}
+
+/// The streams of all sources, in order, each of which must follow the one before.
+pub struct Chain<'a> {
+    sources: std::vec::IntoIter<Source>,
+    /// The source that is being read, and the number of its stream.
+    source: String,
+    number: usize,
+    has_checksum: bool,
+    path: Option<PathBuf>,
+    /// What has been said of formats.
+    lacks: Lacks,
+    /// The clock that streams were compared with a time by, and which was the last.
+    clock: Option<(Clock, String)>,
+    rules: &'a Rules<'a>,
+    interrupt: &'a Interrupt,
+    /// What formats cannot promise is not said.
+    is_silent: bool,
+    /// All records are known to ascend.
+    ascends: bool,
+}
+
+impl<'a> Chain<'a> {
+    /// What `sources` hold, from their beginning on.
+    pub fn new(sources: Sources, rules: &'a Rules<'a>, interrupt: &'a Interrupt) -> Self {
+        Self {
+            sources: sources.into_iter(),
+            source: String::new(),
+            number: 0,
+            has_checksum: false,
+            path: None,
+            lacks: Lacks::default(),
+            clock: None,
+            rules,
+            interrupt,
+            is_silent: false,
+            ascends: false,
+        }
+    }
+
+    /// The same, which says nothing of what formats cannot promise: that is for a second reading.
+    pub(crate) fn silent(mut self) -> Self {
+        self.is_silent = true;
+        self
+    }
+
+    /// The same, of which is known that all records ascend, also where the format lets them come in any
+    /// order: [`accept_all`](crate::accept_all) has read them.
+    #[must_use]
+    pub fn ascends(mut self, ascends: bool) -> Self {
+        self.ascends = ascends;
+        self
+    }
+
+    /// The first stream.
+    ///
+    /// # Errors
+    /// Where there is none, where it cannot be read or completed, or [`Refusal`]s that the rules ask for.
+    pub fn first(&mut self) -> anyhow::Result<Link> {
+        let link = self.next_source(None)?.context("there is no input")?;
+        match self.is_past(&link)? {
+            true => Err(Refusal::Usage(format!(
+                "{}: already the first stream was made later than --until says",
+                link.name
+            ))
+            .into()),
+            false => Ok(link),
+        }
+    }
+
+    /// Makes sure that all of a stream has arrived, and goes on to the next; `None` where the chain
+    /// ends. Where a cut is accepted, it ends there: nothing says what the stream leads to, so nothing
+    /// may follow it.
+    ///
+    /// # Errors
+    /// Where a stream is damaged or cut, where the next one does not follow ([`Refusal::BaseMismatch`]), and
+    /// as [`Chain::first`].
+    pub fn next(&mut self, link: Link) -> anyhow::Result<Option<Link>> {
+        let Link { name, mut decoder, is_differential, machine, .. } = link;
+        loop {
+            match decoder.next_record() {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(Error::Cut { .. }) if self.rules.accepts_cut => {
+                    return self.end_cut(&name).map(|()| None);
+                }
+                Err(error) => return Err(error).context(name),
+            }
+        }
+        let (header, foreign) = (decoder.header().clone(), decoder.foreign().cloned());
+        // The checkpoint that a differential stream names is made by another one.
+        if self.rules.until.as_ref().is_some_and(|until| until.is_reached(&header))
+            && !is_differential
+        {
+            return Ok(None);
+        }
+        let next = decoder.next_stream().with_context(|| name.clone())?;
+        let previous = Previous { name, header, foreign, is_differential, machine };
+        let next = match next {
+            Some(decoder) => Some(self.link(decoder, Some(&previous.header))?),
+            None => self.next_source(Some(&previous.header))?,
+        };
+        let Some(next) = next else {
+            return match &self.rules.until {
+                Some(Until::Volume(volume)) => Err(Refusal::Usage(format!(
+                    "no stream leads to a volume with the name or UUID {volume}, where --until \
+                     would stop"
+                ))
+                .into()),
+                _ => Ok(None),
+            };
+        };
+        if self.is_past(&next)? {
+            return Ok(None);
+        }
+        next.check_follows(&previous, self.rules.ignores_dates)?;
+        Ok(Some(next))
+    }
+
+    /// Ends with a stream that is cut.
+    ///
+    /// # Errors
+    /// [`Refusal::Usage`] where there is more.
+    pub fn end_cut(&self, name: &str) -> anyhow::Result<()> {
+        let Some(source) = self.sources.as_slice().first() else { return Ok(()) };
+        Err(Refusal::Usage(format!(
+            "{name} is cut, and {} follows it: apply what is cut in a run of its own, with --partial, \
+             and what follows in another one, which proves that it belongs there",
+            source.name
+        ))
+        .into())
+    }
+
+    /// Whether the chain ends before this stream, by when it was made.
+    fn is_past(&mut self, link: &Link) -> anyhow::Result<bool> {
+        let Some(Until::Time(time)) = &self.rules.until else { return Ok(false) };
+        let (clock, is_past) = time.compare(&link.name, link.header(), link.decoder.foreign())?;
+        match &self.clock {
+            Some((other, name)) if *other != clock && time.has_no_zone() => {
+                Err(Refusal::Usage(format!(
+                    "--until: of {name} and {}, one says when it was made in UTC, the other one in \
+                     local time: name the last stream's volume instead of a time",
+                    link.name
+                ))
+                .into())
+            }
+            _ => {
+                self.clock = Some((clock, link.name.clone()));
+                Ok(is_past)
+            }
+        }
+    }
+
+    fn next_source(&mut self, previous: Option<&Header>) -> anyhow::Result<Option<Link>> {
+        let Some(source) = self.sources.next() else { return Ok(None) };
+        let name = source.name.clone();
+        (self.source, self.number) = (name.clone(), 0);
+        self.has_checksum = source.has_checksum();
+        self.path.clone_from(&source.path);
+        let input = Input::new(source.reader(), self.interrupt).with_context(|| name.clone())?;
+        let decoder = AnyDecoder::new(input).context(name)?;
+        Ok(Some(self.link(decoder, previous)?))
+    }
+
+    /// A stream that has begun; what it does not say is filled in.
+    fn link(
+        &mut self,
+        mut decoder: AnyDecoder<Input>,
+        previous: Option<&Header>,
+    ) -> anyhow::Result<Link> {
+        self.number += 1;
+        if previous.is_none() {
+            self.check_size(&decoder)?;
+        }
+        if let Some(foreign) = decoder.foreign() {
+            if !self.is_silent || self.rules.is_strict {
+                self.lacks.say(&self.source, foreign, self.has_checksum, self.rules.is_strict)?;
+            }
+            let missing = match previous {
+                None => (self.rules.complete)(foreign).context(self.source.clone())?,
+                Some(previous) => Missing {
+                    name: self.rules.name.clone(),
+                    base: Some(previous.target.clone()),
+                    size: None,
+                    chunk_size: Some(previous.chunk_size),
+                },
+            };
+            decoder.complete(&missing).with_context(|| self.source.clone())?;
+        }
+        let name = match self.number {
+            1 => self.source.clone(),
+            number => {
+                let target = escaped(&decoder.header().target.name);
+                format!("{}, stream {number} ({target})", self.source)
+            }
+        };
+        let (path, foreign) = (self.path.as_deref(), decoder.foreign());
+        let (is_differential, machine) = match path.zip(foreign) {
+            None => (false, None),
+            Some((path, said)) => {
+                (foreign::is_differential(path, said), foreign::machine_of(path, said))
+            }
+        };
+        let has_checksum = self.has_checksum;
+        let ascends = self.ascends || decoder.ascend();
+        Ok(Link { name, decoder, has_checksum, ascends, is_differential, machine })
+    }
+
+    /// A size that the stream says itself is not replaced by one that is given, nor is that passed over.
+    fn check_size(&self, decoder: &AnyDecoder<Input>) -> anyhow::Result<()> {
+        let said = match decoder.foreign() {
+            Some(foreign) => foreign.size,
+            None => Some(decoder.header().target.size),
+        };
+        match (self.rules.size, said) {
+            (Some(size), Some(said)) => Err(Refusal::Usage(format!(
+                "{}: --size {size} is for streams that do not say how large their volume is; this one \
+                 says {said} bytes: leave out --size",
+                self.source
+            ))
+            .into()),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! [`Link`]: one stream of a chain, and whether it follows another one.
+
+use anyhow::Context;
+use flow::{Input, Refusal, escaped};
+use foreign::{AnyDecoder, Foreign};
+use hyperlayer::{Header, Records};
+
+/// One stream of a chain.
+pub struct Link {
+    /// For messages: where it comes from.
+    pub name: String,
+    /// Its records.
+    pub decoder: AnyDecoder<Input>,
+    /// It has a checksum beside it.
+    pub has_checksum: bool,
+    /// Its records are known to ascend.
+    pub ascends: bool,
+    /// Nothing follows it, whatever it says.
+    pub(crate) is_differential: bool,
+    /// The UUID of the virtual machine that it is of.
+    pub(crate) machine: Option<String>,
+}
+
+/// What is known of a stream once it has been read.
+pub(crate) struct Previous {
+    pub(crate) name: String,
+    pub(crate) header: Header,
+    pub(crate) foreign: Option<Foreign>,
+    pub(crate) is_differential: bool,
+    pub(crate) machine: Option<String>,
+}
+
+impl Link {
+    /// Its header.
+    pub fn header(&self) -> &Header {
+        self.decoder.header()
+    }
+
+    /// Whether it names the volume that it makes.
+    pub fn is_named(&self) -> bool {
+        self.decoder.foreign().is_none_or(|foreign| foreign.name.is_some())
+    }
+
+    /// Whether the header says how much is written at the most.
+    pub fn announces(&self) -> bool {
+        self.decoder.foreign().is_none_or(|foreign| foreign.changed.is_some())
+    }
+
+    /// Whether one that is cut is told from one that is whole.
+    pub fn has_end(&self) -> bool {
+        self.decoder.foreign().is_none_or(Foreign::has_end)
+    }
+
+    /// Reads all records, which must ascend.
+    ///
+    /// # Errors
+    /// [`Refusal::Usage`] where they do not, and what is wrong with the stream.
+    pub(crate) fn check_order(&mut self) -> anyhow::Result<()> {
+        let mut end = 0;
+        while let Some(record) = self.decoder.next_record().with_context(|| self.name.clone())? {
+            if record.offset() < end {
+                return Err(Refusal::Usage(format!(
+                    "{}: its records do not ascend: for such a stream there is no --backup",
+                    self.name
+                ))
+                .into());
+            }
+            end = record.offset() + record.length();
+        }
+        Ok(())
+    }
+
+    /// Refuses what does not belong after `previous`. With `ignores_dates`, one that was made before it is
+    /// only warned of.
+    ///
+    /// # Errors
+    /// [`Refusal::BaseMismatch`].
+    pub(crate) fn check_follows(
+        &self,
+        previous: &Previous,
+        ignores_dates: bool,
+    ) -> Result<(), Refusal> {
+        let refused = |why: String| {
+            Refusal::BaseMismatch(format!(
+                "{} does not follow the stream before it: {why} (before it: {})",
+                self.name, previous.name
+            ))
+        };
+        if previous.is_differential {
+            return Err(refused(
+                "that is a differential one, which leads to no checkpoint: of an increment, the base \
+                 is another increment"
+                    .into(),
+            ));
+        }
+        if let (Some(foreign), Some(before)) = (self.decoder.foreign(), &previous.foreign) {
+            foreign.check_disk(before).map_err(refused)?;
+            foreign::check_machine(self.machine.as_deref(), previous.machine.as_deref())
+                .map_err(refused)?;
+        }
+        match (self.decoder.foreign(), &previous.foreign) {
+            (None, Some(before)) => before.check_precedes(&previous.header, self.header()),
+            _ => self.header().follows(&previous.header),
+        }
+        .map_err(refused)?;
+        if let (Some(foreign), Some(before)) = (self.decoder.foreign(), &previous.foreign)
+            && let Err(why) = foreign.check_date(before)
+        {
+            if !ignores_dates {
+                return Err(refused(format!(
+                    "{why}: it is of another set; where the clock was set back in between, \
+                     --no-base-check applies it"
+                )));
+            }
+            log::warn!("{}: {why} (before it: {})", escaped(&self.name), escaped(&previous.name));
+        }
+        Ok(())
+    }
+}

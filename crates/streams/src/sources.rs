@@ -1,0 +1,127 @@
+//! [`Sources`]: where streams come from.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use flow::Interrupt;
+use foreign::{Checksum, Summed};
+use hyperlayer::{Header, Outline};
+
+/// Where streams come from: files, and what else was opened already, one after another.
+#[derive(Default)]
+pub struct Sources {
+    all: Vec<Source>,
+}
+
+/// Something that streams come from.
+pub(crate) struct Source {
+    pub(crate) name: String,
+    file: File,
+    /// What must come of its bytes.
+    checksum: Option<Checksum>,
+    /// Where it lies: its name and its neighbours say more of a stream of virtnbdbackup's.
+    pub(crate) path: Option<PathBuf>,
+}
+
+impl Source {
+    /// The same once more, at the same place.
+    fn again(&self) -> io::Result<Self> {
+        let (name, checksum, path) = (self.name.clone(), self.checksum.clone(), self.path.clone());
+        Ok(Self { name, file: again(&self.file)?, checksum, path })
+    }
+
+    pub(crate) fn has_checksum(&self) -> bool {
+        self.checksum.is_some()
+    }
+
+    pub(crate) fn reader(self) -> impl Read + Send + 'static {
+        flow::widen_pipe(&self.file);
+        Summed::new(self.file, self.checksum)
+    }
+}
+
+impl Sources {
+    /// Opens the file at `path` as the next one. Opening a FIFO waits for its other end, or for a signal.
+    ///
+    /// # Errors
+    /// Where it cannot be opened, or what lies beside it as its checksum is none.
+    pub fn open(&mut self, path: &Path, interrupt: &Interrupt) -> anyhow::Result<()> {
+        let name = path.display().to_string();
+        let file = flow::open(File::options().read(true), path, interrupt)
+            .with_context(|| name.clone())?;
+        let checksum = Checksum::beside(path, &file)?;
+        self.all.push(Source { name, file, checksum, path: Some(path.into()) });
+        Ok(())
+    }
+
+    /// Takes what was opened already as the next one, standard input say; messages call it `name`.
+    pub fn take(&mut self, name: &str, file: File) {
+        self.all.push(Source { name: name.into(), file, checksum: None, path: None });
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Whether all of it can be read twice.
+    ///
+    /// # Errors
+    /// Where a source cannot be asked what it is.
+    pub fn are_files(&self) -> anyhow::Result<bool> {
+        for Source { name, file, .. } in &self.all {
+            if !file.metadata().with_context(|| name.clone())?.is_file() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// All of it once more, where it consists of files.
+    ///
+    /// # Errors
+    /// Where one of them cannot be opened again.
+    pub(crate) fn again(&self) -> anyhow::Result<Self> {
+        let all = self.all.iter().map(Source::again).collect::<io::Result<_>>();
+        Ok(Self { all: all.context("opening the input a second time")? })
+    }
+
+    /// The same, as files with their names.
+    ///
+    /// # Errors
+    /// Where one of them cannot be opened again.
+    pub fn files_again(&self) -> anyhow::Result<Vec<(String, File)>> {
+        Ok(self.again()?.all.into_iter().map(|source| (source.name, source.file)).collect())
+    }
+
+    /// The last stream's header, where that can be known beforehand: in files.
+    ///
+    /// # Errors
+    /// Where the last file cannot be opened again.
+    pub fn last_header(&self) -> anyhow::Result<Option<Header>> {
+        let Some(Source { name, file, .. }) = self.all.last() else { return Ok(None) };
+        if !self.are_files()? {
+            return Ok(None);
+        }
+        let mut file = again(file).with_context(|| name.clone())?;
+        // Whatever is wrong with it is said when its turn comes.
+        let outlines = Outline::all(&mut file).unwrap_or_default();
+        Ok(outlines.into_iter().last().map(|outline| outline.header))
+    }
+
+    pub(crate) fn into_iter(self) -> std::vec::IntoIter<Source> {
+        self.all.into_iter()
+    }
+}
+
+/// A file once more, at the same place. Opened anew: what reads ahead would go on moving a place
+/// that both share.
+fn again(file: &File) -> io::Result<File> {
+    let mut place = file;
+    let mut again = File::open(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+    again.seek(SeekFrom::Start(place.stream_position()?))?;
+    Ok(again)
+}

@@ -1,0 +1,4 @@
+//! What `--info` prints.
+
+pub(crate) mod info;
+pub(crate) mod table;
