@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use blockio::folder_of;
-use flow::{Output, Session, human};
+use flow::{Session, human};
 use foreign::{AnyDecoder, Checksum, Foreign, Lacks, Missing, Start, Summed};
 use hyperlayer::{Encoder, Header, MAX_RECORD, Packer, Record, Records, Totals, Volume};
 
@@ -21,7 +21,6 @@ use self::ranges::{Kind, Range, Ranges};
 use crate::cli::Args;
 use crate::plan::{StreamOptions, usage};
 use crate::settle::{Ends, Settled, settle};
-use crate::sink::Sink;
 
 type Decoder = AnyDecoder<BufReader<Summed<File>>>;
 
@@ -52,17 +51,10 @@ pub(crate) fn run(
     let paths = foreign::expand(&input.collect::<Vec<_>>(), args.disk.as_deref())?;
     let conversion = Conversion { args, options, session };
     let noted = conversion.note_all(&paths)?;
-    let writing = || match &options.output {
-        Some(path) => format!("writing {}", path.display()),
-        None => "writing to standard output".into(),
-    };
-    let sink = Sink::open(options.output.as_deref(), interrupt)?;
-    let writer = sink.writer().with_context(writing)?;
-    flow::widen_pipe(&writer);
-    let output = Output::new(writer, options.writing, interrupt).with_context(writing)?;
-    let output = conversion.write(&noted, output)?;
-    let (writer, written) = output.finish().with_context(writing)?;
-    sink.keep(writer)?;
+    let ((), written) =
+        cli::deliver(options.output.as_deref(), options.writing, interrupt, |output, writing| {
+            Ok((conversion.write(&noted, output, writing)?, ()))
+        })?;
     if args.quiet {
         return Ok(());
     }
@@ -227,8 +219,9 @@ impl Conversion<'_> {
         }
     }
 
-    /// Reads it once more, and writes what was noted.
-    fn write<W: Write>(&self, noted: &[Noted], mut output: W) -> anyhow::Result<W> {
+    /// Reads it once more, and writes what was noted. `writing` is the context of the output's errors.
+    fn write<W: Write>(&self, noted: &[Noted], mut output: W, writing: &str) -> anyhow::Result<W> {
+        let writing = || writing.to_owned();
         let bytes = noted.iter().map(|noted| noted.header.changed_bytes).sum();
         let progress = self.session.progress.begin("lvdiff", bytes);
         let mut packer = Packer::new(self.options.detail.level)?;
@@ -246,24 +239,24 @@ impl Conversion<'_> {
             let size = Some(noted.header.target.size);
             let missing = Missing { size, base: noted.header.base.clone(), ..Missing::default() };
             decoder.complete(&missing).with_context(|| foreign.format)?;
-            let mut encoder = Encoder::new(output, &noted.header, &[]).context("writing")?;
+            let mut encoder = Encoder::new(output, &noted.header, &[]).with_context(writing)?;
             let mut put = |record: Record<'_>| {
                 self.session.interrupt.check()?;
                 if let Record::Data { offset, bytes } = record {
                     let packed = packer.pack(bytes)?;
-                    encoder.packed_data(offset, bytes, &packed).context("writing")?;
+                    encoder.packed_data(offset, bytes, &packed).with_context(writing)?;
                     packer.take_back(packed);
                     progress.add(bytes.len() as u64);
                     return anyhow::Ok(());
                 }
-                encoder.record(record).context("writing")
+                encoder.record(record).with_context(writing)
             };
             match noted.ascends {
                 true => self.copy(noted, &mut decoder, &mut put)?,
                 false => self.sort(noted, &mut decoder, &mut put)?,
             }
             let totals: Totals;
-            (output, totals) = encoder.finish().context("writing")?;
+            (output, totals) = encoder.finish().with_context(writing)?;
             log::debug!("{} records written", totals.data_records);
             let following = decoder.next_stream().with_context(|| path.display().to_string())?;
             next = Some((noted.file, following));

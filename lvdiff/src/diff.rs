@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use blockio::{Device, OpenMode, ReadAhead, ReadAt};
+use cli::Sink;
 use flow::{Interruptible, Output, Session, Task, Written, human};
 use foreign::{Hyperlayer1, ThinSend};
 use hyperlayer::{BaseDigest, Encoder, Header, RecordSink, Totals, Volume};
@@ -21,7 +22,6 @@ use crate::list;
 use crate::map::{self, Sizes};
 use crate::offline::MappedVolume;
 use crate::plan::{FilesSource, Outcome, Plan, PoolSource, Source, usage};
-use crate::sink::Sink;
 use crate::stream::{self, Content, Detail};
 use crate::volumes;
 use crate::watch::Watch;

@@ -13,7 +13,6 @@ mod merge;
 mod offline;
 mod plan;
 mod settle;
-mod sink;
 mod stream;
 mod volumes;
 mod watch;

@@ -14,14 +14,13 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::Context;
-use flow::{Output, Session, escaped, human};
+use flow::{Session, escaped, human};
 use hyperlayer::{Encoder, Header};
 
 use self::inputs::{Chain, Input};
 pub(crate) use self::piece::Piece;
 use crate::plan::StreamOptions;
 use crate::settle::{Ends, Settled, settle};
-use crate::sink::Sink;
 
 /// Merges the streams in these files, in this order.
 pub(crate) fn run(
@@ -41,21 +40,18 @@ pub(crate) fn run(
     let settled = settle(&std::mem::take(&mut chain.pieces), ends);
     let header = header(&chain, &settled, options);
 
-    let sink = Sink::open(options.output.as_deref(), interrupt)?;
-    let writing = || match &options.output {
-        Some(path) => format!("writing {}", path.display()),
-        None => "writing to standard output".into(),
-    };
-    let writer = sink.writer().with_context(writing)?;
-    flow::widen_pipe(&writer);
-    let output = Output::new(writer, options.writing, interrupt).with_context(writing)?;
-    let mut encoder = Encoder::new(output, &header, &chain.proof.digests).with_context(writing)?;
-    let progress = session.progress.begin("lvdiff", data_bytes(&settled));
-    let level = options.detail.level;
-    copy::write(&mut encoder, &settled.changes, &inputs, level, interrupt, &*progress, writing)?;
-    let (output, totals) = encoder.finish().with_context(writing)?;
-    let (writer, written) = output.finish().with_context(writing)?;
-    sink.keep(writer)?;
+    let output = options.output.as_deref();
+    let ((totals, progress), written) =
+        cli::deliver(output, options.writing, interrupt, |output, writing| {
+            let context = || writing.to_owned();
+            let mut encoder =
+                Encoder::new(output, &header, &chain.proof.digests).with_context(context)?;
+            let progress = session.progress.begin("lvdiff", data_bytes(&settled));
+            let (level, task) = (options.detail.level, &*progress);
+            copy::write(&mut encoder, &settled.changes, &inputs, level, interrupt, task, context)?;
+            let (output, totals) = encoder.finish().with_context(context)?;
+            Ok((output, (totals, progress)))
+        })?;
     drop(progress);
     if quiet {
         return Ok(());

@@ -9,7 +9,6 @@ use thinmeta::ThinId;
 use crate::classic::{self, ClassicSource};
 use crate::cli::{Args, MapFormat, StreamFormat};
 use crate::head;
-use crate::sink;
 use crate::stream::Detail;
 use flow::{Interrupt, OutputOptions, Refusal};
 
@@ -229,7 +228,7 @@ fn outcome(args: &Args, interrupt: &Interrupt) -> anyhow::Result<Outcome> {
 /// What the stream is to be like.
 pub(crate) fn stream_options(args: &Args, interrupt: &Interrupt) -> anyhow::Result<StreamOptions> {
     let output = args.output.clone().filter(|path| !cli::is_standard(path));
-    sink::check(output.as_deref())?;
+    cli::check_sink(output.as_deref())?;
     let pairs = head::pairs(&args.head, &args.pairs, interrupt)?;
     if args.format == StreamFormat::Hyperlayer1 {
         foreign::check_pairs_for_hyperlayer1(&pairs).map_err(|error| usage(error.to_string()))?;
