@@ -12,7 +12,6 @@ mod map;
 mod merge;
 mod offline;
 mod plan;
-mod settle;
 mod stream;
 mod volumes;
 mod watch;
