@@ -120,7 +120,7 @@ impl Merge {
             changed_bytes: settled.changed_bytes,
             unmapped_bytes: settled.unmapped_bytes,
             tool: options.tool.clone(),
-            // The volume is as old as that: who stops at a point in time compares it.
+            // The volume is as old as that, for anyone who applies streams up to a point in time.
             created: chain.last.created,
             undo: false,
             base_origin: chain.first.base_origin.clone(),
