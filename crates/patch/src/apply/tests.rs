@@ -165,7 +165,7 @@ fn nothing_of_what_is_cut_off_is_kept() {
     assert!(file.path().metadata().unwrap().blocks() * 512 <= 2 * 65536);
 }
 
-/// The ground of a pool with so many free chunks, and so many metadata blocks, however much is written.
+/// The ground of a pool with a fixed number of free chunks and of free metadata blocks, however much is written.
 fn scarce(chunks: u64, blocks: u64) -> Ground {
     let (used, taken) = (100 - chunks, 1000 - blocks);
     let ask =
