@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use blockio::folder_of;
 use flow::{Output, Session, human};
-use foreign::{AnyDecoder, Checksum, Foreign, Lacks, Missing, Start, Summed};
+use foreign::{AnyDecoder, Checksum, Foreign, Lacks, Missing, Start, Summed, Unfinished};
 use hyperlayer::{Encoder, Header, MAX_RECORD, Packer, Record, Records, Totals, Volume};
 
 use self::ranges::{Kind, Range, Ranges};
@@ -23,7 +23,8 @@ use crate::plan::{StreamOptions, usage};
 use crate::settle::{Ends, Settled, settle};
 use crate::sink::Sink;
 
-type Decoder = AnyDecoder<BufReader<Summed<File>>>;
+type Reader = BufReader<Summed<File>>;
+type Decoder = AnyDecoder<Reader>;
 
 /// What one stream does.
 struct Noted {
@@ -97,16 +98,17 @@ impl Conversion<'_> {
         let (mut noted, mut previous, mut lacks) = (Vec::new(), None, Lacks::default());
         for (file, path) in paths.iter().enumerate() {
             let name = || path.display().to_string();
-            let (mut decoder, has_checksum) = open(path)?;
+            let (mut begun, has_checksum) = open(path)?;
             loop {
-                let Some(foreign) = decoder.foreign().cloned() else {
+                let Some(foreign) = begun.foreign().cloned() else {
                     return Err(usage(format!("{} is a stream of lvdiff's already", name())));
                 };
                 lacks.say(&name(), &foreign, has_checksum, false)?;
                 if previous.is_none() && !foreign.base_checksums.is_empty() {
                     log::warn!("its base checks are left out: ours are made of the base");
                 }
-                self.complete(path, &mut decoder, &foreign, previous.as_ref())?;
+                let missing = self.missing(path, &foreign, previous.as_ref())?;
+                let mut decoder = begun.complete(&missing).with_context(name)?;
                 let is_differential = foreign::is_differential(path, &foreign);
                 let machine = foreign::machine_of(path, &foreign);
                 let header = decoder.header().clone();
@@ -122,7 +124,7 @@ impl Conversion<'_> {
                 noted.push(self.note(file, path, &mut decoder, &this)?);
                 previous = Some(this);
                 match decoder.next_stream().with_context(name)? {
-                    Some(next) => decoder = next,
+                    Some(next) => begun = next,
                     None => break,
                 }
             }
@@ -158,14 +160,13 @@ impl Conversion<'_> {
         Ok(Noted { header, path: path.into(), file, ranges: settled.changes, ascends })
     }
 
-    /// Fills in what the stream does not say.
-    fn complete(
+    /// What the stream does not say.
+    fn missing(
         &self,
         path: &Path,
-        decoder: &mut Decoder,
         foreign: &Foreign,
         previous: Option<&Previous>,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Missing> {
         let file = || path.display().to_string();
         let (base, target) = self.args.names();
         if target.is_none() && foreign.name.is_none() {
@@ -200,8 +201,7 @@ impl Conversion<'_> {
             }),
         };
         let name = target.map(Into::into);
-        let missing = Missing { name, base, size: Some(size), chunk_size: None };
-        decoder.complete(&missing).with_context(file)
+        Ok(Missing { name, base, size: Some(size), chunk_size: None })
     }
 
     fn header(&self, this: &Previous, settled: &Settled<Range>) -> Header {
@@ -232,20 +232,20 @@ impl Conversion<'_> {
         let bytes = noted.iter().map(|noted| noted.header.changed_bytes).sum();
         let progress = self.session.progress.begin("lvdiff", bytes);
         let mut packer = Packer::new(self.options.detail.level)?;
-        let mut next: Option<(usize, Option<Decoder>)> = None;
+        let mut next: Option<(usize, Option<Unfinished<Reader>>)> = None;
         for noted in noted {
             let path = noted.path.as_path();
-            let mut decoder = match next.take() {
-                Some((file, decoder)) if file == noted.file => {
-                    decoder.context("the file became shorter while it was read")?
+            let begun = match next.take() {
+                Some((file, begun)) if file == noted.file => {
+                    begun.context("the file became shorter while it was read")?
                 }
                 _ => open(path)?.0,
             };
-            let foreign = decoder.foreign().cloned().context("the file changed")?;
+            let format = begun.foreign().context("the file changed")?.format;
             // The sizes are known by now; names are not needed for the records.
             let size = Some(noted.header.target.size);
             let missing = Missing { size, base: noted.header.base.clone(), ..Missing::default() };
-            decoder.complete(&missing).with_context(|| foreign.format)?;
+            let mut decoder = begun.complete(&missing).context(format)?;
             let mut encoder = Encoder::new(output, &noted.header, &[]).context("writing")?;
             let mut put = |record: Record<'_>| {
                 self.session.interrupt.check()?;
@@ -352,7 +352,7 @@ impl Previous {
 }
 
 /// Opens a file; also says whether it has a checksum beside it.
-fn open(path: &Path) -> anyhow::Result<(Decoder, bool)> {
+fn open(path: &Path) -> anyhow::Result<(Unfinished<Reader>, bool)> {
     let name = || path.display().to_string();
     // Opening a FIFO would wait for its other end, so the kind is asked first.
     if !std::fs::metadata(path).with_context(name)?.is_file() {
@@ -365,7 +365,7 @@ fn open(path: &Path) -> anyhow::Result<(Decoder, bool)> {
     let checksum = Checksum::beside(path, &file)?;
     let has_checksum = checksum.is_some();
     let reader = BufReader::with_capacity(MAX_RECORD, Summed::new(file, checksum));
-    Ok((AnyDecoder::new(reader).with_context(name)?, has_checksum))
+    Ok((Unfinished::begin(reader).with_context(name)?, has_checksum))
 }
 
 fn ends(header: &Header) -> Ends {
