@@ -6,14 +6,19 @@ use std::path::Path;
 
 use anyhow::Context;
 use flow::usage;
-use foreign::{AnyDecoder, Checksum, Summed};
+use foreign::{AnyDecoder, Checksum, Summed, Unfinished};
 use hyperlayer::MAX_RECORD;
 
+type Reader = BufReader<Summed<File>>;
+
+/// A stream of it, before it is known what that does not say.
+pub(super) type Begun = Unfinished<Reader>;
+
 /// What reads it.
-pub(super) type Decoder = AnyDecoder<BufReader<Summed<File>>>;
+pub(super) type Decoder = AnyDecoder<Reader>;
 
 /// Opens a file; also says whether it has a checksum beside it.
-pub(super) fn open(path: &Path) -> anyhow::Result<(Decoder, bool)> {
+pub(super) fn open(path: &Path) -> anyhow::Result<(Begun, bool)> {
     let name = || path.display().to_string();
     // Opening a FIFO would wait for its other end, so the kind is asked first.
     if !std::fs::metadata(path).with_context(name)?.is_file() {
@@ -26,5 +31,5 @@ pub(super) fn open(path: &Path) -> anyhow::Result<(Decoder, bool)> {
     let checksum = Checksum::beside(path, &file)?;
     let has_checksum = checksum.is_some();
     let reader = BufReader::with_capacity(MAX_RECORD, Summed::new(file, checksum));
-    Ok((AnyDecoder::new(reader).with_context(name)?, has_checksum))
+    Ok((Unfinished::begin(reader).with_context(name)?, has_checksum))
 }

@@ -33,16 +33,17 @@ pub(super) fn note_all(
     let (mut noted, mut previous, mut lacks) = (Vec::new(), None, Lacks::default());
     for (file, path) in paths.iter().enumerate() {
         let name = || path.display().to_string();
-        let (mut decoder, has_checksum) = open(path)?;
+        let (mut begun, has_checksum) = open(path)?;
         loop {
-            let Some(foreign) = decoder.foreign().cloned() else {
+            let Some(foreign) = begun.foreign().cloned() else {
                 return Err(usage(format!("{} is a stream of lvdiff's already", name())));
             };
             lacks.say(&name(), &foreign, has_checksum, false)?;
             if previous.is_none() && !foreign.base_checksums.is_empty() {
                 log::warn!("its base checks are left out: ours are made of the base");
             }
-            complete(path, &mut decoder, &foreign, previous.as_ref(), options)?;
+            let missing = missing(path, &foreign, previous.as_ref(), options)?;
+            let mut decoder = begun.complete(&missing).with_context(name)?;
             let is_differential = foreign::is_differential(path, &foreign);
             let machine = foreign::machine_of(path, &foreign);
             let header = decoder.header().clone();
@@ -58,7 +59,7 @@ pub(super) fn note_all(
             noted.push(note(file, path, &mut decoder, &this, options, session)?);
             previous = Some(this);
             match decoder.next_stream().with_context(name)? {
-                Some(next) => decoder = next,
+                Some(next) => begun = next,
                 None => break,
             }
         }
@@ -93,14 +94,13 @@ fn note(
     Ok(Noted { header, path: path.into(), file, ranges: settled.changes, ascends })
 }
 
-/// Fills in what the stream does not say.
-fn complete(
+/// What the stream does not say.
+fn missing(
     path: &Path,
-    decoder: &mut Decoder,
     foreign: &Foreign,
     previous: Option<&Previous>,
     options: &ConvertOptions,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Missing> {
     let file = || path.display().to_string();
     let (base, target) = (options.base.as_deref(), options.volume.as_deref());
     if target.is_none() && foreign.name.is_none() {
@@ -135,8 +135,7 @@ fn complete(
         }),
     };
     let name = target.map(Into::into);
-    let missing = Missing { name, base, size: Some(size), chunk_size: None };
-    decoder.complete(&missing).with_context(file)
+    Ok(Missing { name, base, size: Some(size), chunk_size: None })
 }
 
 fn header(

@@ -9,7 +9,7 @@ use flow::{Session, Task};
 use foreign::Missing;
 use hyperlayer::{Encoder, MAX_RECORD, Packer, Record, Records, Totals};
 
-use super::file::{Decoder, open};
+use super::file::{Begun, Decoder, open};
 use super::note::Noted;
 use super::options::ConvertOptions;
 use super::ranges::Range;
@@ -25,20 +25,20 @@ pub(super) fn write_all<W: Write>(
 ) -> anyhow::Result<W> {
     let writing = || writing.to_owned();
     let mut packer = Packer::new(options.level)?;
-    let mut next: Option<(usize, Option<Decoder>)> = None;
+    let mut next: Option<(usize, Option<Begun>)> = None;
     for noted in noted {
         let path = noted.path.as_path();
-        let mut decoder = match next.take() {
-            Some((file, decoder)) if file == noted.file => {
-                decoder.context("the file became shorter while it was read")?
+        let begun = match next.take() {
+            Some((file, begun)) if file == noted.file => {
+                begun.context("the file became shorter while it was read")?
             }
             _ => open(path)?.0,
         };
-        let foreign = decoder.foreign().cloned().context("the file changed")?;
+        let format = begun.foreign().context("the file changed")?.format;
         // The sizes are known by now; names are not needed for the records.
         let size = Some(noted.header.target.size);
         let missing = Missing { size, base: noted.header.base.clone(), ..Missing::default() };
-        decoder.complete(&missing).with_context(|| foreign.format)?;
+        let mut decoder = begun.complete(&missing).context(format)?;
         let mut encoder = Encoder::new(output, &noted.header, &[]).with_context(writing)?;
         let mut put = |record: Record<'_>| {
             session.interrupt.check()?;
