@@ -13,7 +13,7 @@ use crate::gauge::Gauge;
 use crate::room::Room;
 use crate::testing::is_no_space;
 
-const GROUND: Ground = Ground {
+pub(super) const GROUND: Ground = Ground {
     chunk_size: 65536,
     zeroes: true,
     unmaps: true,
@@ -32,7 +32,7 @@ fn room(chunks: u64) -> Room {
     Room { chunks, ..GROUND.room }
 }
 
-fn stream(size: u64, records: &[Record<'_>]) -> Vec<u8> {
+pub(super) fn stream(size: u64, records: &[Record<'_>]) -> Vec<u8> {
     let sum = |discard: bool| {
         let of_kind = |record: &&Record<'_>| matches!(record, Record::Discard { .. }) == discard;
         records.iter().filter(of_kind).map(Record::length).sum()
