@@ -2,8 +2,9 @@
 
 use std::io::{Cursor, Read};
 
+use super::decoder::{ForeignDecoder, is_foreign};
+use super::said::{Foreign, Missing};
 use super::source::Source;
-use super::{Foreign, ForeignDecoder, Missing, is_foreign};
 use crate::Result;
 use hyperlayer::{BaseChecksum, BaseDigest, Decoder, Header, MAGIC, Record, Records, Totals};
 

@@ -2,8 +2,10 @@
 
 use std::io::Read;
 
+use super::change::Change;
+use super::format::Format;
+use super::said::{Foreign, NO_CHECKSUMS, NO_END, NO_IDENTITY, Start};
 use super::source::{Pending, Source, damaged};
-use super::{Change, Foreign, Format, NO_CHECKSUMS, NO_END, NO_IDENTITY, Start};
 use crate::Result;
 use hyperlayer::{BaseChecksum, Error, MAX_RECORD, SECTOR};
 

@@ -4,8 +4,10 @@ use std::io::Read;
 
 use md5::{Digest, Md5};
 
+use super::change::Change;
+use super::format::Format;
+use super::said::{FollowedBy, Foreign, Start};
 use super::source::{Fields, Pending, Source, damaged};
-use super::{Change, FollowedBy, Foreign, Format, Start};
 use crate::Result;
 use hyperlayer::{Error, MAX_RECORD, SECTOR};
 

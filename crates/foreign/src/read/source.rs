@@ -2,7 +2,8 @@
 
 use std::io::{self, Read};
 
-use super::{Change, What};
+use super::change::{Change, What};
+use super::said::MOST;
 use crate::Result;
 use hyperlayer::{Error, MAX_RECORD, SECTOR};
 
@@ -20,7 +21,7 @@ pub(crate) struct Source<R> {
 impl<R: Read> Source<R> {
     /// A source whose `first` bytes have been read from `input` already.
     pub(crate) fn new(first: Vec<u8>, input: R) -> Self {
-        Self { input, first: io::Cursor::new(first), at: 0, size: super::MOST }
+        Self { input, first: io::Cursor::new(first), at: 0, size: MOST }
     }
 
     /// The next bytes, which stay where they are: `most` of them, or what is there before the end.
@@ -117,7 +118,7 @@ impl<R: Read> Source<R> {
         let whole = offset.is_multiple_of(SECTOR) && length.is_multiple_of(SECTOR) && length > 0;
         match offset.checked_add(length) {
             Some(end) if whole && end <= self.size => Ok(()),
-            Some(end) if whole && self.size < super::MOST => Err(damaged(
+            Some(end) if whole && self.size < MOST => Err(damaged(
                 at,
                 format!(
                     "{length} bytes at offset {offset} end at {end}, behind the volume's end at {}",

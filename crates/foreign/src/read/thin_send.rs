@@ -2,8 +2,10 @@
 
 use std::io::Read;
 
+use super::change::{Change, What};
+use super::format::Format;
+use super::said::{Foreign, NO_CHECKSUMS, NO_END, NO_IDENTITY};
 use super::source::{Fields, Pending, Source, damaged};
-use super::{Change, Foreign, Format, NO_CHECKSUMS, NO_END, NO_IDENTITY, What};
 use crate::Result;
 use hyperlayer::Error;
 

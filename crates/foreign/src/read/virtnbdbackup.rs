@@ -15,11 +15,11 @@ use serde_json::error::Category;
 
 pub use self::alone::virtnbdbackup_is_alone;
 use self::sizes::{Sizes, Told};
+use super::change::{Change, What};
+use super::format::Format;
+use super::local_time::LocalTime;
+use super::said::{FollowedBy, Foreign, LEFT_OUT, NO_CHECKSUMS, NO_IDENTITY, Start};
 use super::source::{Pending, Source, damaged};
-use super::{
-    Change, FollowedBy, Foreign, Format, LEFT_OUT, LocalTime, NO_CHECKSUMS, NO_IDENTITY, Start,
-    What,
-};
 use crate::Result;
 use hyperlayer::{Error, MAX_RECORD};
 

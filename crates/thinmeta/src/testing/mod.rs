@@ -6,6 +6,7 @@
 //! blocks that a test has damaged a valid checksum again.
 #![allow(clippy::arithmetic_side_effects)] // numbers made here, not read from a disk
 
+mod blocks;
 mod history;
 mod image;
 mod space_map;
@@ -15,8 +16,9 @@ use std::collections::BTreeMap;
 
 use tree::Arena;
 
+pub use blocks::{reseal_node, reseal_superblock};
 pub use history::Random;
-pub use image::{Layout, reseal_node, reseal_superblock};
+pub use image::Layout;
 
 /// The dimensions of a [`Pool`].
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use zerocopy::IntoBytes;
 use zerocopy::little_endian::{U32, U64};
 
-use super::image::Image;
+use super::blocks::Image;
 use crate::checksum::Salt;
 
 /// The blocks that one bitmap counts, two bits each, behind a header of 16 bytes.

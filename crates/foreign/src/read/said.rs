@@ -1,0 +1,195 @@
+//! [`Foreign`]: what a stream of another tool says of itself, and what the reader fills in.
+
+use hyperlayer::{BaseChecksum, Header, SECTOR, Volume};
+
+use super::local_time::LocalTime;
+
+/// The largest volume, where nothing is known of its size.
+pub(super) const MOST: u64 = i64::MAX as u64 - (SECTOR - 1);
+/// Where neither the stream nor the reader knows one.
+const CHUNK: u64 = 65536;
+
+pub(super) const NO_CHECKSUMS: &str = "no checksums";
+pub(super) const NO_END: &str = "its end cannot be verified";
+pub(super) const NO_IDENTITY: &str = "no identity of the base";
+/// What a stream lacks that may be silent about ranges that have changed: they show old data.
+pub const LEFT_OUT: &str = "what became a hole may be left out";
+
+/// How long a UUID may be in a header of ours.
+pub(super) const MAX_UUID: usize = 64;
+
+/// What a stream of another tool says of itself, and what it cannot promise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Foreign {
+    /// The format's name.
+    pub format: &'static str,
+    /// What the format cannot promise, in short phrases; nothing where it is as good as ours.
+    pub lacks: Vec<&'static str>,
+    /// The volume's name.
+    pub name: Option<String>,
+    /// The volume's UUID, or what else it is known by; empty where it has none.
+    pub uuid: String,
+    /// The disk that it is of: it has the same name in every stream of a chain.
+    pub disk: Option<String>,
+    /// When it was made.
+    pub made: Option<LocalTime>,
+    /// The volume's size in bytes.
+    pub size: Option<u64>,
+    /// Whether the base must be of the same size.
+    pub base_has_its_size: bool,
+    /// The unit of allocation, in bytes.
+    pub chunk_size: Option<u64>,
+    /// How many bytes change at the most.
+    pub changed: Option<u64>,
+    /// What it starts from.
+    pub starts: Start,
+    /// Keys and values that the user gave.
+    pub pairs: Vec<(String, String)>,
+    /// How the base was proved.
+    pub detect_level: u8,
+    /// What the base must hold.
+    pub base_checksums: Vec<BaseChecksum>,
+    /// Data that is all zeros stands for zeros and for holes.
+    pub(super) zeros_are_holes: bool,
+    /// What may stand behind it.
+    pub(super) followed_by: FollowedBy,
+}
+
+/// What may stand behind a stream's end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FollowedBy {
+    Nothing,
+    LvBackup,
+    VirtNbdBackup,
+}
+
+/// What a stream of another tool starts from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// It is a full one.
+    Nothing,
+    /// A volume, with its UUID, if that is known.
+    Base {
+        /// What the base is known by; empty where it has none.
+        uuid: String,
+    },
+    /// The format does not say.
+    Unknown,
+}
+
+/// What the reader knows of what a stream does not say. Where both do, the stream is right.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// The new volume's name.
+    pub name: Option<String>,
+    /// The volume that the stream is meant for; none where it starts from nothing.
+    pub base: Option<Volume>,
+    /// The new volume's size in bytes; else it is that of the base.
+    pub size: Option<u64>,
+    /// The unit of allocation, in bytes.
+    pub chunk_size: Option<u64>,
+}
+
+impl Foreign {
+    pub(super) fn new(format: &'static str) -> Self {
+        Self {
+            format,
+            lacks: Vec::new(),
+            name: None,
+            uuid: String::new(),
+            disk: None,
+            made: None,
+            size: None,
+            base_has_its_size: false,
+            chunk_size: None,
+            changed: None,
+            starts: Start::Unknown,
+            pairs: Vec::new(),
+            detect_level: 0,
+            base_checksums: Vec::new(),
+            zeros_are_holes: false,
+            followed_by: FollowedBy::Nothing,
+        }
+    }
+
+    /// Whether a stream that is cut is told from one that is whole.
+    pub fn has_end(&self) -> bool {
+        !self.lacks.contains(&NO_END)
+    }
+
+    /// What it cannot promise; `has_checksum` is for one that has a checksum beside it.
+    pub fn lacks(&self, has_checksum: bool) -> Vec<&'static str> {
+        let is_there = |lack: &&str| has_checksum && *lack == NO_CHECKSUMS;
+        self.lacks.iter().filter(|lack| !is_there(lack)).copied().collect()
+    }
+
+    /// Whether another stream may stand behind it.
+    pub fn may_be_followed(&self) -> bool {
+        self.followed_by != FollowedBy::Nothing
+    }
+
+    /// The header that ours would be. What nobody knows is as large as can be.
+    pub(super) fn header(&self, missing: &Missing) -> std::result::Result<Header, String> {
+        let base_size = missing.base.as_ref().map(|base| base.size);
+        let size = self.size.or(missing.size).or(base_size).unwrap_or(MOST);
+        let base = |uuid: &str| {
+            let known = missing.base.as_ref();
+            Volume {
+                name: known.map_or("base", |base| &base.name).into(),
+                uuid: uuid.into(),
+                // No volume shrinks by what a format does not say: a larger base is a wrong one.
+                size: match base_size {
+                    Some(base_size) if !self.base_has_its_size => base_size.min(size),
+                    _ => size,
+                },
+            }
+        };
+        let name = self.name.as_ref().or(missing.name.as_ref());
+        let header = Header {
+            target: Volume {
+                name: name.map_or("volume", |name| name).into(),
+                uuid: self.uuid.clone(),
+                size,
+            },
+            base: match &self.starts {
+                Start::Nothing => None,
+                // A stream that was converted knows it by a longer name.
+                Start::Base { uuid } => match &missing.base {
+                    Some(known) if known.uuid == self.with_disk(uuid) => Some(base(&known.uuid)),
+                    _ => Some(base(uuid)),
+                },
+                Start::Unknown => missing.base.as_ref().map(|known| base(&known.uuid)),
+            },
+            chunk_size: self.chunk_size.or(missing.chunk_size).unwrap_or(CHUNK),
+            pairs: self.pairs.clone(),
+            detect_level: self.detect_level,
+            // No more than there are blocks.
+            extents: self
+                .changed
+                .zip(self.chunk_size)
+                .and_then(|(bytes, chunk)| bytes.checked_div(chunk))
+                .unwrap_or(0),
+            changed_bytes: self.changed.unwrap_or(0),
+            unmapped_bytes: 0,
+            tool: self.format.into(),
+            created: 0,
+            undo: false,
+            base_origin: String::new(),
+        };
+        header.validate()?;
+        Ok(header)
+    }
+
+    /// What one of the stream's UUIDs is called outside of its chain: names of checkpoints are the same
+    /// for all disks, so the disk's name belongs to it.
+    pub fn with_disk(&self, uuid: &str) -> String {
+        let Some(disk) = self.disk.as_ref().filter(|_| !uuid.is_empty()) else {
+            return uuid.into();
+        };
+        let whole = format!("{disk}/{uuid}");
+        match whole.len() <= MAX_UUID && whole.bytes().all(|byte| byte.is_ascii_graphic()) {
+            true => whole,
+            false => uuid.into(),
+        }
+    }
+}
