@@ -53,6 +53,7 @@ mod header;
 mod outline;
 mod packed;
 mod record;
+mod records;
 mod sink;
 mod state;
 #[cfg(any(test, feature = "testing"))]
@@ -70,7 +71,8 @@ pub use frame::FRAME_BYTES;
 pub use header::{Header, Volume};
 pub use outline::Outline;
 pub use packed::{Packed, Packer};
-pub use record::{Record, Records};
+pub use record::Record;
+pub use records::Records;
 pub use sink::RecordSink;
 pub use state::DecoderState;
 pub use totals::Totals;

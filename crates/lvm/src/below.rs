@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use crate::Node;
 use crate::error::Result;
 use crate::{DeviceMapper, DeviceNumber, ThinDevice, ioctl};
 
@@ -57,7 +58,7 @@ fn opened_by_loop(number: DeviceNumber) -> Option<DeviceNumber> {
     let path = fs::read_to_string(number.sysfs().join("loop/backing_file")).ok()?;
     // The kernel knows the device whatever has become of its name; the name is for those who may not
     // open the loop device.
-    let asked = number.node().ok().and_then(|node| File::open(&*node).ok());
+    let asked = Node::of(number).ok().and_then(|node| File::open(&*node).ok());
     match asked.and_then(|file| ioctl::loop_backing(&file).ok()) {
         Some(0) => None,
         Some(encoded) => Some(DeviceNumber::decoded(encoded)),

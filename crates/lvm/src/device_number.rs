@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use crate::Error;
 use crate::error::Result;
-use crate::{Error, Node};
 
 /// A block device's major and minor number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,14 +54,6 @@ impl DeviceNumber {
             .map_err(|error| Error::Io(format!("the size of block device {self}"), error))?;
         let bytes = sectors.trim().parse::<u64>().ok().and_then(|sectors| sectors.checked_mul(512));
         bytes.ok_or(Error::Parse { what: "a device's size in sysfs", found: sectors })
-    }
-
-    /// A node of it, which is there as long as this is.
-    ///
-    /// # Errors
-    /// Where sysfs has no such device, or it has no node and none can be made.
-    pub fn node(self) -> Result<Node> {
-        Node::of(self)
     }
 
     /// Device-mapper's name of it; none where it is not a device-mapper device.

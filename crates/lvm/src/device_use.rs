@@ -9,7 +9,7 @@ impl DeviceStatus {
     /// # Errors
     /// As [`DeviceNumber::node`].
     pub fn node(&self) -> Result<Node> {
-        self.number.node()
+        Node::of(self.number)
     }
 
     /// Makes sure that `opened`, the number of a device that is open now, is this very device: a name

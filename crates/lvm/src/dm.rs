@@ -9,28 +9,13 @@ use zerocopy::{FromBytes, IntoBytes};
 use crate::error::Result;
 use crate::ioctl::{self, DmIoctl, HEADER_BYTES, Request};
 use crate::name::dm_name;
-use crate::{DeviceNumber, Error, LogicalVolume, owner};
+use crate::{DeviceNumber, DeviceStatus, Error, LogicalVolume, whose};
 
 const CONTROL: &str = "/dev/mapper/control";
 
 /// The kernel's device-mapper, through its control device.
 pub struct DeviceMapper {
     control: File,
-}
-
-/// What device-mapper says of a device as a whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeviceStatus {
-    /// Its name.
-    pub name: String,
-    /// Its UUID, which says whose it is; empty where whoever made it gave it none.
-    pub uuid: String,
-    /// Its number.
-    pub number: DeviceNumber,
-    /// How often it is open now, mounts and devices above it included.
-    pub open_count: i32,
-    /// True where it cannot be written.
-    pub read_only: bool,
 }
 
 /// One line of a table or of a status.
@@ -83,7 +68,7 @@ impl DeviceMapper {
         let name = format!("{}{layer}", volume.dm_name);
         match self.find(Address::Name(&name))? {
             Some(found) if found.uuid == uuid => Ok(Some(found)),
-            Some(found) => Err(owner::foreign(&found, volume)),
+            Some(found) => Err(whose::foreign(&found, volume)),
             // It keeps its name where its group was renamed behind its back.
             None => self.find(Address::Uuid(&uuid)),
         }

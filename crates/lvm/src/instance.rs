@@ -4,6 +4,7 @@ use std::fmt;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, SystemTime};
 
+use crate::Node;
 use crate::error::Result;
 use crate::{DeviceNumber, Error};
 
@@ -38,7 +39,7 @@ impl Instance {
     /// When it was made, or later: the kernel makes the node with the device. None where that is not
     /// known: where /dev is not the kernel's own, say.
     pub(crate) fn made(&self) -> Option<SystemTime> {
-        let node = std::fs::metadata(self.number.node().ok()?).ok()?;
+        let node = std::fs::metadata(Node::of(self.number).ok()?).ok()?;
         if DeviceNumber::from_rdev(node.rdev()) != self.number {
             return None;
         }

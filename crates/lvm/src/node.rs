@@ -29,7 +29,7 @@ impl Node {
     ///
     /// # Errors
     /// Where there is no such device, or no node can be made.
-    pub(crate) fn of(number: DeviceNumber) -> Result<Self> {
+    pub fn of(number: DeviceNumber) -> Result<Self> {
         let folder = number.sysfs();
         let uevent = std::fs::read_to_string(folder.join("uevent"))
             .map_err(|error| Error::Io(format!("there is no block device {number}"), error))?;

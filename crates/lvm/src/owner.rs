@@ -4,15 +4,13 @@
 //! bring a volume group of the same name. LVM gives every device a UUID that is made of the group's and
 //! the volume's own, so nothing is looked up, read or written by name alone.
 
-use crate::{DeviceStatus, Error, LogicalVolume};
-
 /// What device-mapper's UUID of a device of LVM's says (lvm2: lib/activate/dev_manager.c, build_dm_uuid).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Owner {
     /// The volume group's UUID, as LVM prints it.
-    group: String,
+    pub(crate) group: String,
     /// The volume's.
-    volume: String,
+    pub(crate) volume: String,
 }
 
 const PREFIX: &str = "LVM-";
@@ -44,37 +42,6 @@ impl Owner {
 pub(crate) fn dm_uuid(group_uuid: &str, uuid: &str, layer: &str) -> String {
     let plain = |uuid: &str| uuid.replace('-', "");
     format!("{PREFIX}{}{}{layer}", plain(group_uuid), plain(uuid))
-}
-
-/// The error for a device that has a volume's name and is not its own.
-pub(crate) fn foreign(found: &DeviceStatus, volume: &LogicalVolume) -> Error {
-    let listed = LogicalVolume::list().unwrap_or_default();
-    describe(found, volume, &listed)
-}
-
-fn describe(found: &DeviceStatus, volume: &LogicalVolume, listed: &[LogicalVolume]) -> Error {
-    let (device, name, group) = (&found.name, volume.full_name(), &volume.group);
-    let whose = match Owner::parse(&found.uuid) {
-        None if found.uuid.is_empty() => "has no UUID, and is none of LVM's".into(),
-        None => format!("has the UUID {:?}, which is none of LVM's", found.uuid),
-        Some(owner) => {
-            let known = listed.iter().find(|other| other.uuid == owner.volume);
-            let known = known.map_or_else(
-                || "which `lvs` does not list: its disk may be gone".into(),
-                |other| format!("which is {}", other.full_name()),
-            );
-            format!(
-                "is the device of volume {} in volume group {}, {known}",
-                owner.volume, owner.group
-            )
-        }
-    };
-    Error::State(format!(
-        "device {device} is not that of {name}, which is volume {} in volume group {}: it {whose}; \
-         nothing of it was used. If nobody needs it, `dmsetup remove {device}` takes it away; else \
-         `vgrename {} NEW` gives {group} a name of its own",
-        volume.uuid, volume.group_uuid, volume.group_uuid
-    ))
 }
 
 /// As LVM prints a UUID: groups of 6, 4, 4, 4, 4, 4 and 6 characters.
@@ -110,27 +77,5 @@ mod tests {
         for text in ["", "LVM-", "CRYPT-LUKS2-abc", &DM[..60], &longer, &bad] {
             assert_eq!(Owner::parse(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn a_foreign_device_is_named_with_its_owner_and_the_way_out() {
-        let volume = crate::name::example("vg0", "s1", "pool0");
-        let found = |uuid: &str| DeviceStatus {
-            name: "vg0-s1".into(),
-            uuid: uuid.into(),
-            number: crate::DeviceNumber { major: 254, minor: 5 },
-            open_count: 0,
-            read_only: false,
-        };
-        let said = |uuid: &str, listed: &[LogicalVolume]| {
-            describe(&found(uuid), &volume, listed).to_string()
-        };
-        let gone = said(DM, &[]);
-        let text = format!("of volume {VOLUME} in volume group {GROUP}, which `lvs` does not list");
-        assert!(gone.contains(&text) && gone.contains("`vgrename uuid-of-vg0 NEW`"), "{gone}");
-        let other = LogicalVolume { uuid: VOLUME.into(), ..crate::name::example("vg9", "x", "p") };
-        assert!(said(DM, &[other]).contains("which is vg9/x"));
-        assert!(said("", &[]).contains("no UUID"));
-        assert!(said("mine", &[]).contains("none of LVM's"));
     }
 }

@@ -120,7 +120,7 @@ impl ThinDevice {
     /// # Errors
     /// As [`DeviceNumber::node`].
     pub fn node(&self) -> Result<Node> {
-        self.device.number.node()
+        Node::of(self.device.number)
     }
 
     /// True where somebody holds the device open and may write to it: it is open, and not only once,

@@ -1,0 +1,18 @@
+//! [`DeviceStatus`]: what device-mapper says of a device as a whole.
+
+use crate::DeviceNumber;
+
+/// What device-mapper says of a device as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceStatus {
+    /// Its name.
+    pub name: String,
+    /// Its UUID, which says whose it is; empty where whoever made it gave it none.
+    pub uuid: String,
+    /// Its number.
+    pub number: DeviceNumber,
+    /// How often it is open now, mounts and devices above it included.
+    pub open_count: i32,
+    /// True where it cannot be written.
+    pub read_only: bool,
+}
