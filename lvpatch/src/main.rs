@@ -1,17 +1,11 @@
 //! `lvpatch`: applies what lvdiff found to the same base, as a new thin-provisioned LVM2 volume.
 
-mod check;
 mod cli;
-mod device;
-mod in_place;
 mod input;
-mod missing;
-mod patch;
-mod place;
-mod plan;
 mod print;
-mod undone;
-mod volume;
+mod request;
+mod run;
+mod summary;
 
 use std::process::ExitCode;
 
@@ -20,5 +14,5 @@ use clap::Parser;
 fn main() -> ExitCode {
     let args = cli::Args::parse();
     let verbosity = ::cli::Verbosity { quiet: args.quiet, verbose: args.verbose };
-    ::cli::run("lvpatch", verbosity, |session| patch::run(&args, session))
+    ::cli::run("lvpatch", verbosity, |session| run::run(&args, session))
 }
