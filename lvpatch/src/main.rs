@@ -10,9 +10,10 @@ mod summary;
 use std::process::ExitCode;
 
 use clap::Parser;
+use request::Request;
 
 fn main() -> ExitCode {
     let args = cli::Args::parse();
     let verbosity = ::cli::Verbosity { quiet: args.quiet, verbose: args.verbose };
-    ::cli::run("lvpatch", verbosity, |session| run::run(&args, session))
+    ::cli::run("lvpatch", verbosity, |session| run::run(Request::new(&args)?, args.quiet, session))
 }

@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use flow::usage;
-use patch::request::{
-    Chunking, Cut, Destination, Making, Named, Overwriting, Proof, Request as PatchRequest,
-};
-use streams::Until;
+use foreign::{Foreign, Missing};
+use patch::{Chunking, Cut, Destination, Making, Named, Overwriting, Proof};
+use streams::{Rules, Until};
 
 use crate::cli::Args;
 
@@ -14,24 +13,46 @@ use crate::cli::Args;
 const TOOL: &str = concat!("lvpatch ", env!("CARGO_PKG_VERSION"));
 
 /// What is asked for.
-pub(crate) enum Request {
-    /// What several files hold.
-    Catalogue(Vec<PathBuf>, Describing),
-    /// What one stream says of itself.
-    Describe(Describing),
-    /// Whether all streams are sound.
-    Verify,
-    /// Whether the base would be accepted.
-    Check(PatchRequest),
-    /// What streams hold, applied.
-    Apply(PatchRequest),
+pub(crate) struct Request {
+    pub(crate) action: Action,
+    pub(crate) reading: Reading,
 }
 
-/// How a description is printed.
-#[derive(Clone, Copy)]
-pub(crate) enum Describing {
+/// What is done with the streams.
+pub(crate) enum Action {
+    /// They are listed, as they follow one another.
+    List(Detail),
+    /// The first one is described.
+    Describe(Detail),
+    /// They are read, and nothing else.
+    Verify,
+    /// The first one's base is looked at.
+    Check(patch::Request),
+    /// They are applied.
+    Apply(patch::Request),
+}
+
+/// For whom something is described.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// For people.
     Text,
+    /// For scripts.
     Json,
+}
+
+/// Where streams are read, and how.
+pub(crate) struct Reading {
+    /// Their files, or folders of them; none: they come on standard input.
+    pub(crate) files: Vec<PathBuf>,
+    /// The disk that is meant in a folder.
+    pub(crate) disk: Option<String>,
+    /// Formats that cannot promise all that ours does are refused.
+    pub(crate) is_strict: bool,
+    proof: Proof,
+    name: Option<String>,
+    pub(crate) size: Option<u64>,
+    until: Option<Until>,
 }
 
 impl Request {
@@ -39,24 +60,58 @@ impl Request {
     pub(crate) fn new(args: &Args) -> anyhow::Result<Self> {
         check_names(args)?;
         check_overwriting(args)?;
-        let describing = if args.json { Describing::Json } else { Describing::Text };
-        let files = files(args);
-        Ok(match args {
-            _ if args.info && !files.is_empty() && files != [Path::new("-")] => {
-                Self::Catalogue(files, describing)
-            }
-            _ if args.info => Self::Describe(describing),
-            _ if args.verify => Self::Verify,
-            _ if args.check => Self::Check(applying(args)),
-            _ => Self::Apply(applying(args)),
-        })
+        let until = args.until.as_deref().map(Until::parse).transpose();
+        let until = until.map_err(|why| usage(format!("--until: {why}")))?;
+        let listed = listed(args);
+        let detail = if args.json { Detail::Json } else { Detail::Text };
+        let action = match args {
+            _ if listed.is_some() => Action::List(detail),
+            _ if args.info => Action::Describe(detail),
+            _ if args.verify => Action::Verify,
+            _ if args.check => Action::Check(applying(args)),
+            _ => Action::Apply(applying(args)),
+        };
+        let reading = Reading {
+            files: listed.unwrap_or_else(|| args.input.clone()),
+            disk: args.disk.clone(),
+            is_strict: args.strict,
+            proof: proof(args),
+            name: args.names.first().cloned(),
+            size: args.size,
+            until,
+        };
+        Ok(Self { action, reading })
     }
 }
 
-/// Where the streams end, if that was said.
-pub(crate) fn until(args: &Args) -> anyhow::Result<Option<Until>> {
-    let until = args.until.as_deref().map(Until::parse).transpose();
-    until.map_err(|why| usage(format!("--until: {why}")))
+impl Action {
+    fn applied(&self) -> Option<&patch::Request> {
+        match self {
+            Self::Check(request) | Self::Apply(request) => Some(request),
+            Self::List(_) | Self::Describe(_) | Self::Verify => None,
+        }
+    }
+}
+
+impl Reading {
+    /// The rules for a chain that an action is done with; `complete` finds what a stream does not say.
+    pub(crate) fn rules<'a>(
+        self,
+        action: &Action,
+        complete: &'a dyn Fn(&Foreign) -> anyhow::Result<Missing>,
+    ) -> Rules<'a> {
+        let applied = action.applied();
+        Rules {
+            is_strict: self.is_strict,
+            accepts_cut: applied.is_some_and(|request| request.cut() == Cut::Applied),
+            ignores_dates: self.proof == Proof::Skipped,
+            must_ascend: applied.is_some_and(|request| request.backup().is_some()),
+            name: self.name,
+            size: self.size,
+            until: self.until,
+            complete,
+        }
+    }
 }
 
 fn check_names(args: &Args) -> anyhow::Result<()> {
@@ -82,15 +137,16 @@ fn check_overwriting(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The files that `--info` reads.
-fn files(args: &Args) -> Vec<PathBuf> {
-    match args.names.as_slice() {
+/// The files that `--info` lists; what comes on standard input is read once, and described.
+fn listed(args: &Args) -> Option<Vec<PathBuf>> {
+    let files = match args.names.as_slice() {
         [] => args.input.clone(),
         names => names.iter().map(PathBuf::from).collect(),
-    }
+    };
+    (args.info && !files.is_empty() && files != [Path::new("-")]).then_some(files)
 }
 
-fn applying(args: &Args) -> PatchRequest {
+fn applying(args: &Args) -> patch::Request {
     let cut = if args.partial { Cut::Applied } else { Cut::Refused };
     let overwriting = || Overwriting { backup: args.backup.clone(), cut };
     let destination = match &args.device {
@@ -99,16 +155,20 @@ fn applying(args: &Args) -> PatchRequest {
         None if args.each => Destination::NewVolume(Making::Each),
         None => Destination::NewVolume(Making::One(args.names.first().cloned())),
     };
-    PatchRequest {
+    patch::Request {
         destination,
         named: Named {
             group: args.lvgroup.clone(),
             pool: args.pool.clone(),
             volume: args.lv.clone(),
         },
-        proof: if args.no_base_check { Proof::Skipped } else { Proof::Needed },
+        proof: proof(args),
         chunks: if args.allow_chunk_mismatch { Chunking::Any } else { Chunking::Same },
         size: args.size,
         tool: TOOL.into(),
     }
+}
+
+fn proof(args: &Args) -> Proof {
+    if args.no_base_check { Proof::Skipped } else { Proof::Needed }
 }

@@ -1,6 +1,6 @@
 //! Applies streams: records → storage that holds their base.
 //!
-//! [`apply()`] does what a [`Request`](request::Request) says with the streams of a chain: it plans, proves the
+//! [`apply()`] does what a [`Request`] says with the streams of a chain: it plans, proves the
 //! base, begins a [`Target`] (a new volume, a volume itself, or a device or an image), writes, and leaves either
 //! what it has [`Done`] or nothing temporary. [`check()`] says whether it would. Another target is another
 //! implementation of [`Target`], which [`run()`] writes to.
@@ -71,7 +71,7 @@ mod own;
 mod place;
 mod plan;
 mod prove;
-pub mod request;
+mod request;
 mod room;
 mod run;
 mod size;
@@ -92,6 +92,7 @@ pub use changed::Changed;
 pub use check::{Accepted, AcceptedPlace, check};
 pub use ground::Ground;
 pub use missing::{Purpose, find_missing};
+pub use request::{Chunking, Cut, Destination, Making, Named, Overwriting, Proof, Request};
 pub use run::{Done, apply, run};
 pub use target::{Made, Target};
 pub use undo_files::{Mapped, UndoFiles, UndoStream};

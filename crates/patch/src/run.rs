@@ -1,19 +1,18 @@
 //! Streams → what they are applied to.
 
 use anyhow::Context;
-use flow::{Interrupt, Session};
+use flow::Session;
 use hyperlayer::Totals;
 use streams::{Chain, Link, Rules, Sources, Tally};
 
 use crate::accept::verify_first;
-use crate::given::Given;
+use crate::given::{Given, undo_files};
 use crate::lookup::look_up;
 use crate::request::{Cut, Destination, Making, Request};
 use crate::target::image::Image;
 use crate::target::in_place::InPlace;
 use crate::target::new_volume::NewVolume;
 use crate::target::{Made, Target};
-use crate::undo_files::UndoFiles;
 
 /// What was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,16 +150,4 @@ fn step(target: &mut impl Target, link: &mut Link, count: usize) -> anyhow::Resu
     target.begin(link, count)?;
     let ground = target.ground(link, count)?;
     target.write(link, ground, count)
-}
-
-/// Looks for undo streams in the input, as far as it can be read twice.
-pub(crate) fn undo_files(
-    request: &Request,
-    sources: &Sources,
-    interrupt: &Interrupt,
-) -> anyhow::Result<UndoFiles> {
-    match request.needs_proof() && sources.are_files()? {
-        true => UndoFiles::read(sources.files_again()?, request.cut() == Cut::Applied, interrupt),
-        false => Ok(UndoFiles::default()),
-    }
 }
