@@ -7,8 +7,7 @@ mod pairs;
 mod print;
 mod request;
 mod run;
-mod settle;
-mod sink;
+mod summary;
 
 use std::process::ExitCode;
 

@@ -1,27 +1,14 @@
-//! `--merge`: consecutive streams → one, without a device.
-//!
-//! All files are read and verified first; then it is known what every range becomes, and where its
-//! content stands. The second time, only what is still to be seen in the end is read. In between, what
-//! proves the base of a later stream is read of those before it.
-
-mod content;
-mod copy;
-mod inputs;
-mod piece;
-mod proof;
+//! `--merge`: the streams in files → one.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use anyhow::Context;
-use flow::{Output, Session, escaped, human};
-use hyperlayer::{Encoder, Header};
+use flow::{Session, escaped, human};
+use streams::{Merge, MergeOptions};
 
-use self::inputs::{Chain, Input};
-pub(crate) use self::piece::Piece;
 use crate::request::StreamRequest;
-use crate::settle::{Ends, Settled, settle};
-use crate::sink::{self, Sink};
+use crate::run::TOOL;
+use crate::summary::say_sha1;
 
 /// Merges the streams in these files, in this order.
 pub(crate) fn run(
@@ -30,46 +17,30 @@ pub(crate) fn run(
     quiet: bool,
     session: &Session<'_>,
 ) -> anyhow::Result<()> {
-    let interrupt = session.interrupt;
-    sink::check(options.output.as_deref())?;
-    let pairs = options.pairs(interrupt)?;
-    let inputs = Input::open_all(paths)?;
-    let mut chain = Chain::read(&inputs, session)?;
-    let ends = Ends {
-        chunk_size: chain.first.chunk_size,
-        base_size: chain.first.base.as_ref().map_or(0, |base| base.size),
-        target_size: chain.last.target.size,
-    };
-    let settled = settle(&std::mem::take(&mut chain.pieces), ends);
-    let header = header(&chain, &settled, &pairs);
-
-    let sink = Sink::open(options.output.as_deref(), interrupt)?;
-    let writing = || match &options.output {
-        Some(path) => format!("writing {}", path.display()),
-        None => "writing to standard output".into(),
-    };
-    let writer = sink.writer().with_context(writing)?;
-    flow::widen_pipe(&writer);
-    let output = Output::new(writer, options.writing, interrupt).with_context(writing)?;
-    let mut encoder = Encoder::new(output, &header, &chain.proof.digests).with_context(writing)?;
-    let progress = session.progress.begin("lvdiff", data_bytes(&settled));
-    let level = options.detail.level;
-    copy::write(&mut encoder, &settled.changes, &inputs, level, interrupt, &*progress, writing)?;
-    let (output, totals) = encoder.finish().with_context(writing)?;
-    let (writer, written) = output.finish().with_context(writing)?;
-    sink.keep(writer)?;
+    cli::check_sink(options.output.as_deref())?;
+    let pairs = options.pairs(session.interrupt)?;
+    let merge = Merge::read(paths, "lvdiff: verifying", session)?;
+    let how = MergeOptions { pairs, level: options.detail.level, tool: TOOL.into() };
+    let path = options.output.as_deref();
+    let ((merged, progress), written) =
+        cli::deliver(path, options.writing, session.interrupt, |output, writing| {
+            let progress = session.progress.begin("lvdiff", merge.data_bytes());
+            let (output, merged) = merge.write(output, writing, &how, &*progress, session)?;
+            Ok((output, (merged, progress)))
+        })?;
     drop(progress);
     if quiet {
         return Ok(());
     }
     // The stream is there, whether anybody can be told or not.
     let mut stderr = io::stderr();
+    let (header, totals) = (&merged.header, &merged.totals);
     let base = header.base.as_ref().map_or("nothing".into(), |base| escaped(&base.name));
     _ = writeln!(
         stderr,
         "lvdiff: {} streams merged, {base} -> {}: {} changed, {} unmapped; {} of data and {} of \
          zeros; {} bytes written in {:.1} s",
-        chain.streams,
+        merge.streams(),
         escaped(&header.target.name),
         human(header.changed_bytes),
         human(header.unmapped_bytes),
@@ -78,32 +49,6 @@ pub(crate) fn run(
         written.bytes,
         session.begun.elapsed().as_secs_f64()
     );
-    if let Some(sha1) = &written.sha1 {
-        _ = writeln!(stderr, "SHA1: {sha1}");
-    }
+    say_sha1(&written);
     Ok(())
-}
-
-/// From the first base to the last target, with the pairs of the last stream and those given.
-fn header(chain: &Chain, settled: &Settled<Piece>, pairs: &[(String, String)]) -> Header {
-    Header {
-        target: chain.last.target.clone(),
-        base: chain.first.base.clone(),
-        chunk_size: chain.first.chunk_size,
-        pairs: [&chain.last.pairs[..], pairs].concat(),
-        detect_level: chain.proof.level,
-        extents: settled.extents,
-        changed_bytes: settled.changed_bytes,
-        unmapped_bytes: settled.unmapped_bytes,
-        tool: concat!("lvdiff ", env!("CARGO_PKG_VERSION")).into(),
-        // The volume is as old as that: --until compares it.
-        created: chain.last.created,
-        undo: false,
-        base_origin: chain.first.base_origin.clone(),
-    }
-}
-
-fn data_bytes(settled: &Settled<Piece>) -> u64 {
-    let has_content = |piece: &&Piece| matches!(piece.what, piece::What::Data { .. });
-    settled.changes.iter().filter(has_content).map(Piece::length).sum()
 }

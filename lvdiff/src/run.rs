@@ -1,17 +1,14 @@
 //! A request, done.
 
-use std::io::{self, Write};
-
-use anyhow::Context;
 use diff::{Options, Stream, StreamFormat};
-use flow::{Output, Session, Written, human, usage};
+use flow::{Session, Written, usage};
 use hyperlayer::{Header, Totals};
 use source::{ClassicSource, Found, Pair, PoolSource, Source, Wants};
 
 use crate::cli::MapFormat;
 use crate::print::{list, map, volumes};
 use crate::request::{Named, Place, Request, StreamRequest, Subject};
-use crate::sink::{self, Sink};
+use crate::summary::summarize;
 
 /// The program, as a stream names it.
 pub(crate) const TOOL: &str = concat!("lvdiff ", env!("CARGO_PKG_VERSION"));
@@ -58,7 +55,7 @@ fn write_stream(
     session: &Session<'_>,
 ) -> anyhow::Result<()> {
     let Subject { place, base_options } = subject;
-    sink::check(stream.output.as_deref())?;
+    cli::check_sink(stream.output.as_deref())?;
     let pairs = stream.pairs(session.interrupt)?;
     let source = look_up(place)?;
     let default = if stream.format == StreamFormat::ThinSend { 0 } else { 2 };
@@ -116,46 +113,13 @@ fn put_out(
     session: &Session<'_>,
 ) -> anyhow::Result<(Header, Totals, Written)> {
     let stream = Stream::prove(pair, options, session)?;
-    let sink = Sink::open(to.output.as_deref(), session.interrupt)?;
-    let writing = || match &to.output {
-        Some(path) => format!("writing {}", path.display()),
-        None => "writing to standard output".into(),
-    };
-    let writer = sink.writer().with_context(writing)?;
-    flow::widen_pipe(&writer);
-    let output = Output::new(writer, to.writing, session.interrupt).with_context(writing)?;
-    let (output, totals) =
-        stream.write(output, session).map_err(|error| match error.is::<hyperlayer::Error>() {
-            true => error.context(writing()),
-            false => error,
+    let path = to.output.as_deref();
+    let (totals, written) =
+        cli::deliver(path, to.writing, session.interrupt, |output, writing| {
+            stream.write(output, session).map_err(|error| match error.is::<hyperlayer::Error>() {
+                true => error.context(writing.to_owned()),
+                false => error,
+            })
         })?;
-    let (writer, written) = output.finish().with_context(writing)?;
-    sink.keep(writer)?;
     Ok((stream.header().clone(), totals, written))
-}
-
-fn summarize(
-    what: &str,
-    header: &Header,
-    totals: &Totals,
-    written: &Written,
-    session: &Session<'_>,
-) {
-    // The stream is there, whether anybody can be told or not.
-    let mut stderr = io::stderr();
-    _ = writeln!(
-        stderr,
-        "lvdiff: {what}: {} extents, {} changed, {} unmapped; {} of data and {} of zeros sent; \
-         {} bytes written in {:.1} s",
-        header.extents,
-        human(header.changed_bytes),
-        human(header.unmapped_bytes),
-        human(totals.data_bytes),
-        human(totals.zero_bytes),
-        written.bytes,
-        session.begun.elapsed().as_secs_f64()
-    );
-    if let Some(sha1) = &written.sha1 {
-        _ = writeln!(stderr, "SHA1: {sha1}");
-    }
 }

@@ -6,7 +6,7 @@ use std::io::BufReader;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use crate::{AnyDecoder, Foreign, Start};
+use crate::{Foreign, Start, Unfinished};
 use anyhow::Context;
 
 use flow::{Refusal, escaped};
@@ -215,8 +215,8 @@ fn read(folder: &Path) -> anyhow::Result<Found> {
             found.odd.push(path);
             continue;
         }
-        let decoder = AnyDecoder::new(BufReader::with_capacity(4096, file)).with_context(name)?;
-        let Some(said) = decoder.foreign().cloned() else { continue };
+        let begun = Unfinished::begin(BufReader::with_capacity(4096, file)).with_context(name)?;
+        let Some(said) = begun.foreign().cloned() else { continue };
         let disk = said.disk.clone().unwrap_or_default();
         found.disks.entry(disk).or_default().push(Item { path, said });
     }

@@ -1,23 +1,23 @@
 //! Streams of other tools, read as ours and written as theirs.
 //!
-//! [`AnyDecoder`] tells by its first bytes whose a stream is, and reads it as [`hyperlayer`]'s records, as
-//! `docs/foreign-streams.md` says. [`Foreign`] is what another tool's stream says of itself, and what its
+//! [`Unfinished`] tells by its first bytes whose a stream is; once the caller has filled in what it does not
+//! say ([`Missing`]), [`AnyDecoder`] reads it as [`hyperlayer`]'s records, as `docs/foreign-streams.md` says. [`Foreign`] is what another tool's stream says of itself, and what its
 //! format cannot promise; [`Lacks`] says that once in a run. What virtnbdbackup leaves beside its streams is
 //! here as well: the sum of a file ([`Checksum`]), the machine that it is of ([`machine_of`]), and which files
 //! of a folder follow one another ([`expand`]). [`Hyperlayer1`] and [`ThinSend`] write streams that the original
 //! lvpatch and thin_recv take.
 //!
 //! ```
-//! use foreign::{AnyDecoder, Missing, ThinSend};
+//! use foreign::{Missing, ThinSend, Unfinished};
 //! use hyperlayer::{Packed, Record, RecordSink, Records};
 //!
 //! let mut sink = ThinSend::new(Vec::new(), [(0, 512)].into_iter())?;
 //! sink.packed_data(0, &[7; 512], &Packed::plain(&[7; 512]))?;
 //! let (stream, _) = sink.finish()?;
 //!
-//! let mut decoder = AnyDecoder::new(stream.as_slice())?;
-//! assert_eq!(decoder.foreign().map(|foreign| foreign.size), Some(None)); // it does not say a size
-//! decoder.complete(&Missing { size: Some(1 << 20), ..Missing::default() })?;
+//! let begun = Unfinished::begin(stream.as_slice())?;
+//! assert_eq!(begun.foreign().map(|foreign| foreign.size), Some(None)); // it does not say a size
+//! let mut decoder = begun.complete(&Missing { size: Some(1 << 20), ..Missing::default() })?;
 //! assert_eq!(decoder.next_record()?, Some(Record::Data { offset: 0, bytes: &[7; 512] }));
 //! # Ok::<(), hyperlayer::Error>(())
 //! ```
@@ -36,7 +36,7 @@ pub use checksum::{Checksum, Summed};
 pub use lacks::Lacks;
 pub use machine::{check_machine, machine_of};
 pub use read::{
-    AnyDecoder, Foreign, ForeignDecoder, Input, LEFT_OUT, LocalTime, Missing, Start,
+    AnyDecoder, Foreign, ForeignDecoder, Input, LEFT_OUT, LocalTime, Missing, Start, Unfinished,
     is_virtnbdbackup, virtnbdbackup_is_alone,
 };
 pub use write::{Hyperlayer1, ThinSend, check_pairs_for_hyperlayer1};

@@ -224,3 +224,5 @@ impl Owned {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod unzeroed;

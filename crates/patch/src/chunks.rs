@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 pub(crate) enum Chunks {
     /// All before this one.
     Ascending(u64),
-    /// Ranges: the first one, and the one behind the last. They do not touch each other.
+    /// Ranges: the first one, and the one after the last. They do not touch each other.
     Any(BTreeMap<u64, u64>),
 }
 
 impl Chunks {
-    /// None yet, of which more only come behind the last ones if they `ascend`.
+    /// None yet. If they `ascend`, each range that is added lies after the ones before.
     pub(crate) fn new(ascend: bool) -> Self {
         match ascend {
             true => Self::Ascending(0),
@@ -49,7 +49,7 @@ impl Chunks {
         }
     }
 
-    /// Knows no more than so many ranges, the last ones.
+    /// Keeps only the last `count` ranges.
     pub(crate) fn shrink_to(&mut self, count: usize) {
         if let Self::Any(ranges) = self {
             while ranges.len() > count {

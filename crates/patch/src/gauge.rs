@@ -90,7 +90,7 @@ impl Gauge {
     /// copied before they change.
     ///
     /// # Errors
-    /// [`Refusal::NoSpace`] likewise.
+    /// [`Refusal::NoSpace`] where the pool's metadata would become full.
     pub(crate) fn discard(
         &self,
         begin: u64,

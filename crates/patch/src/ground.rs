@@ -21,7 +21,7 @@ pub struct Ground {
     pub(crate) unmaps: bool,
     /// What is there already is not written again: that would take space where a snapshot shares it.
     pub leaves_same: bool,
-    /// How much may be written: there is room for so much.
+    /// How much may be written.
     pub(crate) room: Room,
     /// The size of the stream's volume, in bytes.
     pub(crate) size: u64,

@@ -42,7 +42,7 @@ pub(crate) fn of_records(header: &Header, stand: &Stand<'_>) -> u64 {
     chunks
 }
 
-/// How many chunks become written zeros where a volume changes its size, or what lies behind a
+/// How many chunks become written zeros where a volume changes its size, or what follows a
 /// stream's volume is cleared; and how many of them are mapped, and discarded.
 pub(crate) fn of_cleared(header: &Header, stand: &Stand<'_>) -> (u64, u64) {
     let Range { start, end } = stand.cleared;

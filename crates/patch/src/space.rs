@@ -66,8 +66,8 @@ pub(crate) fn ground(
     Ok(Ground::of_pool(&pool, header, room, origin, gauge))
 }
 
-/// For a device that lies on a thin volume, where the chunks are not known that it writes to: compares
-/// likewise, with all that the stream covers.
+/// For a device that lies on a thin volume, and writes to unknown chunks of it: the same comparison, with
+/// all that the stream covers.
 ///
 /// # Errors
 /// As [`ground`].

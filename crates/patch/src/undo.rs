@@ -20,7 +20,7 @@ pub struct Undo {
     path: PathBuf,
     encoder: Encoder<BufWriter<File>>,
     buf: AlignedBuf,
-    /// Zeros are told by so many bytes.
+    /// Zeros are detected in pieces of this many bytes.
     unit: usize,
 }
 

@@ -64,7 +64,7 @@ impl UndoFile {
         self.pieces.partition_point(|piece| piece.end() <= offset)
     }
 
-    /// What the volume has mapped then at the most, if that is so much now.
+    /// What the volume can have mapped once the undo is applied, given the ranges that it has mapped now.
     pub(crate) fn mapped(&self, mut ranges: Vec<Range>) -> Vec<Range> {
         ranges.extend(self.pieces.iter().map(|piece| piece.range));
         ranges.sort_by_key(|range| range.offset);

@@ -70,36 +70,55 @@ impl<'a> Writer<'a> {
 
     /// Makes a range read as zeros. What does so already is left alone: it may be unmapped, and a
     /// write would allocate it.
+    ///
+    /// Units are looked at one by one, and none reaches from one chunk into another: a write that does
+    /// would allocate the other one, and its rest would show old data where the pool does not zero.
     pub(crate) fn zero(&self, begin: u64, end: u64) -> io::Result<()> {
+        const MOST: u64 = MAX_RECORD as u64;
         self.wrote.store(true, Ordering::Relaxed);
-        let unit = self.ground.chunk_size.min(MAX_RECORD as u64);
-        let most = MAX_RECORD as u64 - MAX_RECORD as u64 % unit;
         let mut buf = self.buffer()?;
         let mut place = begin;
         while place < end {
             self.interrupt.check()?;
             // A hole of terabytes is not read. Beginning inside a unit it would part that in two.
             let data = self.storage.behind_hole(place)?;
-            place = place.max(data - data % unit);
+            place = place.max(self.unit_of(data).0);
             if place >= end {
                 break;
             }
-            // Up to a boundary of the units, so that those that follow are whole.
-            let length = (end - place).min(most - place % unit);
-            let piece = &mut buf[..length as usize];
+            // As many whole units as there is room for.
+            let mut next = self.unit_of(place).1;
+            while next < end && self.unit_of(next).1 - place <= MOST {
+                next = self.unit_of(next).1;
+            }
+            let next = next.min(end);
+            let piece = &mut buf[..(next - place) as usize];
             self.storage.read_at(place, piece)?;
             if !is_zero(piece) {
-                for (number, chunk) in piece.chunks(unit as usize).enumerate() {
-                    if !is_zero(chunk) {
-                        let begin = place + number as u64 * unit;
-                        self.zero_out(begin, begin + chunk.len() as u64)?;
+                let mut begin = place;
+                while begin < next {
+                    let unit_end = self.unit_of(begin).1.min(next);
+                    let part = (begin - place) as usize..(unit_end - place) as usize;
+                    if !is_zero(&piece[part]) {
+                        self.zero_out(begin, unit_end)?;
                     }
+                    begin = unit_end;
                 }
             }
-            place += length;
+            place = next;
         }
         self.give_back(buf);
         Ok(())
+    }
+
+    /// What is looked at as a whole around a place: a chunk, or a part of one that is larger than a buffer.
+    fn unit_of(&self, place: u64) -> (u64, u64) {
+        const MOST: u64 = MAX_RECORD as u64;
+        let chunk_size = self.ground.chunk_size;
+        let within = place % chunk_size;
+        let begin = place - within % MOST;
+        let chunk_end = (place - within).saturating_add(chunk_size);
+        (begin, begin.saturating_add(MOST).min(chunk_end))
     }
 
     /// Unmaps what can be unmapped of a range, or frees what reads as zeros for good then.

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use flow::{escaped, usage};
-use foreign::{AnyDecoder, Checksum, Foreign, Lacks, Start, Summed};
-use hyperlayer::{Header, Outline, Records};
+use foreign::{Checksum, Foreign, Lacks, Start, Summed, Unfinished};
+use hyperlayer::{Header, Outline};
 
 /// A stream in a file.
 pub struct Entry {
@@ -140,14 +140,14 @@ fn read(path: &Path, is_strict: bool, lacks: &mut Lacks) -> anyhow::Result<Vec<E
     let checksum = Checksum::beside(path, &file)?;
     let has_checksum = checksum.is_some();
     let reader = BufReader::new(Summed::new(&file, checksum));
-    let decoder = AnyDecoder::new(reader).with_context(name)?;
-    let streams: Vec<_> = match decoder.foreign() {
+    let begun = Unfinished::begin(reader).with_context(name)?;
+    let streams: Vec<_> = match begun.foreign() {
         Some(_) => {
             let mut again = File::open(path).with_context(name)?;
             // Whatever is wrong with it is said when it is read.
             let is_alone = foreign::virtnbdbackup_is_alone(&mut again).unwrap_or(false);
             let said = path.display().to_string();
-            others(decoder, &name(), is_alone, |foreign| {
+            others(begun, &name(), is_alone, |foreign| {
                 lacks.say(&said, foreign, has_checksum, is_strict)
             })?
         }
@@ -173,19 +173,19 @@ fn read(path: &Path, is_strict: bool, lacks: &mut Lacks) -> anyhow::Result<Vec<E
 /// The streams of another tool in a file. Where one can follow another, all is read, if it is not
 /// known already that it is alone.
 fn others(
-    decoder: AnyDecoder<impl Read>,
+    begun: Unfinished<impl Read>,
     name: &str,
     is_alone: bool,
     mut say: impl FnMut(&Foreign) -> anyhow::Result<()>,
 ) -> anyhow::Result<Vec<Stream>> {
-    let (mut found, mut next) = (Vec::new(), Some(decoder));
-    while let Some(decoder) = next {
-        let Some(foreign) = decoder.foreign().cloned() else { break };
+    let (mut found, mut next) = (Vec::new(), Some(begun));
+    while let Some(begun) = next {
+        let Some(foreign) = begun.foreign().cloned() else { break };
         say(&foreign)?;
         let goes_on = foreign.may_be_followed() && !is_alone;
-        found.push(Stream::Other(foreign, decoder.header().clone()));
+        found.push(Stream::Other(foreign, begun.header().clone()));
         next = match goes_on {
-            true => decoder.next_stream().with_context(|| name.to_owned())?,
+            true => begun.skip().with_context(|| name.to_owned())?,
             false => None,
         };
     }

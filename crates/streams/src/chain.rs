@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use flow::{Input, Interrupt, Refusal, escaped};
-use foreign::{AnyDecoder, Foreign, Lacks, Missing};
+use foreign::{Foreign, Lacks, Missing, Unfinished};
 use hyperlayer::{Error, Header, Records};
 
 use crate::link::{Link, Previous};
@@ -130,7 +130,7 @@ impl<'a> Chain<'a> {
         let next = decoder.next_stream().with_context(|| name.clone())?;
         let previous = Previous { name, header, foreign, is_differential, machine };
         let next = match next {
-            Some(decoder) => Some(self.link(decoder, Some(&previous.header))?),
+            Some(begun) => Some(self.link(begun, Some(&previous.header))?),
             None => self.next_source(Some(&previous.header))?,
         };
         let Some(next) = next else {
@@ -191,35 +191,36 @@ impl<'a> Chain<'a> {
         self.has_checksum = source.has_checksum();
         self.path.clone_from(&source.path);
         let input = Input::new(source.reader(), self.interrupt).with_context(|| name.clone())?;
-        let decoder = AnyDecoder::new(input).context(name)?;
-        Ok(Some(self.link(decoder, previous)?))
+        let begun = Unfinished::begin(input).context(name)?;
+        Ok(Some(self.link(begun, previous)?))
     }
 
     /// A stream that has begun; what it does not say is filled in.
     fn link(
         &mut self,
-        mut decoder: AnyDecoder<Input>,
+        begun: Unfinished<Input>,
         previous: Option<&Header>,
     ) -> anyhow::Result<Link> {
         self.number += 1;
         if previous.is_none() {
-            self.check_size(&decoder)?;
+            self.check_size(&begun)?;
         }
-        if let Some(foreign) = decoder.foreign() {
-            if !self.is_silent || self.rules.is_strict {
-                self.lacks.say(&self.source, foreign, self.has_checksum, self.rules.is_strict)?;
-            }
-            let missing = match previous {
-                None => (self.rules.complete)(foreign).context(self.source.clone())?,
-                Some(previous) => Missing {
-                    name: self.rules.name.clone(),
-                    base: Some(previous.target.clone()),
-                    size: None,
-                    chunk_size: Some(previous.chunk_size),
-                },
-            };
-            decoder.complete(&missing).with_context(|| self.source.clone())?;
+        if let Some(foreign) = begun.foreign()
+            && (!self.is_silent || self.rules.is_strict)
+        {
+            self.lacks.say(&self.source, foreign, self.has_checksum, self.rules.is_strict)?;
         }
+        let missing = match (begun.foreign(), previous) {
+            (None, _) => Missing::default(),
+            (Some(foreign), None) => (self.rules.complete)(foreign).context(self.source.clone())?,
+            (Some(_), Some(previous)) => Missing {
+                name: self.rules.name.clone(),
+                base: Some(previous.target.clone()),
+                size: None,
+                chunk_size: Some(previous.chunk_size),
+            },
+        };
+        let decoder = begun.complete(&missing).with_context(|| self.source.clone())?;
         let name = match self.number {
             1 => self.source.clone(),
             number => {
@@ -240,10 +241,10 @@ impl<'a> Chain<'a> {
     }
 
     /// A size that the stream says itself is not replaced by one that is given, nor is that passed over.
-    fn check_size(&self, decoder: &AnyDecoder<Input>) -> anyhow::Result<()> {
-        let said = match decoder.foreign() {
+    fn check_size(&self, begun: &Unfinished<Input>) -> anyhow::Result<()> {
+        let said = match begun.foreign() {
             Some(foreign) => foreign.size,
-            None => Some(decoder.header().target.size),
+            None => Some(begun.header().target.size),
         };
         match (self.rules.size, said) {
             (Some(size), Some(said)) => Err(Refusal::Usage(format!(

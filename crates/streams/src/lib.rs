@@ -7,6 +7,10 @@
 //! [`catalogue()`] lists what files hold, in the order in which they follow one another. What `foreign` cannot
 //! know of other tools' streams, whoever reads them finds ([`Rules::complete`]); nothing here runs LVM.
 //!
+//! Both ways to make one file of several read them twice: whole and verified before anything is written, and
+//! once more for the data. [`Merge`] makes one stream of consecutive ones, without a device. [`Conversion`]
+//! makes streams of ours, with checksums, of those of other tools.
+//!
 //! The crate `hyperlayer` reads and writes one stream, `foreign` one of another tool, and `patch` writes what a
 //! chain holds to a volume.
 //!
@@ -64,7 +68,11 @@
 
 mod catalogue;
 mod chain;
+mod change;
+mod convert;
 mod link;
+mod merge;
+mod settle;
 mod sources;
 mod tally;
 mod until;
@@ -72,7 +80,9 @@ mod verify;
 
 pub use catalogue::{Entry, Stream, catalogue};
 pub use chain::{Chain, Rules};
+pub use convert::{Conversion, ConvertOptions};
 pub use link::Link;
+pub use merge::{Merge, MergeOptions, Merged};
 pub use sources::Sources;
 pub use tally::Tally;
 pub use until::{Time, Until};

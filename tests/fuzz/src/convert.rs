@@ -1,6 +1,6 @@
 //! Writes what was read as other tools' streams, which must say the same.
 
-use foreign::{AnyDecoder, Hyperlayer1, Missing, ThinSend};
+use foreign::{Hyperlayer1, Missing, ThinSend, Unfinished};
 use hyperlayer::{Packer, Record, RecordSink, Records};
 
 use crate::stream::Whole;
@@ -26,8 +26,8 @@ fn thin_send(whole: &Whole) {
     let sink = ThinSend::new(Vec::new(), extents).expect("memory does not fail");
     let stream = write(sink, whole).expect("all that was announced comes");
     let missing = Missing { size: Some(whole.header.target.size), ..Missing::default() };
-    let mut decoder = AnyDecoder::new(stream.as_slice()).expect("it was written just now");
-    decoder.complete(&missing).expect("the size is one of a volume");
+    let begun = Unfinished::begin(stream.as_slice()).expect("it was written just now");
+    let decoder = begun.complete(&missing).expect("the size is one of a volume");
     assert!(sectors_of(decoder) == sectors(whole), "thin_send says something else");
 }
 
@@ -36,7 +36,8 @@ fn hyperlayer1(whole: &Whole) {
     // Only whole chunks can be written, and no stream that resizes.
     let Ok(sink) = Hyperlayer1::new(Vec::new(), header, &[]) else { return };
     let Ok(stream) = write(sink, whole) else { return };
-    let decoder = AnyDecoder::new(stream.as_slice()).expect("it was written just now");
+    let begun = Unfinished::begin(stream.as_slice()).expect("it was written just now");
+    let decoder = begun.complete(&Missing::default()).expect("it says everything");
     let found = decoder.header();
     assert_eq!(found.target, header.target);
     let uuid = |base: &Option<hyperlayer::Volume>| base.as_ref().map(|base| base.uuid.clone());

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use foreign::{AnyDecoder, Missing};
+use foreign::{Missing, Unfinished};
 use hyperlayer::{Error, MAX_RECORD, Record, Records, SECTOR, Totals, Volume};
 
 /// The first of three bits that say what the reader knows; what remains is the target's own.
@@ -22,8 +22,8 @@ pub(crate) fn run(stream: &[u8], mode: u8) {
         _ => panic!("whole {:?}, in small pieces {:?}", whole.err(), pieces.err()),
     }
     // One stream alone, to its end and nothing behind it.
-    if let Ok(mut decoder) = AnyDecoder::new(stream)
-        && decoder.complete(&missing).is_ok()
+    if let Ok(begun) = Unfinished::begin(stream)
+        && let Ok(mut decoder) = begun.complete(&missing)
         && let Ok(totals) = decoder.finish()
     {
         assert_eq!(totals, decoder.totals());
@@ -45,10 +45,10 @@ fn missing(mode: u8) -> Missing {
 }
 
 fn read(input: impl Read, missing: &Missing) -> Result<Vec<Seen>, Error> {
-    let mut next = Some(AnyDecoder::new(input)?);
+    let mut next = Some(Unfinished::begin(input)?);
     let mut seen = Vec::new();
-    while let Some(mut decoder) = next {
-        decoder.complete(missing)?;
+    while let Some(begun) = next {
+        let mut decoder = begun.complete(missing)?;
         let mut check = Check::new(&decoder);
         for check in decoder.base_checksums() {
             assert!(check.offset.checked_add(check.length).is_some(), "{check:?}");

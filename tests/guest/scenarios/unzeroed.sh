@@ -100,3 +100,25 @@ done
 run 'lvdiff -q -d 3 --granularity 4K vg0/ends vg0/data | lvpatch -q -g vg1 -l ends grown'
 expect_same /dev/vg0/data /dev/vg1/grown
 no_leftovers
+
+say "chunks of another size: what is unmapped begins inside a chunk, and the next one is unmapped whole"
+for vg in vg0 vg1; do run lvremove -q -y "$vg"; done
+# 192 to 512: a chunk and a half. 192 to 1536: larger than what is looked at at once.
+for chunk in 512 1536; do
+	make_pool vg0 "from$chunk" 192k 32M -Z n
+	make_pool vg1 "to$chunk" "${chunk}k" 32M -Z n
+	# All of the pool but a chunk: whatever is allocated later shows it.
+	run lvcreate -T "vg1/to$chunk" -V 32M -n old
+	fill /dev/vg1/old 0 $((32768 - chunk)) "old data"
+	run lvremove -q -y vg1/old
+	run lvcreate -T "vg0/from$chunk" -V 12M -n "u$chunk"
+	fill "/dev/vg0/u$chunk" 0 12288 a
+	run lvcreate -q -s -kn -n "u$chunk.0" "vg0/u$chunk"
+	run "lvdiff -q vg0/u$chunk.0 | lvpatch -q -g vg1 -p to$chunk --allow-chunk-mismatch"
+	# Whichever of the first two the kernel skips.
+	discard "/dev/vg0/u$chunk" 1920 6144
+	run "lvdiff -q vg0/u$chunk.0 vg0/u$chunk | lvpatch -q -g vg1 -l u$chunk.0 --allow-chunk-mismatch"
+	run lvchange -q -K -ay "vg1/u$chunk"
+	expect_same "/dev/vg0/u$chunk" "/dev/vg1/u$chunk"
+done
+no_leftovers

@@ -1,4 +1,4 @@
-//! [`AnyDecoder`]: a stream of ours, or of another tool, told apart by its first bytes.
+//! [`Unfinished`] and [`AnyDecoder`]: a stream of ours, or of another tool, told apart by its first bytes.
 
 use std::io::{Cursor, Read};
 
@@ -7,10 +7,12 @@ use super::{Foreign, ForeignDecoder, Missing, is_foreign};
 use crate::Result;
 use hyperlayer::{BaseChecksum, BaseDigest, Decoder, Header, MAGIC, Record, Records, Totals};
 
+/// A stream that has begun, of any format that is known. [`Unfinished::foreign`] tells what one of another
+/// tool says of itself; once what it does not say is filled in, by [`Unfinished::complete`], its records can
+/// be taken. A stream of ours says everything.
+pub struct Unfinished<R: Read>(AnyDecoder<R>);
+
 /// Reads one stream of any format that is known, front to back.
-///
-/// Of streams of other tools, [`AnyDecoder::foreign`] tells what they cannot promise; what they do
-/// not say is to be filled in by [`AnyDecoder::complete`] before the first record.
 pub enum AnyDecoder<R: Read> {
     /// A stream of ours.
     Own(Box<Decoder<Input<R>>>),
@@ -21,22 +23,56 @@ pub enum AnyDecoder<R: Read> {
 /// An input of which the first bytes have been read already.
 pub type Input<R> = std::io::Chain<Cursor<Vec<u8>>, R>;
 
-impl<R: Read> AnyDecoder<R> {
+impl<R: Read> Unfinished<R> {
     /// Reads up to the first record.
     ///
     /// # Errors
     /// [`Error::Cut`](hyperlayer::Error::Cut), [`Error::Damaged`](hyperlayer::Error::Damaged),
     /// [`Error::Unsupported`](hyperlayer::Error::Unsupported) or [`Error::Io`](hyperlayer::Error::Io).
-    pub fn new(mut input: R) -> Result<Self> {
+    pub fn begin(mut input: R) -> Result<Self> {
         let mut first = Vec::new();
         input.by_ref().take(MAGIC.len() as u64).read_to_end(&mut first)?;
-        if is_foreign(&first) {
-            let source = Source::new(first.clone(), input);
-            return Ok(Self::Foreign(Box::new(ForeignDecoder::begin(&first, source)?)));
-        }
-        Ok(Self::Own(Box::new(Decoder::new(Cursor::new(first).chain(input))?)))
+        Ok(Self(match is_foreign(&first) {
+            true => {
+                let source = Source::new(first.clone(), input);
+                AnyDecoder::Foreign(Box::new(ForeignDecoder::begin(&first, source)?))
+            }
+            false => AnyDecoder::Own(Box::new(Decoder::new(Cursor::new(first).chain(input))?)),
+        }))
     }
 
+    /// What another tool's stream says of itself; `None` for a stream of ours.
+    pub fn foreign(&self) -> Option<&Foreign> {
+        self.0.foreign()
+    }
+
+    /// Its header. What another tool's stream does not say has a stand-in there: a size is as large as can
+    /// be.
+    pub fn header(&self) -> &Header {
+        self.0.header()
+    }
+
+    /// Fills in what another tool's stream does not say. Where both know something, the stream is right.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`](hyperlayer::Error::Damaged) where what both say makes no sense together.
+    pub fn complete(mut self, missing: &Missing) -> Result<AnyDecoder<R>> {
+        if let AnyDecoder::Foreign(decoder) = &mut self.0 {
+            decoder.complete(missing)?;
+        }
+        Ok(self.0)
+    }
+
+    /// Passes over it, to the next stream: its records are read, and held against what it says itself.
+    ///
+    /// # Errors
+    /// As [`AnyDecoder::next_stream`].
+    pub fn skip(self) -> Result<Option<Self>> {
+        self.0.next_stream()
+    }
+}
+
+impl<R: Read> AnyDecoder<R> {
     /// What another tool's stream says of itself; `None` for a stream of ours.
     pub fn foreign(&self) -> Option<&Foreign> {
         match self {
@@ -45,28 +81,18 @@ impl<R: Read> AnyDecoder<R> {
         }
     }
 
-    /// Fills in what another tool's stream does not say. A stream of ours says everything.
+    /// As [`Decoder::next_stream`]; what that does not say is filled in anew.
     ///
     /// # Errors
-    /// As [`ForeignDecoder::complete`].
-    pub fn complete(&mut self, missing: &Missing) -> Result<()> {
-        match self {
-            Self::Own(_) => Ok(()),
-            Self::Foreign(decoder) => decoder.complete(missing),
-        }
-    }
-
-    /// As [`Decoder::next_stream`].
-    ///
-    /// # Errors
-    /// As [`Records::finish`], and as [`AnyDecoder::new`].
-    pub fn next_stream(self) -> Result<Option<Self>> {
-        Ok(match self {
+    /// As [`Records::finish`], and as [`Unfinished::begin`].
+    pub fn next_stream(self) -> Result<Option<Unfinished<R>>> {
+        let next = match self {
             Self::Own(decoder) => decoder.next_stream()?.map(|next| Self::Own(Box::new(next))),
             Self::Foreign(decoder) => {
                 decoder.next_stream()?.map(|next| Self::Foreign(Box::new(next)))
             }
-        })
+        };
+        Ok(next.map(Unfinished))
     }
 
     /// As [`Decoder::stream_digest`]; other tools' streams have none.

@@ -11,7 +11,7 @@ mod virtnbdbackup;
 
 use std::io::Read;
 
-pub use any::{AnyDecoder, Input};
+pub use any::{AnyDecoder, Input, Unfinished};
 pub use follows::LocalTime;
 pub use virtnbdbackup::{is as is_virtnbdbackup, virtnbdbackup_is_alone};
 
@@ -229,8 +229,9 @@ trait Format<R: Read>: Send {
     fn next(&mut self, source: &mut Source<R>, buf: &mut Vec<u8>) -> Result<Option<Change>>;
 }
 
-/// Reads one stream of another tool, front to back. Memory: one record; with lvbackup a block, with
-/// compressed streams of virtnbdbackup a frame, and its blocks' sizes.
+/// Reads one stream of another tool, front to back; it comes from [`Unfinished::complete`] alone. Memory:
+/// one record; with lvbackup a block, with compressed streams of virtnbdbackup a frame, and its blocks'
+/// sizes.
 pub struct ForeignDecoder<R: Read> {
     source: Source<R>,
     format: Box<dyn Format<R>>,
@@ -281,11 +282,8 @@ impl<R: Read> ForeignDecoder<R> {
         &self.foreign
     }
 
-    /// Fills in what the stream does not say. Call it before any record is taken.
-    ///
-    /// # Errors
-    /// [`Error::Damaged`] where what both say makes no sense together.
-    pub fn complete(&mut self, missing: &Missing) -> Result<()> {
+    /// Fills in what the stream does not say, before any record is taken.
+    fn complete(&mut self, missing: &Missing) -> Result<()> {
         let header = self.foreign.header(missing);
         self.header = header.map_err(|reason| damaged(self.source.at(), reason))?;
         self.source.size = self.header.target.size;

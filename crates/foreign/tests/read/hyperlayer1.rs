@@ -21,7 +21,8 @@ const CHECK: &str = "D 0 80 CRC32 ae89dc8\n\n";
 fn the_original_lvdiffs_streams_are_read() {
     for level in 0..=3 {
         let stream = fixture(&format!("hyperlayer-1.0-d{level}.diff"));
-        let decoder = AnyDecoder::new(stream.as_slice()).unwrap();
+        let begun = Unfinished::begin(stream.as_slice()).unwrap();
+        let decoder = begun.complete(&Missing::default()).unwrap();
         let header = decoder.header();
         assert_eq!(header.target.name, "new");
         assert_eq!(header.target.uuid, "oklnYd-csbs-fF5B-UjTK-gKwW-qZdc-xX97it");
@@ -48,7 +49,7 @@ fn variants() {
     let old = "HYPERLAYER/1.0\nName: \"it's\"\n\n";
     assert_eq!(read(&stream(old, "", &["1 1", "5 1"]), MIB).unwrap(), seen);
     let old = stream(old, "", &[]);
-    let decoder = AnyDecoder::new(old.as_slice()).unwrap();
+    let decoder = Unfinished::begin(old.as_slice()).unwrap();
     assert_eq!(decoder.header().target.name, "it's");
     assert!(!decoder.foreign().unwrap().has_end());
 }
@@ -57,7 +58,7 @@ fn variants() {
 fn a_users_line_does_not_replace_a_field() {
     let header = HEADER.replace("Author: me", "Name: other\nVolume size: 512");
     let stream = stream(&header, CHECK, &["W 1 1", "W 5 1"]);
-    let decoder = AnyDecoder::new(stream.as_slice()).unwrap();
+    let decoder = Unfinished::begin(stream.as_slice()).unwrap();
     assert_eq!((&*decoder.header().target.name, decoder.header().target.size), ("new", MIB));
     assert_eq!(decoder.header().pairs[0], ("Name".into(), "other".into()));
 }

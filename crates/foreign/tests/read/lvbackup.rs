@@ -41,15 +41,15 @@ fn a_full_stream_and_its_delta() {
         read(&stream, 0).unwrap(),
         [('d', 0, 4096, 1), ('z', 8192, 4096, 0), ('d', MIB - 4096, 4096, 3), ('d', 4096, 4096, 9)]
     );
-    let first = AnyDecoder::new(stream.as_slice()).unwrap();
+    let first = Unfinished::begin(stream.as_slice()).unwrap();
     let header = first.header().clone();
     assert!(header.base.is_none() && first.foreign().unwrap().lacks.is_empty());
-    let mut second = first.next_stream().unwrap().unwrap();
+    let second = first.skip().unwrap().unwrap();
     let base = Volume { name: "volume".into(), ..header.target.clone() };
-    second.complete(&Missing { base: Some(base), ..Missing::default() }).unwrap();
+    let second = second.complete(&Missing { base: Some(base), ..Missing::default() }).unwrap();
     second.header().follows(&header).unwrap();
     let other = [full(), full()].concat();
-    let second = AnyDecoder::new(other.as_slice()).unwrap().next_stream().unwrap().unwrap();
+    let second = Unfinished::begin(other.as_slice()).unwrap().skip().unwrap().unwrap();
     second.header().follows(&header).unwrap_err();
 }
 

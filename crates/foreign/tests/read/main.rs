@@ -3,7 +3,7 @@
 
 use std::io::{Read, Write};
 
-use foreign::{AnyDecoder, Missing};
+use foreign::{Missing, Unfinished};
 use hyperlayer::{Error, Records, Volume};
 use md5::{Digest, Md5};
 use proptest::prelude::*;
@@ -26,11 +26,11 @@ fn fixture(name: &str) -> Vec<u8> {
 
 /// Reads a stream to its end, for a volume of this size.
 fn read(stream: &[u8], size: u64) -> Result<Vec<Seen>, Error> {
-    let mut decoder = Some(AnyDecoder::new(stream)?);
+    let mut next = Some(Unfinished::begin(stream)?);
     let mut seen = Vec::new();
-    while let Some(mut one) = decoder {
+    while let Some(begun) = next {
         let missing = Missing { size: Some(size), ..Missing::default() };
-        one.complete(&missing)?;
+        let mut one = begun.complete(&missing)?;
         while let Some(record) = one.next_record()? {
             let (offset, length) = (record.offset(), record.length());
             seen.push(match record {
@@ -39,7 +39,7 @@ fn read(stream: &[u8], size: u64) -> Result<Vec<Seen>, Error> {
                 hyperlayer::Record::Discard { .. } => ('u', offset, length, 0),
             });
         }
-        decoder = one.next_stream()?;
+        next = one.next_stream()?;
     }
     Ok(seen)
 }
@@ -75,10 +75,10 @@ fn every_cut_but(stream: &[u8], unseen: &[usize]) {
 #[test]
 fn our_own_streams_are_ours() {
     let stream: &[u8] = b"HYPERLAYER/2.0\n";
-    assert!(matches!(AnyDecoder::new(stream), Err(Error::Cut { .. })));
+    assert!(matches!(Unfinished::begin(stream), Err(Error::Cut { .. })));
     let stream: &[u8] = b"HYPERLAYER/3.0\n";
-    assert!(matches!(AnyDecoder::new(stream), Err(Error::Unsupported { .. })));
-    assert!(matches!(AnyDecoder::new(&b""[..]), Err(Error::Cut { at: 0, .. })));
+    assert!(matches!(Unfinished::begin(stream), Err(Error::Unsupported { .. })));
+    assert!(matches!(Unfinished::begin(&b""[..]), Err(Error::Cut { at: 0, .. })));
 }
 
 #[test]
@@ -93,7 +93,8 @@ fn an_input_in_small_pieces_is_read_as_one() {
         }
     }
     let stream = fixture("lvmsync-3-thick.stream");
-    let mut decoder = AnyDecoder::new(Slow(&stream)).unwrap();
+    let mut decoder =
+        Unfinished::begin(Slow(&stream)).unwrap().complete(&Missing::default()).unwrap();
     while decoder.next_record().unwrap().is_some() {}
     assert_eq!(decoder.totals().data_records, 112);
 }
@@ -136,7 +137,7 @@ proptest! {
         }
         if let Ok(seen) = read(&stream, 64 * MIB) {
             // HYPERLAYER/1.0 says the size itself.
-            let size = AnyDecoder::new(stream.as_slice()).unwrap().foreign().unwrap().size;
+            let size = Unfinished::begin(stream.as_slice()).unwrap().foreign().unwrap().size;
             let size = size.unwrap_or(64 * MIB);
             prop_assert!(seen.iter().all(|(_, offset, length, _)| offset + length <= size));
         }

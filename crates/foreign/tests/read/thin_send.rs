@@ -54,13 +54,13 @@ fn all_three_protocols() {
     for magic in [FIRST, V1_0] {
         let stream = [data(magic), unmap(magic)].concat();
         assert_eq!(read(&stream, MIB).unwrap(), SEEN);
-        let decoder = AnyDecoder::new(stream.as_slice()).unwrap();
+        let decoder = Unfinished::begin(stream.as_slice()).unwrap();
         assert!(!decoder.foreign().unwrap().has_end());
         every_cut_but(&stream, &[data(magic).len()]);
     }
     let stream = v1_1(&[data(V1_1), unmap(V1_1)], [4, 1, 1]);
     assert_eq!(read(&stream, MIB).unwrap(), SEEN);
-    assert!(AnyDecoder::new(stream.as_slice()).unwrap().foreign().unwrap().has_end());
+    assert!(Unfinished::begin(stream.as_slice()).unwrap().foreign().unwrap().has_end());
     every_cut_but(&stream, &[]);
 }
 

@@ -66,7 +66,7 @@ fn uncompressed() {
     assert_eq!(read(&plain(), 0).unwrap(), seen);
     every_cut_but(&plain(), &[]);
     let plain = plain();
-    let header = AnyDecoder::new(plain.as_slice()).unwrap().header().clone();
+    let header = Unfinished::begin(plain.as_slice()).unwrap().header().clone();
     assert_eq!((&*header.target.name, header.target.size), ("sda", MIB));
     assert!(header.base.is_none());
 }
@@ -76,7 +76,7 @@ fn compressed_with_lz4() {
     let stream = compressed(right);
     assert_eq!(read(&stream, 0).unwrap(), [('d', 0, 512, 0), ('d', 4096, 2048, 0)]);
     every_cut_but(&stream, &[]);
-    let decoder = AnyDecoder::new(stream.as_slice()).unwrap();
+    let decoder = Unfinished::begin(stream.as_slice()).unwrap();
     assert_eq!(decoder.header().base.as_ref().unwrap().uuid, "virtnbdbackup.0");
 }
 
@@ -105,7 +105,8 @@ fn frames_as_the_tool_writes_them() {
         frame("comp", 0, sizes.len() as u64),
     ]
     .concat();
-    let mut decoder = AnyDecoder::new(stream.as_slice()).unwrap();
+    let begun = Unfinished::begin(stream.as_slice()).unwrap();
+    let mut decoder = begun.complete(&Missing::default()).unwrap();
     let mut seen = Vec::new();
     while let Some(record) = decoder.next_record().unwrap() {
         let hyperlayer::Record::Data { bytes, .. } = record else { panic!("no data") };
@@ -121,7 +122,7 @@ fn zeros_in_an_incremental_stream_are_what_did_not_change() {
     let stream = [meta(&incremental, 512), frame("zero", 0, 4096), data(4096, &[7; 512])];
     let stream = [stream.concat(), frame("zero", 8192, 512), frame("stop", 0, 0)].concat();
     assert_eq!(read(&stream, 0).unwrap(), [('d', 4096, 512, 7)]);
-    let decoder = AnyDecoder::new(stream.as_slice()).unwrap();
+    let decoder = Unfinished::begin(stream.as_slice()).unwrap();
     let lacks = &decoder.foreign().unwrap().lacks;
     assert!(lacks.contains(&"what became a hole may be left out"), "{lacks:?}");
     let outside = [meta(&incremental, 0), frame("zero", MIB, 512), frame("stop", 0, 0)].concat();
@@ -193,7 +194,8 @@ fn several_may_stand_one_behind_another() {
     // A cut between two of them leaves whole ones.
     let ends = [plain().len(), plain().len() + compressed(right).len()];
     every_cut_but(&both, &ends);
-    let mut decoder = AnyDecoder::new(both.as_slice()).unwrap();
+    let begun = Unfinished::begin(both.as_slice()).unwrap();
+    let mut decoder = begun.complete(&Missing::default()).unwrap();
     assert!(decoder.finish().unwrap_err().to_string().contains("goes on"));
     // Not another tool's, and not ours.
     for next in [&b"meta 1"[..], b"lvmsync PROTO[3]\n", b"HYPERLAYER/2.0\n", &[1, 1]] {
@@ -207,7 +209,7 @@ fn what_it_says_of_itself() {
         |date: &str| [meta(&format!("{FULL}, \"date\": {date}"), 0), frame("stop", 0, 0)].concat();
     let made = |date: &str| {
         let stream = dated(date);
-        let decoder = AnyDecoder::new(stream.as_slice()).unwrap();
+        let decoder = Unfinished::begin(stream.as_slice()).unwrap();
         let foreign = decoder.foreign().unwrap();
         assert_eq!(foreign.disk.as_deref(), Some("sda"));
         foreign.made.as_ref().map(ToString::to_string)

@@ -13,7 +13,7 @@ use crate::gauge::Gauge;
 use crate::room::Room;
 use crate::testing::is_no_space;
 
-const GROUND: Ground = Ground {
+pub(super) const GROUND: Ground = Ground {
     chunk_size: 65536,
     zeroes: true,
     unmaps: true,
@@ -32,7 +32,7 @@ fn room(chunks: u64) -> Room {
     Room { chunks, ..GROUND.room }
 }
 
-fn stream(size: u64, records: &[Record<'_>]) -> Vec<u8> {
+pub(super) fn stream(size: u64, records: &[Record<'_>]) -> Vec<u8> {
     let sum = |discard: bool| {
         let of_kind = |record: &&Record<'_>| matches!(record, Record::Discard { .. }) == discard;
         records.iter().filter(of_kind).map(Record::length).sum()
@@ -165,7 +165,7 @@ fn nothing_of_what_is_cut_off_is_kept() {
     assert!(file.path().metadata().unwrap().blocks() * 512 <= 2 * 65536);
 }
 
-/// The ground of a pool with so many free chunks, and so many metadata blocks, however much is written.
+/// The ground of a pool with a fixed number of free chunks and of free metadata blocks, however much is written.
 fn scarce(chunks: u64, blocks: u64) -> Ground {
     let (used, taken) = (100 - chunks, 1000 - blocks);
     let ask =

@@ -1,24 +1,14 @@
-//! [`Inputs`]: the files to be merged, read and verified whole.
-
-use std::fs::File;
-use std::io::{self, BufReader, Read};
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+//! [`Chain`]: what was read of the files to be merged, and verified.
 
 use anyhow::Context;
 use flow::{Interrupt, Refusal, Session, usage};
-use hyperlayer::{BaseDigest, Contents, Decoder, Header, Place, Record, Records};
+use hyperlayer::{BaseDigest, Decoder, Header, Record, Records};
 
-use super::piece::{Layers, Piece};
+use super::input::Input;
+use super::layers::Layers;
+use super::piece::Piece;
 use super::proof::{Next, Proof};
-use crate::settle::{Change, push};
-
-/// A file that was read once, and stays open.
-pub(super) struct Input {
-    pub(super) path: PathBuf,
-    file: File,
-    size: u64,
-}
+use crate::change::{Change, push};
 
 /// What was read of all files.
 pub(super) struct Chain {
@@ -38,69 +28,21 @@ pub(super) struct Chain {
 /// No volume reaches further.
 const NO_END: u64 = 1 << 63;
 
-/// Large enough that the frames of small records cost no system call each.
-const BUFFER: usize = 256 << 10;
-
-impl Input {
-    /// Opens the files; each must be one that can be read twice.
-    pub(super) fn open_all(paths: &[PathBuf]) -> anyhow::Result<Vec<Self>> {
-        paths.iter().map(|path| Self::open(path)).collect()
-    }
-
-    fn open(path: &Path) -> anyhow::Result<Self> {
-        let name = || path.display().to_string();
-        // Opening a FIFO would wait for its other end, so the kind is asked first.
-        if !std::fs::metadata(path).with_context(name)?.is_file() {
-            return Err(usage(format!(
-                "{} is not a regular file: what is merged is read twice, so write the stream to a \
-                 file first",
-                path.display()
-            )));
-        }
-        let file = File::open(path).with_context(name)?;
-        let size = file.metadata().with_context(name)?.len();
-        Ok(Self { path: path.into(), file, size })
-    }
-
-    /// Reads a record's content once more.
-    pub(super) fn content<'a>(
-        &self,
-        contents: &'a mut Contents,
-        place: Place,
-    ) -> anyhow::Result<(u64, &'a [u8])> {
-        let reader = Reader { file: &self.file, at: place.at };
-        contents
-            .read(reader, place)
-            .with_context(|| format!("{}, read once more", self.path.display()))
-    }
-}
-
-/// Reads a file from a place on, without moving the position that all its readers share.
-struct Reader<'a> {
-    file: &'a File,
-    at: u64,
-}
-
-impl Read for Reader<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let length = self.file.read_at(buf, self.at)?;
-        self.at += length as u64;
-        Ok(length)
-    }
-}
-
 impl Chain {
-    /// Reads and verifies all streams of all files, each of which must follow the one before.
-    pub(super) fn read(inputs: &[Input], session: &Session<'_>) -> anyhow::Result<Self> {
+    /// Reads and verifies all streams of all files, each of which must follow the one before. `what` is
+    /// the work's name where progress is shown.
+    pub(super) fn read(
+        inputs: &[Input],
+        what: &'static str,
+        session: &Session<'_>,
+    ) -> anyhow::Result<Self> {
         let bytes = inputs.iter().map(|input| input.size).sum();
         let interrupt = session.interrupt;
-        let progress = session.progress.begin("lvdiff: verifying", bytes);
+        let progress = session.progress.begin(what, bytes);
         let mut reading = Reading { inputs, chain: None, layers: Layers::default() };
         for (number, input) in (0..).zip(inputs) {
             let name = || input.path.display().to_string();
-            let reader = Reader { file: &input.file, at: 0 };
-            let reader = BufReader::with_capacity(BUFFER, reader);
-            let mut next = Some(Decoder::new(reader).with_context(name)?);
+            let mut next = Some(Decoder::new(input.reader()).with_context(name)?);
             let (mut stream, mut done) = (1, 0);
             while let Some(mut decoder) = next {
                 let name = || match stream {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hyperlayer::Record;
 
-use crate::settle::{Change, push};
+use crate::change::{Change, push};
 
 /// What a range becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,29 +1,6 @@
 //! [`Settled`]: changes as records can say them, and what the header announces of them.
 
-/// A range of a volume, and what it becomes.
-pub(crate) trait Change: Copy {
-    /// A range that is mapped and reads as zeros.
-    fn zero(offset: u64, length: u64) -> Self;
-    /// A range that is unmapped.
-    fn discard(offset: u64, length: u64) -> Self;
-    /// Where it begins, in bytes.
-    fn offset(&self) -> u64;
-    /// Where it ends, in bytes.
-    fn end(&self) -> u64;
-    /// Whether it is unmapped.
-    fn is_discard(&self) -> bool;
-    /// The part before `end`, which lies inside.
-    fn before(self, end: u64) -> Self;
-    /// Takes in what follows it at once and is the same.
-    fn join(&mut self, next: &Self) -> bool;
-}
-
-/// Adds a change behind the others.
-pub(crate) fn push<C: Change>(changes: &mut Vec<C>, change: C) {
-    if !changes.last_mut().is_some_and(|last| last.join(&change)) {
-        changes.push(change);
-    }
-}
+use crate::change::{Change, push};
 
 /// What counts of the volumes at the two ends, in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -127,7 +104,7 @@ impl<C: Change> Settled<C> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::merge::Piece;
+    use crate::merge::piece::Piece;
 
     const ENDS: Ends = Ends { chunk_size: 4096, base_size: 40960, target_size: 40960 };
 

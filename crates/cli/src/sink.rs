@@ -7,24 +7,34 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use blockio::folder_of;
-use cli::standard_output;
 use flow::{Aside, Interrupt, usage};
+
+use crate::{standard_output, sync};
 
 /// Why, and what to do instead.
 const NOT_TO_A_TERMINAL: &str = "the stream is binary; redirect it (lvdiff … > FILE), \
     pipe it (lvdiff … | ssh HOST lvpatch …), or use -o FILE";
 
 /// Standard output, or a file.
-pub(crate) enum Sink {
+pub enum Sink {
     /// Standard output, or something that is no regular file and can only be written to as it is.
     Open(File),
     /// A file of its own, which takes its place in the end. It goes away with this value, not with
     /// those that write to it: they may hang, this one does not.
-    Aside { file: Aside, path: PathBuf },
+    Aside {
+        /// What is written to.
+        file: Aside,
+        /// Where it will be.
+        path: PathBuf,
+    },
 }
 
-/// Refuses what no stream is written to, before anything is read for one.
-pub(crate) fn check(path: Option<&Path>) -> anyhow::Result<()> {
+/// Refuses what no stream is written to, before anything is read for one: terminals and block devices.
+/// Without a path it is standard output.
+///
+/// # Errors
+/// A [`flow::Refusal::Usage`], or where the path cannot be looked at.
+pub fn check_sink(path: Option<&Path>) -> anyhow::Result<()> {
     let Some(path) = path else {
         let (file, name) = (standard_output()?, "standard output");
         refuse_terminal(name, &file)?;
@@ -42,7 +52,10 @@ pub(crate) fn check(path: Option<&Path>) -> anyhow::Result<()> {
 
 impl Sink {
     /// Standard output without a path; else a file beside it, gone again unless it is kept.
-    pub(crate) fn open(path: Option<&Path>, interrupt: &Interrupt) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// Where there is no such output, it is one that no stream is written to, or that of a signal.
+    pub fn open(path: Option<&Path>, interrupt: &Interrupt) -> anyhow::Result<Self> {
         let Some(path) = path else { return Ok(Self::Open(standard_output()?)) };
         let name = || path.display().to_string();
         let path = behind_links(path)?;
@@ -61,7 +74,10 @@ impl Sink {
     }
 
     /// The open file, to write to.
-    pub(crate) fn writer(&self) -> io::Result<File> {
+    ///
+    /// # Errors
+    /// Where the system has no descriptor left for it.
+    pub fn writer(&self) -> io::Result<File> {
         match self {
             Self::Open(file) => file.try_clone(),
             Self::Aside { file, .. } => file.file().try_clone(),
@@ -69,12 +85,15 @@ impl Sink {
     }
 
     /// Makes what was written last, under its own name. The writer is closed after that.
-    pub(crate) fn keep(self, writer: File) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// Where it cannot be written or named.
+    pub fn keep(self, writer: File) -> anyhow::Result<()> {
         match self {
             Self::Aside { file, path } => {
                 file.replace().with_context(|| path.display().to_string())?;
             }
-            Self::Open(file) => cli::sync(&file).context("standard output")?,
+            Self::Open(file) => sync(&file).context("standard output")?,
         }
         drop(writer);
         Ok(())

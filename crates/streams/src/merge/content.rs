@@ -6,9 +6,10 @@ use std::ops::Range;
 use blockio::{ReadAt, Spare};
 use hyperlayer::{Contents, Place};
 
-use super::inputs::Input;
-use super::piece::{Layers, Piece, What};
-use crate::settle::Change;
+use super::input::Input;
+use super::layers::Layers;
+use super::piece::{Piece, What};
+use crate::change::Change;
 
 /// The volume that all layers make. Nobody reads it where no layer says what is there.
 pub(super) struct Content<'a> {

@@ -5,8 +5,8 @@ use flow::{Interrupt, Interruptible, Refusal};
 use hyperlayer::{BaseDigest, DigestKind, Header};
 
 use super::content::Content;
-use super::inputs::Input;
-use super::piece::{Known, Layers};
+use super::input::Input;
+use super::layers::{Known, Layers};
 
 /// As many fit into a stream.
 const MOST: usize = 21845;

@@ -6,12 +6,12 @@ use std::ops::Range;
 use anyhow::Context;
 use blockio::{Spare, Width, in_order};
 use flow::{Interrupt, Task};
-use hyperlayer::{Contents, Encoder, MAX_RECORD, Packed, Packer};
+use hyperlayer::{Contents, Encoder, MAX_RECORD, Packed, Packer, Record};
 
 use super::content;
-use super::inputs::Input;
-use super::piece::{Piece, What};
-use crate::settle::Change;
+use super::input::Input;
+use super::piece::Piece;
+use crate::change::Change;
 
 /// As where volumes are read: each thread holds a record, and each piece of work 1 MiB.
 const WIDTH: Width = Width { threads: 8, window: 16 };
@@ -50,8 +50,7 @@ pub(super) fn write<W: Write>(
                         progress.add(place.len() as u64);
                         encoder.packed_data(offset, &buffer[place], &packed)
                     }
-                    Run::Zero { offset, length } => encoder.zero(offset, length),
-                    Run::Discard { offset, length } => encoder.discard(offset, length),
+                    Run::Bare(record) => encoder.record(record),
                 };
                 written.with_context(&writing)?;
             }
@@ -81,8 +80,7 @@ impl<I: Iterator<Item = Piece>> Jobs<I> {
                 continue;
             }
             // A record's parts are better read together; what has no content is not taken apart.
-            let is_data = matches!(piece.what, What::Data { .. });
-            self.next = Some(if is_data && piece.offset < most {
+            self.next = Some(if piece.is_data() && piece.offset < most {
                 job.push(piece.before(most));
                 piece.from(most)
             } else {
@@ -103,19 +101,9 @@ struct Copied {
 /// What becomes one record.
 enum Run {
     /// The content is at this place of the buffer.
-    Data {
-        offset: u64,
-        place: Range<usize>,
-        packed: Packed,
-    },
-    Zero {
-        offset: u64,
-        length: u64,
-    },
-    Discard {
-        offset: u64,
-        length: u64,
-    },
+    Data { offset: u64, place: Range<usize>, packed: Packed },
+    /// It has none.
+    Bare(Record<'static>),
 }
 
 /// What a thread needs for a job; they are used again and again.
@@ -136,26 +124,23 @@ impl Tools {
         mut buffer: Vec<u8>,
     ) -> anyhow::Result<Copied> {
         let begin = job.first().map_or(0, |piece| piece.offset);
-        let is_data = |piece: &&Piece| matches!(piece.what, What::Data { .. });
-        let end = job.iter().rfind(is_data).map_or(begin, Piece::end);
+        let end = job.iter().rfind(|piece| piece.is_data()).map_or(begin, Piece::end);
         buffer.resize((end - begin) as usize, 0);
         content::read(&mut self.contents, job, inputs, begin, &mut buffer)?;
         let mut runs: Vec<Run> = Vec::new();
         let mut waiting: Option<Range<u64>> = None;
         for piece in job {
-            let (offset, length) = (piece.offset, piece.length());
             if let Some(range) = &mut waiting
-                && range.end == offset
-                && matches!(piece.what, What::Data { .. })
+                && range.end == piece.offset
+                && piece.is_data()
             {
                 range.end = piece.end();
                 continue;
             }
             runs.extend(self.pack(waiting.take(), begin, &buffer)?);
-            match piece.what {
-                What::Data { .. } => waiting = Some(offset..piece.end()),
-                What::Zero { .. } => runs.push(Run::Zero { offset, length }),
-                What::Discard { .. } => runs.push(Run::Discard { offset, length }),
+            match piece.without_data() {
+                None => waiting = Some(piece.offset..piece.end()),
+                Some(record) => runs.push(Run::Bare(record)),
             }
         }
         runs.extend(self.pack(waiting, begin, &buffer)?);

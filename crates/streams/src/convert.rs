@@ -1,0 +1,65 @@
+//! [`Conversion`]: streams of another tool → ours, with checksums.
+//!
+//! Files are read twice: the first time all of it is verified, as far as its format allows, and
+//! what it changes is noted; the second time it is written. Records that do not ascend go through a
+//! sparse file.
+
+mod file;
+mod note;
+mod options;
+mod ranges;
+mod write;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use flow::{Session, Task};
+
+use self::note::Noted;
+pub use self::options::ConvertOptions;
+
+/// Streams of another tool that were read, and what they do.
+pub struct Conversion<'a> {
+    noted: Vec<Noted>,
+    options: &'a ConvertOptions,
+}
+
+impl<'a> Conversion<'a> {
+    /// Reads the streams in these files, each of which must follow the one before, and notes what they do.
+    ///
+    /// # Errors
+    /// Where a file cannot be read twice or is damaged; where a stream is of our format, lacks what the
+    /// options do not say either, or does not follow the one before; that of a signal.
+    pub fn note(
+        paths: &[PathBuf],
+        options: &'a ConvertOptions,
+        session: &Session<'_>,
+    ) -> anyhow::Result<Self> {
+        Ok(Self { noted: note::note_all(paths, options, session)?, options })
+    }
+
+    /// How many bytes all streams announce as changed.
+    pub fn changed_bytes(&self) -> u64 {
+        self.noted.iter().map(|noted| noted.header.changed_bytes).sum()
+    }
+
+    /// How many bytes all streams announce as unmapped.
+    pub fn unmapped_bytes(&self) -> u64 {
+        self.noted.iter().map(|noted| noted.header.unmapped_bytes).sum()
+    }
+
+    /// Reads the files once more, writes what was noted, and gives the output back. `writing` is the context
+    /// of the output's errors; `task` is told of the data.
+    ///
+    /// # Errors
+    /// Those of the output; where a file is no longer what it was; that of a signal.
+    pub fn write<W: Write>(
+        &self,
+        output: W,
+        writing: &str,
+        task: &dyn Task,
+        session: &Session<'_>,
+    ) -> anyhow::Result<W> {
+        write::write_all(&self.noted, self.options, output, writing, task, session)
+    }
+}

@@ -1,0 +1,196 @@
+//! [`Noted`]: what streams of another tool do, from reading them once.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use flow::{Refusal, Session, usage};
+use foreign::{Foreign, Lacks, Missing, Start};
+use hyperlayer::{Header, Records, Volume};
+
+use super::file::{Decoder, open};
+use super::options::ConvertOptions;
+use super::ranges::{Kind, Range, Ranges};
+use crate::settle::{Ends, Settled, settle};
+
+/// What one stream does.
+pub(super) struct Noted {
+    pub(super) header: Header,
+    /// The file that it is in, and that file's number.
+    pub(super) path: PathBuf,
+    pub(super) file: usize,
+    /// What it does in the end, in records that ascend.
+    pub(super) ranges: Vec<Range>,
+    /// The stream's own records do so too.
+    pub(super) ascends: bool,
+}
+
+/// Reads all of it, and notes what it does.
+pub(super) fn note_all(
+    paths: &[PathBuf],
+    options: &ConvertOptions,
+    session: &Session<'_>,
+) -> anyhow::Result<Vec<Noted>> {
+    let (mut noted, mut previous, mut lacks) = (Vec::new(), None, Lacks::default());
+    for (file, path) in paths.iter().enumerate() {
+        let name = || path.display().to_string();
+        let (mut begun, has_checksum) = open(path)?;
+        loop {
+            let Some(foreign) = begun.foreign().cloned() else {
+                return Err(usage(format!("{} is a stream of lvdiff's already", name())));
+            };
+            lacks.say(&name(), &foreign, has_checksum, false)?;
+            if previous.is_none() && !foreign.base_checksums.is_empty() {
+                log::warn!("its base checks are left out: ours are made of the base");
+            }
+            let missing = missing(path, &foreign, previous.as_ref(), options)?;
+            let mut decoder = begun.complete(&missing).with_context(name)?;
+            let is_differential = foreign::is_differential(path, &foreign);
+            let machine = foreign::machine_of(path, &foreign);
+            let header = decoder.header().clone();
+            let this = Previous { header, foreign, is_differential, machine };
+            if let Some(previous) = &previous {
+                this.check_follows(previous).map_err(|why| {
+                    Refusal::BaseMismatch(format!(
+                        "{}: a stream does not follow the one before it: {why}",
+                        name()
+                    ))
+                })?;
+            }
+            noted.push(note(file, path, &mut decoder, &this, options, session)?);
+            previous = Some(this);
+            match decoder.next_stream().with_context(name)? {
+                Some(next) => begun = next,
+                None => break,
+            }
+        }
+    }
+    Ok(noted)
+}
+
+/// Reads one stream, and notes what it does.
+fn note(
+    file: usize,
+    path: &Path,
+    decoder: &mut Decoder,
+    this: &Previous,
+    options: &ConvertOptions,
+    session: &Session<'_>,
+) -> anyhow::Result<Noted> {
+    let ends = ends(&this.header);
+    let (mut ranges, mut end, mut ascends) = (Ranges::default(), 0, true);
+    if ends.base_size > 0 && ends.base_size < ends.target_size {
+        // Behind the base's end nothing is mapped. Nor is it in a full stream, but there
+        // no chunk has a part that a base holds.
+        ranges.cover(ends.base_size, ends.target_size, Kind::Discard);
+    }
+    while let Some(record) = decoder.next_record().with_context(|| path.display().to_string())? {
+        session.interrupt.check()?;
+        ascends &= record.offset() >= end;
+        end = record.offset() + record.length();
+        ranges.cover(record.offset(), end, Kind::of(&record));
+    }
+    let settled = settle(&ranges.into_vec(), ends);
+    let header = header(this, &settled, options, session);
+    Ok(Noted { header, path: path.into(), file, ranges: settled.changes, ascends })
+}
+
+/// What the stream does not say.
+fn missing(
+    path: &Path,
+    foreign: &Foreign,
+    previous: Option<&Previous>,
+    options: &ConvertOptions,
+) -> anyhow::Result<Missing> {
+    let file = || path.display().to_string();
+    let (base, target) = (options.base.as_deref(), options.volume.as_deref());
+    if target.is_none() && foreign.name.is_none() {
+        return Err(usage(format!(
+            "{} names no volume: add BASE VOLUME for a diff, VOLUME for a full stream",
+            foreign.format
+        )));
+    }
+    let Some(size) = foreign.size.or(options.size) else {
+        return Err(usage(format!("{} does not say a size: add --size", foreign.format)));
+    };
+    let base = match (previous, base, &foreign.starts) {
+        (Some(previous), ..) => Some(previous.header.target.clone()),
+        (None, None, Start::Unknown | Start::Nothing) => None,
+        (None, base, starts) => Some(Volume {
+            name: base.unwrap_or("base").into(),
+            uuid: String::new(),
+            size: match options.base_size.or_else(|| foreign::size_of_base(path, foreign)) {
+                Some(size) => size,
+                None => {
+                    // Of a format that says a size, and of one that is as large as its base.
+                    if *starts != Start::Unknown && !foreign.base_has_its_size {
+                        log::warn!(
+                            "{}: the base is taken to have {size} bytes, as the volume: give \
+                             --base-size where it grew",
+                            file()
+                        );
+                    }
+                    size
+                }
+            },
+        }),
+    };
+    let name = target.map(Into::into);
+    Ok(Missing { name, base, size: Some(size), chunk_size: None })
+}
+
+fn header(
+    this: &Previous,
+    settled: &Settled<Range>,
+    options: &ConvertOptions,
+    session: &Session<'_>,
+) -> Header {
+    let Previous { header, foreign, .. } = this;
+    let with_disk =
+        |volume: &Volume| Volume { uuid: foreign.with_disk(&volume.uuid), ..volume.clone() };
+    let mut target = with_disk(&header.target);
+    if this.is_differential {
+        // Only the file's name says so, and it is not kept: the next increment must not follow.
+        target.uuid = foreign.differential_with_disk(&header.target.uuid);
+    }
+    Header {
+        target,
+        base: header.base.as_ref().map(with_disk),
+        pairs: [&header.pairs[..], &options.pairs].concat(),
+        detect_level: 0,
+        extents: settled.extents,
+        changed_bytes: settled.changed_bytes,
+        unmapped_bytes: settled.unmapped_bytes,
+        tool: options.tool.clone(),
+        created: (session.clock)(),
+        ..header.clone()
+    }
+}
+
+/// A stream that was noted, and what the next one must follow.
+struct Previous {
+    header: Header,
+    foreign: Foreign,
+    is_differential: bool,
+    machine: Option<String>,
+}
+
+impl Previous {
+    /// Whether it belongs behind `previous`.
+    fn check_follows(&self, previous: &Self) -> Result<(), String> {
+        if previous.is_differential {
+            return Err("that is a differential one, which leads to no checkpoint".into());
+        }
+        self.foreign.check_disk(&previous.foreign)?;
+        foreign::check_machine(self.machine.as_deref(), previous.machine.as_deref())?;
+        self.header.follows(&previous.header)?;
+        self.foreign.check_date(&previous.foreign)
+    }
+}
+
+fn ends(header: &Header) -> Ends {
+    Ends {
+        chunk_size: header.chunk_size,
+        base_size: header.base.as_ref().map_or(0, |base| base.size),
+        target_size: header.target.size,
+    }
+}

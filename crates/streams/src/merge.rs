@@ -1,0 +1,129 @@
+//! [`Merge`]: consecutive streams → one, without a device.
+//!
+//! All files are read and verified first; then it is known what every range becomes, and where its
+//! content stands. The second time, only what is still to be seen in the end is read. In between, what
+//! proves the base of a later stream is read of those before it.
+
+mod content;
+mod copy;
+mod input;
+mod layers;
+pub(crate) mod piece;
+mod proof;
+mod reading;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use flow::{Session, Task};
+use hyperlayer::{Encoder, Header, Totals};
+
+use self::input::Input;
+use self::piece::Piece;
+use self::reading::Chain;
+use crate::settle::{Ends, Settled, settle};
+
+/// What the merged stream says beside what the streams say, and how it is written.
+#[derive(Clone, Debug, Default)]
+pub struct MergeOptions {
+    /// Added to the pairs of the last stream.
+    pub pairs: Vec<(String, String)>,
+    /// Compress with zstd at this level.
+    pub level: Option<i32>,
+    /// The program that makes it, and its version.
+    pub tool: String,
+}
+
+/// Streams that were read and verified, each of which follows the one before.
+pub struct Merge {
+    inputs: Vec<Input>,
+    chain: Chain,
+    settled: Settled<Piece>,
+}
+
+/// What became of them.
+#[derive(Debug)]
+pub struct Merged {
+    /// The header of the merged stream.
+    pub header: Header,
+    /// What its records hold.
+    pub totals: Totals,
+}
+
+impl Merge {
+    /// Reads and verifies the streams in these files, in this order. The files stay open: what is still to
+    /// be seen of them is read once more. `what` is the work's name where progress is shown.
+    ///
+    /// # Errors
+    /// Where a file cannot be read twice or is damaged, a stream is one that cannot be merged, or does not
+    /// follow the one before; that of a signal.
+    pub fn read(
+        paths: &[PathBuf],
+        what: &'static str,
+        session: &Session<'_>,
+    ) -> anyhow::Result<Self> {
+        let inputs = Input::open_all(paths)?;
+        let mut chain = Chain::read(&inputs, what, session)?;
+        let ends = Ends {
+            chunk_size: chain.first.chunk_size,
+            base_size: chain.first.base.as_ref().map_or(0, |base| base.size),
+            target_size: chain.last.target.size,
+        };
+        let settled = settle(&std::mem::take(&mut chain.pieces), ends);
+        Ok(Self { inputs, chain, settled })
+    }
+
+    /// How many streams there are.
+    pub fn streams(&self) -> u64 {
+        self.chain.streams
+    }
+
+    /// How many bytes of data the merged stream will hold.
+    pub fn data_bytes(&self) -> u64 {
+        let data = self.settled.changes.iter().filter(|piece| piece.is_data());
+        data.map(Piece::length).sum()
+    }
+
+    /// Writes the merged stream, and gives the output back. `writing` is the context of the output's
+    /// errors; `task` is told of the data.
+    ///
+    /// # Errors
+    /// Those of the output; where a file is no longer what it was; that of a signal.
+    pub fn write<W: Write>(
+        &self,
+        output: W,
+        writing: &str,
+        options: &MergeOptions,
+        task: &dyn Task,
+        session: &Session<'_>,
+    ) -> anyhow::Result<(W, Merged)> {
+        let writing = || writing.to_owned();
+        let (header, digests) = (self.header(options), &self.chain.proof.digests);
+        let mut encoder = Encoder::new(output, &header, digests).with_context(writing)?;
+        let (pieces, interrupt) = (&self.settled.changes, session.interrupt);
+        copy::write(&mut encoder, pieces, &self.inputs, options.level, interrupt, task, writing)?;
+        let (output, totals) = encoder.finish().with_context(writing)?;
+        Ok((output, Merged { header, totals }))
+    }
+
+    /// From the first base to the last target, with the pairs of the last stream and those given.
+    fn header(&self, options: &MergeOptions) -> Header {
+        let Self { chain, settled, .. } = self;
+        Header {
+            target: chain.last.target.clone(),
+            base: chain.first.base.clone(),
+            chunk_size: chain.first.chunk_size,
+            pairs: [&chain.last.pairs[..], &options.pairs].concat(),
+            detect_level: chain.proof.level,
+            extents: settled.extents,
+            changed_bytes: settled.changed_bytes,
+            unmapped_bytes: settled.unmapped_bytes,
+            tool: options.tool.clone(),
+            // The volume is as old as that, for anyone who applies streams up to a point in time.
+            created: chain.last.created,
+            undo: false,
+            base_origin: chain.first.base_origin.clone(),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! [`Input`]: a file to be merged, which is read twice.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use blockio::Positioned;
+use flow::usage;
+use hyperlayer::{Contents, Place};
+
+/// A file that was read once, and stays open.
+pub(super) struct Input {
+    pub(super) path: PathBuf,
+    file: File,
+    /// In bytes.
+    pub(super) size: u64,
+}
+
+/// Large enough that the frames of small records cost no system call each.
+const BUFFER: usize = 256 << 10;
+
+impl Input {
+    /// Opens the files; each must be one that can be read twice.
+    pub(super) fn open_all(paths: &[PathBuf]) -> anyhow::Result<Vec<Self>> {
+        paths.iter().map(|path| Self::open(path)).collect()
+    }
+
+    fn open(path: &Path) -> anyhow::Result<Self> {
+        let name = || path.display().to_string();
+        // Opening a FIFO would wait for its other end, so the kind is asked first.
+        if !std::fs::metadata(path).with_context(name)?.is_file() {
+            return Err(usage(format!(
+                "{} is not a regular file: what is merged is read twice, so write the stream to a \
+                 file first",
+                path.display()
+            )));
+        }
+        let file = File::open(path).with_context(name)?;
+        let size = file.metadata().with_context(name)?.len();
+        Ok(Self { path: path.into(), file, size })
+    }
+
+    /// All of it, from the beginning.
+    pub(super) fn reader(&self) -> BufReader<Positioned<'_>> {
+        BufReader::with_capacity(BUFFER, Positioned::new(&self.file, 0))
+    }
+
+    /// Reads a record's content once more.
+    pub(super) fn content<'a>(
+        &self,
+        contents: &'a mut Contents,
+        place: Place,
+    ) -> anyhow::Result<(u64, &'a [u8])> {
+        let reader = Positioned::new(&self.file, place.at);
+        contents
+            .read(reader, place)
+            .with_context(|| format!("{}, read once more", self.path.display()))
+    }
+}
