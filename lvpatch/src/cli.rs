@@ -140,37 +140,6 @@ pub(crate) struct Args {
     pub(crate) verbose: u8,
 }
 
-impl Args {
-    /// What clap cannot say of combinations.
-    ///
-    /// # Errors
-    /// A sentence for the user.
-    pub(crate) fn check(&self) -> Result<(), String> {
-        if !self.info && self.names.len() > 1 {
-            return Err(format!(
-                "only one volume is made, so NEW is one name, not {}; streams are read with -i",
-                self.names.join(" ")
-            ));
-        }
-        if self.info && !self.names.is_empty() && !self.input.is_empty() {
-            return Err("--info reads the files that are named; leave out -i".into());
-        }
-        if (self.backup.is_some() || self.partial) && !self.in_place && self.device.is_none() {
-            return Err(
-                "--backup and --partial are for --in-place and --device; elsewhere the base, which \
-                 is never written, is the way back"
-                    .into(),
-            );
-        }
-        Ok(())
-    }
-
-    /// The new volume's name, if it was given.
-    pub(crate) fn new_name(&self) -> Option<&str> {
-        self.names.first().map(String::as_str)
-    }
-}
-
 /// A size in bytes, with or without a suffix.
 fn size(text: &str) -> Result<u64, String> {
     let suffixes = [("K", 10), ("M", 20), ("G", 30), ("T", 40)];

@@ -2,20 +2,23 @@
 
 use std::fs::File;
 use std::io::IsTerminal;
+use std::path::PathBuf;
 
 use anyhow::Context;
 use cli::is_standard;
 use flow::{Interrupt, usage};
 use streams::Sources;
 
-use crate::cli::Args;
-
 const NAME: &str = "standard input";
 
-/// Opens what the arguments name.
-pub(crate) fn open(args: &Args, interrupt: &Interrupt) -> anyhow::Result<Sources> {
+/// Opens these files, those of a disk in a folder among them; without any, standard input.
+pub(crate) fn open(
+    files: &[PathBuf],
+    disk: Option<&str>,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Sources> {
     let mut sources = Sources::default();
-    for path in &foreign::expand(&args.input, args.disk.as_deref())? {
+    for path in &foreign::expand(files, disk)? {
         match is_standard(path) {
             true => sources.take(NAME, standard_input()?),
             false => sources.open(path, interrupt)?,

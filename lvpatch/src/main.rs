@@ -1,24 +1,19 @@
 //! `lvpatch`: applies what lvdiff found to the same base, as a new thin-provisioned LVM2 volume.
 
-mod check;
 mod cli;
-mod device;
-mod in_place;
 mod input;
-mod missing;
-mod patch;
-mod place;
-mod plan;
 mod print;
-mod undone;
-mod volume;
+mod request;
+mod run;
+mod summary;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+use request::Request;
 
 fn main() -> ExitCode {
     let args = cli::Args::parse();
     let verbosity = ::cli::Verbosity { quiet: args.quiet, verbose: args.verbose };
-    ::cli::run("lvpatch", verbosity, |session| patch::run(&args, session))
+    ::cli::run("lvpatch", verbosity, |session| run::run(Request::new(&args)?, args.quiet, session))
 }

@@ -8,10 +8,10 @@ use crate::changed::Changed;
 
 /// Counts the chunks of a size that an undo stream changes, without those in some ranges; `None` where
 /// it has not been read beforehand.
-pub type Count<'a> = dyn Fn(u64, &[(u64, u64)]) -> anyhow::Result<Option<Changed>> + 'a;
+pub(crate) type Count<'a> = dyn Fn(u64, &[(u64, u64)]) -> anyhow::Result<Option<Changed>> + 'a;
 
 /// What a stream asks of the pool that it is written to.
-pub struct Demand<'a> {
+pub(crate) struct Demand<'a> {
     /// What the stream says of itself.
     pub header: &'a Header,
     /// Whether the header says how much is written at the most.
@@ -24,7 +24,7 @@ pub struct Demand<'a> {
 
 impl<'a> Demand<'a> {
     /// That of a stream whose volume may change its size.
-    pub fn new(header: &'a Header, announces: bool) -> Self {
+    pub(crate) fn new(header: &'a Header, announces: bool) -> Self {
         let size = header.target.size;
         let before = header.base.as_ref().map_or(size, |base| base.size);
         Self { header, announces, cleared: before.min(size)..before.max(size), count: None }

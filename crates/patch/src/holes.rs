@@ -11,7 +11,7 @@ use thinmeta::ThinId;
 ///
 /// # Errors
 /// Where the metadata is damaged, or the device fails.
-pub fn mapped_ranges(
+pub(crate) fn mapped_ranges(
     dm: &DeviceMapper,
     thin: &ThinDevice,
     begin: u64,

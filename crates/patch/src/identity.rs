@@ -12,7 +12,7 @@ const SOURCE: &str = "lvpatch.source=";
 const STREAM: &str = "lvpatch.stream=";
 
 /// The tags of a volume that a stream has made.
-pub fn tags(header: &Header, stream_digest: Option<[u8; 32]>) -> Vec<String> {
+pub(crate) fn tags(header: &Header, stream_digest: Option<[u8; 32]>) -> Vec<String> {
     let mut tags = Vec::new();
     let uuid = &header.target.uuid;
     // What LVM takes in a tag. A UUID of LVM's own is letters, digits and hyphens.
@@ -26,7 +26,7 @@ pub fn tags(header: &Header, stream_digest: Option<[u8; 32]>) -> Vec<String> {
 }
 
 /// A volume's tags that are not this module's.
-pub fn other_tags(volume: &LogicalVolume) -> Vec<String> {
+pub(crate) fn other_tags(volume: &LogicalVolume) -> Vec<String> {
     let is_other = |tag: &&String| !tag.starts_with(SOURCE) && !tag.starts_with(STREAM);
     volume.tags.iter().filter(is_other).cloned().collect()
 }
@@ -36,7 +36,7 @@ pub fn other_tags(volume: &LogicalVolume) -> Vec<String> {
 ///
 /// # Errors
 /// [`Refusal::BaseMismatch`] where the volume is a copy of another one.
-pub fn check(header: &Header, volume: &LogicalVolume) -> anyhow::Result<()> {
+pub(crate) fn check(header: &Header, volume: &LogicalVolume) -> anyhow::Result<()> {
     let Some(base) = header.base.as_ref().filter(|base| !base.uuid.is_empty()) else {
         return Ok(());
     };
@@ -66,7 +66,7 @@ pub fn check(header: &Header, volume: &LogicalVolume) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// [`Refusal::BaseMismatch`].
-pub fn check_undo(
+pub(crate) fn check_undo(
     header: &Header,
     name: &str,
     volume: Option<&LogicalVolume>,

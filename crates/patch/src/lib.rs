@@ -1,13 +1,17 @@
 //! Applies streams: records → storage that holds their base.
 //!
-//! The principal type is [`Applier`]: it writes records to a [`Storage`](blockio::Storage), which may be a
-//! volume's device, an image, or anything else that implements the trait. What the storage lies on is its
-//! [`Ground`]: a device with space of its own, or a pool's thin volume, where [`space::ground`] compares what
-//! the stream asks for, its [`Demand`], with what the pool has left. [`prove`] and [`identity`] tell beforehand
-//! whether it is the base; [`undo`] keeps what is overwritten, and [`UndoFiles`] prove that it leads back.
+//! [`apply()`] does what a [`Request`] says with the streams of a chain: it plans, proves the
+//! base, begins a [`Target`] (a new volume, a volume itself, or a device or an image), writes, and leaves either
+//! what it has [`Done`] or nothing temporary. [`check()`] says whether it would. Another target is another
+//! implementation of [`Target`], which [`run()`] writes to.
 //!
-//! The neighbours: `hyperlayer` decodes records, `lvm` finds pools and volumes, `source` reads a pool's metadata.
-//! Nothing here knows of a command line.
+//! Below that, an [`Applier`] writes records to a [`Storage`](blockio::Storage), which may be a volume's device, an
+//! image, or anything else that implements the trait. What the storage lies on is its [`Ground`]: a device with
+//! space of its own, or a pool's thin volume, of which is asked beforehand what it has left. [`undo`] keeps what is
+//! overwritten, and [`UndoFiles`] prove that it leads back.
+//!
+//! The neighbours: `streams` reads chains, `hyperlayer` decodes records, `lvm` finds pools and volumes, `source`
+//! opens devices and reads a pool's metadata. Nothing here knows of a command line.
 //!
 //! ```
 //! use blockio::{Device, OpenMode};
@@ -40,25 +44,40 @@
 //! # Ok::<(), anyhow::Error>(())
 //! ```
 
+mod accept;
 mod apply;
+mod apply_link;
+mod base;
 mod changed;
+mod check;
 mod chunks;
+mod claim;
 mod demand;
 mod discards;
 mod fits;
 mod free;
 mod fresh;
 mod gauge;
+mod given;
 mod ground;
 mod holes;
-pub mod identity;
+mod identity;
 mod leaves;
+mod lookup;
+mod missing;
 mod need;
+mod overwrite;
 mod own;
-pub mod prove;
+mod place;
+mod plan;
+mod prove;
+mod request;
 mod room;
-pub mod space;
+mod run;
+mod size;
+mod space;
 mod stand;
+mod target;
 #[cfg(test)]
 mod testing;
 mod touched;
@@ -70,7 +89,10 @@ mod writer;
 
 pub use apply::{Applier, Extras};
 pub use changed::Changed;
-pub use demand::{Count, Demand};
+pub use check::{Accepted, AcceptedPlace, check};
 pub use ground::Ground;
-pub use holes::mapped_ranges;
+pub use missing::{Purpose, find_missing};
+pub use request::{Chunking, Cut, Destination, Making, Named, Overwriting, Proof, Request};
+pub use run::{Done, apply, run};
+pub use target::{Made, Target};
 pub use undo_files::{Mapped, UndoFiles, UndoStream};

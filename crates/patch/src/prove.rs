@@ -11,7 +11,7 @@ use hyperlayer::{BaseChecksum, BaseDigest};
 ///
 /// # Errors
 /// [`Refusal::BaseMismatch`] where it differs.
-pub fn prove(
+pub(crate) fn prove(
     name: &str,
     base: &(impl ReadAt + Sync),
     digests: &[BaseDigest],
@@ -33,7 +33,7 @@ pub fn prove(
 ///
 /// # Errors
 /// [`Refusal::BaseMismatch`] where it differs.
-pub fn prove_checksums(
+pub(crate) fn prove_checksums(
     name: &str,
     base: &impl ReadAt,
     checksums: &[BaseChecksum],
@@ -53,7 +53,7 @@ pub fn prove_checksums(
 ///
 /// # Errors
 /// [`Refusal::BaseMismatch`] where it does.
-pub fn empty(
+pub(crate) fn empty(
     name: &str,
     device: &(impl ReadAt + Sync),
     size: u64,

@@ -21,7 +21,7 @@ use crate::stand::Stand;
 /// # Errors
 /// [`Refusal::NoSpace`](flow::Refusal::NoSpace) where it is too little, or an error where the pool takes no writes
 /// at all.
-pub fn ground(
+pub(crate) fn ground(
     dm: &DeviceMapper,
     thin: &ThinDevice,
     demand: &Demand<'_>,
@@ -71,7 +71,7 @@ pub fn ground(
 ///
 /// # Errors
 /// As [`ground`].
-pub fn check_below(
+pub(crate) fn check_below(
     dm: &DeviceMapper,
     thin: &ThinDevice,
     demand: &Demand<'_>,
@@ -123,7 +123,7 @@ pub fn check_below(
 ///
 /// # Errors
 /// As [`ground`].
-pub fn check_pool(
+pub(crate) fn check_pool(
     pool: &PoolDevice,
     status: PoolStatus,
     demand: &Demand<'_>,

@@ -1,97 +1,38 @@
-//! Header and local volumes → [`Plan`]: what there is to do, from look-ups that change nothing.
+//! Header and local volumes → [`Plan`].
 
 use anyhow::Context;
 use flow::{Refusal, escaped};
-use hyperlayer::{Header, Volume};
-use lvm::{LogicalVolume, Scope, VolumeName, check_new_name};
+use hyperlayer::Header;
+use lvm::{LogicalVolume, Scope, VolumeName};
 
-use crate::cli::Args;
-use crate::place;
-
-/// What there is to do.
-pub(crate) struct Plan {
-    /// What the first stream starts from.
-    pub(crate) start: Start,
-    /// The new volume's name, where it is not that in the stream.
-    new: Option<String>,
-    /// The pool's chunk size, where the stream's must be the same.
-    chunk_size: Option<u64>,
-    pool: String,
-    /// All volumes that there are.
-    pub(crate) volumes: Vec<LogicalVolume>,
-}
-
-/// What a stream starts from.
-#[derive(Clone)]
-pub(crate) enum Start {
-    /// A volume.
-    Base(LogicalVolume),
-    /// Nothing, in this thin pool.
-    Pool(LogicalVolume),
-}
-
-impl Start {
-    /// The volume group.
-    pub(crate) fn group(&self) -> &str {
-        let (Self::Base(volume) | Self::Pool(volume)) = self;
-        &volume.group
-    }
-}
-
-impl Plan {
-    /// Refuses a stream from a pool with other chunks.
-    pub(crate) fn check_chunk_size(&self, header: &Header) -> anyhow::Result<()> {
-        let (ours, theirs) = (self.chunk_size, header.chunk_size);
-        let Some(ours) = ours.filter(|&ours| ours != theirs) else { return Ok(()) };
-        anyhow::bail!(
-            "pool {} has chunks of {ours} bytes, but the stream comes from a pool with chunks of \
-             {theirs}: make a pool with `lvcreate --chunksize {theirs}b`, or apply it all the same \
-             with --allow-chunk-mismatch",
-            self.pool
-        );
-    }
-
-    /// The name of the volume that a stream makes.
-    pub(crate) fn name(&self, header: &Header) -> String {
-        self.new.as_ref().unwrap_or(&header.target.name).clone()
-    }
-
-    /// The same, if the volume may be made.
-    pub(crate) fn new_name(&self, header: &Header) -> anyhow::Result<String> {
-        let new = self.name(header);
-        check_new_name(&new, self.start.group(), &self.volumes).with_context(|| {
-            match &self.new {
-                Some(_) => "the new volume",
-                None => "the volume's name in the stream (give another one as the last argument)",
-            }
-        })?;
-        Ok(new)
-    }
-}
+use crate::place::is_thick;
+use crate::plan::{Plan, Start};
+use crate::request::{Chunking, Request};
+use crate::size::{base_of, check_base_size};
 
 /// Finds what the first stream starts from, and makes sure that it can be meant for it.
-pub(crate) fn look_up(args: &Args, header: &Header) -> anyhow::Result<Plan> {
+pub(crate) fn look_up(request: &Request, header: &Header) -> anyhow::Result<Plan> {
     let volumes = LogicalVolume::list().context("the logical volumes cannot be listed")?;
     let start = match header.base {
-        Some(_) => Start::Base(find_base(args, header, &volumes)?),
-        None => Start::Pool(find_pool(args, &volumes)?),
+        Some(_) => Start::Base(find_base(request, header, &volumes)?),
+        None => Start::Pool(find_pool(request, &volumes)?),
     };
     let pool = match &start {
-        Start::Base(base) if args.in_place => {
+        Start::Base(base) if request.is_in_place() => {
             refuse_under_snapshots(base, &volumes)?;
             // Without a pool there are no chunks.
-            if place::is_thick(base)? { None } else { Some(pool_of(base, &volumes)?) }
+            if is_thick(base)? { None } else { Some(pool_of(base, &volumes)?) }
         }
         Start::Base(base) => Some(pool_of(base, &volumes)?),
         Start::Pool(pool) => Some(pool.clone()),
     };
     let plan = Plan {
         start,
-        new: args.new_name().map(Into::into),
+        new: request.new_name().map(Into::into),
         chunk_size: pool
             .as_ref()
             .map(|pool| pool.chunk_size)
-            .filter(|_| !args.allow_chunk_mismatch),
+            .filter(|_| request.chunks == Chunking::Same),
         pool: pool.map_or(String::new(), |pool| pool.full_name()),
         volumes,
     };
@@ -100,42 +41,45 @@ pub(crate) fn look_up(args: &Args, header: &Header) -> anyhow::Result<Plan> {
 }
 
 fn find_base(
-    args: &Args,
+    request: &Request,
     header: &Header,
     volumes: &[LogicalVolume],
 ) -> anyhow::Result<LogicalVolume> {
     let base = base_of(header)?;
-    let name = match &args.lv {
+    let name = match &request.named.volume {
         Some(name) => name,
         // A stream names a volume, not a path.
         None if base.name.contains('/') => return Err(not_a_name(&base.name)),
         None => &base.name,
     };
-    let found = find_volume(args, name, volumes)?;
+    let found = find_volume(request, name, volumes)?;
     check_base_size(header, &found.full_name(), found.size)?;
     Ok(found.clone())
 }
 
 /// The volume that is named, within what the arguments say.
 pub(crate) fn find_volume<'a>(
-    args: &Args,
+    request: &Request,
     name: &str,
     volumes: &'a [LogicalVolume],
 ) -> anyhow::Result<&'a LogicalVolume> {
-    let scope = Scope::new(args.lvgroup.as_deref(), args.pool.as_deref())?;
+    let scope = scope(request)?;
     Ok(VolumeName::parse(name)?.find(volumes, &scope)?)
 }
 
 /// The pool that the arguments name for a full stream's volume.
-pub(crate) fn find_pool(args: &Args, volumes: &[LogicalVolume]) -> anyhow::Result<LogicalVolume> {
-    if let Some(base) = &args.lv {
+pub(crate) fn find_pool(
+    request: &Request,
+    volumes: &[LogicalVolume],
+) -> anyhow::Result<LogicalVolume> {
+    if let Some(base) = &request.named.volume {
         return Err(Refusal::Usage(format!(
             "the stream is a full one and starts from nothing, not from {base}: name the pool for \
              its volume (-g VG -p POOL), and no base"
         ))
         .into());
     }
-    if args.pool.is_none() {
+    if request.named.pool.is_none() {
         let is_pool = |volume: &&LogicalVolume| volume.segment_type == "thin-pool";
         let names: Vec<_> = volumes.iter().filter(is_pool).map(LogicalVolume::full_name).collect();
         return Err(Refusal::Usage(format!(
@@ -145,16 +89,8 @@ pub(crate) fn find_pool(args: &Args, volumes: &[LogicalVolume]) -> anyhow::Resul
         ))
         .into());
     }
-    let scope = Scope::new(args.lvgroup.as_deref(), args.pool.as_deref())?;
+    let scope = scope(request)?;
     Ok(scope.only_pool(volumes)?.clone())
-}
-
-/// The base that the header names.
-pub(crate) fn base_of(header: &Header) -> anyhow::Result<&Volume> {
-    header.base.as_ref().ok_or_else(|| {
-        Refusal::Usage("the stream is a full one: it starts from nothing, not from a base".into())
-            .into()
-    })
 }
 
 fn pool_of(base: &LogicalVolume, volumes: &[LogicalVolume]) -> anyhow::Result<LogicalVolume> {
@@ -190,22 +126,13 @@ fn refuse_under_snapshots(base: &LogicalVolume, volumes: &[LogicalVolume]) -> an
     .into())
 }
 
-/// Refuses a base of another size.
-pub(crate) fn check_base_size(header: &Header, name: &str, size: u64) -> anyhow::Result<()> {
-    let expected = base_of(header)?;
-    if size != expected.size {
-        return Err(Refusal::BaseMismatch(format!(
-            "{name} has {size} bytes, but the stream starts from {}, which has {}",
-            escaped(&expected.name),
-            expected.size
-        ))
-        .into());
-    }
-    Ok(())
-}
-
 fn not_a_name(name: &str) -> anyhow::Error {
     let name = escaped(name);
     Refusal::Usage(format!("the base's name in the stream is \"{name}\": name the base with -l"))
         .into()
+}
+
+fn scope(request: &Request) -> anyhow::Result<Scope> {
+    let named = &request.named;
+    Ok(Scope::new(named.group.as_deref(), named.pool.as_deref())?)
 }

@@ -1,11 +1,15 @@
 //! [`Place`]: the volume that is written itself, as the kernel has it.
 
-use crate::patch::Job;
+use anyhow::Context;
 use blockio::{Device, OpenMode};
 use flow::{Interrupt, Refusal};
 use lvm::{DeviceMapper, DeviceStatus, LogicalVolume, ThinDevice};
-use patch::{Count, Demand, Ground, space};
 use streams::Link;
+
+use crate::demand::{Count, Demand};
+use crate::given::Given;
+use crate::ground::Ground;
+use crate::{base, identity, space};
 
 /// An active volume.
 pub(crate) enum Place {
@@ -96,21 +100,40 @@ impl Place {
         }
         Ok(plain)
     }
-}
 
-impl Job<'_> {
-    /// Proves what a place holds; `name` is for messages.
-    pub(crate) fn prove_place(
+    /// Proves what it holds; `name` is for messages.
+    pub(crate) fn prove(
         &self,
+        given: Given<'_>,
         dm: &DeviceMapper,
-        place: &Place,
         device: &Device,
         name: &str,
         link: &Link,
     ) -> anyhow::Result<()> {
-        match place {
-            Place::Thin(thin) => self.prove(dm, thin, device, name, link),
-            Place::Thick(_) => self.prove_path(name, device, link).map(|_| ()),
+        match self {
+            Self::Thin(thin) => base::prove_thin(given, dm, thin, device, name, link),
+            Self::Thick(_) => base::prove_device(given, name, device, link),
         }
     }
+}
+
+/// Checks a stream against what is known of the place that it is to be written to: `volume` is the
+/// logical volume there, if it is one.
+pub(crate) fn check_place(
+    given: Given<'_>,
+    link: &Link,
+    name: &str,
+    volume: Option<&LogicalVolume>,
+) -> anyhow::Result<()> {
+    if let Some(volume) = volume {
+        is_thick(volume)?;
+        // What is written to a merge's origin is lost once that is activated next.
+        lvm::refuse_merge(volume)?;
+        base::check_identity(given, link, volume)?;
+    }
+    match identity::check_undo(link.header(), name, volume) {
+        Err(error) if !given.request.needs_proof() => log::warn!("{error}"),
+        checked => checked.with_context(|| link.name.clone())?,
+    }
+    Ok(())
 }

@@ -9,17 +9,31 @@ use foreign::{Foreign, Missing, Start};
 use hyperlayer::Volume;
 use lvm::LogicalVolume;
 
-use crate::cli::Args;
-use crate::plan;
+use crate::lookup::{find_pool, find_volume};
+use crate::request::{Destination, Request};
 
-/// Finds it in the arguments, and in the volume, device or image that they name.
-pub(crate) fn find(args: &Args, foreign: &Foreign) -> anyhow::Result<Missing> {
-    if args.info || args.verify {
-        return Ok(Missing { size: args.size, ..Missing::default() });
-    }
-    let missing = match &args.device {
-        Some(path) => of_path(args, path)?,
-        None => of_volume(args, foreign)?,
+/// What a stream is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To be applied.
+    Apply,
+    /// To say whether it would be.
+    Check,
+}
+
+/// Finds it in the request, and in the volume, device or image that it names: for
+/// [`Rules::complete`](streams::Rules::complete).
+///
+/// # Errors
+/// [`Refusal::Usage`] where it cannot be known, and where a volume or pool is not found.
+pub fn find_missing(
+    request: &Request,
+    purpose: Purpose,
+    foreign: &Foreign,
+) -> anyhow::Result<Missing> {
+    let missing = match &request.destination {
+        Destination::Path(path, _) => of_path(request, path)?,
+        _ => of_volume(request, purpose, foreign)?,
     };
     if missing.base.is_none() && missing.size.is_none() && foreign.size.is_none() {
         return Err(usage(format!(
@@ -33,8 +47,8 @@ pub(crate) fn find(args: &Args, foreign: &Foreign) -> anyhow::Result<Missing> {
     Ok(missing)
 }
 
-/// For `--device`: what is there is the base.
-fn of_path(args: &Args, path: &Path) -> anyhow::Result<Missing> {
+/// For a path: what is there is the base.
+fn of_path(request: &Request, path: &Path) -> anyhow::Result<Missing> {
     let base = match path.exists() {
         false => None,
         true => {
@@ -44,13 +58,14 @@ fn of_path(args: &Args, path: &Path) -> anyhow::Result<Missing> {
         }
     };
     // A device may be larger than its volume, and an image may not: that is for the plan to say.
-    Ok(Missing { name: None, base, size: args.size, chunk_size: None })
+    Ok(Missing { name: None, base, size: request.size, chunk_size: None })
 }
 
-/// For volumes: the base that -l names, or the pool for a full stream.
-fn of_volume(args: &Args, foreign: &Foreign) -> anyhow::Result<Missing> {
-    let name = args.new_name().map(String::from);
-    if name.is_none() && foreign.name.is_none() && !args.in_place && !args.check {
+/// For volumes: the base that is named, or the pool for a full stream.
+fn of_volume(request: &Request, purpose: Purpose, foreign: &Foreign) -> anyhow::Result<Missing> {
+    let name = request.new_name().map(String::from);
+    let needs_name = !request.is_in_place() && purpose == Purpose::Apply;
+    if name.is_none() && foreign.name.is_none() && needs_name {
         return Err(usage(format!(
             "{} has no name for the new volume: give one as the last argument",
             foreign.format
@@ -59,15 +74,15 @@ fn of_volume(args: &Args, foreign: &Foreign) -> anyhow::Result<Missing> {
     let is_full = match foreign.starts {
         Start::Nothing => true,
         Start::Base { .. } => false,
-        Start::Unknown => args.lv.is_none() && args.pool.is_some(),
+        Start::Unknown => request.named.volume.is_none() && request.named.pool.is_some(),
     };
     let volumes = LogicalVolume::list().context("the logical volumes cannot be listed")?;
     if is_full {
-        let pool = plan::find_pool(args, &volumes)?;
+        let pool = find_pool(request, &volumes)?;
         let chunk_size = Some(pool.chunk_size);
-        return Ok(Missing { name, base: None, size: args.size, chunk_size });
+        return Ok(Missing { name, base: None, size: request.size, chunk_size });
     }
-    let Some(base) = &args.lv else {
+    let Some(base) = &request.named.volume else {
         return Err(usage(format!(
             "{} does not name its base: name it (-l BASE){}",
             foreign.format,
@@ -77,12 +92,12 @@ fn of_volume(args: &Args, foreign: &Foreign) -> anyhow::Result<Missing> {
             }
         )));
     };
-    let base = plan::find_volume(args, base, &volumes)?;
+    let base = find_volume(request, base, &volumes)?;
     let pool = volumes.iter().find(|volume| base.is_in(volume));
     Ok(Missing {
         name,
         base: Some(Volume { name: base.name.clone(), uuid: String::new(), size: base.size }),
-        size: args.size,
+        size: request.size,
         chunk_size: pool.map(|pool| pool.chunk_size),
     })
 }

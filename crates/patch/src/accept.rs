@@ -1,0 +1,52 @@
+//! What cannot be written onto something itself is refused before anything is written.
+
+use flow::{Interrupt, Refusal};
+use streams::{Link, Rules, Sources};
+
+use crate::request::{Cut, Request};
+use crate::size::check_size_stays;
+use crate::undo::Undo;
+
+/// A stream that can be read twice is verified whole before the first byte is written. Yields whether
+/// its records were found to ascend.
+pub(crate) fn verify_first(
+    request: &Request,
+    sources: &Sources,
+    rules: &Rules<'_>,
+    interrupt: &Interrupt,
+) -> anyhow::Result<bool> {
+    if !sources.are_files()? {
+        return Ok(false);
+    }
+    streams::accept_all(sources, rules, interrupt, |count, link| accept(request, count, link))?;
+    Ok(rules.must_ascend)
+}
+
+/// Refuses what cannot be done in place, as far as a stream's header tells. `count` streams come
+/// before it.
+pub(crate) fn accept(request: &Request, count: usize, link: &Link) -> anyhow::Result<()> {
+    let header = link.header();
+    if request.is_in_place() {
+        check_size_stays(header)?;
+    }
+    if request.cut() == Cut::Applied && !header.undo {
+        return Err(Refusal::Usage(
+            "--partial is for a stream that --backup wrote, which this is not: a part of any \
+             other makes a volume that never was"
+                .into(),
+        )
+        .into());
+    }
+    if request.backup().is_none() {
+        return Ok(());
+    }
+    Undo::check(header)?;
+    if count > 0 {
+        return Err(Refusal::Usage(format!(
+            "{} is one stream too many: --backup keeps what one stream overwrites",
+            link.name
+        ))
+        .into());
+    }
+    Ok(())
+}

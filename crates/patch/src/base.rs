@@ -1,0 +1,150 @@
+//! Whether what is there is the stream's base, by tags, digests and checksums.
+
+use anyhow::Context;
+use blockio::{Device, Range};
+use flow::{Interrupt, Refusal};
+use hyperlayer::Records;
+use lvm::{DeviceMapper, DeviceNumber, LogicalVolume, ThinDevice};
+use streams::Link;
+
+use crate::changed::Changed;
+use crate::given::Given;
+use crate::holes::mapped_ranges;
+use crate::undo_files::UndoStream;
+use crate::{identity, prove, size};
+
+/// Holds a volume's tags against the base that the stream names.
+pub(crate) fn check_identity(
+    given: Given<'_>,
+    link: &Link,
+    volume: &LogicalVolume,
+) -> anyhow::Result<()> {
+    match identity::check(link.header(), volume) {
+        Err(error) if !given.request.needs_proof() => log::warn!("{error}"),
+        checked => checked.with_context(|| link.name.clone())?,
+    }
+    Ok(())
+}
+
+/// Proves what a thin volume's device holds; `name` is for messages.
+pub(crate) fn prove_thin(
+    given: Given<'_>,
+    dm: &DeviceMapper,
+    thin: &ThinDevice,
+    device: &Device,
+    name: &str,
+    link: &Link,
+) -> anyhow::Result<()> {
+    let interrupt = given.session.interrupt;
+    if link.header().undo {
+        return prove_undo(given, Some((dm, thin)), name, device, link);
+    }
+    let (digests, checksums) = (link.decoder.base_digests(), link.decoder.base_checksums());
+    if !given.request.needs_proof() {
+        return Ok(());
+    }
+    prove::prove_checksums(name, device, checksums, interrupt)
+        .with_context(|| link.name.clone())?;
+    if digests.is_empty() {
+        return Ok(());
+    }
+    let mapped = match link.header().detect_level {
+        3 => mapped_ranges(dm, thin, 0, interrupt)?,
+        _ => None,
+    };
+    prove::prove(name, device, digests, mapped.as_deref(), interrupt)
+        .with_context(|| link.name.clone())
+}
+
+/// Holds a device against the stream's base, and its size against that of the stream's volume. A full
+/// stream's base is nothing: zeros, and on a block device only.
+pub(crate) fn prove_device(
+    given: Given<'_>,
+    name: &str,
+    device: &Device,
+    link: &Link,
+) -> anyhow::Result<()> {
+    let (header, interrupt) = (link.header(), given.session.interrupt);
+    if header.base.is_none() {
+        if !device.is_block() {
+            return Err(exists(name));
+        }
+        size::check_fits(name, device, header)?;
+        return match given.request.needs_proof() {
+            true => prove::empty(name, device, header.target.size, interrupt),
+            false => Ok(()), // whatever it holds, it goes
+        };
+    }
+    size::check_base_size(header, name, size::size_of_volume(device, header))
+        .with_context(|| link.name.clone())?;
+    if header.undo {
+        prove_undo(given, None, name, device, link)?;
+    } else if given.request.needs_proof() {
+        let digests = link.decoder.base_digests();
+        prove::prove_checksums(name, device, link.decoder.base_checksums(), interrupt)
+            .with_context(|| link.name.clone())?;
+        let mapped = match header.detect_level {
+            3 => mapped_at(device, interrupt)?,
+            _ => None,
+        };
+        prove::prove(name, device, digests, mapped.as_deref(), interrupt)
+            .with_context(|| link.name.clone())?;
+    }
+    size::check_fits(name, device, header)
+}
+
+/// Counts the chunks that an undo stream changes on a device, if it has been read.
+pub(crate) fn count_changed<'a>(
+    given: Given<'a>,
+    device: &'a Device,
+    link: &'a Link,
+) -> impl Fn(u64, &[(u64, u64)]) -> anyhow::Result<Option<Changed>> + 'a {
+    let header = link.header();
+    move |chunk_size, known| {
+        let interrupt = given.session.interrupt;
+        given.undo_files.count_changed(header, device, chunk_size, known, interrupt)
+    }
+}
+
+/// A full stream makes a new file.
+pub(crate) fn exists(name: &str) -> anyhow::Error {
+    Refusal::Usage(format!(
+        "{name} exists already, and a full stream makes a new file: name another one, or remove it"
+    ))
+    .into()
+}
+
+/// Proves that an undo leads from what a device holds to what was there: the device is that of
+/// `thin`, if it is a thin volume.
+fn prove_undo(
+    given: Given<'_>,
+    thin: Option<(&DeviceMapper, &ThinDevice)>,
+    name: &str,
+    device: &Device,
+    link: &Link,
+) -> anyhow::Result<()> {
+    if !given.request.needs_proof() {
+        return Ok(());
+    }
+    let interrupt = given.session.interrupt;
+    let (header, digests) = (link.header(), link.decoder.base_digests());
+    let stream = UndoStream { name: &link.name, header, digests };
+    let mapped = || match thin {
+        Some((dm, thin)) => mapped_ranges(dm, thin, 0, interrupt),
+        None => Ok(None),
+    };
+    given.undo_files.prove(stream, name, device, &mapped, interrupt)
+}
+
+/// What is mapped in a device, if it is a thin volume's, so that its holes need not be read.
+fn mapped_at(device: &Device, interrupt: &Interrupt) -> anyhow::Result<Option<Vec<Range>>> {
+    let number = DeviceNumber::from_rdev(device.rdev());
+    if !device.is_block() || !number.is_volume() {
+        return Ok(None);
+    }
+    let dm = DeviceMapper::open()?;
+    match ThinDevice::find_by_number(&dm, number)? {
+        Some(thin) => mapped_ranges(&dm, &thin, 0, interrupt),
+        None => Ok(None),
+    }
+}

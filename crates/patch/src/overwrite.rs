@@ -1,0 +1,177 @@
+//! What is overwritten itself: there is no snapshot to throw away.
+
+use std::ops::Range;
+use std::path::Path;
+
+use anyhow::Context;
+use blockio::Device;
+use flow::Refusal;
+use hyperlayer::{Records, Totals};
+use lvm::LogicalVolume;
+use streams::Link;
+
+use crate::apply::{Applier, Extras};
+use crate::apply_link::apply_link;
+use crate::given::Given;
+use crate::ground::Ground;
+use crate::identity;
+use crate::request::{Cut, Destination};
+use crate::undo::{self, Undo};
+
+/// A device or image that is open for writing.
+pub(crate) struct Site<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) device: &'a Device,
+    pub(crate) ground: Ground,
+    /// A file that nobody has seen yet: whatever fails, it goes.
+    pub(crate) is_new: bool,
+}
+
+/// One stream. A logical volume's tags say what it is a copy of only while it is one. Also says
+/// whether anything was written.
+pub(crate) fn write_over(
+    given: Given<'_>,
+    volume: Option<&mut LogicalVolume>,
+    site: &Site<'_>,
+    link: &mut Link,
+    stale: Range<u64>,
+    undo: Option<Undo>,
+) -> (anyhow::Result<Totals>, bool) {
+    let Some(volume) = volume else { return overwrite(given, site, link, stale, undo) };
+    let before = volume.tags.clone();
+    let others = identity::other_tags(volume);
+    let is_copy = others.len() < before.len();
+    // After a power cut the tags must not be there again, over bytes that are others by then.
+    let untagged = volume.change_tags(&others).and_then(|()| match is_copy {
+        true => lvm::sync_group(volume),
+        false => Ok(()),
+    });
+    let (applied, wrote) = match untagged {
+        Ok(()) => overwrite(given, site, link, stale, undo),
+        Err(error) => {
+            if let Some(undo) = undo {
+                undo.remove();
+            }
+            (Err(error.into()), false)
+        }
+    };
+    match &applied {
+        Ok(_) => {
+            // A part of a stream makes nothing that could be said.
+            let digest = link.decoder.stream_digest();
+            let own = digest.map(|digest| identity::tags(link.header(), Some(digest)));
+            let tags: Vec<_> = others.into_iter().chain(own.unwrap_or_default()).collect();
+            if let Err(error) = volume.change_tags(&tags) {
+                log::warn!("{} has no tags of what it is a copy of: {error}", site.name);
+            }
+        }
+        Err(_) if wrote => {}
+        Err(_) => {
+            if let Err(error) = volume.change_tags(&before) {
+                log::warn!("{} lost its tags {}: {error}", site.name, before.join(", "));
+            }
+        }
+    }
+    (applied, wrote)
+}
+
+/// Applies one stream, keeping what it overwrites if that is wanted, after the range `stale` has
+/// been cleared. Also says whether anything was written.
+fn overwrite(
+    given: Given<'_>,
+    site: &Site<'_>,
+    link: &mut Link,
+    stale: Range<u64>,
+    mut undo: Option<Undo>,
+) -> (anyhow::Result<Totals>, bool) {
+    let applier =
+        Applier::new(site.device, site.name, site.ground.clone(), given.session.interrupt);
+    let extras = Extras { undo: undo.as_mut(), partial: given.request.cut() == Cut::Applied };
+    let cleared = match stale.is_empty() {
+        true => Ok(()),
+        false => applier.clear(stale.start, stale.end),
+    };
+    let applied = cleared
+        .and_then(|()| apply_link(given.session, link, &applier, extras))
+        .and_then(|totals| {
+            site.device.sync().with_context(|| site.name.to_owned())?;
+            Ok(totals)
+        });
+    let wrote = applier.has_written();
+    let applied = match (applied, undo) {
+        (Ok(totals), undo) => undo
+            .map_or(Ok(()), Undo::finish)
+            .with_context(|| {
+                format!("{} is what the stream says, but its backup has no end", site.name)
+            })
+            .map(|()| totals),
+        (Err(error), Some(undo)) if !wrote => {
+            undo.remove();
+            Err(error)
+        }
+        (Err(error), None) if !wrote || site.is_new => Err(error),
+        (Err(error), undo) => {
+            Err(error.context(way_back(given, site.name, undo.as_ref().map(Undo::path))))
+        }
+    };
+    (applied, wrote)
+}
+
+/// The file that keeps what a stream overwrites, if that is wanted: `device` holds the base, and
+/// `volume` is the logical volume that it is, if it is one.
+pub(crate) fn begin_undo(
+    given: Given<'_>,
+    link: &Link,
+    device: &Device,
+    volume: Option<&LogicalVolume>,
+) -> anyhow::Result<Option<Undo>> {
+    let Some(path) = given.request.backup() else { return Ok(None) };
+    let mut header = link.header().clone();
+    if !link.decoder.ascend() {
+        if !link.ascends {
+            return Err(Refusal::Usage(
+                "--backup needs a stream of another tool in a file, because its records may come \
+                 in any order"
+                    .into(),
+            )
+            .into());
+        }
+        // Nobody knows how much it is.
+        (header.changed_bytes, header.unmapped_bytes) = (header.target.size, 0);
+    }
+    let uuid = volume.map(|volume| volume.uuid.as_str());
+    let created = (given.session.clock)();
+    let mut header = undo::reversed(&header, uuid, &given.request.tool, created)?;
+    // What the base was proved by proves later that it is back.
+    let is_proved = given.request.needs_proof() && !link.header().undo;
+    let (level, digests) = match link.header().detect_level {
+        level @ 2..=3 if is_proved && link.decoder.foreign().is_none() => {
+            (level, link.decoder.base_digests().to_vec())
+        }
+        _ => (2, undo::sample(device, &header).context("the base cannot be read")?),
+    };
+    header.detect_level = if digests.is_empty() { 0 } else { level };
+    Undo::create(path, &header, &digests).map(Some)
+}
+
+/// For an error after which a part is applied.
+fn way_back(given: Given<'_>, name: &str, undo: Option<&Path>) -> String {
+    let changed = format!("{name} may be changed in part");
+    let Some(undo) = undo.map(Path::display) else {
+        return format!("{changed} (there is no snapshot here, and no --backup was made)");
+    };
+    let target = match &given.request.destination {
+        Destination::Path(path, _) => format!("--device {}", path.display()),
+        _ => format!("--in-place -l {name}"),
+    };
+    format!("{changed}; `lvpatch {target} --partial -i {undo}` brings back what was there")
+}
+
+/// Says of an error that streams before it are applied.
+pub(crate) fn after(name: &str, count: usize, error: anyhow::Error) -> anyhow::Error {
+    match count {
+        0 => error,
+        1 => error.context(format!("the first stream is applied to {name}, the second is not")),
+        count => error.context(format!("the first {count} streams are applied to {name}")),
+    }
+}

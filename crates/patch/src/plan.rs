@@ -1,0 +1,66 @@
+//! [`Plan`]: what there is to do, from look-ups that change nothing.
+
+use anyhow::Context;
+use hyperlayer::Header;
+use lvm::{LogicalVolume, check_new_name};
+
+/// What there is to do.
+pub(crate) struct Plan {
+    /// What the first stream starts from.
+    pub(crate) start: Start,
+    /// The new volume's name, where it is not that in the stream.
+    pub(crate) new: Option<String>,
+    /// The pool's chunk size, where the stream's must be the same.
+    pub(crate) chunk_size: Option<u64>,
+    pub(crate) pool: String,
+    /// All volumes that there are.
+    pub(crate) volumes: Vec<LogicalVolume>,
+}
+
+/// What a stream starts from.
+#[derive(Clone)]
+pub(crate) enum Start {
+    /// A volume.
+    Base(LogicalVolume),
+    /// Nothing, in this thin pool.
+    Pool(LogicalVolume),
+}
+
+impl Start {
+    /// The volume group.
+    pub(crate) fn group(&self) -> &str {
+        let (Self::Base(volume) | Self::Pool(volume)) = self;
+        &volume.group
+    }
+}
+
+impl Plan {
+    /// Refuses a stream from a pool with other chunks.
+    pub(crate) fn check_chunk_size(&self, header: &Header) -> anyhow::Result<()> {
+        let (ours, theirs) = (self.chunk_size, header.chunk_size);
+        let Some(ours) = ours.filter(|&ours| ours != theirs) else { return Ok(()) };
+        anyhow::bail!(
+            "pool {} has chunks of {ours} bytes, but the stream comes from a pool with chunks of \
+             {theirs}: make a pool with `lvcreate --chunksize {theirs}b`, or apply it all the same \
+             with --allow-chunk-mismatch",
+            self.pool
+        );
+    }
+
+    /// The name of the volume that a stream makes.
+    pub(crate) fn name(&self, header: &Header) -> String {
+        self.new.as_ref().unwrap_or(&header.target.name).clone()
+    }
+
+    /// The same, if the volume may be made.
+    pub(crate) fn new_name(&self, header: &Header) -> anyhow::Result<String> {
+        let new = self.name(header);
+        check_new_name(&new, self.start.group(), &self.volumes).with_context(|| {
+            match &self.new {
+                Some(_) => "the new volume",
+                None => "the volume's name in the stream (give another one as the last argument)",
+            }
+        })?;
+        Ok(new)
+    }
+}

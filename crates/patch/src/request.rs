@@ -1,0 +1,124 @@
+//! [`Request`]: what applying is told, beside the streams.
+
+use std::path::{Path, PathBuf};
+
+/// What applying is told, beside the streams.
+#[derive(Debug)]
+pub struct Request {
+    /// Where the streams go.
+    pub destination: Destination,
+    /// Where the base is, or what is written itself.
+    pub named: Named,
+    /// Whether the base is proved.
+    pub proof: Proof,
+    /// Which pools are accepted.
+    pub chunks: Chunking,
+    /// The size of the volume that is made, in bytes, for streams that do not say it.
+    pub size: Option<u64>,
+    /// The program and its version, as the header of an undo names it.
+    pub tool: String,
+}
+
+/// Where streams go.
+#[derive(Debug)]
+pub enum Destination {
+    /// To a new volume of a pool.
+    NewVolume(Making),
+    /// To the named volume itself.
+    InPlace(Overwriting),
+    /// To what lies at a path: a block device or an image, itself, or a new image.
+    Path(PathBuf, Overwriting),
+}
+
+/// What is made of streams that follow one another.
+#[derive(Debug)]
+pub enum Making {
+    /// One volume of all of them; it has this name, or that in the last stream.
+    One(Option<String>),
+    /// A volume of each, under its own name.
+    Each,
+}
+
+/// How something is overwritten that has no snapshot to go back to.
+#[derive(Debug)]
+pub struct Overwriting {
+    /// The new file that keeps what is overwritten.
+    pub backup: Option<PathBuf>,
+    /// What becomes of a stream that is cut.
+    pub cut: Cut,
+}
+
+/// What becomes of a stream that is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// It is an error.
+    Refused,
+    /// What is there of it is applied, and nothing follows it.
+    Applied,
+}
+
+/// Whether the base is proved, by digests and tags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// Before anything is written.
+    Needed,
+    /// A wrong base makes a wrong volume.
+    Skipped,
+}
+
+/// Which pools are accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chunking {
+    /// Those with the stream's chunk size.
+    Same,
+    /// Those of any.
+    Any,
+}
+
+/// How a volume of this machine is named, as far as it is.
+#[derive(Debug, Default)]
+pub struct Named {
+    /// Its volume group.
+    pub group: Option<String>,
+    /// Its pool, with or without the group.
+    pub pool: Option<String>,
+    /// The volume, with or without the group.
+    pub volume: Option<String>,
+}
+
+impl Request {
+    /// The new volume's name, if it was given.
+    pub fn new_name(&self) -> Option<&str> {
+        match &self.destination {
+            Destination::NewVolume(Making::One(name)) => name.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The new file that keeps what is overwritten.
+    pub fn backup(&self) -> Option<&Path> {
+        self.overwriting().and_then(|how| how.backup.as_deref())
+    }
+
+    /// What becomes of a stream that is cut.
+    pub fn cut(&self) -> Cut {
+        self.overwriting().map_or(Cut::Refused, |how| how.cut)
+    }
+
+    /// Whether the named volume itself is written.
+    pub(crate) fn is_in_place(&self) -> bool {
+        matches!(self.destination, Destination::InPlace(_))
+    }
+
+    /// Whether the base is proved.
+    pub(crate) fn needs_proof(&self) -> bool {
+        self.proof == Proof::Needed
+    }
+
+    fn overwriting(&self) -> Option<&Overwriting> {
+        match &self.destination {
+            Destination::NewVolume(_) => None,
+            Destination::InPlace(how) | Destination::Path(_, how) => Some(how),
+        }
+    }
+}

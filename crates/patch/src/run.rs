@@ -1,0 +1,153 @@
+//! Streams → what they are applied to.
+
+use anyhow::Context;
+use flow::Session;
+use hyperlayer::Totals;
+use streams::{Chain, Link, Rules, Sources, Tally};
+
+use crate::accept::verify_first;
+use crate::given::{Given, undo_files};
+use crate::lookup::look_up;
+use crate::request::{Cut, Destination, Making, Request};
+use crate::target::image::Image;
+use crate::target::in_place::InPlace;
+use crate::target::new_volume::NewVolume;
+use crate::target::{Made, Target};
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Done {
+    /// What the streams made.
+    pub made: Made,
+    /// How many there were, and what was in them; whether an end could not be verified.
+    pub tally: Tally,
+    /// The digest of the last stream, where its format has one.
+    pub stream_digest: Option<[u8; 32]>,
+}
+
+/// Applies all streams as the request says, and tells of each volume, device or image as soon as it is done.
+///
+/// # Errors
+/// [`Refusal`](flow::Refusal)s, what is wrong with a stream, and what fails in LVM or while writing. What
+/// `tell` was told of stays; of the rest nothing temporary does.
+pub fn apply(
+    request: &Request,
+    rules: &Rules<'_>,
+    sources: Sources,
+    session: &Session<'_>,
+    tell: &mut dyn FnMut(&Done),
+) -> anyhow::Result<()> {
+    let making = match &request.destination {
+        Destination::NewVolume(making) => making,
+        _ => {
+            let done = overwrite(request, rules, sources, session)?;
+            tell(&done);
+            return Ok(());
+        }
+    };
+    // Looking for it goes through all of the last file: only where its name is used.
+    let last = match making {
+        Making::One(None) => sources.last_header()?,
+        Making::One(Some(_)) | Making::Each => None,
+    };
+    let undo_files = undo_files(request, &sources, session.interrupt)?;
+    let given = Given { request, session, undo_files: &undo_files };
+    let mut chain = Chain::new(sources, rules, session.interrupt);
+    let first = chain.first()?;
+    let plan = look_up(request, first.header()).with_context(|| first.name.clone())?;
+    // Only the last stream's name is used, unless there is one each. What comes through a pipe
+    // is most often the only stream: its name is looked at before anything is done.
+    let expected = match last {
+        Some(_) if rules.until.is_some() => None,
+        Some(last) => Some(plan.new_name(&last)?),
+        None => Some(plan.new_name(first.header()).with_context(|| first.name.clone())?),
+    };
+    let target = NewVolume::open(given, plan, expected.as_deref())?;
+    match making {
+        Making::Each => run_each(target, &mut chain, first, tell),
+        Making::One(_) => {
+            tell(&run(target, &mut chain, first, Cut::Refused)?);
+            Ok(())
+        }
+    }
+}
+
+fn overwrite(
+    request: &Request,
+    rules: &Rules<'_>,
+    sources: Sources,
+    session: &Session<'_>,
+) -> anyhow::Result<Done> {
+    let interrupt = session.interrupt;
+    let ascends = verify_first(request, &sources, rules, interrupt)?;
+    let undo_files = undo_files(request, &sources, interrupt)?;
+    let given = Given { request, session, undo_files: &undo_files };
+    let mut chain = Chain::new(sources, rules, interrupt).ascends(ascends);
+    let first = chain.first()?;
+    match &request.destination {
+        Destination::Path(path, how) => {
+            run(Image::open(given, path, &first)?, &mut chain, first, how.cut)
+        }
+        _ => run(InPlace::open(given, &first)?, &mut chain, first, request.cut()),
+    }
+}
+
+/// Applies all streams of a chain to a target; `first` is its first one.
+///
+/// # Errors
+/// What the chain and the target say is wrong. The target has been abandoned then.
+pub fn run(
+    mut target: impl Target,
+    chain: &mut Chain<'_>,
+    first: Link,
+    cut: Cut,
+) -> anyhow::Result<Done> {
+    let (mut link, mut tally) = (first, Tally::default());
+    loop {
+        match step(&mut target, &mut link, tally.streams) {
+            Ok(totals) => tally.add(&link, totals),
+            Err(error) => return Err(target.abandon(error, tally.streams)),
+        }
+        let stream_digest = link.decoder.stream_digest();
+        let next = match cut == Cut::Applied && stream_digest.is_none() {
+            true => chain.end_cut(&link.name).map(|()| None),
+            false => chain.next(link),
+        };
+        match next {
+            Ok(Some(next)) => link = next,
+            Ok(None) => return Ok(Done { made: target.finish()?, tally, stream_digest }),
+            Err(error) => return Err(target.abandon(error, tally.streams)),
+        }
+    }
+}
+
+/// Makes a volume of each stream, a snapshot of the one before. What is complete stays, whatever follows it.
+fn run_each(
+    mut target: NewVolume<'_>,
+    chain: &mut Chain<'_>,
+    first: Link,
+    tell: &mut dyn FnMut(&Done),
+) -> anyhow::Result<()> {
+    let (mut link, mut tally) = (first, Tally::default());
+    loop {
+        let totals = match step(&mut target, &mut link, 0) {
+            Ok(totals) => totals,
+            Err(error) => return Err(target.abandon(error, 0)),
+        };
+        tally.add(&link, totals);
+        let stream_digest = link.decoder.stream_digest();
+        let kept = target.keep()?;
+        let made = Made { name: kept.full_name(), uuid: Some(kept.uuid.clone()) };
+        tell(&Done { made, tally: Tally { streams: 1, totals, ..tally }, stream_digest });
+        let Some(next) = chain.next(link)? else { return Ok(()) };
+        link = next;
+        target.go_on_from(kept, &link)?;
+    }
+}
+
+/// One stream.
+fn step(target: &mut impl Target, link: &mut Link, count: usize) -> anyhow::Result<Totals> {
+    target.begin(link, count)?;
+    let ground = target.ground(link, count)?;
+    target.write(link, ground, count)
+}

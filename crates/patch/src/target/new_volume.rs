@@ -1,0 +1,261 @@
+//! [`NewVolume`]: base → proof → temporary snapshot → records → volume.
+
+use anyhow::Context;
+use blockio::{Device, OpenMode};
+use hyperlayer::{Header, Totals};
+use lvm::{
+    Activation, DeviceMapper, LogicalVolume, TemporarySnapshot, ThinDevice, WriteWatch, Writes,
+};
+use streams::Link;
+
+use super::{Made, Target};
+use crate::apply::{Applier, Extras};
+use crate::apply_link::apply_link;
+use crate::base::{check_identity, prove_thin};
+use crate::demand::Demand;
+use crate::given::Given;
+use crate::ground::Ground;
+use crate::holes::mapped_ranges;
+use crate::plan::{Plan, Start};
+use crate::{identity, space};
+
+/// A new volume: a snapshot of the base, or an empty one, which has its name only once it is complete.
+pub(crate) struct NewVolume<'a> {
+    /// The guard removes it on every way out.
+    made: Option<TemporarySnapshot>,
+    given: Given<'a>,
+    dm: DeviceMapper,
+    plan: Plan,
+    /// What was written to it last.
+    last: Option<Last>,
+}
+
+/// The stream that was written last.
+struct Last {
+    header: Header,
+    tags: Vec<String>,
+}
+
+impl<'a> NewVolume<'a> {
+    /// Removes what earlier runs left, once the volume's name is known to be free, if it is expected already.
+    pub(crate) fn open(
+        given: Given<'a>,
+        mut plan: Plan,
+        expected: Option<&str>,
+    ) -> anyhow::Result<Self> {
+        let dm = DeviceMapper::open()?;
+        if let Some(name) = expected {
+            dm.check_free(plan.start.group(), name)?;
+        }
+        let keep_waiting = || given.session.keep_waiting();
+        let (group, volumes) = (plan.start.group(), &mut plan.volumes);
+        TemporarySnapshot::remove_leftovers(&dm, volumes, group, &keep_waiting)?;
+        Ok(Self { made: None, given, dm, plan, last: None })
+    }
+
+    /// Gives the volume its name and tags.
+    pub(crate) fn keep(&mut self) -> anyhow::Result<LogicalVolume> {
+        let (made, last) = self.made.take().zip(self.last.take()).context("nothing was written")?;
+        self.given.session.interrupt.check()?;
+        let name = self.plan.new_name(&last.header)?;
+        Ok(made.keep_as(&self.dm, &name, &last.tags)?)
+    }
+
+    /// Another new volume is to be made: of `kept`, by a stream.
+    pub(crate) fn go_on_from(&mut self, kept: LogicalVolume, link: &Link) -> anyhow::Result<()> {
+        self.plan.volumes.push(kept.clone());
+        self.plan.start = Start::Base(kept);
+        self.plan.new_name(link.header()).with_context(|| link.name.clone())?;
+        self.plan.check_chunk_size(link.header()).with_context(|| link.name.clone())
+    }
+
+    /// Names the volume that an error is about.
+    fn full_name(&self, header: &Header) -> String {
+        format!("{}/{}", self.plan.start.group(), self.plan.name(header))
+    }
+}
+
+impl Target for NewVolume<'_> {
+    fn begin(&mut self, link: &Link, _count: usize) -> anyhow::Result<()> {
+        let Some((made, last)) = self.made.as_ref().zip(self.last.as_ref()) else {
+            self.made = Some(make(self.given, &self.dm, &self.plan.start, link)?);
+            return Ok(());
+        };
+        self.plan.check_chunk_size(link.header()).with_context(|| link.name.clone())?;
+        let thin = made.device(&self.dm)?;
+        let device = source::open_thin(&thin, OpenMode::Read)?;
+        prove_thin(self.given, &self.dm, &thin, &device, &last.header.target.name, link)
+    }
+
+    fn ground(&mut self, link: &Link, count: usize) -> anyhow::Result<Ground> {
+        let name = self.full_name(link.header());
+        let made = self.made.as_mut().context("nothing was begun")?;
+        let of = ground_of(self.given, &self.dm, made, link, count);
+        of.with_context(|| name)
+    }
+
+    fn write(&mut self, link: &mut Link, ground: Ground, _count: usize) -> anyhow::Result<Totals> {
+        let full_name = self.full_name(link.header());
+        let name = self.plan.name(link.header());
+        let made = self.made.as_mut().context("nothing was begun")?;
+        let totals =
+            write_to(self.given, &self.dm, made, &name, link, ground).with_context(|| full_name)?;
+        let header = link.header().clone();
+        let tags = identity::tags(&header, link.decoder.stream_digest());
+        self.last = Some(Last { header, tags });
+        Ok(totals)
+    }
+
+    fn finish(mut self) -> anyhow::Result<Made> {
+        let kept = self.keep()?;
+        Ok(Made { name: kept.full_name(), uuid: Some(kept.uuid) })
+    }
+
+    fn abandon(self, error: anyhow::Error, _count: usize) -> anyhow::Error {
+        error
+    }
+}
+
+/// Makes what a stream will be applied to: a snapshot of the base, once that is proved, or an
+/// empty volume.
+fn make(
+    given: Given<'_>,
+    dm: &DeviceMapper,
+    start: &Start,
+    link: &Link,
+) -> anyhow::Result<TemporarySnapshot> {
+    let keep_waiting = || given.session.keep_waiting();
+    let base = match start {
+        Start::Base(base) => base,
+        Start::Pool(pool) => {
+            let size = link.header().target.size;
+            return TemporarySnapshot::create_empty(dm, pool, size, &keep_waiting)
+                .with_context(|| format!("a new volume in pool {}", pool.full_name()));
+        }
+    };
+    check_identity(given, link, base)?;
+    let base_active = Activation::ensure(dm, base, &keep_waiting)?;
+    let thin = ThinDevice::find(dm, base)?;
+    let in_use = thin.may_be_written();
+    if in_use {
+        log::warn!(
+            "{} is in use: what is written to it meanwhile will be in the new volume, or make \
+             the base another one",
+            base.full_name()
+        );
+    }
+    let (device, watch) = prove_base(given, dm, &thin, base, link)?;
+    let demand = Demand::new(link.header(), link.announces());
+    space::ground(dm, &thin, &demand, None).with_context(|| link.name.clone())?;
+    given.session.interrupt.check()?;
+    let snapshot = TemporarySnapshot::create(dm, base, &keep_waiting)
+        .with_context(|| format!("a snapshot of {}", base.full_name()))?;
+    snapshot.take_over_autoactivation(base).with_context(|| base.full_name())?;
+    // What was proved is the base; what is built on is the snapshot. Nobody else writes to
+    // that, so it is proved in its own right where the base may have changed in between.
+    let writes = watch.seen(&|| source::read_once(&device));
+    drop((watch, device));
+    if in_use || writes != Writes::Nothing {
+        let thin = snapshot.device(dm)?;
+        let device = source::open_thin(&thin, OpenMode::Read)?;
+        prove_thin(given, dm, &thin, &device, &base.full_name(), link)?;
+    }
+    // The snapshot has the base's chunks, whether the base stays active or not.
+    base_active.release()?;
+    Ok(snapshot)
+}
+
+/// Proves the base; yields its device, and a watch over it that began before.
+fn prove_base(
+    given: Given<'_>,
+    dm: &DeviceMapper,
+    thin: &ThinDevice,
+    base: &LogicalVolume,
+    link: &Link,
+) -> anyhow::Result<(Device, WriteWatch)> {
+    let device = source::open_thin(thin, OpenMode::Read)?;
+    source::write_back(dm, thin, &device).with_context(|| base.full_name())?;
+    let watch = WriteWatch::begin(&thin.device, &|| source::read_once(&device));
+    prove_thin(given, dm, thin, &device, &base.full_name(), link)?;
+    Ok((device, watch))
+}
+
+/// Grows a volume that holds the stream's base, where it must, and looks for room. What an earlier stream
+/// wrote is the volume's own already.
+fn ground_of(
+    given: Given<'_>,
+    dm: &DeviceMapper,
+    made: &mut TemporarySnapshot,
+    link: &Link,
+    count: usize,
+) -> anyhow::Result<Ground> {
+    let size = link.header().target.size;
+    lvm::check_extents(made.volume(), size)?;
+    if size > size_before(link.header()) {
+        made.resize(dm, size).context("growing it to the stream's size")?;
+    }
+    let thin = made.device(dm)?;
+    let own = (count > 0).then_some(given.session.interrupt);
+    let demand = Demand::new(link.header(), link.announces());
+    space::ground(dm, &thin, &demand, own).with_context(|| link.name.clone())
+}
+
+/// Applies a stream to a volume that holds its base; `name` is what it will be called.
+fn write_to(
+    given: Given<'_>,
+    dm: &DeviceMapper,
+    made: &mut TemporarySnapshot,
+    name: &str,
+    link: &mut Link,
+    ground: Ground,
+) -> anyhow::Result<Totals> {
+    let (before, size) = (size_before(link.header()), link.header().target.size);
+    let thin = made.device(dm)?;
+    let device = source::open_thin(&thin, OpenMode::WriteExclusive)?;
+    let applier = Applier::new(&device, name, ground, given.session.interrupt);
+    // A volume that was shrunk once can have old data behind its end.
+    where_mapped(given, dm, &thin, before.min(size)..size, |begin, end| applier.clear(begin, end))?;
+    let totals = apply_link(given.session, link, &applier, Extras::default())?;
+    // What is cut off would stay mapped for ever.
+    where_mapped(given, dm, &thin, size..before.max(size), |begin, end| {
+        applier.cut_off(begin, end)
+    })?;
+    device.sync()?;
+    // A device that is open can be renamed, but not removed should that fail.
+    drop(device);
+    if size < before {
+        made.resize(dm, size).context("shrinking it to the stream's size")?;
+    }
+    Ok(totals)
+}
+
+/// The size of what holds a stream's base.
+fn size_before(header: &Header) -> u64 {
+    // An empty volume was made with the stream's size.
+    header.base.as_ref().map_or(header.target.size, |base| base.size)
+}
+
+/// Does something with a range of a volume; of a large one only with what is mapped there.
+fn where_mapped(
+    given: Given<'_>,
+    dm: &DeviceMapper,
+    thin: &ThinDevice,
+    range: std::ops::Range<u64>,
+    work: impl Fn(u64, u64) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    // Less is read sooner than its pool is asked.
+    const LARGE: u64 = 1 << 30;
+    let mapped = match range.end.saturating_sub(range.start) {
+        0..LARGE => None,
+        _ => mapped_ranges(dm, thin, range.start, given.session.interrupt)?,
+    };
+    let Some(mapped) = mapped else { return work(range.start, range.end) };
+    for run in mapped {
+        let begin = run.offset.max(range.start);
+        let end = run.offset.saturating_add(run.length).min(range.end);
+        if begin < end {
+            work(begin, end)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,174 @@
+//! Args → [`Request`]: what is asked for. Whatever cannot be is refused here, before anything is read.
+
+use std::path::{Path, PathBuf};
+
+use flow::usage;
+use foreign::{Foreign, Missing};
+use patch::{Chunking, Cut, Destination, Making, Named, Overwriting, Proof};
+use streams::{Rules, Until};
+
+use crate::cli::Args;
+
+/// The program, as an undo names it.
+const TOOL: &str = concat!("lvpatch ", env!("CARGO_PKG_VERSION"));
+
+/// What is asked for.
+pub(crate) struct Request {
+    pub(crate) action: Action,
+    pub(crate) reading: Reading,
+}
+
+/// What is done with the streams.
+pub(crate) enum Action {
+    /// They are listed, as they follow one another.
+    List(Detail),
+    /// The first one is described.
+    Describe(Detail),
+    /// They are read, and nothing else.
+    Verify,
+    /// The first one's base is looked at.
+    Check(patch::Request),
+    /// They are applied.
+    Apply(patch::Request),
+}
+
+/// For whom something is described.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// For people.
+    Text,
+    /// For scripts.
+    Json,
+}
+
+/// Where streams are read, and how.
+pub(crate) struct Reading {
+    /// Their files, or folders of them; none: they come on standard input.
+    pub(crate) files: Vec<PathBuf>,
+    /// The disk that is meant in a folder.
+    pub(crate) disk: Option<String>,
+    /// Formats that cannot promise all that ours does are refused.
+    pub(crate) is_strict: bool,
+    proof: Proof,
+    name: Option<String>,
+    pub(crate) size: Option<u64>,
+    until: Option<Until>,
+}
+
+impl Request {
+    /// What the arguments ask for.
+    pub(crate) fn new(args: &Args) -> anyhow::Result<Self> {
+        check_names(args)?;
+        check_overwriting(args)?;
+        let until = args.until.as_deref().map(Until::parse).transpose();
+        let until = until.map_err(|why| usage(format!("--until: {why}")))?;
+        let listed = listed(args);
+        let detail = if args.json { Detail::Json } else { Detail::Text };
+        let action = match args {
+            _ if listed.is_some() => Action::List(detail),
+            _ if args.info => Action::Describe(detail),
+            _ if args.verify => Action::Verify,
+            _ if args.check => Action::Check(applying(args)),
+            _ => Action::Apply(applying(args)),
+        };
+        let reading = Reading {
+            files: listed.unwrap_or_else(|| args.input.clone()),
+            disk: args.disk.clone(),
+            is_strict: args.strict,
+            proof: proof(args),
+            name: args.names.first().cloned(),
+            size: args.size,
+            until,
+        };
+        Ok(Self { action, reading })
+    }
+}
+
+impl Action {
+    fn applied(&self) -> Option<&patch::Request> {
+        match self {
+            Self::Check(request) | Self::Apply(request) => Some(request),
+            Self::List(_) | Self::Describe(_) | Self::Verify => None,
+        }
+    }
+}
+
+impl Reading {
+    /// The rules for a chain that an action is done with; `complete` finds what a stream does not say.
+    pub(crate) fn rules<'a>(
+        self,
+        action: &Action,
+        complete: &'a dyn Fn(&Foreign) -> anyhow::Result<Missing>,
+    ) -> Rules<'a> {
+        let applied = action.applied();
+        Rules {
+            is_strict: self.is_strict,
+            accepts_cut: applied.is_some_and(|request| request.cut() == Cut::Applied),
+            ignores_dates: self.proof == Proof::Skipped,
+            must_ascend: applied.is_some_and(|request| request.backup().is_some()),
+            name: self.name,
+            size: self.size,
+            until: self.until,
+            complete,
+        }
+    }
+}
+
+fn check_names(args: &Args) -> anyhow::Result<()> {
+    if !args.info && args.names.len() > 1 {
+        return Err(usage(format!(
+            "only one volume is made, so NEW is one name, not {}; streams are read with -i",
+            args.names.join(" ")
+        )));
+    }
+    if args.info && !args.names.is_empty() && !args.input.is_empty() {
+        return Err(usage("--info reads the files that are named; leave out -i"));
+    }
+    Ok(())
+}
+
+fn check_overwriting(args: &Args) -> anyhow::Result<()> {
+    if (args.backup.is_some() || args.partial) && !args.in_place && args.device.is_none() {
+        return Err(usage(
+            "--backup and --partial are for --in-place and --device; elsewhere the base, which \
+             is never written, is the way back",
+        ));
+    }
+    Ok(())
+}
+
+/// The files that `--info` lists; what comes on standard input is read once, and described.
+fn listed(args: &Args) -> Option<Vec<PathBuf>> {
+    let files = match args.names.as_slice() {
+        [] => args.input.clone(),
+        names => names.iter().map(PathBuf::from).collect(),
+    };
+    (args.info && !files.is_empty() && files != [Path::new("-")]).then_some(files)
+}
+
+fn applying(args: &Args) -> patch::Request {
+    let cut = if args.partial { Cut::Applied } else { Cut::Refused };
+    let overwriting = || Overwriting { backup: args.backup.clone(), cut };
+    let destination = match &args.device {
+        Some(path) => Destination::Path(path.clone(), overwriting()),
+        None if args.in_place => Destination::InPlace(overwriting()),
+        None if args.each => Destination::NewVolume(Making::Each),
+        None => Destination::NewVolume(Making::One(args.names.first().cloned())),
+    };
+    patch::Request {
+        destination,
+        named: Named {
+            group: args.lvgroup.clone(),
+            pool: args.pool.clone(),
+            volume: args.lv.clone(),
+        },
+        proof: proof(args),
+        chunks: if args.allow_chunk_mismatch { Chunking::Any } else { Chunking::Same },
+        size: args.size,
+        tool: TOOL.into(),
+    }
+}
+
+fn proof(args: &Args) -> Proof {
+    if args.no_base_check { Proof::Skipped } else { Proof::Needed }
+}

@@ -1,0 +1,60 @@
+//! What a run says at its end.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use flow::{escaped, human};
+use hyperlayer::Totals;
+use patch::{Accepted, AcceptedPlace, Done};
+use streams::Tally;
+
+/// Says what was done.
+pub(crate) fn done(done: &Done, took: Duration) {
+    let Tally { streams, totals, is_open } = &done.tally;
+    let streams = match streams {
+        1 => String::new(),
+        count => format!("{count} streams, "),
+    };
+    // The volume is there, whether anybody can be told or not.
+    _ = writeln!(
+        io::stderr(),
+        "lvpatch: {}: {streams}{} in {:.1} s{}",
+        done.made.name,
+        describe(totals),
+        took.as_secs_f64(),
+        if *is_open { "; the stream's end cannot be verified" } else { "" }
+    );
+}
+
+/// Says what would be done.
+pub(crate) fn accepted(accepted: &Accepted) -> anyhow::Result<()> {
+    let target = escaped(&accepted.target);
+    let place = match &accepted.place {
+        AcceptedPlace::On(name) => format!("on {name}"),
+        AcceptedPlace::InPool(name) => format!("in pool {name}"),
+    };
+    cli::tell(|out| writeln!(out, "the stream of {target} would be applied {place}"))
+}
+
+/// Says that streams are sound.
+pub(crate) fn sound(sound: &Tally) -> anyhow::Result<()> {
+    let what = match sound.streams {
+        1 => "the stream is sound".into(),
+        count => format!("the {count} streams are sound, and follow one another"),
+    };
+    let ended = match sound.is_open {
+        true => " as far as it goes (its end cannot be verified)",
+        false => "",
+    };
+    cli::tell(|out| writeln!(out, "{what}{ended}: {}", describe(&sound.totals)))
+}
+
+fn describe(totals: &Totals) -> String {
+    format!(
+        "{} of data, {} of zeros, {} unmapped, in {} records",
+        human(totals.data_bytes),
+        human(totals.zero_bytes),
+        human(totals.discard_bytes),
+        totals.data_records + totals.zero_records + totals.discard_records
+    )
+}
