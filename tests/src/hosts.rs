@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::cable::CableEnd;
 use crate::outcome::Outcome;
 use crate::scenario::{host_guest, own_file, scenario_path};
-use crate::{Guest, packages, programs};
+use crate::{Guest, host, packages, programs};
 
 const LIMIT: Duration = Duration::from_secs(600);
 
@@ -26,7 +26,8 @@ const LIMIT: Duration = Duration::from_secs(600);
 /// command to run.
 #[expect(clippy::panic, reason = "a test fails by a panic")]
 pub fn scenario_of_two(name: &str) {
-    let result = packages::check().and_then(|()| run(name));
+    let result =
+        packages::check().and_then(|()| host::undisturbed(name, Result::is_err, || run(name)));
     if let Err(error) = result {
         panic!("scenario {name}: {error:#}");
     }

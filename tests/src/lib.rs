@@ -25,6 +25,7 @@ pub mod forge;
 mod guest;
 #[cfg(test)]
 mod header; // of the build script
+pub mod host;
 mod hosts;
 mod memory;
 mod outcome;

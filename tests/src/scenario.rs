@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::{Guest, packages, programs};
+use crate::{Guest, host, packages, programs};
 
 /// The environment variable that names the root of another release.
 pub const ROOT_VARIABLE: &str = "LVDIFF_GUEST_ROOT";
@@ -79,11 +79,13 @@ pub fn release_guest(programs: &Path) -> Result<Guest> {
 
 /// Runs a scenario in a guest of its own, once that is prepared.
 #[expect(clippy::panic, reason = "a test fails by a panic")]
-fn run(name: &str, prepare: impl FnOnce(&Guest) -> Result<()>) {
-    let result = programs::dir().and_then(|dir| host_guest(&dir)).and_then(|mut guest| {
-        packages::check()?;
-        prepare(&guest)?;
-        scenario_in(&mut guest, name)
+fn run(name: &str, prepare: impl Fn(&Guest) -> Result<()>) {
+    let result = host::undisturbed(name, Result::is_err, || {
+        programs::dir().and_then(|dir| host_guest(&dir)).and_then(|mut guest| {
+            packages::check()?;
+            prepare(&guest)?;
+            scenario_in(&mut guest, name)
+        })
     });
     if let Err(error) = result {
         panic!("scenario {name}: {error:#}");

@@ -124,7 +124,7 @@ fn uses(text: &str) -> Vec<(bool, Vec<String>)> {
         }
         let mut paths = Vec::new();
         open(&[], text[number + 4..].split(';').next().unwrap(), &mut paths);
-        found.extend(paths.into_iter().map(|path| (before != "", path)));
+        found.extend(paths.into_iter().map(|path| (!before.is_empty(), path)));
     }
     found
 }

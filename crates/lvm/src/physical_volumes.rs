@@ -21,7 +21,7 @@ struct Row {
 /// # Errors
 /// Where `pvs` fails; [`Error::State`] where a disk has no path; [`Error::Io`] where a disk fails.
 pub fn sync(volume: &LogicalVolume) -> Result<()> {
-    // Selected here: reports of LVM 2.03.16 with a selection were seen to end with SIGSEGV.
+    // Selected here: LVM 2.03.16 crashes where log/report_command_log meets a selection.
     let mut disks: Vec<Row> = command::report("pvs", "pv_name,pv_uuid,vg_uuid", &[])?;
     disks.retain(|disk| disk.vg_uuid == volume.group_uuid);
     for path in paths(&disks, &volume.group)? {

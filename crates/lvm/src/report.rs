@@ -85,7 +85,7 @@ impl LogicalVolume {
     /// # Errors
     /// As for [`Self::list`].
     pub fn merging() -> Result<Vec<Self>> {
-        // Selected here: `lvs --select` of LVM 2.03.16 was seen to end with SIGSEGV.
+        // Selected here: LVM 2.03.16 crashes where log/report_command_log meets a selection.
         let mut rows: Vec<Row> = command::report("lvs", FIELDS, &["-a"])?;
         // lvs(8): the first character of lv_attr is S.
         rows.retain(|row| row.lv_attr.starts_with('S'));
