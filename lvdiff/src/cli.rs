@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{ArgAction, Parser, ValueEnum};
+use clap::{Parser, ValueEnum};
+use cli::Common;
 use diff::StreamFormat;
 
 /// Says what changed between two thin-provisioned LVM2 volumes, as a stream for lvpatch.
@@ -182,13 +183,8 @@ pub(crate) struct Args {
     #[arg(value_parser = clap::builder::StringValueParser::new().try_map(|text| size(&text)))]
     pub(crate) base_size: Option<u64>,
 
-    /// Say nothing but warnings and errors
-    #[arg(short, long)]
-    pub(crate) quiet: bool,
-
-    /// Say more (twice: even more)
-    #[arg(short, long, action = ArgAction::Count)]
-    pub(crate) verbose: u8,
+    #[command(flatten)]
+    pub(crate) common: Common,
 }
 
 /// What a list is printed as for other programs.

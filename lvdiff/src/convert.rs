@@ -1,50 +1,48 @@
 //! `--convert`: streams of another tool → ours.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use blockio::folder_of;
+use cli::Outcome;
 use flow::{Session, human};
 use streams::{Conversion, ConvertOptions};
 
-use crate::cli::Args;
-use crate::request::StreamRequest;
-use crate::run::TOOL;
+use crate::report::Wrote;
+use crate::request::{Foreign, StreamRequest, TOOL};
 use crate::summary::say_sha1;
 
-/// Converts what the arguments name.
+/// Converts streams of another tool.
 pub(crate) fn run(
-    args: &Args,
+    from: Foreign,
     options: &StreamRequest,
+    is_quiet: bool,
     session: &Session<'_>,
+    outcome: &mut Outcome,
 ) -> anyhow::Result<()> {
     cli::check_sink(options.output.as_deref())?;
     let pairs = options.pairs(session.interrupt)?;
-    // What is redirected from a file can be read twice like that file.
-    let input = args.input.iter().map(|path| match cli::is_standard(path) {
-        true => PathBuf::from("/dev/stdin"),
-        false => path.clone(),
-    });
-    let paths = foreign::expand(&input.collect::<Vec<_>>(), args.disk.as_deref())?;
+    let paths = foreign::expand(&from.files, from.disk.as_deref())?;
     let path = options.output.as_deref();
-    let (base, volume) = args.names();
     let how = ConvertOptions {
-        base: base.map(Into::into),
-        volume: volume.map(Into::into),
-        size: args.size,
-        base_size: args.base_size,
+        base: from.base,
+        volume: from.volume,
+        size: from.size,
+        base_size: from.base_size,
         pairs,
         level: options.detail.level,
         tool: TOOL.into(),
         sort_in: path.map_or(Path::new("."), folder_of).into(),
     };
     let conversion = Conversion::note(&paths, &how, session)?;
-    let ((), written) =
+    let (finished, written) =
         cli::deliver(path, options.writing, session.interrupt, |output, writing| {
             let progress = session.progress.begin("lvdiff", conversion.changed_bytes());
-            Ok((conversion.write(output, writing, &*progress, session)?, ()))
+            conversion.write(output, writing, &*progress, session)
         })?;
-    if args.quiet {
+    let streams = conversion.headers().zip(&finished);
+    outcome.done(&Wrote::new(options.format.name(), streams, &written))?;
+    if is_quiet {
         return Ok(());
     }
     let mut stderr = io::stderr();

@@ -5,20 +5,18 @@ mod convert;
 mod merge;
 mod pairs;
 mod print;
+mod report;
 mod request;
 mod run;
 mod summary;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use request::Request;
 
 fn main() -> ExitCode {
-    let args = cli::Args::parse();
-    let verbosity = ::cli::Verbosity { quiet: args.quiet, verbose: args.verbose };
-    ::cli::run("lvdiff", verbosity, |session| match args.merge.as_slice() {
-        _ if args.convert => convert::run(&args, &request::StreamRequest::new(&args), session),
-        [] => run::run(request::Request::new(&args)?, args.quiet, session),
-        files => merge::run(files, &request::StreamRequest::new(&args), args.quiet, session),
+    let args: cli::Args = ::cli::parse("lvdiff");
+    ::cli::run("lvdiff", &args.common, |session, outcome| {
+        run::run(Request::new(&args)?, args.common.quiet, session, outcome)
     })
 }

@@ -3,19 +3,21 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use cli::Outcome;
 use flow::{Session, escaped, human};
 use streams::{Merge, MergeOptions};
 
-use crate::request::StreamRequest;
-use crate::run::TOOL;
+use crate::report::Wrote;
+use crate::request::{StreamRequest, TOOL};
 use crate::summary::say_sha1;
 
 /// Merges the streams in these files, in this order.
 pub(crate) fn run(
     paths: &[PathBuf],
     options: &StreamRequest,
-    quiet: bool,
+    is_quiet: bool,
     session: &Session<'_>,
+    outcome: &mut Outcome,
 ) -> anyhow::Result<()> {
     cli::check_sink(options.output.as_deref())?;
     let pairs = options.pairs(session.interrupt)?;
@@ -29,12 +31,14 @@ pub(crate) fn run(
             Ok((output, (merged, progress)))
         })?;
     drop(progress);
-    if quiet {
+    let streams = [(&merged.header, &merged.finished)];
+    outcome.done(&Wrote::new(options.format.name(), streams.into_iter(), &written))?;
+    if is_quiet {
         return Ok(());
     }
     // The stream is there, whether anybody can be told or not.
     let mut stderr = io::stderr();
-    let (header, totals) = (&merged.header, &merged.totals);
+    let (header, totals) = (&merged.header, &merged.finished.totals);
     let base = header.base.as_ref().map_or("nothing".into(), |base| escaped(&base.name));
     _ = writeln!(
         stderr,

@@ -11,6 +11,9 @@ use thinmeta::ThinId;
 use crate::cli::{Args, MapFormat};
 use crate::pairs;
 
+/// The program, as a stream names it.
+pub(crate) const TOOL: &str = concat!("lvdiff ", env!("CARGO_PKG_VERSION"));
+
 /// What is asked for.
 pub(crate) enum Request {
     /// What changed, as a stream.
@@ -19,6 +22,22 @@ pub(crate) enum Request {
     Map(Subject, Option<MapFormat>),
     /// The thin volumes that there are.
     Volumes { scope: Scope, reserve: Reserve, json: bool },
+    /// The streams in files, as one.
+    Merged(Vec<PathBuf>, StreamRequest),
+    /// Streams of another tool, as ours.
+    Converted(Foreign, StreamRequest),
+}
+
+/// Streams of another tool, and what they do not say.
+pub(crate) struct Foreign {
+    /// Files, or a folder of them.
+    pub(crate) files: Vec<PathBuf>,
+    /// The disk that is meant in a folder.
+    pub(crate) disk: Option<String>,
+    pub(crate) base: Option<String>,
+    pub(crate) volume: Option<String>,
+    pub(crate) size: Option<u64>,
+    pub(crate) base_size: Option<u64>,
 }
 
 /// Two volumes, or one.
@@ -68,8 +87,24 @@ pub(crate) struct StreamRequest {
 }
 
 impl Request {
+    /// What a report calls it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Stream(..) => "diff",
+            Self::Map(..) | Self::Volumes { .. } => "list",
+            Self::Merged(..) => "merge",
+            Self::Converted(..) => "convert",
+        }
+    }
+
     /// What the arguments ask for.
     pub(crate) fn new(args: &Args) -> anyhow::Result<Self> {
+        if args.convert {
+            return Ok(Self::Converted(in_streams(args), StreamRequest::new(args)));
+        }
+        if !args.merge.is_empty() {
+            return Ok(Self::Merged(args.merge.clone(), StreamRequest::new(args)));
+        }
         if args.size.is_some() && args.metadata.is_none() {
             return Err(usage(
                 "--size is for --metadata and --convert: volumes of a pool have one",
@@ -109,7 +144,7 @@ impl Request {
 }
 
 impl StreamRequest {
-    pub(crate) fn new(args: &Args) -> Self {
+    fn new(args: &Args) -> Self {
         Self {
             format: args.format,
             output: args.output.clone().filter(|path| !cli::is_standard(path)),
@@ -219,6 +254,23 @@ fn check_format(args: &Args) -> anyhow::Result<()> {
             refused("--pair and --head", "it has no header")
         }
         _ => Ok(()),
+    }
+}
+
+fn in_streams(args: &Args) -> Foreign {
+    // What is redirected from a file can be read twice like that file.
+    let files = args.input.iter().map(|path| match cli::is_standard(path) {
+        true => PathBuf::from("/dev/stdin"),
+        false => path.clone(),
+    });
+    let (base, volume) = args.names();
+    Foreign {
+        files: files.collect(),
+        disk: args.disk.clone(),
+        base: base.map(Into::into),
+        volume: volume.map(Into::into),
+        size: args.size,
+        base_size: args.base_size,
     }
 }
 

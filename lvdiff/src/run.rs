@@ -1,29 +1,39 @@
 //! A request, done.
 
+use cli::Outcome;
 use diff::{Options, Stream, StreamFormat};
 use flow::{Session, Written, usage};
-use hyperlayer::{Header, Totals};
+use hyperlayer::{Finished, Header};
 use source::{ClassicSource, Found, Pair, PoolSource, Source, Wants};
 
 use crate::cli::MapFormat;
 use crate::print::{list, map, volumes};
-use crate::request::{Named, Place, Request, StreamRequest, Subject};
+use crate::report::Wrote;
+use crate::request::{Named, Place, Request, StreamRequest, Subject, TOOL};
 use crate::summary::summarize;
-
-/// The program, as a stream names it.
-pub(crate) const TOOL: &str = concat!("lvdiff ", env!("CARGO_PKG_VERSION"));
+use crate::{convert, merge};
 
 /// How a volume is read that somebody writes to.
 const WAY_OUT: &str = "--snapshot diffs a temporary snapshot instead";
 
 /// Does what is asked for.
-pub(crate) fn run(request: Request, is_quiet: bool, session: &Session<'_>) -> anyhow::Result<()> {
+pub(crate) fn run(
+    request: Request,
+    is_quiet: bool,
+    session: &Session<'_>,
+    outcome: &mut Outcome,
+) -> anyhow::Result<()> {
+    outcome.begin(request.name());
     match request {
         Request::Volumes { scope, reserve, json } => {
             volumes::print(&source::list(&scope, reserve, session.interrupt)?, json)
         }
         Request::Map(subject, format) => print_map(subject, format, session),
-        Request::Stream(subject, stream) => write_stream(subject, &stream, is_quiet, session),
+        Request::Stream(subject, stream) => {
+            write_stream(subject, &stream, is_quiet, session, outcome)
+        }
+        Request::Merged(files, stream) => merge::run(&files, &stream, is_quiet, session, outcome),
+        Request::Converted(from, stream) => convert::run(from, &stream, is_quiet, session, outcome),
     }
 }
 
@@ -53,6 +63,7 @@ fn write_stream(
     stream: &StreamRequest,
     is_quiet: bool,
     session: &Session<'_>,
+    outcome: &mut Outcome,
 ) -> anyhow::Result<()> {
     let Subject { place, base_options } = subject;
     cli::check_sink(stream.output.as_deref())?;
@@ -69,9 +80,11 @@ fn write_stream(
     let mut pair = source.open(&options.wants(), session)?;
     let what = pair.what.clone();
     let written = put_out(&mut pair, &options, stream, session);
-    let (header, totals, written) = written.map_err(|error| pair.explain(error))?;
+    let (header, finished, written) = written.map_err(|error| pair.explain(error))?;
+    let streams = [(&header, &finished)];
+    outcome.done(&Wrote::new(stream.format.name(), streams.into_iter(), &written))?;
     if !is_quiet {
-        summarize(&what, &header, &totals, &written, session);
+        summarize(&what, &header, &finished.totals, &written, session);
     }
     pair.release()
 }
@@ -111,15 +124,15 @@ fn put_out(
     options: &Options,
     to: &StreamRequest,
     session: &Session<'_>,
-) -> anyhow::Result<(Header, Totals, Written)> {
+) -> anyhow::Result<(Header, Finished, Written)> {
     let stream = Stream::prove(pair, options, session)?;
     let path = to.output.as_deref();
-    let (totals, written) =
+    let (finished, written) =
         cli::deliver(path, to.writing, session.interrupt, |output, writing| {
             stream.write(output, session).map_err(|error| match error.is::<hyperlayer::Error>() {
                 true => error.context(writing.to_owned()),
                 false => error,
             })
         })?;
-    Ok((stream.header().clone(), totals, written))
+    Ok((stream.header().clone(), finished, written))
 }

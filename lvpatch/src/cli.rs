@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use clap::Parser;
 use clap::builder::TypedValueParser;
-use clap::{ArgAction, Parser};
+use cli::Common;
 
 /// Applies what lvdiff found to the same base, as a new thin-provisioned LVM2 volume.
 ///
@@ -131,13 +132,8 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with_all = ["names", "lvgroup", "lv", "pool", "device", "in_place", "each", "until", "check"])]
     pub(crate) verify: bool,
 
-    /// Say nothing but warnings and errors
-    #[arg(short, long)]
-    pub(crate) quiet: bool,
-
-    /// Say more (twice: even more)
-    #[arg(short, long, action = ArgAction::Count)]
-    pub(crate) verbose: u8,
+    #[command(flatten)]
+    pub(crate) common: Common,
 }
 
 /// A size in bytes, with or without a suffix.

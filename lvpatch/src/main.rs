@@ -3,17 +3,18 @@
 mod cli;
 mod input;
 mod print;
+mod report;
 mod request;
 mod run;
 mod summary;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use request::Request;
 
 fn main() -> ExitCode {
-    let args = cli::Args::parse();
-    let verbosity = ::cli::Verbosity { quiet: args.quiet, verbose: args.verbose };
-    ::cli::run("lvpatch", verbosity, |session| run::run(Request::new(&args)?, args.quiet, session))
+    let args: cli::Args = ::cli::parse("lvpatch");
+    ::cli::run("lvpatch", &args.common, |session, outcome| {
+        run::run(Request::new(&args)?, args.common.quiet, session, outcome)
+    })
 }

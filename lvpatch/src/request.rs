@@ -85,6 +85,16 @@ impl Request {
 }
 
 impl Action {
+    /// What a report calls it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::List(_) | Self::Describe(_) => "info",
+            Self::Verify => "verify",
+            Self::Check(_) => "check",
+            Self::Apply(_) => "apply",
+        }
+    }
+
     fn applied(&self) -> Option<&patch::Request> {
         match self {
             Self::Check(request) | Self::Apply(request) => Some(request),

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use cli::Outcome;
 use flow::Session;
 use foreign::{Foreign, Missing};
 use hyperlayer::Records;
@@ -9,11 +10,18 @@ use patch::Purpose;
 use streams::Chain;
 
 use crate::print::{info, table};
+use crate::report::{Applied, Read, WouldApply};
 use crate::request::{Action, Detail, Request};
 use crate::{input, summary};
 
 /// Does what is asked for.
-pub(crate) fn run(request: Request, is_quiet: bool, session: &Session<'_>) -> anyhow::Result<()> {
+pub(crate) fn run(
+    request: Request,
+    is_quiet: bool,
+    session: &Session<'_>,
+    outcome: &mut Outcome,
+) -> anyhow::Result<()> {
+    outcome.begin(request.action.name());
     let Request { action, reading } = request;
     if let Action::List(detail) = action {
         let entries =
@@ -35,17 +43,26 @@ pub(crate) fn run(request: Request, is_quiet: bool, session: &Session<'_>) -> an
         }
         Action::Verify => {
             let sound = streams::verify(Chain::new(sources, &rules, session.interrupt))?;
+            outcome.done(&Read::from(&sound))?;
             if is_quiet { Ok(()) } else { summary::sound(&sound) }
         }
         Action::Check(request) => {
             let accepted = patch::check(request, &rules, sources, session)?;
+            outcome.done(&WouldApply::from(&accepted))?;
             if is_quiet { Ok(()) } else { summary::accepted(&accepted) }
         }
-        Action::Apply(request) => patch::apply(request, &rules, sources, session, &mut |done| {
-            if !is_quiet {
-                summary::done(done, session.begun.elapsed());
-            }
-        }),
+        Action::Apply(request) => {
+            let mut made = Vec::new();
+            let applied = patch::apply(request, &rules, sources, session, &mut |done| {
+                made.push(Applied::from(done));
+                if !is_quiet {
+                    summary::done(done, session.begun.elapsed());
+                }
+            });
+            // Volumes that were done before an error stay.
+            outcome.done(&serde_json::json!({ "made": made }))?;
+            applied
+        }
     }
 }
 

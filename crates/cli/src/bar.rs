@@ -1,6 +1,6 @@
 //! [`Bars`]: how far a run has come, on stderr, where that is a terminal.
 
-use flow::{Progress, Quiet, Task};
+use flow::{Progress, Task};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Draws a bar for each piece of work; invisible where stderr is no terminal.
@@ -33,9 +33,4 @@ impl Drop for Bar {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }
-}
-
-/// What shows progress, if anything is to be said.
-pub(crate) fn progress(is_quiet: bool) -> &'static dyn Progress {
-    if is_quiet { &Quiet } else { &Bars }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use flow::Refusal;
+use flow::{Refusal, is_interruption};
 use nix::errno::Errno;
 
 /// The exit code for an error: that of the first cause that has one of its own, else 1.
@@ -54,6 +54,20 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     let errno = Errno::from_raw(error.raw_os_error()?);
     matches!(errno, Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG).then_some(7)
+}
+
+/// The kind of an error, for a report: one for each exit code, and one for a signal.
+pub(crate) fn kind(error: &anyhow::Error) -> &'static str {
+    match exit_code(error) {
+        2 => "usage",
+        3 => "base-mismatch",
+        4 => "stream",
+        5 => "metadata",
+        6 => "metadata-snapshot-held",
+        7 => "no-space",
+        _ if is_interruption(error) => "interrupted",
+        _ => "failed",
+    }
 }
 
 /// What may be behind an error whose text does not say it.

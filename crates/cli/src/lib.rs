@@ -1,7 +1,8 @@
 //! What the two programs share where they meet the user, the shell and the pipe.
 //!
-//! [`run`] is the frame of both: logging, signals, one line for an error, and the exit code that
-//! [`exit_code`] finds for it. [`deliver`] puts a stream where it goes. What long work needs without a
+//! [`run`] is the frame of both, which takes the options that both have ([`Common`]): logging, signals,
+//! progress, one line for an error, the exit code that [`exit_code`] finds for it, and a report for
+//! another program. [`deliver`] puts a stream where it goes. What long work needs without a
 //! terminal is in `flow`.
 //!
 //! ```
@@ -10,19 +11,28 @@
 //! ```
 
 mod bar;
+mod common;
 mod delivery;
 mod exit;
+mod json;
+mod lines;
 mod logging;
+mod parse;
 mod print;
+mod progress;
+mod report;
 mod run;
 mod signals;
 mod sink;
 mod standard;
 
+pub use common::{Common, ReportFormat, When};
 pub use delivery::deliver;
 pub use exit::exit_code;
-pub use logging::Verbosity;
+pub use json::{json_line, json_text};
+pub use parse::parse;
 pub use print::{print, sync, tell};
+pub use report::{Counts, Outcome};
 pub use run::run;
 pub use sink::{Sink, check_sink};
 pub use standard::{is_standard, standard_input, standard_output};

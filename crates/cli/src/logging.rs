@@ -1,22 +1,27 @@
 //! Warnings and notes on stderr.
 
 use std::io::Write;
+use std::sync::{Mutex, PoisonError};
 
 use flow::escaped_lines;
 use log::LevelFilter;
 
-/// How much is said on stderr.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Verbosity {
-    /// Nothing but warnings and errors.
-    pub quiet: bool,
-    /// How often `-v` was given.
-    pub verbose: u8,
+use crate::Common;
+
+/// So many warnings are kept for the report.
+const KEPT: usize = 1000;
+
+/// A logger has no value of its own to keep them in.
+static WARNINGS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// The warnings so far, the first [`KEPT`] of them.
+pub(crate) fn warnings() -> Vec<String> {
+    WARNINGS.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// Begins to log in the name of `program`.
-pub(crate) fn init(program: &'static str, verbosity: Verbosity) {
-    let level = match (verbosity.quiet, verbosity.verbose) {
+pub(crate) fn init(program: &'static str, common: &Common) {
+    let level = match (common.quiet, common.verbose) {
         (true, _) | (_, 0) => LevelFilter::Warn,
         (_, 1) => LevelFilter::Info,
         (_, 2) => LevelFilter::Debug,
@@ -31,6 +36,12 @@ pub(crate) fn init(program: &'static str, verbosity: Verbosity) {
                 _ => "",
             };
             let text = escaped_lines(&record.args().to_string());
+            if record.level() <= log::Level::Warn {
+                let mut warnings = WARNINGS.lock().unwrap_or_else(PoisonError::into_inner);
+                if warnings.len() < KEPT {
+                    warnings.push(text.clone());
+                }
+            }
             writeln!(stderr, "{program}: {kind}{text}")
         })
         .init();

@@ -7,33 +7,55 @@ use std::process::ExitCode;
 use anyhow::Context;
 use flow::{Session, escaped_lines};
 
-use crate::bar::progress;
 use crate::exit::hint;
+use crate::progress::progress;
+use crate::report::{Outcome, ReportTo};
 use crate::signals::catch_signals;
-use crate::{Verbosity, exit_code, logging};
+use crate::{Common, exit_code, logging};
 
-/// Runs `work`; an error becomes one line on stderr and an exit code.
+/// Runs `work`; an error becomes one line on stderr and an exit code. What `work` notes in the outcome is
+/// what the report says, where one is asked for.
 pub fn run(
     program: &'static str,
-    verbosity: Verbosity,
-    work: impl FnOnce(&Session<'_>) -> anyhow::Result<()>,
+    common: &Common,
+    work: impl FnOnce(&Session<'_>, &mut Outcome) -> anyhow::Result<()>,
 ) -> ExitCode {
-    logging::init(program, verbosity);
+    logging::init(program, common);
     let done = catch_signals().context("/proc/self/status").and_then(|signals| {
-        // What `work` held is gone after a panic, its guards undone; nothing of it is used again.
-        let session = Session::new(&signals, progress(verbosity.quiet));
-        catch_unwind(AssertUnwindSafe(|| work(&session)))
-            .unwrap_or_else(|_| Err(anyhow::anyhow!("this is a bug; see the line above")))
+        let report = ReportTo::open(common, &signals)?;
+        // What `work` held is gone after a panic, its guards undone; nothing of it is used again but what
+        // it had noted.
+        let session = Session::new(&signals, progress(common));
+        let mut outcome = Outcome::default();
+        let done = catch_unwind(AssertUnwindSafe(|| work(&session, &mut outcome)))
+            .unwrap_or_else(|_| Err(anyhow::anyhow!("this is a bug; see the line above")));
+        let said = done.as_ref().err().map(|error| (error, say(program, error)));
+        let failure = said.as_ref().map(|(error, text)| (*error, text.as_str()));
+        let reported = report.write(program, &outcome, session.begun.elapsed(), failure);
+        Ok((done, reported))
     });
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Where nobody reads it, the exit code still says it.
-            // Names and texts of a stream may be in it.
-            let text = escaped_lines(&format!("{error:#}"));
-            let hint = hint(&error).map(|hint| format!("; {hint}")).unwrap_or_default();
-            let _ = writeln!(io::stderr(), "{program}: {text}{hint}");
-            ExitCode::from(exit_code(&error))
+    let failed = match done {
+        Ok((Ok(()), Ok(()))) => return ExitCode::SUCCESS,
+        Ok((Err(error), Ok(()))) => error,
+        Ok((done, Err(unreported))) => {
+            say(program, &unreported);
+            done.err().unwrap_or(unreported)
         }
-    }
+        Err(error) => {
+            say(program, &error);
+            error
+        }
+    };
+    ExitCode::from(exit_code(&failed))
+}
+
+/// Says what failed, in a line on stderr; yields its text.
+fn say(program: &str, error: &anyhow::Error) -> String {
+    // Names and texts of a stream may be in it.
+    let text = escaped_lines(&format!("{error:#}"));
+    let hint = hint(error).map(|hint| format!("; {hint}")).unwrap_or_default();
+    let text = format!("{text}{hint}");
+    // Where nobody reads it, the exit code still says it.
+    _ = writeln!(io::stderr(), "{program}: {text}");
+    text
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::Context;
 use flow::{Interruptible, Session, usage};
 use foreign::{Hyperlayer1, ThinSend};
-use hyperlayer::{BaseChecksum, BaseDigest, Encoder, Header, RecordSink, Totals};
+use hyperlayer::{BaseChecksum, BaseDigest, Encoder, Finished, Header, RecordSink};
 use source::Pair;
 use thinmeta::ExtentKind;
 
@@ -85,7 +85,11 @@ impl<'a> Stream<'a> {
     ///
     /// # Errors
     /// A [`hyperlayer::Error`] is the output's; others are those of reading, and of [`Pair::check`].
-    pub fn write<W: Write>(&self, output: W, session: &Session<'_>) -> anyhow::Result<(W, Totals)> {
+    pub fn write<W: Write>(
+        &self,
+        output: W,
+        session: &Session<'_>,
+    ) -> anyhow::Result<(W, Finished)> {
         match self.options.format {
             StreamFormat::Hyperlayer2 => {
                 self.fill(Encoder::new(output, &self.header, &self.digests)?, session)
@@ -106,7 +110,7 @@ impl<'a> Stream<'a> {
         &self,
         mut sink: S,
         session: &Session<'_>,
-    ) -> anyhow::Result<(S::Output, Totals)> {
+    ) -> anyhow::Result<(S::Output, Finished)> {
         let content = Content {
             base: self.pair.base.as_ref(),
             base_size: self.pair.base_size(),

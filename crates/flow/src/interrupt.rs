@@ -46,6 +46,14 @@ impl Interrupt {
     }
 }
 
+/// Whether an error is one of [`Interrupt::check`].
+pub fn is_interruption(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let inner = cause.downcast_ref::<io::Error>().and_then(|error| error.get_ref());
+        inner.is_some_and(|inner| inner.is::<Interrupted>())
+    })
+}
+
 /// A source of bytes whose reads fail once a signal has come.
 pub struct Interruptible<'a, R> {
     /// The source.

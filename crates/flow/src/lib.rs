@@ -37,7 +37,7 @@ mod units;
 pub use aside::{Aside, is_planted_link};
 pub use escape::{escaped, escaped_lines, is_obeyed};
 pub use input::Input;
-pub use interrupt::{Interrupt, Interruptible};
+pub use interrupt::{Interrupt, Interruptible, is_interruption};
 pub use open::open;
 pub use output::{Output, OutputOptions, Written};
 pub use pipe::widen_pipe;

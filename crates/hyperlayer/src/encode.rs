@@ -8,7 +8,8 @@ use crate::error::Result;
 use crate::frame::{self, Frame};
 use crate::totals::Trailer;
 use crate::{
-    BaseDigest, Error, Header, MAGIC, MAX_RECORD, Packed, Record, SECTOR, Totals, base_digest,
+    BaseDigest, Error, Finished, Header, MAGIC, MAX_RECORD, Packed, Record, SECTOR, Totals,
+    base_digest,
 };
 
 /// Writes one stream, front to back.
@@ -121,16 +122,17 @@ impl<W: Write> Encoder<W> {
     ///
     /// # Errors
     /// [`Error::Invalid`] where fewer bytes were unmapped than the header announced; [`Error::Io`].
-    pub fn finish(mut self) -> Result<(W, Totals)> {
+    pub fn finish(mut self) -> Result<(W, Finished)> {
         if self.totals.discard_bytes != self.announced.1 {
             let (found, announced) = (self.totals.discard_bytes, self.announced.1);
             let why = format!("{found} bytes were unmapped, where the header says {announced}");
             return Err(Error::Invalid(why));
         }
-        let trailer = Trailer::new(&self.totals, *self.stream_digest.finalize().as_bytes());
+        let digest = *self.stream_digest.finalize().as_bytes();
+        let trailer = Trailer::new(&self.totals, digest);
         self.plain_frame(frame::TRAILER, trailer.as_bytes())?;
         self.output.flush()?;
-        Ok((self.output, self.totals))
+        Ok((self.output, Finished { totals: self.totals, digest: Some(digest) }))
     }
 
     fn plain_frame(&mut self, kind: [u8; 4], content: &[u8]) -> Result<()> {

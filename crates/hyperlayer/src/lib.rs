@@ -28,15 +28,16 @@
 //! let mut encoder = Encoder::new(Vec::new(), &header, &[])?;
 //! encoder.data(0, &[7; 65536])?;
 //! encoder.discard(131072, 65536)?;
-//! let (stream, totals) = encoder.finish()?;
-//! assert_eq!(totals.data_bytes, 65536);
+//! let (stream, finished) = encoder.finish()?;
+//! assert_eq!(finished.totals.data_bytes, 65536);
 //!
 //! let mut decoder = Decoder::new(stream.as_slice())?;
 //! assert_eq!(decoder.header(), &header);
 //! assert_eq!(decoder.next_record()?, Some(Record::Data { offset: 0, bytes: &[7; 65536] }));
 //! assert_eq!(decoder.next_record()?, Some(Record::Discard { offset: 131072, length: 65536 }));
 //! assert_eq!(decoder.next_record()?, None);
-//! assert_eq!(decoder.finish()?, totals);
+//! assert_eq!(decoder.finish()?, finished.totals);
+//! assert_eq!(decoder.stream_digest(), finished.digest);
 //! # Ok::<(), hyperlayer::Error>(())
 //! ```
 #![warn(clippy::arithmetic_side_effects)]
@@ -75,7 +76,7 @@ pub use record::Record;
 pub use records::Records;
 pub use sink::RecordSink;
 pub use state::DecoderState;
-pub use totals::Totals;
+pub use totals::{Finished, Totals};
 pub use tree::{LEAF_BYTES, TreeHasher};
 
 /// The first line of every stream.

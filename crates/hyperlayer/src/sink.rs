@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use crate::error::Result;
-use crate::{Encoder, Packed, Totals};
+use crate::{Encoder, Finished, Packed};
 
 /// A writer of a stream of any format, to the one who makes the records. They come in ascending
 /// order; offsets and lengths are in bytes.
@@ -34,7 +34,7 @@ pub trait RecordSink {
     ///
     /// # Errors
     /// As for data; also where what was announced did not come.
-    fn finish(self) -> Result<(Self::Output, Totals)>;
+    fn finish(self) -> Result<(Self::Output, Finished)>;
 }
 
 impl<W: Write> RecordSink for Encoder<W> {
@@ -52,7 +52,7 @@ impl<W: Write> RecordSink for Encoder<W> {
         Encoder::discard(self, offset, length)
     }
 
-    fn finish(self) -> Result<(W, Totals)> {
+    fn finish(self) -> Result<(W, Finished)> {
         Encoder::finish(self)
     }
 }

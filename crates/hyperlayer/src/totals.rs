@@ -22,6 +22,16 @@ pub struct Totals {
     pub discard_bytes: u64,
 }
 
+/// A stream that was written to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// What its records hold.
+    pub totals: Totals,
+    /// The digest that its trailer holds, where the format has one: what the next stream's base is
+    /// known by.
+    pub digest: Option<[u8; 32]>,
+}
+
 impl Totals {
     /// Counts one record. Records ascend within a volume of less than 2^63 bytes, so no sum of
     /// theirs comes near the end of a `u64`.

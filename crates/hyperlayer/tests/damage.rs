@@ -355,13 +355,14 @@ proptest! {
         let sum = |discards: bool| contents.iter().filter(|content| (content.2 == 2) == discards)
             .map(|content| content.1).sum();
         let header = plain_header(sum(false), sum(true));
-        let (stream, totals) = encode(&header, &[], &records).unwrap();
+        let (stream, finished) = encode(&header, &[], &records).unwrap();
         let mut decoder = Decoder::new(stream.as_slice()).unwrap();
         for record in records {
             prop_assert_eq!(decoder.next_record().unwrap(), Some(record));
         }
         prop_assert_eq!(decoder.next_record().unwrap(), None);
-        prop_assert_eq!(decoder.finish().unwrap(), totals);
+        prop_assert_eq!(decoder.finish().unwrap(), finished.totals);
+        prop_assert_eq!(decoder.stream_digest(), finished.digest);
     }
 
     #[test]

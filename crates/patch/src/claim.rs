@@ -32,6 +32,7 @@ pub(crate) fn not_ours(name: &str, writable: &str, error: anyhow::Error) -> anyh
                 "{name} is written itself, and is not writable: see its permissions, and lsattr(1)"
             )
         }
+        Some(ErrorKind::NotFound) => format!("{name} is written itself, and is not there"),
         _ => format!("{name} is written itself, and must not be mounted or in use"),
     })
 }

@@ -14,6 +14,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use flow::{Session, Task};
+use hyperlayer::{Finished, Header};
 
 use self::note::Noted;
 pub use self::options::ConvertOptions;
@@ -48,8 +49,13 @@ impl<'a> Conversion<'a> {
         self.noted.iter().map(|noted| noted.header.unmapped_bytes).sum()
     }
 
-    /// Reads the files once more, writes what was noted, and gives the output back. `writing` is the context
-    /// of the output's errors; `task` is told of the data.
+    /// The headers of the streams that are written, in their order.
+    pub fn headers(&self) -> impl Iterator<Item = &Header> {
+        self.noted.iter().map(|noted| &noted.header)
+    }
+
+    /// Reads the files once more, writes what was noted, and gives the output back, with what each stream
+    /// holds. `writing` is the context of the output's errors; `task` is told of the data.
     ///
     /// # Errors
     /// Those of the output; where a file is no longer what it was; that of a signal.
@@ -59,7 +65,7 @@ impl<'a> Conversion<'a> {
         writing: &str,
         task: &dyn Task,
         session: &Session<'_>,
-    ) -> anyhow::Result<W> {
+    ) -> anyhow::Result<(W, Vec<Finished>)> {
         write::write_all(&self.noted, self.options, output, writing, task, session)
     }
 }

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use flow::{Session, Task};
-use hyperlayer::{Encoder, Header, Totals};
+use hyperlayer::{Encoder, Finished, Header};
 
 use self::input::Input;
 use self::piece::Piece;
@@ -47,8 +47,8 @@ pub struct Merge {
 pub struct Merged {
     /// The header of the merged stream.
     pub header: Header,
-    /// What its records hold.
-    pub totals: Totals,
+    /// What its records hold, and its digest.
+    pub finished: Finished,
 }
 
 impl Merge {
@@ -103,8 +103,8 @@ impl Merge {
         let mut encoder = Encoder::new(output, &header, digests).with_context(writing)?;
         let (pieces, interrupt) = (&self.settled.changes, session.interrupt);
         copy::write(&mut encoder, pieces, &self.inputs, options.level, interrupt, task, writing)?;
-        let (output, totals) = encoder.finish().with_context(writing)?;
-        Ok((output, Merged { header, totals }))
+        let (output, finished) = encoder.finish().with_context(writing)?;
+        Ok((output, Merged { header, finished }))
     }
 
     /// From the first base to the last target, with the pairs of the last stream and those given.

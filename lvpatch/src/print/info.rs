@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use anyhow::Context;
-use flow::{escaped, is_obeyed, time_text};
+use cli::json_text;
+use flow::{escaped, time_text};
 use foreign::{Foreign, Start};
 use hyperlayer::{BaseChecksum, BaseDigest, DigestKind, Header, Volume};
 use serde::Serialize;
@@ -69,23 +69,6 @@ fn own_text(header: &Header, digests: &[BaseDigest]) -> String {
         }
     }
     text
-}
-
-/// A value as JSON in lines, with everything escaped that a terminal would obey.
-pub(crate) fn json_text(value: &impl Serialize) -> anyhow::Result<String> {
-    let plain = serde_json::to_string_pretty(value).context("writing JSON")?;
-    let mut text = String::with_capacity(plain.len() + 1);
-    for character in plain.chars() {
-        match character {
-            '\n' => text.push('\n'), // between the lines; within strings JSON escapes it already
-            character if is_obeyed(character) => {
-                write!(text, "\\u{:04x}", u32::from(character)).context("writing JSON")?;
-            }
-            character => text.push(character),
-        }
-    }
-    text.push('\n');
-    Ok(text)
 }
 
 /// A stream, as JSON has it. It borrows what it can: a header may have tens of thousands of pairs.
@@ -275,6 +258,8 @@ fn hex(digest: &BaseDigest) -> String {
 
 #[cfg(test)]
 mod tests {
+    use flow::is_obeyed;
+
     use super::*;
 
     #[test]

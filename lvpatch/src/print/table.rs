@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 
+use cli::json_text;
 use flow::{escaped, time_text};
 use foreign::Start;
 use hyperlayer::Outline;
 use serde::Serialize;
 use streams::{Entry, Stream};
 
-use super::info::{self, Described, DescribedForeign, json_text};
+use super::info::{self, Described, DescribedForeign};
 
 /// One stream as a whole, several as a table.
 pub(crate) fn text(entries: &[Entry], as_json: bool) -> anyhow::Result<String> {

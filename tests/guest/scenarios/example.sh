@@ -46,8 +46,12 @@ say "on the other side, where sp0 is identical"
 run 'lvcreate --thinpool vg1/pool0 -l 90%FREE vg1; lvcreate -T vg1/pool0 -V 500M -n sp0'
 base_sum=$(sum /dev/vg1/sp0)
 expect_equal "$base_sum" "$(head -c 500M /dev/zero | sha256sum | cut -d ' ' -f 1)" "an empty volume"
-run 'cat test.diff | lvpatch -g vg1 -l sp0'
+run 'cat test.diff | lvpatch --report json -g vg1 -l sp0'
 expect_text "vg1/vol0"
+report=$(tail -n 1 <<< "$OUTPUT")
+for field in '"exit_code":0' '"name":"vg1/vol0"' "\"uuid\":\"$(field vg1/vol0 lv_uuid)\"" '"end_is_verified":true'; do
+	grep -qF "$field" <<< "$report" || fail "the report lacks $field: $report"
+done
 expect_equal "$(sum /dev/vg1/vol0)" "$source_sum" "the new volume"
 expect_equal "$(sum /dev/vg1/sp0)" "$base_sum" "the base"
 expect_equal "$(sum /dev/vg0/vol0)" "$source_sum" "the source"

@@ -10,7 +10,7 @@ use super::blocks::{Blocks, Filler};
 use super::yaml::scalar;
 use crate::Result;
 use crate::read::hyperlayer1::KEYS;
-use hyperlayer::{BaseChecksum, Error, Header, Packed, RecordSink, SECTOR, Totals};
+use hyperlayer::{BaseChecksum, Error, Finished, Header, Packed, RecordSink, SECTOR};
 
 /// Writes one stream, front to back: whole chunks, all content included, zeros too. What is unmapped
 /// is written as zeros.
@@ -131,7 +131,7 @@ impl<W: Write> RecordSink for Hyperlayer1<W> {
         self.zero(offset, length)
     }
 
-    fn finish(self) -> Result<(W, Totals)> {
+    fn finish(self) -> Result<(W, Finished)> {
         self.filler.check_filled()?;
         if self.filler.blocks.ahead > 0 {
             return Err(Error::Invalid(format!(
@@ -141,7 +141,7 @@ impl<W: Write> RecordSink for Hyperlayer1<W> {
         }
         let (mut output, totals) = (self.filler.output, self.filler.totals);
         output.flush()?;
-        Ok((output, totals))
+        Ok((output, Finished { totals, digest: None }))
     }
 }
 

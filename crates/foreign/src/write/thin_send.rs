@@ -9,7 +9,7 @@ use std::io::Write;
 use super::blocks::{Blocks, Filler};
 use crate::Result;
 use crate::read::thin_send::{BEGIN, DATA, END, END_BYTES, UNMAP, V1_1};
-use hyperlayer::{Error, Packed, Record, RecordSink, Totals};
+use hyperlayer::{Error, Finished, Packed, Record, RecordSink};
 
 /// Writes one stream, front to back. Zeros are data in it. It names no volume, and nothing that a
 /// base could be known by.
@@ -55,7 +55,7 @@ impl<W: Write, I: Iterator<Item = (u64, u64)>> RecordSink for ThinSend<W, I> {
         Ok(self.filler.output.write_all(&header(offset, length, UNMAP))?)
     }
 
-    fn finish(mut self) -> Result<(W, Totals)> {
+    fn finish(mut self) -> Result<(W, Finished)> {
         self.filler.check_filled()?;
         if let Some((offset, _)) = self.filler.blocks.ahead.next() {
             return Err(Error::Invalid(format!("nothing for the extent at offset {offset}")));
@@ -69,7 +69,7 @@ impl<W: Write, I: Iterator<Item = (u64, u64)>> RecordSink for ThinSend<W, I> {
             output.write_all(&count.to_be_bytes())?;
         }
         output.flush()?;
-        Ok((output, totals))
+        Ok((output, Finished { totals, digest: None }))
     }
 }
 
@@ -113,7 +113,7 @@ mod tests {
         // Zeros that go on in the next extent.
         stream.zero(1024, 2048).unwrap();
         stream.discard(4096, 1024).unwrap();
-        let (stream, totals) = stream.finish().unwrap();
+        let (stream, Finished { totals, .. }) = stream.finish().unwrap();
         assert_eq!((totals.data_bytes, totals.zero_bytes, totals.discard_bytes), (512, 2048, 1024));
         let mut expected = [header(0, 0, BEGIN), header(512, 2048, DATA), vec![7; 512]].concat();
         expected.extend([vec![0; 1536], header(2560, 512, DATA), vec![0; 512]].concat());

@@ -2,7 +2,7 @@
 
 #![allow(dead_code)] // each test file uses a part of it
 
-use hyperlayer::{BaseDigest, DigestKind, Encoder, Header, Record, Totals, Volume};
+use hyperlayer::{BaseDigest, DigestKind, Encoder, Finished, Header, Record, Volume};
 
 /// One frame, as the specification has it.
 #[derive(Clone)]
@@ -131,7 +131,7 @@ pub(crate) fn encode(
     header: &Header,
     digests: &[BaseDigest],
     records: &[Record<'_>],
-) -> Result<(Vec<u8>, Totals), hyperlayer::Error> {
+) -> Result<(Vec<u8>, Finished), hyperlayer::Error> {
     let mut encoder = Encoder::new(Vec::new(), header, digests)?;
     for record in records {
         encoder.record(*record)?;

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Context;
 use flow::{Session, Task};
 use foreign::Missing;
-use hyperlayer::{Encoder, MAX_RECORD, Packer, Record, Records, Totals};
+use hyperlayer::{Encoder, Finished, MAX_RECORD, Packer, Record, Records};
 
 use super::file::{Begun, Decoder, open};
 use super::note::Noted;
@@ -22,8 +22,9 @@ pub(super) fn write_all<W: Write>(
     writing: &str,
     task: &dyn Task,
     session: &Session<'_>,
-) -> anyhow::Result<W> {
+) -> anyhow::Result<(W, Vec<Finished>)> {
     let writing = || writing.to_owned();
+    let mut finished = Vec::with_capacity(noted.len());
     let mut packer = Packer::new(options.level)?;
     let mut next: Option<(usize, Option<Begun>)> = None;
     for noted in noted {
@@ -55,13 +56,13 @@ pub(super) fn write_all<W: Write>(
             true => copy(noted, &mut decoder, session, &mut put)?,
             false => sort(noted, &mut decoder, &options.sort_in, session, &mut put)?,
         }
-        let totals: Totals;
-        (output, totals) = encoder.finish().with_context(writing)?;
-        log::debug!("{} records written", totals.data_records);
+        let ended: Finished;
+        (output, ended) = encoder.finish().with_context(writing)?;
+        finished.push(ended);
         let following = decoder.next_stream().with_context(|| path.display().to_string())?;
         next = Some((noted.file, following));
     }
-    Ok(output)
+    Ok((output, finished))
 }
 
 /// Takes the data as it comes, and the rest as it was noted.

@@ -1,0 +1,66 @@
+//! What a report says: for a program that started this one.
+
+use cli::Counts;
+use flow::Written;
+use hyperlayer::{Finished, Header, Volume};
+use serde::Serialize;
+
+/// What was written, and where to.
+#[derive(Serialize)]
+pub(crate) struct Wrote<'a> {
+    /// One, but for a conversion of several.
+    streams: Vec<Stream<'a>>,
+    /// All of it, as it came out.
+    bytes: u64,
+    sha1: Option<&'a str>,
+}
+
+/// A stream.
+#[derive(Serialize)]
+struct Stream<'a> {
+    format: &'a str,
+    /// None for a full stream.
+    base: Option<Named<'a>>,
+    volume: Named<'a>,
+    detect_level: u8,
+    extents: u64,
+    changed_bytes: u64,
+    #[serde(flatten)]
+    counts: Counts,
+    /// BLAKE3 as the trailer has it; none where the format has no digest.
+    digest: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Named<'a> {
+    name: &'a str,
+    uuid: &'a str,
+    size: u64,
+}
+
+impl<'a> Wrote<'a> {
+    /// `streams`: each one's header, and what it holds.
+    pub(crate) fn new(
+        format: &'a str,
+        streams: impl Iterator<Item = (&'a Header, &'a Finished)>,
+        written: &'a Written,
+    ) -> Self {
+        let streams = streams.map(|(header, finished)| Stream {
+            format,
+            base: header.base.as_ref().map(Named::from),
+            volume: Named::from(&header.target),
+            detect_level: header.detect_level,
+            extents: header.extents,
+            changed_bytes: header.changed_bytes,
+            counts: Counts::from(&finished.totals),
+            digest: finished.digest.map(|digest| blake3::Hash::from(digest).to_string()),
+        });
+        Self { streams: streams.collect(), bytes: written.bytes, sha1: written.sha1.as_deref() }
+    }
+}
+
+impl<'a> From<&'a Volume> for Named<'a> {
+    fn from(volume: &'a Volume) -> Self {
+        Self { name: &volume.name, uuid: &volume.uuid, size: volume.size }
+    }
+}
