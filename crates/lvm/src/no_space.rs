@@ -30,6 +30,11 @@ pub(crate) fn explained(error: Error, volume: &LogicalVolume) -> Error {
             "{failed}; extend pool {pool} with `lvextend`, or volume group {group} with `vgextend`"
         ));
     }
+    if message.contains("needs check") {
+        return Error::State(format!(
+            "pool {pool} needs a check: the kernel could not write its metadata, and lets nobody change              it; find out why (`dmesg`), and repair it as lvmthin(7) says; {failed}"
+        ));
+    }
     let percent = threshold().map_or(String::new(), |percent| format!(" ({percent} %)"));
     Error::NoSpace(format!(
         "pool {pool} is above LVM's threshold, {THRESHOLD}{percent}, so LVM makes no volume in it, \
@@ -74,6 +79,12 @@ mod tests {
             assert!(text.contains(message) && text.contains("vg/pool"), "{text}");
             assert_eq!(text.contains(THRESHOLD), message == threshold, "{text}");
         }
+        // LVM 2.03.16 says so of a pool whose metadata the kernel has closed, however empty it is.
+        let closed = explained(&format!(
+            "WARNING: Thin pool vg/pool needs check has read-only metadata.; {threshold}"
+        ));
+        let Error::State(text) = &closed else { panic!("{closed}") };
+        assert!(text.contains("pool vg/pool needs a check") && !text.contains("room"), "{text}");
         let other = explained("Logical Volume \"lv\" already exists in volume group \"vg\"");
         assert!(matches!(other, Error::Command { .. }), "{other}");
     }

@@ -59,6 +59,7 @@ fault_merge_pending() {
 	[ "$was" = active ] || run lvchange -q -an "$volume"
 	remember
 	if [[ $volume == vg0/* ]]; then
+		[ "$volume" != "vg0/$BASE" ] || MERGED_BASE=$volume
 		repeat_diff
 	else
 		run "$PATCH $INPUT"

@@ -49,7 +49,8 @@ pub unsafe extern "C" fn ptrace(
         return word;
     }
     let result = call(request, data);
-    let refused = result < 0 && Errno::last() == Errno::EFAULT;
+    // What errno says by now may be a signal handler's: whatever was refused is tried with all of it.
+    let refused = result < 0;
     if !(refused && is(PTRACE_SETREGSET) && address as usize == NT_X86_XSTATE) {
         return result;
     }
