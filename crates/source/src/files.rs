@@ -82,11 +82,12 @@ impl FilesSource {
             None => (self.base.map(|_| nothing()), nothing()),
             Some(path) => {
                 let data = Arc::new(open_data(path, self.direct)?);
-                let volume = |id| -> Content {
+                let volume = |id| -> anyhow::Result<Content> {
                     let (metadata, data) = (Arc::clone(&metadata), Arc::clone(&data));
-                    Box::new(MappedVolume { metadata, id, data, chunk_size })
+                    let tree = metadata.mappings(id).with_context(context)?.tree();
+                    Ok(Box::new(MappedVolume { metadata, tree, data, chunk_size }))
                 };
-                (self.base.map(volume), volume(self.target))
+                (self.base.map(volume).transpose()?, volume(self.target)?)
             }
         };
         Ok(Pair::new(names, what, found, content, Box::new(())))

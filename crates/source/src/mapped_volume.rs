@@ -4,12 +4,12 @@ use std::io;
 use std::sync::Arc;
 
 use blockio::ReadAt;
-use thinmeta::{DataBlock, Metadata, ThinBlock, ThinId};
+use thinmeta::{DataBlock, MappingTree, Metadata, ThinBlock};
 
 /// A thin volume in a pool whose data is a file.
 pub(crate) struct MappedVolume<M, D> {
     pub(crate) metadata: Arc<Metadata<M>>,
-    pub(crate) id: ThinId,
+    pub(crate) tree: MappingTree,
     pub(crate) data: D,
     pub(crate) chunk_size: u64,
 }
@@ -60,7 +60,7 @@ impl<M: ReadAt, D: ReadAt> ReadAt for MappedVolume<M, D> {
         let chunks = offset / self.chunk_size..end.div_ceil(self.chunk_size);
         let mut open: Option<Run> = None;
         let mut done = 0;
-        let mappings = self.metadata.mappings(self.id).map_err(io::Error::other)?;
+        let mappings = self.metadata.mappings_in(self.tree);
         for mapping in mappings.range(chunks).map_err(io::Error::other)? {
             let (chunk, block) = mapping.map_err(io::Error::other)?;
             let next = self.part(offset, end, chunk, block).ok_or(io::ErrorKind::UnexpectedEof)?;
@@ -122,8 +122,27 @@ mod tests {
         let image = pool.image();
         let size = image.len() as u64;
         let metadata = Arc::new(Metadata::open(image, size, View::Live).unwrap());
-        let id = 1.try_into().unwrap();
-        test(&MappedVolume { metadata, id, data, chunk_size: CHUNK })
+        let tree = metadata.mappings(1.try_into().unwrap()).unwrap().tree();
+        test(&MappedVolume { metadata, tree, data, chunk_size: CHUNK })
+    }
+
+    #[test]
+    fn each_read_takes_one_look_at_the_tree() {
+        let mut pool = Pool::new(Shape::default());
+        pool.create_with(1, MAPPINGS);
+        let bytes = pool.image();
+        let size = bytes.len() as u64;
+        let image = Source { bytes, reads: Mutex::default() };
+        let metadata = Arc::new(Metadata::open(&image, size, View::Live).unwrap());
+        let tree = metadata.mappings(1.try_into().unwrap()).unwrap().tree();
+        let data = data();
+        let volume = MappedVolume { metadata, tree, data: &data, chunk_size: CHUNK };
+        image.reads.lock().unwrap().clear();
+        for number in 1..4 {
+            volume.read_at(4 * CHUNK, &mut [0; 2 * CHUNK as usize]).unwrap();
+            // The tree is a leaf.
+            assert_eq!(image.reads.lock().unwrap().len(), number);
+        }
     }
 
     /// The volume byte by byte.

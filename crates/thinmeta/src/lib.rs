@@ -57,7 +57,7 @@ mod walk;
 pub use compare::{Comparison, Relation, Stretch};
 pub use delta::{Delta, Extent, ExtentKind};
 pub use error::{Error, Result};
-pub use mapping::{Iter, Mappings, Part, Run, Runs};
+pub use mapping::{Iter, MappingTree, Mappings, Part, Run, Runs};
 pub use metadata::{DeviceInfo, Metadata, View};
 pub use superblock::Superblock;
 pub use units::{DataBlock, MetaBlock, OutOfRange, ParseThinIdError, ThinBlock, ThinId};

@@ -22,6 +22,11 @@ pub struct Mappings<'m, R> {
     data_blocks: u64,
 }
 
+/// Which tree the mappings of a device are, apart from the metadata that they were found in: with
+/// [`Metadata::mappings_in`](crate::Metadata::mappings_in) they are found again without a look at the devices.
+#[derive(Clone, Copy)]
+pub struct MappingTree(Tree);
+
 /// No volume is larger, in bytes: offsets are signed, with 64 bits.
 const MOST: u64 = i64::MAX as u64;
 
@@ -32,9 +37,22 @@ impl<'m, R: ReadAt> Mappings<'m, R> {
         root: MetaBlock,
     ) -> Result<Self> {
         let tree = Tree::open::<U64>(blocks, root)?;
+        Ok(Self::of(blocks, superblock, MappingTree(tree)))
+    }
+
+    pub(crate) fn of(
+        blocks: &'m Blocks<R>,
+        superblock: &Superblock,
+        MappingTree(tree): MappingTree,
+    ) -> Self {
         let (data_block_size, data_blocks) =
             (superblock.data_block_size(), superblock.data_blocks());
-        Ok(Self { blocks, tree, data_block_size, data_blocks })
+        Self { blocks, tree, data_block_size, data_blocks }
+    }
+
+    /// Which tree they are.
+    pub fn tree(&self) -> MappingTree {
+        MappingTree(self.tree)
     }
 
     /// All mappings in the order of thin blocks.

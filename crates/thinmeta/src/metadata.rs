@@ -8,7 +8,9 @@ use crate::btree::{Cursor, Tree};
 use crate::disk::DiskDeviceDetails;
 use crate::node::Value;
 use crate::walk::Walk;
-use crate::{Comparison, Delta, Error, Mappings, MetaBlock, Result, Superblock, ThinId};
+use crate::{
+    Comparison, Delta, Error, MappingTree, Mappings, MetaBlock, Result, Superblock, ThinId,
+};
 
 /// Which of a pool's states is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +97,11 @@ impl<R: ReadAt> Metadata<R> {
     /// metadata is damaged.
     pub fn mappings(&self, id: ThinId) -> Result<Mappings<'_, R>> {
         Mappings::open(&self.blocks, &self.superblock, self.mapping_root(id)?)
+    }
+
+    /// The mappings in a tree of this metadata.
+    pub fn mappings_in(&self, tree: MappingTree) -> Mappings<'_, R> {
+        Mappings::of(&self.blocks, &self.superblock, tree)
     }
 
     /// What changed from the thin device `base` to the thin device `target`.
