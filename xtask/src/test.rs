@@ -1,13 +1,14 @@
 //! `cargo xtask test`: every test there is, or those of them that take minutes.
 
 use std::fs;
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use system_tests::{QUICK, ROOT_VARIABLE, programs};
 
-use crate::cargo::{Profile, build, cargo, root};
+use crate::cargo::{Profile, build, cargo, root, target_dir};
 use crate::{fuzz, release, say, setup, torture};
 
 const SYSTEM_TESTS: &str = "system-tests";
@@ -70,6 +71,9 @@ pub(crate) fn run(filter: Option<&str>, extent: Extent) -> Result<()> {
     guests.extend(in_guests);
     cargo(&guests, &programs)?;
 
+    if extent == Extent::Full && filter.is_none() {
+        every_order()?;
+    }
     if let Some(root) = &release {
         let mut guests = vec!["test", "--package", SYSTEM_TESTS, "--test", RELEASE];
         guests.extend(filter);
@@ -84,6 +88,13 @@ pub(crate) fn run(filter: Option<&str>, extent: Extent) -> Result<()> {
     }
     say("all tests passed");
     Ok(())
+}
+
+/// What has threads, in every order that shuttle can think of: a build of its own, in a folder of its own.
+fn every_order() -> Result<()> {
+    let target = target_dir()?.join("shuttle");
+    let environment = [("RUSTFLAGS", Path::new("--cfg shuttle")), ("CARGO_TARGET_DIR", &target)];
+    cargo(&["test", "--package", "blockio", "--lib", "checked"], &environment)
 }
 
 /// The tests of the package that need no guest, by their files. Cargo can only be told which ones to run,

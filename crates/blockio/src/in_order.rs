@@ -1,8 +1,10 @@
 //! [`in_order`]: work on several items at once, with the results in the items' order.
 
 use std::collections::BTreeMap;
-use std::sync::{Condvar, Mutex, MutexGuard};
-use std::thread::{self, Builder};
+use std::sync::PoisonError;
+use std::thread;
+
+use crate::sync::{Builder, Condvar, Mutex, MutexGuard, scope};
 
 /// How much is done at once.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +35,7 @@ pub fn in_order<I: Send, O: Send, E: Send>(
 }
 
 /// The same on threads that `builder` makes, each by its number.
-fn in_order_on<I: Send, O: Send, E: Send>(
+pub(crate) fn in_order_on<I: Send, O: Send, E: Send>(
     builder: impl Fn(usize) -> Builder,
     width: Width,
     items: impl FnMut() -> Result<Option<I>, E> + Send,
@@ -48,11 +50,15 @@ fn in_order_on<I: Send, O: Send, E: Send>(
             results: BTreeMap::new(),
             drained: false,
             working: 0,
+            idle: 0,
+            called: 0,
+            is_awaited: false,
         }),
-        changed: Condvar::new(),
+        room: Condvar::new(),
+        ready: Condvar::new(),
     };
     let (queue, map) = (&queue, &map);
-    thread::scope(|scope| {
+    scope(|scope| {
         // Also when this one panics, the scope must not wait for ever for the others.
         let _draining = Draining(queue);
         let mut started = 0;
@@ -78,7 +84,7 @@ fn in_order_on<I: Send, O: Send, E: Send>(
             }
             return Ok(());
         }
-        while let Some(result) = queue.next_result() {
+        while let Some(result) = queue.next_result(width.window) {
             consume(result?)?;
         }
         Ok(())
@@ -87,7 +93,10 @@ fn in_order_on<I: Send, O: Send, E: Send>(
 
 struct Queue<F, O, E> {
     state: Mutex<State<F, O, E>>,
-    changed: Condvar,
+    /// There is room in the window, or an end to the work.
+    room: Condvar,
+    /// The result that is to be consumed next is there, or none will come.
+    ready: Condvar,
 }
 
 struct State<F, O, E> {
@@ -98,6 +107,11 @@ struct State<F, O, E> {
     /// No more items are taken: they ended, or there was an error.
     drained: bool,
     working: usize,
+    /// Threads that wait for room, and how many of them are called and have not come yet.
+    idle: usize,
+    called: usize,
+    /// The consumer waits.
+    is_awaited: bool,
 }
 
 impl<I, O, E, F: FnMut() -> Result<Option<I>, E>> Queue<F, O, E> {
@@ -105,7 +119,10 @@ impl<I, O, E, F: FnMut() -> Result<Option<I>, E>> Queue<F, O, E> {
     fn take(&self, window: usize) -> Option<(u64, Result<I, E>)> {
         let mut state = self.lock();
         while !state.drained && state.taken - state.consumed >= window as u64 {
-            state = self.wait(state);
+            state.idle += 1;
+            state = wait(&self.room, state);
+            state.idle -= 1;
+            state.called = state.called.saturating_sub(1);
         }
         if state.drained {
             return None;
@@ -114,13 +131,16 @@ impl<I, O, E, F: FnMut() -> Result<Option<I>, E>> Queue<F, O, E> {
         let number = state.taken;
         match item.transpose() {
             None => {
-                state.drained = true;
-                self.changed.notify_all();
+                self.drain(&mut state);
                 None
             }
             Some(item) => {
                 state.taken += 1;
-                state.drained = item.is_err();
+                if item.is_err() {
+                    self.drain(&mut state);
+                } else {
+                    self.call(&mut state, window);
+                }
                 Some((number, item))
             }
         }
@@ -130,42 +150,66 @@ impl<I, O, E, F: FnMut() -> Result<Option<I>, E>> Queue<F, O, E> {
 impl<F, O, E> Queue<F, O, E> {
     fn put(&self, number: u64, result: Result<O, E>) {
         let mut state = self.lock();
-        state.drained |= result.is_err();
+        if result.is_err() {
+            self.drain(&mut state);
+        }
         state.results.insert(number, result);
-        self.changed.notify_all();
+        if number == state.consumed {
+            self.tell_consumer(&mut state);
+        }
     }
 
     /// The next result in order; `None` at the end, or where a thread has gone without one.
-    fn next_result(&self) -> Option<Result<O, E>> {
+    fn next_result(&self, window: usize) -> Option<Result<O, E>> {
         let mut state = self.lock();
         loop {
             let number = state.consumed;
             if let Some(result) = state.results.remove(&number) {
                 state.consumed += 1;
-                self.changed.notify_all();
+                self.call(&mut state, window);
                 return Some(result);
             }
             let finished = state.drained && state.consumed == state.taken;
             if finished || state.working == 0 {
                 return None;
             }
-            state = self.wait(state);
+            state.is_awaited = true;
+            state = wait(&self.ready, state);
         }
     }
 
-    fn drain(&self) {
-        self.lock().drained = true;
-        self.changed.notify_all();
+    /// Calls a thread that waits for room, where there is room for it to be worth it: called for each result
+    /// that is consumed, they would do little else but fall asleep. Those that work call another, as long as
+    /// there is room; and where nothing is under way, all of the window is free.
+    fn call(&self, state: &mut State<F, O, E>, window: usize) {
+        let under_way = state.taken - state.consumed;
+        if state.idle > state.called && under_way <= window as u64 / 2 {
+            state.called += 1;
+            self.room.notify_one();
+        }
+    }
+
+    /// Nothing more is taken, and whoever waits looks up.
+    fn drain(&self, state: &mut State<F, O, E>) {
+        state.drained = true;
+        self.room.notify_all();
+        self.tell_consumer(state);
+    }
+
+    fn tell_consumer(&self, state: &mut State<F, O, E>) {
+        if std::mem::take(&mut state.is_awaited) {
+            self.ready.notify_one();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State<F, O, E>> {
         // A panic of `items` is passed on when its thread is joined; until then the counts hold.
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    fn wait<'a>(&self, state: MutexGuard<'a, State<F, O, E>>) -> MutexGuard<'a, State<F, O, E>> {
-        self.changed.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
+fn wait<'a, T>(until: &Condvar, state: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+    until.wait(state).unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The consumer's end, however it comes.
@@ -173,7 +217,7 @@ struct Draining<'a, F, O, E>(&'a Queue<F, O, E>);
 
 impl<F, O, E> Drop for Draining<'_, F, O, E> {
     fn drop(&mut self) {
-        self.0.drain();
+        self.0.drain(&mut self.0.lock());
     }
 }
 
@@ -192,8 +236,11 @@ impl<F, O, E> Drop for Leaving<'_, F, O, E> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.working -= 1;
-        state.drained |= thread::panicking();
-        self.0.changed.notify_all();
+        if thread::panicking() {
+            self.0.drain(&mut state);
+        } else if state.working == 0 {
+            self.0.tell_consumer(&mut state);
+        }
     }
 }
 

@@ -19,6 +19,8 @@
 
 mod aligned;
 mod beneath;
+#[cfg(all(test, shuttle))]
+mod checked;
 mod claim;
 mod device;
 mod folder;
@@ -31,6 +33,7 @@ mod read_at;
 mod sector;
 mod spare;
 mod storage;
+mod sync;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod zero;

@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::thread::{Builder, JoinHandle};
 
+use crate::sync::{Arc, Builder, Condvar, JoinHandle, Mutex, MutexGuard};
 use crate::{AlignedBuf, ReadAt};
 
 /// How many reads are under way at once. One at a time, a disk is idle most of the time.
@@ -16,14 +15,19 @@ const GROUP: usize = 256 << 10;
 /// How many bytes between two pieces are read with them, because that is quicker than a read more.
 const GAP: u64 = 24 << 10;
 
+/// A thread is called once so many pieces wait, or sooner where a reader would have to: to call one for each
+/// would cost more than the reads. Whoever announces does so further ahead than this.
+const BATCH: usize = 64;
+
 /// Reads pieces that [`ReadAt::will_read`] announces on threads of its own, neighbours together,
 /// and holds them until they are read. Announcing is bounded by whoever announces.
 ///
-/// Where a limit of the system lets fewer threads start, fewer read; without any, nothing is read
-/// ahead.
+/// Threads start as they are needed. Where a limit of the system lets fewer start, fewer read; without any,
+/// nothing is read ahead.
 pub struct ReadAhead<D> {
     shared: Arc<Shared<D>>,
-    threads: Vec<JoinHandle<()>>,
+    /// Makes a thread, by its number.
+    builder: fn(usize) -> Builder,
 }
 
 struct Shared<D> {
@@ -42,7 +46,14 @@ struct State {
     order: VecDeque<u64>,
     under_way: HashSet<u64>,
     ready: HashMap<u64, io::Result<Box<[u8]>>>,
+    /// What somebody waits for, among what is under way.
+    awaited: Vec<u64>,
+    threads: Vec<JoinHandle<()>>,
+    /// No further thread starts.
+    is_full: bool,
+    /// Threads without work, and whether one of them is called and has not come yet.
     idle: usize,
+    is_called: bool,
     ended: bool,
 }
 
@@ -56,24 +67,44 @@ impl<D: ReadAt + Send + Sync + 'static> ReadAhead<D> {
     }
 
     /// The same on threads that `builder` makes, each by its number.
-    fn on(builder: impl Fn(usize) -> Builder, source: D) -> Self {
+    pub(crate) fn on(builder: fn(usize) -> Builder, source: D) -> Self {
         let state = Mutex::new(State::default());
         let shared = Arc::new(Shared { source, state, work: Condvar::new(), done: Condvar::new() });
-        let start = |number| {
-            let shared = Arc::clone(&shared);
-            let started = builder(number).spawn(move || shared.work());
-            started
-                .inspect_err(|error| log::debug!("{number} threads in place of {THREADS}: {error}"))
-                .ok()
-        };
-        let threads = (0..THREADS).map_while(start).collect();
-        Self { shared, threads }
+        Self { shared, builder }
+    }
+
+    /// Sees to it that somebody comes to what was announced.
+    fn call(&self, state: &mut State) {
+        if state.idle > 0 || state.is_full {
+            return self.shared.call(state);
+        }
+        let (number, shared) = (state.threads.len(), Arc::clone(&self.shared));
+        match (self.builder)(number).spawn(move || shared.work()) {
+            Ok(thread) => state.threads.push(thread),
+            Err(error) => {
+                log::debug!("{number} threads in place of {THREADS}: {error}");
+                state.is_full = true;
+                if state.threads.is_empty() {
+                    // Nobody would take it out of the order again.
+                    (state.announced, state.order) = Default::default();
+                }
+            }
+        }
+        state.is_full |= state.threads.len() == THREADS;
     }
 }
 
 impl<D: ReadAt> Shared<D> {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no thread panics while it holds the lock")
+    }
+
+    /// Calls one of the threads without work, which calls the next one if there is work left for it.
+    fn call(&self, state: &mut State) {
+        if state.idle > 0 && !state.is_called {
+            state.is_called = true;
+            self.work.notify_one();
+        }
     }
 
     /// A thread's life.
@@ -88,9 +119,13 @@ impl<D: ReadAt> Shared<D> {
                 state.idle += 1;
                 state = self.work.wait(state).expect("no thread panics while it holds the lock");
                 state.idle -= 1;
+                state.is_called = false;
                 continue;
             };
             if let Some(group) = state.begin(offset) {
+                if !state.announced.is_empty() {
+                    self.call(&mut state);
+                }
                 drop(state);
                 self.read_group(&group, &mut buf);
                 state = self.lock();
@@ -121,7 +156,12 @@ impl<D: ReadAt> Shared<D> {
             state.under_way.remove(&offset);
             state.ready.insert(offset, piece);
         }
-        self.done.notify_all();
+        let State { awaited, ready, .. } = &mut *state;
+        let before = awaited.len();
+        awaited.retain(|offset| !ready.contains_key(offset));
+        if awaited.len() < before {
+            self.done.notify_all();
+        }
     }
 }
 
@@ -153,7 +193,7 @@ impl State {
     }
 }
 
-impl<D: ReadAt> ReadAt for ReadAhead<D> {
+impl<D: ReadAt + Send + Sync + 'static> ReadAt for ReadAhead<D> {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
         let mut state = self.shared.lock();
         loop {
@@ -166,7 +206,11 @@ impl<D: ReadAt> ReadAt for ReadAhead<D> {
                 }
                 break; // announced with another length
             }
-            if let Some(group) = state.begin(offset) {
+            let begun = state.begin(offset);
+            if !state.announced.is_empty() {
+                self.call(&mut state);
+            }
+            if let Some(group) = begun {
                 // No thread has come to it: it is read here, like a thread would.
                 if let Ok(mut buf) = AlignedBuf::new(GROUP) {
                     drop(state);
@@ -177,6 +221,7 @@ impl<D: ReadAt> ReadAt for ReadAhead<D> {
                     group.iter().for_each(|(offset, _)| _ = state.under_way.remove(offset));
                 }
             } else if state.under_way.contains(&offset) {
+                state.awaited.push(offset);
                 state =
                     self.shared.done.wait(state).expect("no thread panics while it holds the lock");
             } else {
@@ -191,29 +236,31 @@ impl<D: ReadAt> ReadAt for ReadAhead<D> {
         if length > GROUP || offset.checked_add(length as u64).is_none() {
             return;
         }
-        if self.threads.is_empty() {
+        let mut state = self.shared.lock();
+        if state.is_full && state.threads.is_empty() {
             return; // nobody takes it out of the order again
         }
-        let mut state = self.shared.lock();
         if state.under_way.contains(&offset) || state.ready.contains_key(&offset) {
             return;
         }
         if state.announced.insert(offset, length).is_none() {
             state.order.push_back(offset);
         }
-        if state.idle > 0 {
-            self.shared.work.notify_one();
+        if state.announced.len() >= BATCH {
+            self.call(&mut state);
         }
     }
 }
 
 impl<D> Drop for ReadAhead<D> {
     fn drop(&mut self) {
+        let mut threads = Vec::new();
         if let Ok(mut state) = self.shared.state.lock() {
             state.ended = true;
+            threads = std::mem::take(&mut state.threads);
         }
         self.shared.work.notify_all();
-        for thread in self.threads.drain(..) {
+        for thread in threads {
             // A thread that panicked has printed why; there is nothing to undo.
             let _ = thread.join();
         }
@@ -251,16 +298,22 @@ mod tests {
     #[test]
     fn fewer_threads_or_none_read_the_same() {
         for threads in [0, 1, 5] {
-            let builder = |number| match number < threads {
-                true => Builder::new(),
-                // There is no room for its stack.
-                false => Builder::new().stack_size(1 << 50),
+            // There is no room for the stacks of the others.
+            let none = |_| Builder::new().stack_size(1 << 50);
+            let builder: fn(usize) -> Builder = match threads {
+                0 => none,
+                1 => |number| {
+                    if number < 1 { Builder::new() } else { Builder::new().stack_size(1 << 50) }
+                },
+                _ => |number| {
+                    if number < 5 { Builder::new() } else { Builder::new().stack_size(1 << 50) }
+                },
             };
             let ahead = ReadAhead::on(builder, source(3000));
-            assert_eq!(ahead.threads.len(), threads);
             every_piece_is_the_sources(&ahead);
+            let state = ahead.shared.lock();
+            assert_eq!(state.threads.len(), threads);
             if threads == 0 {
-                let state = ahead.shared.lock();
                 assert!(state.order.is_empty() && state.announced.is_empty());
             }
         }

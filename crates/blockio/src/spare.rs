@@ -1,6 +1,6 @@
 //! [`Spare`]: things that threads use one after another, and give back.
 
-use std::sync::Mutex;
+use crate::sync::Mutex;
 
 /// Things that are idle: buffers, mostly. Fresh memory costs a page fault for every page of it, so what one
 /// thread is done with the next one takes.
@@ -10,7 +10,7 @@ pub struct Spare<T> {
 
 impl<T> Default for Spare<T> {
     fn default() -> Self {
-        Self { idle: Mutex::default() }
+        Self { idle: Mutex::new(Vec::new()) }
     }
 }
 
