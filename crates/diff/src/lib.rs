@@ -32,9 +32,9 @@
 //! };
 //! let interrupt = Interrupt::default();
 //! let session = Session::new(&interrupt, &Quiet);
-//! let (bytes, totals) = Stream::prove(&mut pair, &options, &session)?.write(Vec::new(), &session)?;
+//! let (bytes, finished) = Stream::prove(&mut pair, &options, &session)?.write(Vec::new(), &session)?;
 //! pair.release()?;
-//! assert_eq!(totals.data_bytes, 4096);
+//! assert_eq!(finished.totals.data_bytes, 4096);
 //!
 //! let mut decoder = Decoder::new(bytes.as_slice())?;
 //! assert_eq!(decoder.base_digests().len(), 1);

@@ -142,8 +142,19 @@ fn tell(pair: &mut Pair, options: &Options) {
     }
 }
 
-/// Refuses what cannot be said in the format.
+/// Refuses what cannot be said in the format, or of such a base.
 fn check(pair: &Pair, options: &Options) -> anyhow::Result<()> {
+    if let (Some(base), None) = (&pair.names.base, &pair.base) {
+        let unreadable = |what: &str| {
+            Err(usage(format!("{}: the base {} cannot be read here: {what}", pair.what, base.name)))
+        };
+        if options.detect_level > 0 {
+            return unreadable("its bytes cannot prove it, so only detect level 0 is possible");
+        }
+        if options.detail.granularity.is_some() {
+            return unreadable("nothing can be compared inside chunks");
+        }
+    }
     let chunk_size = pair.changes.chunk_size;
     if let Some(granularity) = options.detail.granularity
         && granularity > chunk_size
@@ -155,8 +166,8 @@ fn check(pair: &Pair, options: &Options) -> anyhow::Result<()> {
     let (base_size, size) = (pair.base_size(), pair.names.target.size);
     if options.format == StreamFormat::Hyperlayer1 && base_size != size {
         return Err(usage(format!(
-            "--format hyperlayer-1.0, where the base has {base_size} bytes and the volume {size}: \
-             that format cannot resize"
+            "the base has {base_size} bytes and the volume {size}: the format {} cannot resize",
+            options.format.name()
         )));
     }
     Ok(())
