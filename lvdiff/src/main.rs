@@ -9,6 +9,7 @@ mod report;
 mod request;
 mod run;
 mod summary;
+mod way_out;
 
 use std::process::ExitCode;
 
@@ -16,7 +17,7 @@ use request::Request;
 
 fn main() -> ExitCode {
     let args: cli::Args = ::cli::parse("lvdiff");
-    ::cli::run("lvdiff", &args.common, |session, outcome| {
+    ::cli::run("lvdiff", &args.common, way_out::words, |session, outcome| {
         run::run(Request::new(&args)?, args.common.quiet, session, outcome)
     })
 }

@@ -11,7 +11,7 @@ use crate::print::{list, map, volumes};
 use crate::report::Wrote;
 use crate::request::{Named, Place, Request, StreamRequest, Subject, TOOL};
 use crate::summary::summarize;
-use crate::{convert, merge};
+use crate::{convert, merge, way_out};
 
 /// How a volume is read that somebody writes to.
 const WAY_OUT: &str = "--snapshot diffs a temporary snapshot instead";
@@ -26,7 +26,13 @@ pub(crate) fn run(
     outcome.begin(request.name());
     match request {
         Request::Volumes { scope, reserve, json } => {
-            volumes::print(&source::list(&scope, reserve, session.interrupt)?, json)
+            let listing = source::list(&scope, reserve, session.interrupt)?;
+            for (pool, why) in &listing.unknown {
+                let words = way_out::words(why).map(|words| format!("; {words}"));
+                let words = words.unwrap_or_default();
+                log::warn!("what is mapped in the volumes of {pool} is not known: {why:#}{words}");
+            }
+            volumes::print(&listing.volumes, json)
         }
         Request::Map(subject, format) => print_map(subject, format, session),
         Request::Stream(subject, stream) => {

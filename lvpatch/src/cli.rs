@@ -103,7 +103,7 @@ pub(crate) struct Args {
     /// The new volume's size, where a stream of another tool does not say it: in bytes or with a suffix
     /// KMGT [default: the base's size]. Refused where the stream says it
     #[arg(long, value_name = "SIZE", conflicts_with = "info")]
-    #[arg(value_parser = clap::builder::StringValueParser::new().try_map(|text: String| size(&text)))]
+    #[arg(value_parser = clap::builder::StringValueParser::new().try_map(|text: String| cli::size(&text)))]
     pub(crate) size: Option<u64>,
 
     /// Refuse a stream whose format has no checksums, no end, or no identity of the base
@@ -136,37 +136,11 @@ pub(crate) struct Args {
     pub(crate) common: Common,
 }
 
-/// A size in bytes, with or without a suffix.
-fn size(text: &str) -> Result<u64, String> {
-    let suffixes = [("K", 10), ("M", 20), ("G", 30), ("T", 40)];
-    let upper = text.to_ascii_uppercase();
-    let suffix =
-        suffixes.iter().find_map(|(suffix, shift)| Some((upper.strip_suffix(suffix)?, *shift)));
-    let (digits, shift) = suffix.unwrap_or((&upper, 0));
-    let number: u64 = match digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        true => digits.parse().map_err(|_| "it is not a number")?,
-        false => return Err("expected bytes, or a number with one of K, M, G, T".into()),
-    };
-    match number.checked_mul(1 << shift) {
-        Some(size) if size > 0 && size.is_multiple_of(512) => Ok(size),
-        _ => Err("a volume's size is a multiple of 512 bytes".into()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
 
     use super::*;
-
-    #[test]
-    fn sizes_have_suffixes() {
-        assert_eq!(size("512"), Ok(512));
-        assert_eq!(size("64m"), Ok(64 << 20));
-        for text in ["", "M", "0", "513", "+512", "99999999T", "1 M"] {
-            assert!(size(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -7,6 +7,7 @@ mod report;
 mod request;
 mod run;
 mod summary;
+mod way_out;
 
 use std::process::ExitCode;
 
@@ -14,7 +15,7 @@ use request::Request;
 
 fn main() -> ExitCode {
     let args: cli::Args = ::cli::parse("lvpatch");
-    ::cli::run("lvpatch", &args.common, |session, outcome| {
+    ::cli::run("lvpatch", &args.common, way_out::words, |session, outcome| {
         run::run(Request::new(&args)?, args.common.quiet, session, outcome)
     })
 }

@@ -234,3 +234,49 @@ fn no_crate_depends_on_one_above_it() {
         }
     }
 }
+
+/// The long options of the programs, as their help has them.
+fn options() -> BTreeSet<String> {
+    let helps = ["lvdiff", "lvpatch"].map(|program| {
+        let snapshots = workspace().join(program).join("tests/snapshots");
+        fs::read_to_string(snapshots.join("cli__help_tells_all_of_it.snap")).unwrap()
+    });
+    let lines = helps.iter().flat_map(|help| help.lines().map(str::trim_start));
+    let options = lines.filter(|line| line.starts_with('-')).flat_map(words_of_options);
+    options.map(String::from).collect()
+}
+
+/// Whatever looks like a long option in a line.
+fn words_of_options(line: &str) -> impl Iterator<Item = &str> {
+    let is_of_name = |character: char| character.is_ascii_lowercase() || character == '-';
+    line.split(move |character| !is_of_name(character))
+        .filter(|word| word.len() > 3 && word.starts_with("--") && !word.ends_with('-'))
+}
+
+#[test]
+fn no_library_names_an_option_of_the_programs() {
+    // LVM's commands, which the libraries run and advise, have these too.
+    const OF_LVM: [&str; 2] = ["--size", "--snapshot"];
+    let options = options();
+    assert!(options.contains("--no-base-check") && options.contains("--force-release"));
+    assert!(options.len() > 40, "only {options:?}");
+    let mut found = Vec::new();
+    for (_, folder) in crates()
+        .into_iter()
+        .filter(|(name, _)| !["cli", "lvdiff", "lvpatch"].contains(&name.as_str()))
+    {
+        for path in modules(&folder.join("src")).into_values() {
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+            for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
+                let names_one = words_of_options(line)
+                    .any(|word| options.contains(word) && !OF_LVM.contains(&word));
+                let names_program = ["lvdiff -", "lvpatch -", "`lvdiff ", "`lvpatch "];
+                if names_one || names_program.iter().any(|words| line.contains(words)) {
+                    found.push(format!("{}: {}", path.display(), line.trim()));
+                }
+            }
+        }
+    }
+    assert!(found.is_empty(), "a library names an option: {found:#?}");
+}

@@ -128,7 +128,7 @@ impl Device {
 }
 
 const IN_USE: &str = "another program has it open, and has locked it (a virtual machine, qemu-nbd, \
-                      another lvpatch): `lslocks` and `fuser -v` say which";
+                      another run): `lslocks` and `fuser -v` say which";
 
 fn busy(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::ResourceBusy, why)

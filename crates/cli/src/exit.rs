@@ -2,7 +2,7 @@
 
 use std::io;
 
-use flow::{Refusal, is_interruption};
+use flow::{Kind, Refusal, is_interruption};
 use nix::errno::Errno;
 
 /// The exit code for an error: that of the first cause that has one of its own, else 1.
@@ -12,12 +12,13 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
 
 fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(refusal) = cause.downcast_ref::<Refusal>() {
-        return Some(match refusal {
-            Refusal::Usage(_) => 2,
-            Refusal::BaseMismatch(_) => 3,
-            Refusal::Unverifiable(_) => 4,
-            Refusal::NoSpace(_) => 7,
-        });
+        return match refusal.kind() {
+            Kind::Usage => Some(2),
+            Kind::BaseMismatch => Some(3),
+            Kind::Unverifiable => Some(4),
+            Kind::NoSpace => Some(7),
+            Kind::Unfit => None,
+        };
     }
     if let Some(error) = cause.downcast_ref::<hyperlayer::Error>() {
         return match error {
@@ -91,11 +92,11 @@ mod tests {
     fn the_cause_decides_however_deep_it_lies() {
         let code = |error: anyhow::Error| exit_code(&error.context("while doing something"));
         assert_eq!(code(anyhow::anyhow!("anything")), 1);
-        assert_eq!(code(Refusal::Usage("x".into()).into()), 2);
+        assert_eq!(code(Refusal::usage("x").into()), 2);
         assert_eq!(code(lvm::Error::NotFound("x".into()).into()), 2);
-        assert_eq!(code(Refusal::BaseMismatch("x".into()).into()), 3);
+        assert_eq!(code(Refusal::base_mismatch("x").into()), 3);
         assert_eq!(code(hyperlayer::Error::Cut { at: 1, inside: "x" }.into()), 4);
-        assert_eq!(code(Refusal::Unverifiable("x".into()).into()), 4);
+        assert_eq!(code(Refusal::unverifiable("x").into()), 4);
         let damaged = cowmeta::Store::open(&[0; 4096][..], 4096).err().expect("it is no store");
         assert_eq!(code(damaged.into()), 5);
         assert_eq!(code(cowmeta::Error::Unsupported { what: "x".into() }.into()), 5);

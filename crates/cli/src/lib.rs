@@ -6,7 +6,7 @@
 //! terminal is in `flow`.
 //!
 //! ```
-//! let error = anyhow::Error::new(flow::Refusal::NoSpace("pool0 is full".into()));
+//! let error = anyhow::Error::new(flow::Refusal::no_space("pool0 is full"));
 //! assert_eq!(cli::exit_code(&error), 7);
 //! ```
 
@@ -24,6 +24,7 @@ mod report;
 mod run;
 mod signals;
 mod sink;
+mod sizes;
 mod standard;
 
 pub use common::{Common, ReportFormat, When};
@@ -35,4 +36,5 @@ pub use print::{print, sync, tell};
 pub use report::{Counts, Outcome};
 pub use run::run;
 pub use sink::{Sink, check_sink};
+pub use sizes::{bytes, rate, size};
 pub use standard::{is_standard, standard_input, standard_output};

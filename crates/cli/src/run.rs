@@ -13,11 +13,13 @@ use crate::report::{Outcome, ReportTo};
 use crate::signals::catch_signals;
 use crate::{Common, exit_code, logging};
 
-/// Runs `work`; an error becomes one line on stderr and an exit code. What `work` notes in the outcome is
+/// Runs `work`; an error becomes one line on stderr and an exit code. `way_out` says which option leads out of
+/// an error, if one does. What `work` notes in the outcome is
 /// what the report says, where one is asked for.
 pub fn run(
     program: &'static str,
     common: &Common,
+    way_out: fn(&anyhow::Error) -> Option<String>,
     work: impl FnOnce(&Session<'_>, &mut Outcome) -> anyhow::Result<()>,
 ) -> ExitCode {
     logging::init(program, common);
@@ -29,7 +31,7 @@ pub fn run(
         let mut outcome = Outcome::default();
         let done = catch_unwind(AssertUnwindSafe(|| work(&session, &mut outcome)))
             .unwrap_or_else(|_| Err(anyhow::anyhow!("this is a bug; see the line above")));
-        let said = done.as_ref().err().map(|error| (error, say(program, error)));
+        let said = done.as_ref().err().map(|error| (error, say(program, error, way_out)));
         let failure = said.as_ref().map(|(error, text)| (*error, text.as_str()));
         let reported = report.write(program, &outcome, session.begun.elapsed(), failure);
         Ok((done, reported))
@@ -38,11 +40,11 @@ pub fn run(
         Ok((Ok(()), Ok(()))) => return ExitCode::SUCCESS,
         Ok((Err(error), Ok(()))) => error,
         Ok((done, Err(unreported))) => {
-            say(program, &unreported);
+            say(program, &unreported, way_out);
             done.err().unwrap_or(unreported)
         }
         Err(error) => {
-            say(program, &error);
+            say(program, &error, way_out);
             error
         }
     };
@@ -50,11 +52,14 @@ pub fn run(
 }
 
 /// Says what failed, in a line on stderr; yields its text.
-fn say(program: &str, error: &anyhow::Error) -> String {
+fn say(
+    program: &str,
+    error: &anyhow::Error,
+    way_out: fn(&anyhow::Error) -> Option<String>,
+) -> String {
     // Names and texts of a stream may be in it.
-    let text = escaped_lines(&format!("{error:#}"));
-    let hint = hint(error).map(|hint| format!("; {hint}")).unwrap_or_default();
-    let text = format!("{text}{hint}");
+    let text = [Some(format!("{error:#}")), way_out(error), hint(error).map(Into::into)];
+    let text = escaped_lines(&text.into_iter().flatten().collect::<Vec<_>>().join("; "));
     // Where nobody reads it, the exit code still says it.
     _ = writeln!(io::stderr(), "{program}: {text}");
     text

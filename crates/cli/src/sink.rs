@@ -33,7 +33,7 @@ pub enum Sink {
 /// Without a path it is standard output.
 ///
 /// # Errors
-/// A [`flow::Refusal::Usage`], or where the path cannot be looked at.
+/// A [`flow::Refusal::usage`], or where the path cannot be looked at.
 pub fn check_sink(path: Option<&Path>) -> anyhow::Result<()> {
     let Some(path) = path else {
         let (file, name) = (standard_output()?, "standard output");

@@ -33,6 +33,7 @@ mod refusal;
 mod session;
 mod thread;
 mod units;
+mod way_out;
 
 pub use aside::{Aside, is_planted_link};
 pub use escape::{escaped, escaped_lines, is_obeyed};
@@ -42,6 +43,7 @@ pub use open::open;
 pub use output::{Output, OutputOptions, Written};
 pub use pipe::widen_pipe;
 pub use progress::{Progress, Quiet, Task};
-pub use refusal::{Refusal, usage};
+pub use refusal::{Kind, Refusal, usage};
 pub use session::Session;
 pub use units::{human, time_text};
+pub use way_out::WayOut;

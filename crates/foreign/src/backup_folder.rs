@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::{Foreign, Start, Unfinished};
 use anyhow::Context;
 
-use flow::{Refusal, escaped};
+use flow::{Refusal, WayOut, escaped};
 
 /// What is in a folder.
 struct Found {
@@ -40,7 +40,7 @@ pub fn expand(paths: &[PathBuf], disk: Option<&str>) -> anyhow::Result<Vec<PathB
     }
     if disk.is_some() && !paths.iter().any(|path| path.is_dir()) {
         return Err(usage(
-            "--disk chooses a disk in a folder of virtnbdbackup's: -i FOLDER".into(),
+            "a disk is chosen in a folder of virtnbdbackup's, and there is none".into(),
         ));
     }
     Ok(files)
@@ -156,10 +156,8 @@ fn one_disk(
         })?,
         None if found.disks.len() == 1 => found.disks.pop_first().context("there is no disk")?,
         None => {
-            return Err(usage(format!(
-                "{} has streams of several disks ({names}): choose one with --disk NAME",
-                folder.display()
-            )));
+            let several = format!("{} has streams of several disks ({names})", folder.display());
+            return Err(Refusal::usage(several).but(WayOut::NameDisk).into());
         }
     };
     let is_of_disk = |path: &&PathBuf| {
@@ -171,7 +169,7 @@ fn one_disk(
     }
     // One that is missing would go unnoticed where it is the last.
     match found.odd.iter().find(is_of_disk) {
-        Some(path) => Err(Refusal::Unverifiable(format!(
+        Some(path) => Err(Refusal::unverifiable(format!(
             "{} is no stream of virtnbdbackup's, although its name says so: name the files that are \
              wanted (-i FILE)",
             shown(path)
@@ -235,5 +233,5 @@ fn names(items: &[Item]) -> String {
 }
 
 fn usage(why: String) -> anyhow::Error {
-    Refusal::Usage(why).into()
+    Refusal::usage(why).into()
 }

@@ -52,7 +52,7 @@ impl Checksum {
         let number = std::str::from_utf8(digits).ok().and_then(|text| text.parse().ok());
         match number.filter(|_| digits.iter().all(u8::is_ascii_digit)) {
             Some(expected) => Ok(Some(Self { path, expected })),
-            None => Err(Refusal::Unverifiable(format!(
+            None => Err(Refusal::unverifiable(format!(
                 "{}: \"{}\" is no Adler-32 in decimal digits, as virtnbdbackup keeps it there; \
                  without this file the data is applied without a checksum",
                 name(),

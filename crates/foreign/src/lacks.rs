@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{Foreign, LEFT_OUT};
 
-use flow::{Refusal, escaped};
+use flow::{Refusal, WayOut, escaped};
 
 /// What has been said already.
 #[derive(Debug, Default)]
@@ -17,7 +17,7 @@ impl Lacks {
     /// for a file with a checksum beside it.
     ///
     /// # Errors
-    /// With --strict, where there is anything that it cannot promise (exit code 4).
+    /// Where that is wanted, and there is anything that it cannot promise (exit code 4).
     pub fn say(
         &mut self,
         source: &str,
@@ -28,10 +28,11 @@ impl Lacks {
         let (format, source) = (foreign.format, escaped(source));
         let lacks = foreign.lacks(has_checksum);
         if is_strict && !lacks.is_empty() {
-            return Err(Refusal::Unverifiable(format!(
-                "{source}: --strict refuses a stream of {format}: {}",
+            return Err(Refusal::unverifiable(format!(
+                "{source}: a stream of {format} cannot promise what ours do: {}",
                 lacks.join(", ")
             ))
+            .but(WayOut::AcceptLess)
             .into());
         }
         let new: Vec<_> = lacks.into_iter().filter(|one| self.said.insert((format, one))).collect();

@@ -15,8 +15,8 @@ use crate::{BaseDigest, Error, Header, MAGIC, MAX_RECORD, Record, Records, Total
 
 /// What an lvdiff wrote at detect level 3 that had no digest tree yet.
 const PLAIN_ROOT: &str = "detect level 3 with one BLAKE3 of the whole base in place of the root of a \
-                          digest tree, as an older lvdiff made it: make the stream again, or apply it \
-                          with the lvpatch of that time";
+                          digest tree, as older versions made it: make the stream again, or apply it \
+                          with a version of that time";
 
 /// Reads one stream, front to back. Memory: one record.
 pub struct Decoder<R: Read> {

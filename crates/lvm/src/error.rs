@@ -69,7 +69,7 @@ pub enum Error {
     #[error(
         "the metadata snapshot of pool {pool} is held by somebody else (at metadata block {root}); \
          see who uses it (thin_dump -m, thin_delta -m, another backup program), or look with \
-         `dmsetup status {pool}`; if nobody does, --force-release releases it"
+         `dmsetup status {pool}`"
     )]
     MetadataSnapshotHeld {
         /// The pool's device-mapper name.

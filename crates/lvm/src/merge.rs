@@ -4,7 +4,7 @@
 //! the origin carries it out, whoever asks for that, and what the origin held is gone.
 
 use crate::error::Result;
-use crate::{Error, LogicalVolume};
+use crate::{Error, LogicalVolume, SegmentType};
 
 /// A volume of which LVM said just now that no merge waits for its activation. Nothing of ours
 /// activates a volume, or takes a snapshot of one, without it.
@@ -78,7 +78,8 @@ fn coming_up<'a>(
             other.group_uuid == volume.group_uuid && Some(&other.name) == volume.origin.as_ref()
         };
         let comes_up = |origin: &&LogicalVolume| {
-            let of_pool = origin.pool == volume.pool && volume.segment_type != "snapshot";
+            let of_pool =
+                origin.pool == volume.pool && volume.segment_type != SegmentType::Snapshot;
             !of_pool && found.iter().all(|known| known.uuid != origin.uuid)
         };
         next = volumes.iter().find(is_origin).filter(comes_up);
@@ -110,7 +111,7 @@ mod tests {
 
     fn volume(name: &str, pool: Option<&str>, origin: Option<&str>) -> LogicalVolume {
         LogicalVolume {
-            segment_type: if pool.is_some() { "thin" } else { "linear" }.into(),
+            segment_type: if pool.is_some() { SegmentType::Thin } else { SegmentType::Linear },
             pool: pool.map(Into::into),
             origin: origin.map(Into::into),
             uuid: name.into(),
@@ -127,7 +128,7 @@ mod tests {
             volume("over", Some("pool"), Some("external")),
             volume("over2", Some("other"), Some("over")),
             LogicalVolume {
-                segment_type: "snapshot".into(),
+                segment_type: SegmentType::Snapshot,
                 ..volume("classic", None, Some("external"))
             },
         ];

@@ -130,7 +130,7 @@ impl<'a> MetadataSnapshot<'a> {
             Err(error @ Error::Dm { source, .. }) if !is(source, Errno::EINVAL) => {
                 Err(Error::State(format!(
                     "the metadata snapshot of pool {}, at block {}, cannot be released ({error}): see \
-                     lvmthin(7) if the pool is read-only or needs a check; the next lvdiff in this \
+                     lvmthin(7) if the pool is read-only or needs a check; the next run in this \
                      pool releases it when that can be done",
                     self.pool.name, self.root
                 )))

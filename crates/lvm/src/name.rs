@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 use crate::error::Result;
-use crate::{DeviceNumber, Error, LogicalVolume};
+use crate::{DeviceNumber, Error, LogicalVolume, SegmentType};
 
 /// A volume's name, as a user gives it: `lv`, `vg/lv`, `/dev/vg/lv`, `/dev/mapper/vg-lv`, or any
 /// other path of its device node.
@@ -90,7 +90,7 @@ impl Scope {
             )));
         }
         let in_group = |volume: &&LogicalVolume| {
-            volume.segment_type == "thin-pool"
+            volume.segment_type == SegmentType::ThinPool
                 && self.group().is_none_or(|group| volume.group == group)
         };
         let mut pools: Vec<_> = volumes.iter().filter(in_group).collect();
@@ -369,7 +369,7 @@ pub(crate) fn example(group: &str, name: &str, pool: &str) -> LogicalVolume {
         uuid: format!("{group}-{name}"),
         size: 0,
         extent_size: 0,
-        segment_type: "thin".into(),
+        segment_type: SegmentType::Thin,
         pool: Some(pool.into()),
         pool_uuid: Some(format!("{group}-{pool}")),
         thin_id: Some(1),
@@ -455,7 +455,7 @@ mod tests {
     #[test]
     fn a_scope_has_its_pools() {
         let pool = |group: &str, name: &str| LogicalVolume {
-            segment_type: "thin-pool".into(),
+            segment_type: SegmentType::ThinPool,
             pool: None,
             thin_id: None,
             ..volume(group, name, "")

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::error::Result;
-use crate::{DeviceNumber, Error, command, owner};
+use crate::{DeviceNumber, Error, SegmentType, command, owner};
 
 /// A logical volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,9 +20,8 @@ pub struct LogicalVolume {
     pub size: u64,
     /// The unit of sizes in its volume group, in bytes.
     pub extent_size: u64,
-    /// Its segment type: `thin`, `thin-pool`, `linear` …; `snapshot` for a classic snapshot, whatever
-    /// LVM says of the segments of its COW device.
-    pub segment_type: String,
+    /// Its segment type.
+    pub segment_type: SegmentType,
     /// The name of its thin pool, where it is a thin volume.
     pub pool: Option<String>,
     /// The UUID of its thin pool.
@@ -129,8 +128,8 @@ impl LogicalVolume {
         // lvs(8), lv_attr: a snapshot, or one that is being merged. Thin ones have a V.
         let is_snapshot = row.lv_attr.starts_with(['s', 'S']);
         let (size, segment_type) = match is_snapshot {
-            true => (number(&row.origin_size)?, "snapshot".into()),
-            false => (number(&row.lv_size)?, row.segtype),
+            true => (number(&row.origin_size)?, SegmentType::Snapshot),
+            false => (number(&row.lv_size)?, SegmentType::from(row.segtype.as_str())),
         };
         // LVM puts the names of hidden volumes into brackets.
         let name = row.lv_name.trim_matches(['[', ']']);
@@ -252,10 +251,13 @@ mod tests {
         let json = format!(r#"{{"report":[{{"lv":[{snap},{merging},{other}]}}]}}"#);
         let volumes = LogicalVolume::from_json(json.as_bytes()).unwrap();
         for (volume, name) in volumes.iter().zip(["snap", "merging"]) {
-            assert_eq!((volume.name.as_str(), volume.segment_type.as_str()), (name, "snapshot"));
+            assert_eq!(
+                (volume.name.as_str(), &volume.segment_type),
+                (name, &SegmentType::Snapshot)
+            );
             assert_eq!((volume.size, volume.origin.as_deref()), (33_554_432, Some("lv")));
         }
-        assert_eq!((volumes[2].size, volumes[2].segment_type.as_str()), (16_777_216, "linear"));
+        assert_eq!((volumes[2].size, &volumes[2].segment_type), (16_777_216, &SegmentType::Linear));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::Result;
 use crate::lock::{KeepWaiting, pause};
-use crate::{DeviceMapper, DeviceNumber, LogicalVolume};
+use crate::{DeviceMapper, DeviceNumber, LogicalVolume, SegmentType};
 
 /// LVM suspends devices for some milliseconds in many of its commands.
 const NOT_WORTH_A_WORD: Duration = Duration::from_secs(1);
@@ -22,7 +22,7 @@ pub(crate) fn wait_for_volume(
     keep_waiting: KeepWaiting<'_>,
 ) -> Result<()> {
     // A pool's own device only keeps its name; the one that works is a layer.
-    let devices = match volume.segment_type == "thin-pool" {
+    let devices = match volume.segment_type == SegmentType::ThinPool {
         true => Vec::from_iter(dm.layer_of(volume, "-tpool")?),
         false => dm.devices_of(volume)?,
     };

@@ -30,10 +30,9 @@ pub(crate) fn accept(request: &Request, count: usize, link: &Link) -> anyhow::Re
         check_size_stays(header)?;
     }
     if request.cut() == Cut::Applied && !header.undo {
-        return Err(Refusal::Usage(
-            "--partial is for a stream that --backup wrote, which this is not: a part of any \
-             other makes a volume that never was"
-                .into(),
+        return Err(Refusal::usage(
+            "a part is applied only of a stream that keeps what another one overwrote, which this is \
+             not: a part of any other makes a volume that never was",
         )
         .into());
     }
@@ -42,8 +41,8 @@ pub(crate) fn accept(request: &Request, count: usize, link: &Link) -> anyhow::Re
     }
     Undo::check(header)?;
     if count > 0 {
-        return Err(Refusal::Usage(format!(
-            "{} is one stream too many: --backup keeps what one stream overwrites",
+        return Err(Refusal::usage(format!(
+            "{} is one stream too many: only what one stream overwrites is kept",
             link.name
         ))
         .into());

@@ -108,7 +108,7 @@ pub(crate) fn count_changed<'a>(
 
 /// A full stream makes a new file.
 pub(crate) fn exists(name: &str) -> anyhow::Error {
-    Refusal::Usage(format!(
+    Refusal::usage(format!(
         "{name} exists already, and a full stream makes a new file: name another one, or remove it"
     ))
     .into()

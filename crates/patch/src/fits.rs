@@ -44,7 +44,7 @@ pub(crate) fn check(demand: &Demand<'_>, stand: &Stand<'_>) -> anyhow::Result<Ro
 /// Every chunk that is written is a new one where the new volume begins as a snapshot.
 ///
 /// # Errors
-/// [`Refusal::NoSpace`] where it is too little, or an error where the pool takes no writes at all.
+/// [`Refusal::no_space`] where it is too little, or an error where the pool takes no writes at all.
 pub(crate) fn check_announced(header: &Header, stand: &Stand<'_>) -> anyhow::Result<u64> {
     let (pool, status) = (stand.pool, &stand.status);
     let name = &pool.name;
@@ -86,7 +86,7 @@ pub(crate) fn check_announced(header: &Header, stand: &Stand<'_>) -> anyhow::Res
         None => {
             return Err(anyhow::Error::new(refused).context(
                 "what the volume has of its own, which takes no space, is not known: the pool's \
-                 metadata snapshot cannot be had now (--verbose says why)",
+                 metadata snapshot cannot be had now (the log says why)",
             ));
         }
     }
@@ -103,7 +103,7 @@ fn check_fits(
     let (name, chunk_size) = (&pool.name, pool.table.chunk_size);
     let free = status.chunks.1.saturating_sub(status.chunks.0);
     if chunks > free || (chunks > 0 && status.mode == PoolMode::OutOfDataSpace) {
-        return Err(Refusal::NoSpace(format!(
+        return Err(Refusal::no_space(format!(
             "pool {name} has {free} free chunks ({}), and the stream can allocate {chunks} ({}){}: \
              extend the pool with `lvextend`, or remove volumes",
             human(free.saturating_mul(chunk_size)),
@@ -114,7 +114,7 @@ fn check_fits(
     let blocks = metadata_blocks(header, stand, chunks, unmapped);
     let free = status.free_metadata_blocks();
     if (chunks > 0 || unmapped > 0) && blocks > free {
-        return Err(Refusal::NoSpace(format!(
+        return Err(Refusal::no_space(format!(
             "pool {name} has {free} free metadata blocks, and the stream can take {blocks}: extend \
              the pool's metadata with `lvextend --poolmetadatasize`"
         )));

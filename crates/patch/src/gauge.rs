@@ -68,7 +68,7 @@ impl Gauge {
     /// Leave to write to a range of the volume, in bytes.
     ///
     /// # Errors
-    /// [`Refusal::NoSpace`] where the pool would become full.
+    /// [`Refusal::no_space`] where the pool would become full.
     pub(crate) fn write(
         &self,
         begin: u64,
@@ -90,7 +90,7 @@ impl Gauge {
     /// copied before they change.
     ///
     /// # Errors
-    /// [`Refusal::NoSpace`] where the pool's metadata would become full.
+    /// [`Refusal::no_space`] where the pool's metadata would become full.
     pub(crate) fn discard(
         &self,
         begin: u64,
@@ -148,7 +148,7 @@ impl Gauge {
 
     fn refusal(&self, has_chunks: bool) -> Refusal {
         let name = &self.pool.name;
-        Refusal::NoSpace(match has_chunks {
+        Refusal::no_space(match has_chunks {
             true => format!(
                 "pool {name} has no metadata left for more: others write to it, or the stream did not \
                  say all; extend it with `lvextend --poolmetadatasize`"

@@ -1,6 +1,6 @@
 //! Which volume a volume is a copy of, as its tags say.
 
-use flow::{Refusal, escaped};
+use flow::{Refusal, WayOut, escaped};
 use hyperlayer::Header;
 use lvm::LogicalVolume;
 
@@ -35,7 +35,7 @@ pub(crate) fn other_tags(volume: &LogicalVolume) -> Vec<String> {
 /// nor is one that is a copy of the base's origin: then the digests decide.
 ///
 /// # Errors
-/// [`Refusal::BaseMismatch`] where the volume is a copy of another one.
+/// [`Refusal::base_mismatch`] where the volume is a copy of another one.
 pub(crate) fn check(header: &Header, volume: &LogicalVolume) -> anyhow::Result<()> {
     let Some(base) = header.base.as_ref().filter(|base| !base.uuid.is_empty()) else {
         return Ok(());
@@ -53,7 +53,7 @@ pub(crate) fn check(header: &Header, volume: &LogicalVolume) -> anyhow::Result<(
         return Ok(());
     }
     let (name, base) = (volume.full_name(), escaped(&base.to_string()));
-    Err(Refusal::BaseMismatch(format!(
+    Err(Refusal::base_mismatch(format!(
         "{name} is not the stream's base: its tag says that it is a copy of the volume with UUID \
          {source}, and the stream starts from {base}; where you know better, `lvchange --deltag \
          {SOURCE}{source} {name}` leaves it to the digests"
@@ -65,7 +65,7 @@ pub(crate) fn check(header: &Header, volume: &LogicalVolume) -> anyhow::Result<(
 /// volume at the place `name`, if it is one. An undo of an image names none, and its digests decide.
 ///
 /// # Errors
-/// [`Refusal::BaseMismatch`].
+/// [`Refusal::base_mismatch`].
 pub(crate) fn check_undo(
     header: &Header,
     name: &str,
@@ -78,11 +78,11 @@ pub(crate) fn check_undo(
         Some(volume) => format!("has UUID {}", volume.uuid),
         None => "is none".into(),
     };
-    Err(Refusal::BaseMismatch(format!(
-        "the undo is for the logical volume with UUID {}, and {name} {found}; where you know better, \
-         --no-base-check applies it all the same",
+    Err(Refusal::base_mismatch(format!(
+        "the undo is for the logical volume with UUID {}, and {name} {found}",
         escaped(uuid)
     ))
+    .but(WayOut::SkipProof)
     .into())
 }
 
@@ -97,6 +97,8 @@ fn is_same(one: &str, other: &str) -> bool {
 mod tests {
     use hyperlayer::Volume;
 
+    use lvm::SegmentType;
+
     use super::*;
     use crate::testing::{header, is_mismatch};
 
@@ -108,7 +110,7 @@ mod tests {
             uuid: uuid.into(),
             size: 512,
             extent_size: 0,
-            segment_type: "thin".into(),
+            segment_type: SegmentType::Thin,
             pool: Some("pool0".into()),
             pool_uuid: Some("p-1".into()),
             thin_id: Some(1),

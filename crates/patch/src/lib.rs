@@ -92,6 +92,7 @@ pub use changed::Changed;
 pub use check::{Accepted, AcceptedPlace, check};
 pub use ground::Ground;
 pub use missing::{Purpose, find_missing};
+pub use overwrite::ChangedInPart;
 pub use request::{Chunking, Cut, Destination, Making, Named, Overwriting, Proof, Request};
 pub use run::{Done, apply, run};
 pub use target::{Made, Target};

@@ -1,9 +1,9 @@
 //! Header and local volumes → [`Plan`].
 
 use anyhow::Context;
-use flow::{Refusal, escaped};
+use flow::{Refusal, WayOut, escaped};
 use hyperlayer::Header;
-use lvm::{LogicalVolume, Scope, VolumeName};
+use lvm::{LogicalVolume, Scope, SegmentType, VolumeName};
 
 use crate::place::is_thick;
 use crate::plan::{Plan, Start};
@@ -73,20 +73,21 @@ pub(crate) fn find_pool(
     volumes: &[LogicalVolume],
 ) -> anyhow::Result<LogicalVolume> {
     if let Some(base) = &request.named.volume {
-        return Err(Refusal::Usage(format!(
-            "the stream is a full one and starts from nothing, not from {base}: name the pool for \
-             its volume (-g VG -p POOL), and no base"
+        return Err(Refusal::usage(format!(
+            "the stream is a full one and starts from nothing, not from {base}: it needs a pool for \
+             its volume, and no base"
         ))
+        .but(WayOut::NamePool)
         .into());
     }
     if request.named.pool.is_none() {
-        let is_pool = |volume: &&LogicalVolume| volume.segment_type == "thin-pool";
+        let is_pool = |volume: &&LogicalVolume| volume.segment_type == SegmentType::ThinPool;
         let names: Vec<_> = volumes.iter().filter(is_pool).map(LogicalVolume::full_name).collect();
-        return Err(Refusal::Usage(format!(
-            "the stream is a full one: name the thin pool for its volume (-g VG -p POOL); there is: \
-             {}",
+        return Err(Refusal::usage(format!(
+            "the stream is a full one, and its volume needs a thin pool; there is: {}",
             names.join(", ")
         ))
+        .but(WayOut::NamePool)
         .into());
     }
     let scope = scope(request)?;
@@ -95,12 +96,12 @@ pub(crate) fn find_pool(
 
 fn pool_of(base: &LogicalVolume, volumes: &[LogicalVolume]) -> anyhow::Result<LogicalVolume> {
     let Some(name) = base.pool.as_ref().filter(|_| base.thin_id.is_some()) else {
-        return Err(Refusal::Usage(format!(
-            "{} is not a thin volume: its segment type is {}; there is no thin snapshot to make of it, \
-             but --in-place writes onto it itself",
+        return Err(Refusal::usage(format!(
+            "{} is not a thin volume: its segment type is {}; there is no thin snapshot to make of it",
             base.full_name(),
             base.segment_type
         ))
+        .but(WayOut::WriteInPlace)
         .into());
     };
     volumes
@@ -113,22 +114,25 @@ fn pool_of(base: &LogicalVolume, volumes: &[LogicalVolume]) -> anyhow::Result<Lo
 /// Refuses to write a thin volume itself while it has classic snapshots: they keep what is overwritten,
 /// and one that is full is lost; and nothing can be unmapped under them.
 fn refuse_under_snapshots(base: &LogicalVolume, volumes: &[LogicalVolume]) -> anyhow::Result<()> {
-    let is_on_it =
-        |volume: &&LogicalVolume| volume.segment_type == "snapshot" && volume.is_snapshot_of(base);
+    let is_on_it = |volume: &&LogicalVolume| {
+        volume.segment_type == SegmentType::Snapshot && volume.is_snapshot_of(base)
+    };
     let Some(snapshot) = volumes.iter().find(is_on_it).filter(|_| base.thin_id.is_some()) else {
         return Ok(());
     };
     let (base, snapshot) = (base.full_name(), snapshot.full_name());
-    Err(Refusal::Usage(format!(
+    Err(Refusal::usage(format!(
         "{base} has a classic snapshot, {snapshot}, which would keep all that is overwritten, and is \
-         lost once it is full: remove it with `lvremove {snapshot}`, or leave out --in-place"
+         lost once it is full: remove it with `lvremove {snapshot}`, or make a new volume"
     ))
+    .but(WayOut::MakeNewVolume)
     .into())
 }
 
 fn not_a_name(name: &str) -> anyhow::Error {
     let name = escaped(name);
-    Refusal::Usage(format!("the base's name in the stream is \"{name}\": name the base with -l"))
+    Refusal::usage(format!("the base's name in the stream is \"{name}\""))
+        .but(WayOut::NameBase)
         .into()
 }
 

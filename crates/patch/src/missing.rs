@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use blockio::{Device, OpenMode};
-use flow::Refusal;
+use flow::{Refusal, WayOut};
 use foreign::{Foreign, Missing, Start};
 use hyperlayer::Volume;
 use lvm::LogicalVolume;
@@ -25,7 +25,7 @@ pub enum Purpose {
 /// [`Rules::complete`](streams::Rules::complete).
 ///
 /// # Errors
-/// [`Refusal::Usage`] where it cannot be known, and where a volume or pool is not found.
+/// [`Refusal::usage`] where it cannot be known, and where a volume or pool is not found.
 pub fn find_missing(
     request: &Request,
     purpose: Purpose,
@@ -36,10 +36,9 @@ pub fn find_missing(
         _ => of_volume(request, purpose, foreign)?,
     };
     if missing.base.is_none() && missing.size.is_none() && foreign.size.is_none() {
-        return Err(usage(format!(
-            "{} does not say how large its volume is: give --size",
-            foreign.format
-        )));
+        let format = foreign.format;
+        let why = format!("{format} does not say how large its volume is");
+        return Err(Refusal::usage(why).but(WayOut::SaySize).into());
     }
     if missing.base.is_none() && matches!(foreign.starts, Start::Base { .. }) {
         return Err(usage(format!("{} starts from a base: name it", foreign.format)));
@@ -103,5 +102,5 @@ fn of_volume(request: &Request, purpose: Purpose, foreign: &Foreign) -> anyhow::
 }
 
 fn usage(why: String) -> anyhow::Error {
-    Refusal::Usage(why).into()
+    Refusal::usage(why).into()
 }

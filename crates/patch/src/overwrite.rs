@@ -1,11 +1,12 @@
 //! What is overwritten itself: there is no snapshot to throw away.
 
+use std::fmt;
 use std::ops::Range;
-use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::Context;
 use blockio::Device;
-use flow::Refusal;
+use flow::{Refusal, WayOut};
 use hyperlayer::{Records, Totals};
 use lvm::LogicalVolume;
 use streams::Link;
@@ -111,7 +112,9 @@ fn overwrite(
         }
         (Err(error), None) if !wrote || site.is_new => Err(error),
         (Err(error), undo) => {
-            Err(error.context(way_back(given, site.name, undo.as_ref().map(Undo::path))))
+            let (name, kept) = (site.name.to_owned(), undo.map(|undo| undo.path().to_owned()));
+            let is_path = matches!(given.request.destination, Destination::Path(..));
+            Err(error.context(ChangedInPart { name, is_path, kept }))
         }
     };
     (applied, wrote)
@@ -129,11 +132,11 @@ pub(crate) fn begin_undo(
     let mut header = link.header().clone();
     if !link.decoder.ascend() {
         if !link.ascends {
-            return Err(Refusal::Usage(
-                "--backup needs a stream of another tool in a file, because its records may come \
-                 in any order"
-                    .into(),
+            return Err(Refusal::usage(
+                "what a stream of another tool overwrites can be kept only where it is in a file, \
+                 because its records may come in any order",
             )
+            .but(WayOut::ReadFileToKeep)
             .into());
         }
         // Nobody knows how much it is.
@@ -154,17 +157,30 @@ pub(crate) fn begin_undo(
     Undo::create(path, &header, &digests).map(Some)
 }
 
-/// For an error after which a part is applied.
-fn way_back(given: Given<'_>, name: &str, undo: Option<&Path>) -> String {
-    let changed = format!("{name} may be changed in part");
-    let Some(undo) = undo.map(Path::display) else {
-        return format!("{changed} (there is no snapshot here, and no --backup was made)");
-    };
-    let target = match &given.request.destination {
-        Destination::Path(path, _) => format!("--device {}", path.display()),
-        _ => format!("--in-place -l {name}"),
-    };
-    format!("{changed}; `lvpatch {target} --partial -i {undo}` brings back what was there")
+/// What is left where an error came after the first write: the context of that error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangedInPart {
+    /// The volume's name, or the path of a device or an image.
+    pub name: String,
+    /// It is a path.
+    pub is_path: bool,
+    /// The stream, cut, that leads back to what was there.
+    pub kept: Option<PathBuf>,
+}
+
+impl fmt::Display for ChangedInPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, kept, .. } = self;
+        match kept {
+            Some(path) => {
+                write!(f, "{name} may be changed in part, and {} leads back", path.display())
+            }
+            None => write!(
+                f,
+                "{name} may be changed in part (no snapshot is here, and nothing was kept)"
+            ),
+        }
+    }
 }
 
 /// Says of an error that streams before it are applied.

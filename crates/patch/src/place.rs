@@ -3,7 +3,7 @@
 use anyhow::Context;
 use blockio::{Device, OpenMode};
 use flow::{Interrupt, Refusal};
-use lvm::{DeviceMapper, DeviceStatus, LogicalVolume, ThinDevice};
+use lvm::{DeviceMapper, DeviceStatus, LogicalVolume, SegmentType, ThinDevice};
 use streams::Link;
 
 use crate::demand::{Count, Demand};
@@ -22,19 +22,19 @@ pub(crate) enum Place {
 /// Whether a volume that is written itself is one without a pool.
 ///
 /// # Errors
-/// [`Refusal::Usage`] where it is none that can be written so.
+/// [`Refusal::usage`] where it is none that can be written so.
 pub(crate) fn is_thick(volume: &LogicalVolume) -> anyhow::Result<bool> {
-    let (name, kind) = (volume.full_name(), volume.segment_type.as_str());
-    if kind == "snapshot" {
-        return Err(Refusal::Usage(format!(
+    let (name, kind) = (volume.full_name(), &volume.segment_type);
+    if *kind == SegmentType::Snapshot {
+        return Err(Refusal::usage(format!(
             "{name} is a classic snapshot: what is written to it fills its COW device, and a full one \
              makes it invalid; name a volume with space of its own"
         ))
         .into());
     }
-    if kind.ends_with("-pool") {
+    if kind.name().ends_with("-pool") {
         return Err(
-            Refusal::Usage(format!("{name} is no volume: its segment type is {kind}")).into()
+            Refusal::usage(format!("{name} is no volume: its segment type is {kind}")).into()
         );
     }
     Ok(volume.thin_id.is_none())
@@ -75,7 +75,7 @@ impl Place {
     /// and not a new snapshot of it. `count` counts what an undo stream changes.
     ///
     /// # Errors
-    /// [`Refusal::NoSpace`] where a pool has too little.
+    /// [`Refusal::no_space`] where a pool has too little.
     pub(crate) fn ground(
         &self,
         dm: &DeviceMapper,

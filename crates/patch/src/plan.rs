@@ -1,6 +1,7 @@
 //! [`Plan`]: what there is to do, from look-ups that change nothing.
 
 use anyhow::Context;
+use flow::{Refusal, WayOut};
 use hyperlayer::Header;
 use lvm::{LogicalVolume, check_new_name};
 
@@ -39,12 +40,13 @@ impl Plan {
     pub(crate) fn check_chunk_size(&self, header: &Header) -> anyhow::Result<()> {
         let (ours, theirs) = (self.chunk_size, header.chunk_size);
         let Some(ours) = ours.filter(|&ours| ours != theirs) else { return Ok(()) };
-        anyhow::bail!(
+        Err(Refusal::unfit(format!(
             "pool {} has chunks of {ours} bytes, but the stream comes from a pool with chunks of \
-             {theirs}: make a pool with `lvcreate --chunksize {theirs}b`, or apply it all the same \
-             with --allow-chunk-mismatch",
+             {theirs}: make a pool with `lvcreate --chunksize {theirs}b`",
             self.pool
-        );
+        ))
+        .but(WayOut::AllowOtherChunks)
+        .into())
     }
 
     /// The name of the volume that a stream makes.

@@ -4,13 +4,13 @@ use std::io;
 
 use anyhow::Context;
 use blockio::{AlignedBuf, Range, ReadAt, Width, in_order, is_zero};
-use flow::{Interrupt, Interruptible, Refusal};
+use flow::{Interrupt, Interruptible, Refusal, WayOut};
 use hyperlayer::{BaseChecksum, BaseDigest};
 
 /// Checks the base against the digests; `mapped` is what it has mapped, at detect level 3.
 ///
 /// # Errors
-/// [`Refusal::BaseMismatch`] where it differs.
+/// [`Refusal::base_mismatch`] where it differs.
 pub(crate) fn prove(
     name: &str,
     base: &(impl ReadAt + Sync),
@@ -21,7 +21,7 @@ pub(crate) fn prove(
     let base = Interruptible { source: base, interrupt };
     match baseproof::verify(&base, digests, mapped, &|| interrupt.check()) {
         Ok(()) => Ok(()),
-        Err(error) if error.is_mismatch() => Err(Refusal::BaseMismatch(format!(
+        Err(error) if error.is_mismatch() => Err(Refusal::base_mismatch(format!(
             "{name} is not the base that the diff was made from: {error}"
         ))
         .into()),
@@ -32,7 +32,7 @@ pub(crate) fn prove(
 /// Checks the base against the checksums.
 ///
 /// # Errors
-/// [`Refusal::BaseMismatch`] where it differs.
+/// [`Refusal::base_mismatch`] where it differs.
 pub(crate) fn prove_checksums(
     name: &str,
     base: &impl ReadAt,
@@ -41,7 +41,7 @@ pub(crate) fn prove_checksums(
 ) -> anyhow::Result<()> {
     match baseproof::verify_checksums(base, checksums, &|| interrupt.check()) {
         Ok(()) => Ok(()),
-        Err(error) if error.is_mismatch() => Err(Refusal::BaseMismatch(format!(
+        Err(error) if error.is_mismatch() => Err(Refusal::base_mismatch(format!(
             "{name} is not the base that the diff was made from: {error}"
         ))
         .into()),
@@ -52,7 +52,7 @@ pub(crate) fn prove_checksums(
 /// Makes sure that a device holds nothing but zeros, as far as a volume of `size` bytes goes.
 ///
 /// # Errors
-/// [`Refusal::BaseMismatch`] where it does.
+/// [`Refusal::base_mismatch`] where it does.
 pub(crate) fn empty(
     name: &str,
     device: &(impl ReadAt + Sync),
@@ -82,9 +82,10 @@ pub(crate) fn empty(
     )
     .with_context(|| name.to_owned())?;
     let Some(place) = data else { return Ok(()) };
-    Err(Refusal::BaseMismatch(format!(
+    Err(Refusal::base_mismatch(format!(
         "{name} is not empty: there is data within the MiB at offset {place}, and a full stream starts \
-         from nothing; --no-base-check overwrites whatever it holds"
+         from nothing"
     ))
+    .but(WayOut::SkipProof)
     .into())
 }

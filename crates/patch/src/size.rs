@@ -1,14 +1,13 @@
 //! The sizes of what a stream starts from, and of what it is written to.
 
 use blockio::Device;
-use flow::{Refusal, escaped};
+use flow::{Refusal, WayOut, escaped};
 use hyperlayer::{Header, Volume};
 
 /// The base that the header names.
 pub(crate) fn base_of(header: &Header) -> anyhow::Result<&Volume> {
     header.base.as_ref().ok_or_else(|| {
-        Refusal::Usage("the stream is a full one: it starts from nothing, not from a base".into())
-            .into()
+        Refusal::usage("the stream is a full one: it starts from nothing, not from a base").into()
     })
 }
 
@@ -16,7 +15,7 @@ pub(crate) fn base_of(header: &Header) -> anyhow::Result<&Volume> {
 pub(crate) fn check_base_size(header: &Header, name: &str, size: u64) -> anyhow::Result<()> {
     let expected = base_of(header)?;
     if size != expected.size {
-        return Err(Refusal::BaseMismatch(format!(
+        return Err(Refusal::base_mismatch(format!(
             "{name} has {size} bytes, but the stream starts from {}, which has {}",
             escaped(&expected.name),
             expected.size
@@ -32,11 +31,11 @@ pub(crate) fn check_size_stays(header: &Header) -> anyhow::Result<()> {
     if base.size == header.target.size {
         return Ok(());
     }
-    Err(Refusal::Usage(format!(
-        "the stream changes the volume's size from {} to {} bytes, which is not done in place: leave \
-         out --in-place, and a new volume of that size is made",
+    Err(Refusal::usage(format!(
+        "the stream changes the volume's size from {} to {} bytes, which is not done in place",
         base.size, header.target.size
     ))
+    .but(WayOut::MakeNewVolume)
     .into())
 }
 
@@ -45,7 +44,7 @@ pub(crate) fn check_fits(name: &str, device: &Device, header: &Header) -> anyhow
     if !device.is_block() || header.target.size <= device.size() {
         return Ok(());
     }
-    Err(Refusal::NoSpace(format!(
+    Err(Refusal::no_space(format!(
         "{name} has {} bytes, and the stream's volume {}",
         device.size(),
         header.target.size

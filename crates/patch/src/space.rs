@@ -19,7 +19,7 @@ use crate::stand::Stand;
 /// itself, or once more, and not a new snapshot of it.
 ///
 /// # Errors
-/// [`Refusal::NoSpace`](flow::Refusal::NoSpace) where it is too little, or an error where the pool takes no writes
+/// [`Refusal::no_space`](flow::Refusal::no_space) where it is too little, or an error where the pool takes no writes
 /// at all.
 pub(crate) fn ground(
     dm: &DeviceMapper,

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io;
 
-use flow::Refusal;
+use flow::{Kind, Refusal};
 use hyperlayer::Header;
 use lvm::{PoolDevice, ThinStatus};
 
@@ -43,10 +43,10 @@ pub(crate) fn refusal(error: &anyhow::Error) -> Option<&Refusal> {
 
 /// Whether an error says that there is too little space.
 pub(crate) fn is_no_space(error: &anyhow::Error) -> bool {
-    matches!(refusal(error), Some(Refusal::NoSpace(_)))
+    refusal(error).map(Refusal::kind) == Some(Kind::NoSpace)
 }
 
 /// Whether an error says that it is not the base.
 pub(crate) fn is_mismatch(error: &anyhow::Error) -> bool {
-    matches!(refusal(error), Some(Refusal::BaseMismatch(_)))
+    refusal(error).map(Refusal::kind) == Some(Kind::BaseMismatch)
 }

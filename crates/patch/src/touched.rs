@@ -33,7 +33,7 @@ impl Touched {
         }
         let Room { chunks, metadata, .. } = ground.room;
         if self.chunks > chunks {
-            return Err(Refusal::NoSpace(match metadata {
+            return Err(Refusal::no_space(match metadata {
                 None => format!(
                     "the stream writes to more chunks than it announced, for which there was room: \
                      {chunks}"
@@ -47,10 +47,9 @@ impl Touched {
         if let Some((blocks, leaves)) = metadata
             && self.metadata_blocks(leaves) > blocks
         {
-            return Err(Refusal::NoSpace(
+            return Err(Refusal::no_space(
                 "the pool's metadata has no room for all that the stream writes to: extend it with \
-                 `lvextend --poolmetadatasize`"
-                    .into(),
+                 `lvextend --poolmetadatasize`",
             ));
         }
         Ok(())

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use blockio::{AlignedBuf, ReadAt, is_zero, sync_folder};
-use flow::{Interrupt, Refusal};
+use flow::{Interrupt, Refusal, WayOut};
 use hyperlayer::{BaseDigest, Encoder, Header, MAX_RECORD, Volume};
 
 use crate::identity::VOLUME;
@@ -28,7 +28,7 @@ impl Undo {
     /// Refuses a stream that cannot be undone.
     ///
     /// # Errors
-    /// [`Refusal::Usage`].
+    /// [`Refusal::usage`].
     pub fn check(header: &Header) -> anyhow::Result<()> {
         base_of(header).map(drop)
     }
@@ -45,7 +45,7 @@ impl Undo {
             .create_new(true)
             .mode(0o600)
             .open(path)
-            .with_context(|| format!("{}, which --backup would make", path.display()))?;
+            .with_context(|| format!("{}, for what is overwritten", path.display()))?;
         let begun = || {
             let encoder = Encoder::new(BufWriter::new(file), header, digests).with_context(name)?;
             let unit = (header.chunk_size as usize).min(MAX_RECORD);
@@ -125,10 +125,11 @@ impl Undo {
 fn base_of(header: &Header) -> anyhow::Result<&Volume> {
     let size_stays = header.base.as_ref().filter(|base| base.size == header.target.size);
     size_stays.ok_or_else(|| {
-        Refusal::Usage(
-            "there is no --backup for a full stream, or for one that changes the volume's size"
-                .into(),
+        Refusal::usage(
+            "what a full stream overwrites cannot be kept, nor what one does that changes the volume's \
+             size",
         )
+        .but(WayOut::KeepNothing)
         .into()
     })
 }
@@ -147,7 +148,7 @@ pub fn sample(base: &(impl ReadAt + Sync), header: &Header) -> io::Result<Vec<Ba
 /// the time `created`, in seconds since 1970.
 ///
 /// # Errors
-/// [`Refusal::Usage`] where that cannot be undone.
+/// [`Refusal::usage`] where that cannot be undone.
 pub fn reversed(
     header: &Header,
     volume: Option<&str>,

@@ -4,7 +4,7 @@ use std::fs::File;
 
 use anyhow::Context;
 use blockio::{Range, ReadAt};
-use flow::{Interrupt, Interruptible, Refusal};
+use flow::{Interrupt, Interruptible, Refusal, WayOut};
 use hyperlayer::{BaseDigest, Header};
 
 use crate::changed::Changed;
@@ -74,7 +74,7 @@ impl UndoFiles {
     /// messages. `mapped` is asked at detect level 3.
     ///
     /// # Errors
-    /// [`Refusal::BaseMismatch`] where it does not, and [`Refusal::Usage`] where it has not been read before,
+    /// [`Refusal::base_mismatch`] where it does not, and [`Refusal::usage`] where it has not been read before,
     /// because it is in a pipe.
     pub fn prove(
         &self,
@@ -92,10 +92,10 @@ impl UndoFiles {
             return Ok(());
         }
         let Some(undo) = self.of(header) else {
-            return Err(Refusal::Usage(format!(
-                "{stream}: an undo is proved by what it leads to, and read twice for that: write it to a file \
-                 of its own, and name it with -i, or leave out the proof with --no-base-check"
+            return Err(Refusal::usage(format!(
+                "{stream}: an undo is proved by what it leads to, and read twice for that"
             ))
+            .but(WayOut::ReadFile)
             .into());
         };
         let mapped = if header.detect_level == 3 { mapped()? } else { None };
@@ -103,7 +103,7 @@ impl UndoFiles {
         let undone = Interruptible { source: Undone::new(device, undo), interrupt };
         match baseproof::verify(&undone, digests, mapped.as_deref(), &|| interrupt.check()) {
             Ok(()) => Ok(()),
-            Err(error) if error.is_mismatch() => Err(Refusal::BaseMismatch(format!(
+            Err(error) if error.is_mismatch() => Err(Refusal::base_mismatch(format!(
                 "{name} is not what the undo was made for, or was written to since: undone, {error}"
             )))
             .with_context(|| stream.to_owned()),

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use blockio::{AlignedBuf, Spare, Storage, is_zero};
-use flow::{Interrupt, Refusal};
+use flow::{Interrupt, Kind, Refusal};
 use hyperlayer::MAX_RECORD;
 
 use crate::discards::Discards;
@@ -226,5 +226,5 @@ impl<'a> Writer<'a> {
 /// Whether a pool has too little left.
 fn is_no_space(error: &io::Error) -> bool {
     let refusal = error.get_ref().and_then(|cause| cause.downcast_ref());
-    matches!(refusal, Some(Refusal::NoSpace(_)))
+    refusal.map(Refusal::kind) == Some(Kind::NoSpace)
 }

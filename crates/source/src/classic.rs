@@ -8,7 +8,7 @@ use blockio::{Device, OpenMode};
 use cowmeta::{Exceptions, Store};
 use flow::{Interruptible, Session, usage};
 use hyperlayer::Volume;
-use lvm::{Activation, DeviceMapper, DeviceStatus, LogicalVolume, SnapshotDevice};
+use lvm::{Activation, DeviceMapper, DeviceStatus, LogicalVolume, SegmentType, SnapshotDevice};
 use thinmeta::ExtentKind;
 
 use crate::changes::{Changes, in_volume};
@@ -27,7 +27,7 @@ pub struct ClassicSource {
 }
 
 fn is_snapshot(volume: &LogicalVolume) -> bool {
-    volume.segment_type == "snapshot"
+    volume.segment_type == SegmentType::Snapshot
 }
 
 impl ClassicSource {

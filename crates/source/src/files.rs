@@ -148,8 +148,8 @@ fn not_of_a_running_pool(error: io::Error) -> io::Error {
     match error.kind() {
         io::ErrorKind::ResourceBusy => io::Error::new(
             error.kind(),
-            "it is in use by a running pool, or mounted: name the volumes instead (lvdiff -g VG \
-             BASE VOLUME), or deactivate the pool",
+            "it is in use by a running pool, or mounted: name the pool's volumes instead of its files, \
+             or deactivate the pool",
         ),
         _ => error,
     }

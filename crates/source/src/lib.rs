@@ -45,7 +45,7 @@ pub use compared::Compared;
 pub use device::{await_device, open_device, open_thin, read_once, write_back};
 pub use files::FilesSource;
 pub use find::{Found, find};
-pub use listing::{Listed, list};
+pub use listing::{Listed, Listing, list};
 pub use pair::{Content, Hold, Names, Pair, Wants};
 pub use pool::PoolSource;
 pub use pool_view::{HeldMetadata, with_held_metadata};

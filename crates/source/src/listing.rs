@@ -18,24 +18,35 @@ pub struct Listed {
     pub is_active: bool,
 }
 
+/// The thin volumes that there are.
+pub struct Listing {
+    /// By pool.
+    pub volumes: Vec<Listed>,
+    /// The pools that could not be asked what is mapped, by name, and why.
+    pub unknown: Vec<(String, anyhow::Error)>,
+}
+
 /// How many bytes are mapped, by thin id.
 type Mapped = BTreeMap<u32, u64>;
 
 /// The thin volumes in a scope, by pool. What is mapped comes from one metadata snapshot for each pool.
 ///
 /// # Errors
-/// Where LVM or the kernel cannot be asked. A pool that cannot be leaves what is mapped unknown, with a warning.
-pub fn list(scope: &Scope, reserve: Reserve, interrupt: &Interrupt) -> anyhow::Result<Vec<Listed>> {
+/// Where LVM or the kernel cannot be asked.
+pub fn list(scope: &Scope, reserve: Reserve, interrupt: &Interrupt) -> anyhow::Result<Listing> {
     let volumes = LogicalVolume::list().context("the logical volumes cannot be listed")?;
     let pools = scope.pools(&volumes)?;
     let dm = DeviceMapper::open()?;
-    let mut listed = Vec::new();
+    let (mut listed, mut unknown) = (Vec::new(), Vec::new());
     for pool in pools {
         let mut of_pool = volumes.iter().filter(|volume| volume.is_in(pool)).peekable();
         if of_pool.peek().is_none() {
             continue; // nothing to ask the pool for
         }
-        let mapped = mapped(&dm, pool, reserve, interrupt)?;
+        let mapped = mapped(&dm, pool, reserve, interrupt)?.unwrap_or_else(|why| {
+            unknown.push((pool.full_name(), why));
+            Mapped::new()
+        });
         for volume in of_pool {
             listed.push(Listed {
                 mapped_bytes: volume.thin_id.and_then(|id| mapped.get(&id).copied()),
@@ -44,7 +55,7 @@ pub fn list(scope: &Scope, reserve: Reserve, interrupt: &Interrupt) -> anyhow::R
             });
         }
     }
-    Ok(listed)
+    Ok(Listing { volumes: listed, unknown })
 }
 
 /// Whether a volume has a device; another volume's that has its name is not its own.
@@ -59,22 +70,17 @@ fn is_active(dm: &DeviceMapper, volume: &LogicalVolume) -> anyhow::Result<bool> 
     }
 }
 
-/// What is mapped in a pool's volumes; nothing, and a warning, where the pool cannot be asked.
+/// What is mapped in a pool's volumes, or why the pool cannot be asked.
 fn mapped(
     dm: &DeviceMapper,
     pool: &LogicalVolume,
     reserve: Reserve,
     interrupt: &Interrupt,
-) -> anyhow::Result<Mapped> {
-    let name = pool.full_name();
-    let unknown = |why: &dyn std::fmt::Display| {
-        log::warn!("what is mapped in the volumes of {name} is not known: {why}");
-        Ok(Mapped::new())
-    };
+) -> anyhow::Result<anyhow::Result<Mapped>> {
     let device = match PoolDevice::find(dm, pool) {
         Ok(Some(device)) => device,
-        Ok(None) => return unknown(&"it is not active"),
-        Err(error @ lvm::Error::State(_)) => return unknown(&error),
+        Ok(None) => return Ok(Err(anyhow::anyhow!("it is not active"))),
+        Err(error @ lvm::Error::State(_)) => return Ok(Err(error.into())),
         Err(error) => return Err(error.into()),
     };
     let read = |metadata: &HeldMetadata<'_>| {
@@ -84,10 +90,10 @@ fn mapped(
         Ok(devices.map(|device| (device.id.get(), bytes(device.mapped_blocks))).collect())
     };
     match with_held_metadata(dm, &device, reserve, interrupt, read) {
-        Ok(mapped) => mapped,
+        Ok(mapped) => mapped.map(Ok),
         Err(error) => {
             interrupt.check()?;
-            unknown(&format!("{:#}", anyhow::Error::from(error)))
+            Ok(Err(error.into()))
         }
     }
 }

@@ -5,7 +5,7 @@ use std::io::{BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use flow::{escaped, usage};
+use flow::{Refusal, WayOut, escaped, usage};
 use foreign::{Checksum, Foreign, Lacks, Start, Summed, Unfinished};
 use hyperlayer::{Header, Outline};
 
@@ -118,7 +118,7 @@ pub fn catalogue(
         entries.extend(read(path, is_strict, &mut lacks)?);
     }
     if disk.is_some() && !has_folder {
-        return Err(usage("--disk chooses a disk in a folder of virtnbdbackup's"));
+        return Err(usage("a disk is chosen in a folder of virtnbdbackup's, and there is none"));
     }
     let mut entries = in_order(entries);
     for number in 1..entries.len() {
@@ -131,10 +131,9 @@ fn read(path: &Path, is_strict: bool, lacks: &mut Lacks) -> anyhow::Result<Vec<E
     let name = || escaped(&path.display().to_string());
     // Opening a FIFO would wait for its other end, so the kind is asked first.
     if !std::fs::metadata(path).with_context(name)?.is_file() {
-        return Err(usage(format!(
-            "{} is no regular file: read it from standard input (lvpatch --info < FILE)",
-            name()
-        )));
+        return Err(Refusal::usage(format!("{} is no regular file", name()))
+            .but(WayOut::ReadStandardInput)
+            .into());
     }
     let file = File::open(path).with_context(name)?;
     let checksum = Checksum::beside(path, &file)?;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use flow::{Input, Interrupt, Refusal, escaped};
+use flow::{Input, Interrupt, Refusal, WayOut, escaped};
 use foreign::{Foreign, Lacks, Missing, Unfinished};
 use hyperlayer::{Error, Header, Records};
 
@@ -92,8 +92,8 @@ impl<'a> Chain<'a> {
     pub fn first(&mut self) -> anyhow::Result<Link> {
         let link = self.next_source(None)?.context("there is no input")?;
         match self.is_past(&link)? {
-            true => Err(Refusal::Usage(format!(
-                "{}: already the first stream was made later than --until says",
+            true => Err(Refusal::usage(format!(
+                "{}: already the first stream was made later than the time to stop at",
                 link.name
             ))
             .into()),
@@ -106,7 +106,7 @@ impl<'a> Chain<'a> {
     /// may follow it.
     ///
     /// # Errors
-    /// Where a stream is damaged or cut, where the next one does not follow ([`Refusal::BaseMismatch`]), and
+    /// Where a stream is damaged or cut, where the next one does not follow ([`Refusal::base_mismatch`]), and
     /// as [`Chain::first`].
     pub fn next(&mut self, link: Link) -> anyhow::Result<Option<Link>> {
         let Link { name, mut decoder, is_differential, machine, .. } = link;
@@ -135,9 +135,8 @@ impl<'a> Chain<'a> {
         };
         let Some(next) = next else {
             return match &self.rules.until {
-                Some(Until::Volume(volume)) => Err(Refusal::Usage(format!(
-                    "no stream leads to a volume with the name or UUID {volume}, where --until \
-                     would stop"
+                Some(Until::Volume(volume)) => Err(Refusal::usage(format!(
+                    "no stream leads to a volume with the name or UUID {volume}, to stop at"
                 ))
                 .into()),
                 _ => Ok(None),
@@ -153,14 +152,15 @@ impl<'a> Chain<'a> {
     /// Ends with a stream that is cut.
     ///
     /// # Errors
-    /// [`Refusal::Usage`] where there is more.
+    /// [`Refusal::usage`] where there is more.
     pub fn end_cut(&self, name: &str) -> anyhow::Result<()> {
         let Some(source) = self.sources.as_slice().first() else { return Ok(()) };
-        Err(Refusal::Usage(format!(
-            "{name} is cut, and {} follows it: apply what is cut in a run of its own, with --partial, \
-             and what follows in another one, which proves that it belongs there",
+        Err(Refusal::usage(format!(
+            "{name} is cut, and {} follows it: what follows is for another run, which proves that it \
+             belongs there",
             source.name
         ))
+        .but(WayOut::ApplyPart)
         .into())
     }
 
@@ -170,11 +170,11 @@ impl<'a> Chain<'a> {
         let (clock, is_past) = time.compare(&link.name, link.header(), link.decoder.foreign())?;
         match &self.clock {
             Some((other, name)) if *other != clock && time.has_no_zone() => {
-                Err(Refusal::Usage(format!(
-                    "--until: of {name} and {}, one says when it was made in UTC, the other one in \
-                     local time: name the last stream's volume instead of a time",
+                Err(Refusal::usage(format!(
+                    "of {name} and {}, one says when it was made in UTC, the other one in local time",
                     link.name
                 ))
+                .but(WayOut::StopAtVolume)
                 .into())
             }
             _ => {
@@ -247,11 +247,12 @@ impl<'a> Chain<'a> {
             None => Some(begun.header().target.size),
         };
         match (self.rules.size, said) {
-            (Some(size), Some(said)) => Err(Refusal::Usage(format!(
-                "{}: --size {size} is for streams that do not say how large their volume is; this one \
-                 says {said} bytes: leave out --size",
+            (Some(size), Some(said)) => Err(Refusal::usage(format!(
+                "{}: a size ({size} bytes) is for streams that do not say how large their volume is; \
+                 this one says {said} bytes",
                 self.source
             ))
+            .but(WayOut::LeaveOutSize)
             .into()),
             _ => Ok(()),
         }

@@ -1,7 +1,7 @@
 //! [`Link`]: one stream of a chain, and whether it follows another one.
 
 use anyhow::Context;
-use flow::{Input, Refusal, escaped};
+use flow::{Input, Refusal, WayOut, escaped};
 use foreign::{AnyDecoder, Foreign};
 use hyperlayer::{Header, Records};
 
@@ -54,15 +54,16 @@ impl Link {
     /// Reads all records, which must ascend.
     ///
     /// # Errors
-    /// [`Refusal::Usage`] where they do not, and what is wrong with the stream.
+    /// [`Refusal::usage`] where they do not, and what is wrong with the stream.
     pub(crate) fn check_order(&mut self) -> anyhow::Result<()> {
         let mut end = 0;
         while let Some(record) = self.decoder.next_record().with_context(|| self.name.clone())? {
             if record.offset() < end {
-                return Err(Refusal::Usage(format!(
-                    "{}: its records do not ascend: for such a stream there is no --backup",
+                return Err(Refusal::usage(format!(
+                    "{}: its records do not ascend, so what they overwrite cannot be kept",
                     self.name
                 ))
+                .but(WayOut::KeepNothing)
                 .into());
             }
             end = record.offset() + record.length();
@@ -74,14 +75,14 @@ impl Link {
     /// only warned of.
     ///
     /// # Errors
-    /// [`Refusal::BaseMismatch`].
+    /// [`Refusal::base_mismatch`].
     pub(crate) fn check_follows(
         &self,
         previous: &Previous,
         ignores_dates: bool,
     ) -> Result<(), Refusal> {
         let refused = |why: String| {
-            Refusal::BaseMismatch(format!(
+            Refusal::base_mismatch(format!(
                 "{} does not follow the stream before it: {why} (before it: {})",
                 self.name, previous.name
             ))
@@ -107,10 +108,10 @@ impl Link {
             && let Err(why) = foreign.check_date(before)
         {
             if !ignores_dates {
-                return Err(refused(format!(
-                    "{why}: it is of another set; where the clock was set back in between, \
-                     --no-base-check applies it"
-                )));
+                let why = format!(
+                    "{why}: it is of another set, unless the clock was set back in between"
+                );
+                return Err(refused(why).but(WayOut::SkipProof));
             }
             log::warn!("{}: {why} (before it: {})", escaped(&self.name), escaped(&previous.name));
         }

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use flow::Refusal;
+use flow::{Refusal, WayOut};
 use foreign::Foreign;
 use hyperlayer::Header;
 
@@ -82,19 +82,19 @@ impl Time {
         };
         let format = foreign.format;
         let Some(made) = &foreign.made else {
-            return Err(Refusal::Usage(format!(
+            return Err(Refusal::usage(format!(
                 "{name}: a stream of {format} that does not say when it was made, so nobody knows \
-                 whether that is later than --until says: name only the streams that are wanted, and \
-                 leave out --until"
-            )));
+                 whether that is later than the time to stop at"
+            ))
+            .but(WayOut::LeaveOutEnd));
         };
         match &self.local {
             Some(local) => Ok((Clock::Local, made.seconds() > local.as_str())),
-            None => Err(Refusal::Usage(format!(
+            None => Err(Refusal::usage(format!(
                 "{name}: a stream of {format} says when it was made in local time without a time \
-                 zone ({made}), which cannot be compared with a time in UTC: leave out the Z of \
-                 --until, and give the time by the clock of the machine that made it"
-            ))),
+                 zone ({made}), which cannot be compared with a time in UTC"
+            ))
+            .but(WayOut::StopAtLocalTime)),
         }
     }
 }

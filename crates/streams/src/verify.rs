@@ -29,7 +29,7 @@ pub fn verify(mut chain: Chain<'_>) -> anyhow::Result<Tally> {
 /// they are. Where a cut is accepted, any damage ends it as well.
 ///
 /// # Errors
-/// As [`Chain::next`], those of `accept`, and [`Refusal::Usage`](flow::Refusal::Usage) where records must
+/// As [`Chain::next`], those of `accept`, and [`Refusal::usage`](flow::Refusal::usage) where records must
 /// ascend and do not.
 pub fn accept_all(
     sources: &Sources,

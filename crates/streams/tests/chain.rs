@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Seek, Write};
 
-use flow::{Interrupt, Refusal};
+use flow::{Interrupt, Kind, Refusal};
 use hyperlayer::testing::header;
 use hyperlayer::{Encoder, Header, Volume};
 use streams::{Chain, Link, Rules, Sources, Until, accept_all, verify};
@@ -65,7 +65,7 @@ fn one_that_does_not_follow_is_refused() {
     let mut sources = sources(&["a", "b"]);
     sources.take("other", file(&stream(Some("c"), "d")));
     let error = verify(chain(sources, &rules())).unwrap_err();
-    assert!(matches!(error.downcast_ref(), Some(Refusal::BaseMismatch(_))), "{error:#}");
+    assert!(error.downcast_ref().map(Refusal::kind) == Some(Kind::BaseMismatch), "{error:#}");
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_chain_ends_after_the_volume_that_is_wanted() {
     let until = |name: &str| Rules { until: Some(Until::parse(name).unwrap()), ..rules() };
     assert_eq!(verify(chain(sources(&["a", "b", "c"]), &until("u-b"))).unwrap().streams, 2);
     let error = verify(chain(sources(&["a", "b", "c"]), &until("d"))).unwrap_err();
-    assert!(matches!(error.downcast_ref(), Some(Refusal::Usage(_))), "{error:#}");
+    assert!(error.downcast_ref().map(Refusal::kind) == Some(Kind::Usage), "{error:#}");
 }
 
 #[test]

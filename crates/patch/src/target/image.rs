@@ -175,7 +175,7 @@ pub(crate) fn ground_of(
     let demand = Demand { cleared, count: Some(&count), ..demand };
     if let Some(thin) = ThinDevice::find_by_number(&dm, number)? {
         if thin.has_classic_snapshots {
-            return Err(Refusal::Usage(format!(
+            return Err(Refusal::usage(format!(
                 "{name} has a classic snapshot, which what is written would fill, and a full one \
                  is lost: remove it first (`lvs -o name,origin` names it)"
             ))

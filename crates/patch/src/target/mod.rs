@@ -24,7 +24,7 @@ pub trait Target: Sized {
     /// What the stream is written to, with room for all of it.
     ///
     /// # Errors
-    /// [`Refusal::NoSpace`](flow::Refusal::NoSpace) where there is too little.
+    /// [`Refusal::no_space`](flow::Refusal::no_space) where there is too little.
     fn ground(&mut self, link: &Link, count: usize) -> anyhow::Result<Ground>;
 
     /// Writes all of the stream's records.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use flow::{Refusal, Session, usage};
+use flow::{Refusal, Session, WayOut, usage};
 use foreign::{Foreign, Lacks, Missing, Start};
 use hyperlayer::{Header, Records, Volume};
 
@@ -36,7 +36,7 @@ pub(super) fn note_all(
         let (mut begun, has_checksum) = open(path)?;
         loop {
             let Some(foreign) = begun.foreign().cloned() else {
-                return Err(usage(format!("{} is a stream of lvdiff's already", name())));
+                return Err(usage(format!("{} is a stream of ours already", name())));
             };
             lacks.say(&name(), &foreign, has_checksum, false)?;
             if previous.is_none() && !foreign.base_checksums.is_empty() {
@@ -50,7 +50,7 @@ pub(super) fn note_all(
             let this = Previous { header, foreign, is_differential, machine };
             if let Some(previous) = &previous {
                 this.check_follows(previous).map_err(|why| {
-                    Refusal::BaseMismatch(format!(
+                    Refusal::base_mismatch(format!(
                         "{}: a stream does not follow the one before it: {why}",
                         name()
                     ))
@@ -104,13 +104,14 @@ fn missing(
     let file = || path.display().to_string();
     let (base, target) = (options.base.as_deref(), options.volume.as_deref());
     if target.is_none() && foreign.name.is_none() {
-        return Err(usage(format!(
-            "{} names no volume: add BASE VOLUME for a diff, VOLUME for a full stream",
-            foreign.format
-        )));
+        return Err(Refusal::usage(format!("{} names no volume", foreign.format))
+            .but(WayOut::NameVolumes)
+            .into());
     }
     let Some(size) = foreign.size.or(options.size) else {
-        return Err(usage(format!("{} does not say a size: add --size", foreign.format)));
+        return Err(Refusal::usage(format!("{} does not say a size", foreign.format))
+            .but(WayOut::SaySize)
+            .into());
     };
     let base = match (previous, base, &foreign.starts) {
         (Some(previous), ..) => Some(previous.header.target.clone()),
@@ -124,8 +125,8 @@ fn missing(
                     // Of a format that says a size, and of one that is as large as its base.
                     if *starts != Start::Unknown && !foreign.base_has_its_size {
                         log::warn!(
-                            "{}: the base is taken to have {size} bytes, as the volume: give \
-                             --base-size where it grew",
+                            "{}: the base is taken to have {size} bytes, as the volume: if it grew, \
+                             say the base's size",
                             file()
                         );
                     }

@@ -35,7 +35,7 @@ impl Proof {
     /// neither can be done with is said.
     ///
     /// # Errors
-    /// [`Refusal::BaseMismatch`] where it starts from something else.
+    /// [`Refusal::base_mismatch`] where it starts from something else.
     pub(super) fn prove(
         &mut self,
         next: Next<'_>,
@@ -130,7 +130,7 @@ fn compare(
 
 fn differs(next: Next<'_>, error: &baseproof::Error) -> anyhow::Error {
     let (Next { name, previous, .. }, base) = (next, base_name(next));
-    Refusal::BaseMismatch(format!(
+    Refusal::base_mismatch(format!(
         "{name} does not follow {previous}, which leads to other content than it starts from: {error}. \
          {base} was written to after the one stream was made and before the other: make {name} \
          again from a snapshot that nobody writes to, or begin anew with a full stream"

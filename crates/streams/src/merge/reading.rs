@@ -119,7 +119,7 @@ impl Reading<'_> {
             return Ok(());
         };
         header.follows(&chain.last).map_err(|why| {
-            Refusal::BaseMismatch(format!("{name} does not follow the stream before it: {why}"))
+            Refusal::base_mismatch(format!("{name} does not follow the stream before it: {why}"))
         })?;
         if header.chunk_size != chain.first.chunk_size {
             return Err(usage(format!(
