@@ -42,7 +42,7 @@ pub(crate) struct Foreign {
 
 /// Two volumes, or one.
 pub(crate) struct Subject {
-    pub(crate) place: Place,
+    pub(crate) place: Location,
     pub(crate) base_options: BaseOptions,
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct BaseOptions {
 }
 
 /// Where they are.
-pub(crate) enum Place {
+pub(crate) enum Location {
     /// On this machine, by their names.
     Machine(Named),
     /// In files.
@@ -119,12 +119,12 @@ impl Request {
         let scope = || Scope::new(args.lvgroup.as_deref(), args.pool.as_deref());
         let (base, target) = args.names();
         let place = match (&args.metadata, target) {
-            (Some(metadata), _) => Place::Files(in_files(metadata.clone(), args)?),
+            (Some(metadata), _) => Location::Files(in_files(metadata.clone(), args)?),
             (None, None) => {
                 let json = args.json || args.map == Some(MapFormat::Json);
                 return Ok(Self::Volumes { scope: scope()?, reserve, json });
             }
-            (None, Some(target)) => Place::Machine(Named {
+            (None, Some(target)) => Location::Machine(Named {
                 base: base.map(Into::into),
                 target: target.into(),
                 scope: scope()?,

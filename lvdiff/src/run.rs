@@ -9,7 +9,7 @@ use source::{ClassicSource, Found, Pair, PoolSource, Source, Wants};
 use crate::cli::MapFormat;
 use crate::print::{list, map, volumes};
 use crate::report::Wrote;
-use crate::request::{Named, Place, Request, StreamRequest, Subject, TOOL};
+use crate::request::{Location, Named, Request, StreamRequest, Subject, TOOL};
 use crate::summary::summarize;
 use crate::{convert, merge, way_out};
 
@@ -95,10 +95,10 @@ fn write_stream(
     pair.release()
 }
 
-fn look_up(place: Place) -> anyhow::Result<Source> {
+fn look_up(place: Location) -> anyhow::Result<Source> {
     let Named { base, target, scope, reverse, snapshot, reserve } = match place {
-        Place::Files(files) => return Ok(Source::Files(files)),
-        Place::Machine(named) => named,
+        Location::Files(files) => return Ok(Source::Files(files)),
+        Location::Machine(named) => named,
     };
     match source::find(base.as_deref(), &target, &scope)? {
         Found::Classic(found) if snapshot => Err(usage(format!(

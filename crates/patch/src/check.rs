@@ -14,7 +14,7 @@ use crate::claim::not_ours;
 use crate::demand::Demand;
 use crate::given::{Given, undo_files};
 use crate::lookup::look_up;
-use crate::place::{Place, check_place};
+use crate::place::{OwnDevice, check_place};
 use crate::plan::Start;
 use crate::request::{Destination, Request};
 use crate::space;
@@ -90,7 +90,7 @@ fn check_base(
     // Neither written itself nor the origin of a snapshot.
     lvm::refuse_merge(base)?;
     let active = Activation::ensure(dm, base, &|| given.session.keep_waiting())?;
-    let place = Place::find(dm, base)?;
+    let place = OwnDevice::find(dm, base)?;
     let device = match is_in_place {
         true => open_device(dm, &place, &name)?,
         false => place.open(OpenMode::Read)?,

@@ -28,8 +28,14 @@ pub(crate) struct Site<'a> {
     pub(crate) is_new: bool,
 }
 
-/// One stream. A logical volume's tags say what it is a copy of only while it is one. Also says
-/// whether anything was written.
+/// What came of a stream that was written over what was there.
+pub(crate) struct Outcome {
+    pub(crate) applied: anyhow::Result<Totals>,
+    /// Whether anything was written.
+    pub(crate) wrote: bool,
+}
+
+/// One stream. A logical volume's tags say what it is a copy of only while it is one.
 pub(crate) fn write_over(
     given: Given<'_>,
     volume: Option<&mut LogicalVolume>,
@@ -37,7 +43,7 @@ pub(crate) fn write_over(
     link: &mut Link,
     stale: Range<u64>,
     undo: Option<Undo>,
-) -> (anyhow::Result<Totals>, bool) {
+) -> Outcome {
     let Some(volume) = volume else { return overwrite(given, site, link, stale, undo) };
     let before = volume.tags.clone();
     let others = identity::other_tags(volume);
@@ -47,16 +53,16 @@ pub(crate) fn write_over(
         true => lvm::sync_group(volume),
         false => Ok(()),
     });
-    let (applied, wrote) = match untagged {
+    let outcome = match untagged {
         Ok(()) => overwrite(given, site, link, stale, undo),
         Err(error) => {
             if let Some(undo) = undo {
                 undo.remove();
             }
-            (Err(error.into()), false)
+            Outcome { applied: Err(error.into()), wrote: false }
         }
     };
-    match &applied {
+    match &outcome.applied {
         Ok(_) => {
             // A part of a stream makes nothing that could be said.
             let digest = link.decoder.stream_digest();
@@ -66,25 +72,25 @@ pub(crate) fn write_over(
                 log::warn!("{} has no tags of what it is a copy of: {error}", site.name);
             }
         }
-        Err(_) if wrote => {}
+        Err(_) if outcome.wrote => {}
         Err(_) => {
             if let Err(error) = volume.change_tags(&before) {
                 log::warn!("{} lost its tags {}: {error}", site.name, before.join(", "));
             }
         }
     }
-    (applied, wrote)
+    outcome
 }
 
 /// Applies one stream, keeping what it overwrites if that is wanted, after the range `stale` has
-/// been cleared. Also says whether anything was written.
+/// been cleared.
 fn overwrite(
     given: Given<'_>,
     site: &Site<'_>,
     link: &mut Link,
     stale: Range<u64>,
     mut undo: Option<Undo>,
-) -> (anyhow::Result<Totals>, bool) {
+) -> Outcome {
     let applier =
         Applier::new(site.device, site.name, site.ground.clone(), given.session.interrupt);
     let extras = Extras { undo: undo.as_mut(), partial: given.request.cut() == Cut::Applied };
@@ -117,7 +123,7 @@ fn overwrite(
             Err(error.context(ChangedInPart { name, is_path, kept }))
         }
     };
-    (applied, wrote)
+    Outcome { applied, wrote }
 }
 
 /// The file that keeps what a stream overwrites, if that is wanted: `device` holds the base, and

@@ -1,4 +1,4 @@
-//! [`Place`]: the volume that is written itself, as the kernel has it.
+//! [`OwnDevice`]: the volume that is written itself, as the kernel has it.
 
 use anyhow::Context;
 use blockio::{Device, OpenMode};
@@ -12,7 +12,7 @@ use crate::ground::Ground;
 use crate::{base, identity, space};
 
 /// An active volume.
-pub(crate) enum Place {
+pub(crate) enum OwnDevice {
     /// A thin volume, which allocates what is written to it.
     Thin(ThinDevice),
     /// Any other one, which has all of its space.
@@ -40,7 +40,7 @@ pub(crate) fn is_thick(volume: &LogicalVolume) -> anyhow::Result<bool> {
     Ok(volume.thin_id.is_none())
 }
 
-impl Place {
+impl OwnDevice {
     /// Finds the device of an active volume.
     pub(crate) fn find(dm: &DeviceMapper, volume: &LogicalVolume) -> anyhow::Result<Self> {
         if !is_thick(volume)? {

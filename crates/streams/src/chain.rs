@@ -8,7 +8,7 @@ use foreign::{Foreign, Lacks, Missing, Unfinished};
 use hyperlayer::{Error, Header, Records};
 
 use crate::link::{Link, Previous};
-use crate::sources::{Source, Sources};
+use crate::sources::{NamedInput, Sources};
 use crate::until::{Clock, Until};
 
 /// How streams are read: what is refused, what is accepted, and where they end.
@@ -35,7 +35,7 @@ pub struct Rules<'a> {
 
 /// The streams of all sources, in order, each of which must follow the one before.
 pub struct Chain<'a> {
-    sources: std::vec::IntoIter<Source>,
+    sources: std::vec::IntoIter<NamedInput>,
     /// The source that is being read, and the number of its stream.
     source: String,
     number: usize,

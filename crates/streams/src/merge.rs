@@ -6,8 +6,8 @@
 
 mod content;
 mod copy;
-mod input;
 mod layers;
+mod merged_file;
 pub(crate) mod piece;
 mod proof;
 mod reading;
@@ -19,9 +19,9 @@ use anyhow::Context;
 use flow::{Session, Task};
 use hyperlayer::{Encoder, Finished, Header};
 
-use self::input::Input;
+use self::merged_file::MergedFile;
 use self::piece::Piece;
-use self::reading::Chain;
+use self::reading::ReadStreams;
 use crate::settle::{Ends, Settled, settle};
 
 /// What the merged stream says beside what the streams say, and how it is written.
@@ -37,8 +37,8 @@ pub struct MergeOptions {
 
 /// Streams that were read and verified, each of which follows the one before.
 pub struct Merge {
-    inputs: Vec<Input>,
-    chain: Chain,
+    inputs: Vec<MergedFile>,
+    chain: ReadStreams,
     settled: Settled<Piece>,
 }
 
@@ -63,8 +63,8 @@ impl Merge {
         what: &'static str,
         session: &Session<'_>,
     ) -> anyhow::Result<Self> {
-        let inputs = Input::open_all(paths)?;
-        let mut chain = Chain::read(&inputs, what, session)?;
+        let inputs = MergedFile::open_all(paths)?;
+        let mut chain = ReadStreams::read(&inputs, what, session)?;
         let ends = Ends {
             chunk_size: chain.first.chunk_size,
             base_size: chain.first.base.as_ref().map_or(0, |base| base.size),

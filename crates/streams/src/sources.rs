@@ -13,11 +13,11 @@ use hyperlayer::{Header, Outline};
 /// Where streams come from: files, and what else was opened already, one after another.
 #[derive(Default)]
 pub struct Sources {
-    all: Vec<Source>,
+    all: Vec<NamedInput>,
 }
 
 /// Something that streams come from.
-pub(crate) struct Source {
+pub(crate) struct NamedInput {
     pub(crate) name: String,
     file: File,
     /// What must come of its bytes.
@@ -26,7 +26,7 @@ pub(crate) struct Source {
     pub(crate) path: Option<PathBuf>,
 }
 
-impl Source {
+impl NamedInput {
     /// The same once more, at the same place.
     fn again(&self) -> io::Result<Self> {
         let (name, checksum, path) = (self.name.clone(), self.checksum.clone(), self.path.clone());
@@ -53,13 +53,13 @@ impl Sources {
         let file = flow::open(File::options().read(true), path, interrupt)
             .with_context(|| name.clone())?;
         let checksum = Checksum::beside(path, &file)?;
-        self.all.push(Source { name, file, checksum, path: Some(path.into()) });
+        self.all.push(NamedInput { name, file, checksum, path: Some(path.into()) });
         Ok(())
     }
 
     /// Takes what was opened already as the next one, standard input say; messages call it `name`.
     pub fn take(&mut self, name: &str, file: File) {
-        self.all.push(Source { name: name.into(), file, checksum: None, path: None });
+        self.all.push(NamedInput { name: name.into(), file, checksum: None, path: None });
     }
 
     /// Whether there are none.
@@ -72,7 +72,7 @@ impl Sources {
     /// # Errors
     /// Where a source cannot be asked what it is.
     pub fn are_files(&self) -> anyhow::Result<bool> {
-        for Source { name, file, .. } in &self.all {
+        for NamedInput { name, file, .. } in &self.all {
             if !file.metadata().with_context(|| name.clone())?.is_file() {
                 return Ok(false);
             }
@@ -85,7 +85,7 @@ impl Sources {
     /// # Errors
     /// Where one of them cannot be opened again.
     pub(crate) fn again(&self) -> anyhow::Result<Self> {
-        let all = self.all.iter().map(Source::again).collect::<io::Result<_>>();
+        let all = self.all.iter().map(NamedInput::again).collect::<io::Result<_>>();
         Ok(Self { all: all.context("opening the input a second time")? })
     }
 
@@ -102,7 +102,7 @@ impl Sources {
     /// # Errors
     /// Where the last file cannot be opened again.
     pub fn last_header(&self) -> anyhow::Result<Option<Header>> {
-        let Some(Source { name, file, .. }) = self.all.last() else { return Ok(None) };
+        let Some(NamedInput { name, file, .. }) = self.all.last() else { return Ok(None) };
         if !self.are_files()? {
             return Ok(None);
         }
@@ -112,7 +112,7 @@ impl Sources {
         Ok(outlines.into_iter().last().map(|outline| outline.header))
     }
 
-    pub(crate) fn into_iter(self) -> std::vec::IntoIter<Source> {
+    pub(crate) fn into_iter(self) -> std::vec::IntoIter<NamedInput> {
         self.all.into_iter()
     }
 }

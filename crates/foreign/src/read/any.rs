@@ -2,9 +2,9 @@
 
 use std::io::{Cursor, Read};
 
+use super::bytes::Bytes;
 use super::decoder::{ForeignDecoder, is_foreign};
 use super::said::{Foreign, Missing};
-use super::source::Source;
 use crate::Result;
 use hyperlayer::{BaseChecksum, BaseDigest, Decoder, Header, MAGIC, Record, Records, Totals};
 
@@ -35,7 +35,7 @@ impl<R: Read> Unfinished<R> {
         input.by_ref().take(MAGIC.len() as u64).read_to_end(&mut first)?;
         Ok(Self(match is_foreign(&first) {
             true => {
-                let source = Source::new(first.clone(), input);
+                let source = Bytes::new(first.clone(), input);
                 AnyDecoder::Foreign(Box::new(ForeignDecoder::begin(&first, source)?))
             }
             false => AnyDecoder::Own(Box::new(Decoder::new(Cursor::new(first).chain(input))?)),

@@ -4,10 +4,10 @@ use std::io::Read;
 
 use hyperlayer::{BaseChecksum, BaseDigest, DecoderState, Error, Header, Record, Records, Totals};
 
+use super::bytes::{Bytes, damaged};
 use super::change::{Change, What};
 use super::format::Format;
 use super::said::{FollowedBy, Foreign, Missing};
-use super::source::{Source, damaged};
 use super::{hyperlayer1, lvbackup, lvmsync, thin_send, virtnbdbackup};
 use crate::Result;
 
@@ -15,7 +15,7 @@ use crate::Result;
 /// one record; with lvbackup a block, with compressed streams of virtnbdbackup a frame, and its blocks'
 /// sizes.
 pub struct ForeignDecoder<R: Read> {
-    source: Source<R>,
+    source: Bytes<R>,
     format: Box<dyn Format<R>>,
     foreign: Foreign,
     header: Header,
@@ -47,7 +47,7 @@ fn begins(followed_by: FollowedBy, first: &[u8]) -> bool {
 
 impl<R: Read> ForeignDecoder<R> {
     /// Reads up to the first record; `first` are the bytes that [`is_foreign`] has seen.
-    pub(super) fn begin(first: &[u8], mut source: Source<R>) -> Result<Self> {
+    pub(super) fn begin(first: &[u8], mut source: Bytes<R>) -> Result<Self> {
         let at = source.at();
         let (format, foreign): (Box<dyn Format<R>>, Foreign) = if hyperlayer1::is(first) {
             let (format, foreign) = hyperlayer1::begin(&mut source)?;

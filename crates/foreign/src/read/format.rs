@@ -2,12 +2,12 @@
 
 use std::io::Read;
 
+use super::bytes::Bytes;
 use super::change::Change;
-use super::source::Source;
 use crate::Result;
 
 /// The records of one format.
 pub(super) trait Format<R: Read>: Send {
     /// The next record, with its data in `buf`; `None` once the stream's end was found right.
-    fn next(&mut self, source: &mut Source<R>, buf: &mut Vec<u8>) -> Result<Option<Change>>;
+    fn next(&mut self, source: &mut Bytes<R>, buf: &mut Vec<u8>) -> Result<Option<Change>>;
 }

@@ -2,10 +2,10 @@
 
 use std::io::Read;
 
+use super::bytes::{Bytes, Pending, damaged};
 use super::change::Change;
 use super::format::Format;
 use super::said::{Foreign, NO_CHECKSUMS, NO_END, NO_IDENTITY, Start};
-use super::source::{Pending, Source, damaged};
 use crate::Result;
 use hyperlayer::{BaseChecksum, Error, MAX_RECORD, SECTOR};
 
@@ -33,7 +33,7 @@ pub(super) fn is(first: &[u8]) -> bool {
     first.strip_prefix(LINE).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"\n"))
 }
 
-pub(super) fn begin<R: Read>(source: &mut Source<R>) -> Result<(HyperLayer1, Foreign)> {
+pub(super) fn begin<R: Read>(source: &mut Bytes<R>) -> Result<(HyperLayer1, Foreign)> {
     _ = source.line(LINE.len(), "its first line")?;
     let fields = Fields::read(source)?;
     let at = source.at();
@@ -55,7 +55,7 @@ pub(super) fn begin<R: Read>(source: &mut Source<R>) -> Result<(HyperLayer1, For
 }
 
 impl<R: Read> Format<R> for HyperLayer1 {
-    fn next(&mut self, source: &mut Source<R>, buf: &mut Vec<u8>) -> Result<Option<Change>> {
+    fn next(&mut self, source: &mut Bytes<R>, buf: &mut Vec<u8>) -> Result<Option<Change>> {
         loop {
             if let Some(change) = self.pending.next(source, buf, "a block's data")? {
                 return Ok(Some(change));
@@ -114,7 +114,7 @@ impl HyperLayer1 {
 
 /// Reads the base checks, where there are any; else yields the line that stands in their place.
 fn read_checks<R: Read>(
-    source: &mut Source<R>,
+    source: &mut Bytes<R>,
     size: Option<u64>,
 ) -> Result<(Vec<BaseChecksum>, Option<Vec<u8>>)> {
     let mut checks = Vec::new();
@@ -185,7 +185,7 @@ pub(crate) const KEYS: [&str; 7] = [
 ];
 
 impl Fields {
-    fn read<R: Read>(source: &mut Source<R>) -> Result<Self> {
+    fn read<R: Read>(source: &mut Bytes<R>) -> Result<Self> {
         let (mut fields, mut room) = (Vec::new(), MAX_RECORD);
         loop {
             let at = source.at();

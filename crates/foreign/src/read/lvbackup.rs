@@ -4,10 +4,10 @@ use std::io::Read;
 
 use md5::{Digest, Md5};
 
+use super::bytes::{Bytes, Fields, Pending, damaged};
 use super::change::Change;
 use super::format::Format;
 use super::said::{FollowedBy, Foreign, Start};
-use super::source::{Fields, Pending, Source, damaged};
 use crate::Result;
 use hyperlayer::{Error, MAX_RECORD, SECTOR};
 
@@ -39,7 +39,7 @@ pub(super) fn is_cut(first: &[u8]) -> bool {
     first == [VERSION]
 }
 
-pub(super) fn begin<R: Read>(source: &mut Source<R>) -> Result<(LvBackup, Foreign)> {
+pub(super) fn begin<R: Read>(source: &mut Bytes<R>) -> Result<(LvBackup, Foreign)> {
     let (at, mut header) = (source.at(), [0; HEADER]);
     source.fill_whole(&mut header, "lvbackup's header")?;
     let (hashed, digest) = header.split_at(HASHED);
@@ -82,7 +82,7 @@ fn text(bytes: [u8; 36]) -> String {
 }
 
 impl<R: Read> Format<R> for LvBackup {
-    fn next(&mut self, source: &mut Source<R>, buf: &mut Vec<u8>) -> Result<Option<Change>> {
+    fn next(&mut self, source: &mut Bytes<R>, buf: &mut Vec<u8>) -> Result<Option<Change>> {
         if self.pending.is_empty() {
             if self.blocks_left == 0 {
                 return Ok(None);
@@ -102,7 +102,7 @@ impl<R: Read> Format<R> for LvBackup {
 
 impl LvBackup {
     /// Reads the next block, and verifies it. Memory grows with what arrives.
-    fn read_block<R: Read>(&mut self, source: &mut Source<R>) -> Result<()> {
+    fn read_block<R: Read>(&mut self, source: &mut Bytes<R>) -> Result<()> {
         let (at, mut index) = (source.at(), [0; 8]);
         source.fill_whole(&mut index, "a block's number")?;
         let mut digest = Md5::new();

@@ -2,10 +2,10 @@
 
 use std::io::Read;
 
+use super::bytes::{Bytes, Fields, Pending};
 use super::change::Change;
 use super::format::Format;
 use super::said::{Foreign, NO_CHECKSUMS, NO_END, NO_IDENTITY};
-use super::source::{Fields, Pending, Source};
 use crate::Result;
 use hyperlayer::Error;
 
@@ -21,7 +21,7 @@ pub(super) fn is(first: &[u8]) -> bool {
     first.starts_with(FIRST)
 }
 
-pub(super) fn begin<R: Read>(source: &mut Source<R>) -> Result<(Lvmsync, Foreign)> {
+pub(super) fn begin<R: Read>(source: &mut Bytes<R>) -> Result<(Lvmsync, Foreign)> {
     let line = source.line(64, "lvmsync's first line")?.unwrap_or_default();
     if line != LINE {
         let what = format!(
@@ -36,7 +36,7 @@ pub(super) fn begin<R: Read>(source: &mut Source<R>) -> Result<(Lvmsync, Foreign
 }
 
 impl<R: Read> Format<R> for Lvmsync {
-    fn next(&mut self, source: &mut Source<R>, buf: &mut Vec<u8>) -> Result<Option<Change>> {
+    fn next(&mut self, source: &mut Bytes<R>, buf: &mut Vec<u8>) -> Result<Option<Change>> {
         if self.pending.is_empty() {
             let (at, mut header) = (source.at(), [0; 12]);
             if !source.fill_or_end(&mut header, "a block's header")? {

@@ -1,6 +1,7 @@
 //! Streams of other tools, each format in a file of its own: their records become ours.
 
 mod any;
+mod bytes;
 mod change;
 mod decoder;
 mod follows;
@@ -10,7 +11,6 @@ mod local_time;
 mod lvbackup;
 mod lvmsync;
 mod said;
-mod source;
 pub(crate) mod thin_send;
 mod virtnbdbackup;
 

@@ -2,10 +2,10 @@
 
 use std::io::Read;
 
+use super::bytes::{Bytes, Fields, Pending, damaged};
 use super::change::{Change, What};
 use super::format::Format;
 use super::said::{Foreign, NO_CHECKSUMS, NO_END, NO_IDENTITY};
-use super::source::{Fields, Pending, Source, damaged};
 use crate::Result;
 use hyperlayer::Error;
 
@@ -55,7 +55,7 @@ pub(super) fn begin(first: &[u8]) -> (ThinSend, Foreign) {
 }
 
 impl<R: Read> Format<R> for ThinSend {
-    fn next(&mut self, source: &mut Source<R>, buf: &mut Vec<u8>) -> Result<Option<Change>> {
+    fn next(&mut self, source: &mut Bytes<R>, buf: &mut Vec<u8>) -> Result<Option<Change>> {
         loop {
             if let Some(change) = self.pending.next(source, buf, "a chunk's data")? {
                 return Ok(Some(change));
@@ -114,7 +114,7 @@ impl<R: Read> Format<R> for ThinSend {
 
 impl ThinSend {
     /// The next offset, length and command.
-    fn command<R: Read>(&self, source: &mut Source<R>) -> Result<Option<(u64, u64, u32)>> {
+    fn command<R: Read>(&self, source: &mut Bytes<R>) -> Result<Option<(u64, u64, u32)>> {
         let at = source.at();
         let mut room = [0; 28];
         let size = if self.magic == FIRST { 24 } else { 28 };
@@ -135,7 +135,7 @@ impl ThinSend {
         Ok(Some((offset, length, fields.u32())))
     }
 
-    fn check_end<R: Read>(&self, source: &mut Source<R>, length: u64) -> Result<()> {
+    fn check_end<R: Read>(&self, source: &mut Bytes<R>, length: u64) -> Result<()> {
         let at = source.at();
         if length != END_BYTES {
             return Err(damaged(at, format!("an end of {length} bytes: expected {END_BYTES}")));

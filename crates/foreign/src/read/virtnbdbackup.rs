@@ -15,11 +15,11 @@ use serde_json::error::Category;
 
 pub use self::alone::virtnbdbackup_is_alone;
 use self::sizes::{Sizes, Told};
+use super::bytes::{Bytes, Pending, damaged};
 use super::change::{Change, What};
 use super::format::Format;
 use super::local_time::LocalTime;
 use super::said::{FollowedBy, Foreign, LEFT_OUT, NO_CHECKSUMS, NO_IDENTITY, Start};
-use super::source::{Pending, Source, damaged};
 use crate::Result;
 use hyperlayer::{Error, MAX_RECORD};
 
@@ -53,7 +53,7 @@ pub fn is(first: &[u8]) -> bool {
     first.starts_with(FIRST)
 }
 
-pub(super) fn begin<R: Read>(source: &mut Source<R>) -> Result<(VirtNbdBackup, Foreign)> {
+pub(super) fn begin<R: Read>(source: &mut Bytes<R>) -> Result<(VirtNbdBackup, Foreign)> {
     let at = source.at();
     let (kind, _, length) = frame(source)?;
     if kind != *b"meta" || length > META {
@@ -126,7 +126,7 @@ pub(super) fn begin<R: Read>(source: &mut Source<R>) -> Result<(VirtNbdBackup, F
 }
 
 impl<R: Read> Format<R> for VirtNbdBackup {
-    fn next(&mut self, source: &mut Source<R>, buf: &mut Vec<u8>) -> Result<Option<Change>> {
+    fn next(&mut self, source: &mut Bytes<R>, buf: &mut Vec<u8>) -> Result<Option<Change>> {
         loop {
             if let Some(change) = self.data(source, buf)? {
                 return Ok(Some(change));
@@ -174,7 +174,7 @@ impl VirtNbdBackup {
     /// The next piece of the block that has begun.
     fn data<R: Read>(
         &mut self,
-        source: &mut Source<R>,
+        source: &mut Bytes<R>,
         buf: &mut Vec<u8>,
     ) -> Result<Option<Change>> {
         if !self.compressed {
@@ -199,7 +199,7 @@ impl VirtNbdBackup {
     }
 
     /// Reads one LZ4 frame, whose checksums are verified before any of it is used.
-    fn decompress<R: Read>(&mut self, source: &mut Source<R>) -> Result<()> {
+    fn decompress<R: Read>(&mut self, source: &mut Bytes<R>) -> Result<()> {
         // The largest request of NBD, which is what the writer compresses at once, and one byte to
         // tell what is larger: that is no frame of this tool.
         const MOST: u64 = (32 << 20) + 1;
@@ -225,7 +225,7 @@ impl VirtNbdBackup {
         Ok(())
     }
 
-    fn end<R: Read>(&self, source: &mut Source<R>, at: u64) -> Result<()> {
+    fn end<R: Read>(&self, source: &mut Bytes<R>, at: u64) -> Result<()> {
         if self.came != self.announced {
             let reason = format!("{} bytes of data: expected {}", self.came, self.announced);
             return Err(damaged(at, reason));
@@ -243,7 +243,7 @@ impl VirtNbdBackup {
     }
 
     /// The sizes at the end: JSON, a line end, and a frame that says how long the JSON is.
-    fn check_sizes<R: Read>(&self, source: &mut Source<R>) -> Result<()> {
+    fn check_sizes<R: Read>(&self, source: &mut Bytes<R>) -> Result<()> {
         let (at, inside) = (source.at(), "the compressed sizes at the end");
         let mut found = Told::new(&self.sizes);
         let mut limited = source.by_ref().take(SIZES);
@@ -273,7 +273,7 @@ impl VirtNbdBackup {
 }
 
 /// The next frame's kind, place and length.
-fn frame<R: Read>(source: &mut Source<R>) -> Result<([u8; 4], u64, u64)> {
+fn frame<R: Read>(source: &mut Bytes<R>) -> Result<([u8; 4], u64, u64)> {
     let (at, mut bytes) = (source.at(), [0; FRAME]);
     source.fill_whole(&mut bytes, "a frame")?;
     let number = |range: std::ops::Range<usize>| {
@@ -290,7 +290,7 @@ fn frame<R: Read>(source: &mut Source<R>) -> Result<([u8; 4], u64, u64)> {
     }
 }
 
-fn expect_line_end<R: Read>(source: &mut Source<R>) -> Result<()> {
+fn expect_line_end<R: Read>(source: &mut Bytes<R>) -> Result<()> {
     let (at, mut bytes) = (source.at(), [0; 2]);
     source.fill_whole(&mut bytes, "a frame's content")?;
     match bytes == *END {
@@ -301,7 +301,7 @@ fn expect_line_end<R: Read>(source: &mut Source<R>) -> Result<()> {
 
 /// What an LZ4 frame is read from: tells a cut, and errors of the input, from a damaged frame.
 struct Watched<'a, R> {
-    source: &'a mut Source<R>,
+    source: &'a mut Bytes<R>,
     failed: Option<io::Error>,
     ended: bool,
 }

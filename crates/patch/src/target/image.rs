@@ -16,7 +16,7 @@ use crate::claim::{check_only_ours, hold};
 use crate::demand::Demand;
 use crate::given::Given;
 use crate::ground::Ground;
-use crate::overwrite::{Site, after, begin_undo, write_over};
+use crate::overwrite::{Outcome, Site, after, begin_undo, write_over};
 use crate::place::check_place;
 use crate::space;
 
@@ -101,7 +101,8 @@ impl Target for Image<'_> {
         }
         let site = Site { name, device, ground, is_new: new.is_some() };
         let stale = if is_block { before.min(size)..size } else { size..size };
-        let (applied, wrote) = write_over(*given, volume.as_mut(), &site, link, stale, undo);
+        let Outcome { applied, wrote } =
+            write_over(*given, volume.as_mut(), &site, link, stale, undo);
         let stays = before.max(size);
         let right_size = match (&applied, wrote) {
             (Ok(_), _) => size,

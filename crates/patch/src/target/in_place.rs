@@ -14,13 +14,13 @@ use crate::given::Given;
 use crate::ground::Ground;
 use crate::lookup::look_up;
 use crate::overwrite::{Site, after, begin_undo, write_over};
-use crate::place::{Place, check_place};
+use crate::place::{OwnDevice, check_place};
 use crate::plan::{Plan, Start};
 
 /// A volume that is written itself: it is open from the first stream to the end.
 pub(crate) struct InPlace<'a> {
     device: Device,
-    place: Place,
+    place: OwnDevice,
     active: Activation,
     dm: DeviceMapper,
     given: Given<'a>,
@@ -44,7 +44,7 @@ impl<'a> InPlace<'a> {
         let (group, volumes) = (plan.start.group(), &mut plan.volumes);
         TemporarySnapshot::remove_leftovers(&dm, volumes, group, &keep_waiting)?;
         let active = Activation::ensure(&dm, &volume, &keep_waiting)?;
-        let place = Place::find(&dm, &volume)?;
+        let place = OwnDevice::find(&dm, &volume)?;
         let device = open_device(&dm, &place, &name)?;
         Ok(Self { device, place, active, dm, given, plan, volume, name })
     }
@@ -69,7 +69,7 @@ impl Target for InPlace<'_> {
         let Self { given, device, name, volume, .. } = self;
         let undo = begin_undo(*given, link, device, Some(volume))?;
         let site = Site { name, device, ground, is_new: false };
-        write_over(*given, Some(volume), &site, link, 0..0, undo).0
+        write_over(*given, Some(volume), &site, link, 0..0, undo).applied
     }
 
     fn finish(self) -> anyhow::Result<Made> {
@@ -84,7 +84,11 @@ impl Target for InPlace<'_> {
 }
 
 /// Opens a volume that is to be written itself.
-pub(crate) fn open_device(dm: &DeviceMapper, place: &Place, name: &str) -> anyhow::Result<Device> {
+pub(crate) fn open_device(
+    dm: &DeviceMapper,
+    place: &OwnDevice,
+    name: &str,
+) -> anyhow::Result<Device> {
     let device = hold(
         name,
         &format!(

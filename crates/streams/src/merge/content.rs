@@ -6,20 +6,20 @@ use std::ops::Range;
 use blockio::{ReadAt, Spare};
 use hyperlayer::{Contents, Place};
 
-use super::input::Input;
 use super::layers::Layers;
+use super::merged_file::MergedFile;
 use super::piece::{Piece, What};
 use crate::change::Change;
 
 /// The volume that all layers make. Nobody reads it where no layer says what is there.
 pub(super) struct Content<'a> {
     layers: &'a Layers,
-    inputs: &'a [Input],
+    inputs: &'a [MergedFile],
     idle: Spare<Contents>,
 }
 
 impl<'a> Content<'a> {
-    pub(super) fn new(layers: &'a Layers, inputs: &'a [Input]) -> Self {
+    pub(super) fn new(layers: &'a Layers, inputs: &'a [MergedFile]) -> Self {
         Self { layers, inputs, idle: Spare::default() }
     }
 }
@@ -49,7 +49,7 @@ impl ReadAt for Content<'_> {
 pub(super) fn read(
     contents: &mut Contents,
     pieces: &[Piece],
-    inputs: &[Input],
+    inputs: &[MergedFile],
     begin: u64,
     buffer: &mut [u8],
 ) -> anyhow::Result<()> {

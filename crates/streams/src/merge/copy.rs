@@ -9,7 +9,7 @@ use flow::{Interrupt, Task};
 use hyperlayer::{Contents, Encoder, MAX_RECORD, Packed, Packer, Record};
 
 use super::content;
-use super::input::Input;
+use super::merged_file::MergedFile;
 use super::piece::Piece;
 use crate::change::Change;
 
@@ -22,7 +22,7 @@ const WIDTH: Width = Width { threads: 8, window: 16 };
 pub(super) fn write<W: Write>(
     encoder: &mut Encoder<W>,
     pieces: &[Piece],
-    inputs: &[Input],
+    inputs: &[MergedFile],
     level: Option<i32>,
     interrupt: &Interrupt,
     progress: &dyn Task,
@@ -120,7 +120,7 @@ impl Tools {
     fn copy(
         &mut self,
         job: &[Piece],
-        inputs: &[Input],
+        inputs: &[MergedFile],
         mut buffer: Vec<u8>,
     ) -> anyhow::Result<Copied> {
         let begin = job.first().map_or(0, |piece| piece.offset);

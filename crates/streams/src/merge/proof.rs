@@ -5,8 +5,8 @@ use flow::{Interrupt, Interruptible, Refusal};
 use hyperlayer::{BaseDigest, DigestKind, Header};
 
 use super::content::Content;
-use super::input::Input;
 use super::layers::{Known, Layers};
+use super::merged_file::MergedFile;
 
 /// As many fit into a stream.
 const MOST: usize = 21845;
@@ -40,7 +40,7 @@ impl Proof {
         &mut self,
         next: Next<'_>,
         layers: &Layers,
-        inputs: &[Input],
+        inputs: &[MergedFile],
         interrupt: &Interrupt,
     ) -> anyhow::Result<()> {
         let (mut known, mut unproved) = (Vec::new(), 0);

@@ -1,17 +1,17 @@
-//! [`Chain`]: what was read of the files to be merged, and verified.
+//! [`ReadStreams`]: what was read of the files to be merged, and verified.
 
 use anyhow::Context;
 use flow::{Interrupt, Refusal, Session, usage};
 use hyperlayer::{BaseDigest, Decoder, Header, Record, Records};
 
-use super::input::Input;
 use super::layers::Layers;
+use super::merged_file::MergedFile;
 use super::piece::Piece;
 use super::proof::{Next, Proof};
 use crate::change::{Change, push};
 
 /// What was read of all files.
-pub(super) struct Chain {
+pub(super) struct ReadStreams {
     /// The first stream's header.
     pub(super) first: Header,
     /// What proves its base.
@@ -28,11 +28,11 @@ pub(super) struct Chain {
 /// No volume reaches further.
 const NO_END: u64 = 1 << 63;
 
-impl Chain {
+impl ReadStreams {
     /// Reads and verifies all streams of all files, each of which must follow the one before. `what` is
     /// the work's name where progress is shown.
     pub(super) fn read(
-        inputs: &[Input],
+        inputs: &[MergedFile],
         what: &'static str,
         session: &Session<'_>,
     ) -> anyhow::Result<Self> {
@@ -81,8 +81,8 @@ impl Chain {
 
 /// What has been read so far.
 struct Reading<'a> {
-    inputs: &'a [Input],
-    chain: Option<Chain>,
+    inputs: &'a [MergedFile],
+    chain: Option<ReadStreams>,
     layers: Layers,
 }
 
@@ -104,7 +104,7 @@ impl Reading<'_> {
             // Where the first base has nothing, all that nobody writes to is as if discarded.
             let end = header.base.as_ref().map_or(0, |base| base.size);
             self.layers.push(vec![Piece::discard(end, NO_END - end)]);
-            self.chain = Some(Chain {
+            self.chain = Some(ReadStreams {
                 first: header.clone(),
                 proof: Proof {
                     level: header.detect_level,

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Seek, SeekFrom};
 
-use super::super::source::Source;
+use super::super::bytes::Bytes;
 use super::{FRAME, begin, frame, is};
 use crate::Result;
 
@@ -15,7 +15,7 @@ use crate::Result;
 pub fn virtnbdbackup_is_alone(file: &mut (impl Read + Seek)) -> Result<bool> {
     let size = file.seek(SeekFrom::End(0))?;
     file.rewind()?;
-    let mut source = Source::new(Vec::new(), &mut *file);
+    let mut source = Bytes::new(Vec::new(), &mut *file);
     let first = source.peek(FRAME)?;
     if !is(&first) {
         return Ok(false);
@@ -27,7 +27,7 @@ pub fn virtnbdbackup_is_alone(file: &mut (impl Read + Seek)) -> Result<bool> {
     let mut at = source.at();
     loop {
         file.seek(SeekFrom::Start(at))?;
-        let (kind, _, length) = frame(&mut Source::new(Vec::new(), &mut *file))?;
+        let (kind, _, length) = frame(&mut Bytes::new(Vec::new(), &mut *file))?;
         at = at.saturating_add(FRAME as u64);
         match &kind {
             b"stop" => return Ok(at == size),

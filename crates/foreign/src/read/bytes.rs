@@ -1,4 +1,4 @@
-//! [`Source`]: the bytes of a stream of another tool, counted on their way in.
+//! [`Bytes`]: the bytes of a stream of another tool, counted on their way in.
 
 use std::io::{self, Read};
 
@@ -8,7 +8,7 @@ use crate::Result;
 use hyperlayer::{Error, MAX_RECORD, SECTOR};
 
 /// The input, and what every range in it is held against.
-pub(crate) struct Source<R> {
+pub(crate) struct Bytes<R> {
     input: R,
     /// Bytes that were read to tell the format.
     first: io::Cursor<Vec<u8>>,
@@ -18,7 +18,7 @@ pub(crate) struct Source<R> {
     pub(crate) size: u64,
 }
 
-impl<R: Read> Source<R> {
+impl<R: Read> Bytes<R> {
     /// A source whose `first` bytes have been read from `input` already.
     pub(crate) fn new(first: Vec<u8>, input: R) -> Self {
         Self { input, first: io::Cursor::new(first), at: 0, size: MOST }
@@ -136,7 +136,7 @@ impl<R: Read> Source<R> {
     }
 }
 
-impl<R: Read> Read for Source<R> {
+impl<R: Read> Read for Bytes<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let length = match self.first.read(buf)? {
             0 => self.input.read(buf)?,
@@ -167,7 +167,7 @@ impl Pending {
     /// Reads the next piece, if there is one.
     pub(crate) fn next(
         &mut self,
-        source: &mut Source<impl Read>,
+        source: &mut Bytes<impl Read>,
         buf: &mut Vec<u8>,
         inside: &'static str,
     ) -> Result<Option<Change>> {

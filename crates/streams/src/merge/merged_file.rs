@@ -1,4 +1,4 @@
-//! [`Input`]: a file to be merged, which is read twice.
+//! [`MergedFile`]: a file to be merged, which is read twice.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -10,7 +10,7 @@ use flow::usage;
 use hyperlayer::{Contents, Place};
 
 /// A file that was read once, and stays open.
-pub(super) struct Input {
+pub(super) struct MergedFile {
     pub(super) path: PathBuf,
     file: File,
     /// In bytes.
@@ -20,7 +20,7 @@ pub(super) struct Input {
 /// Large enough that the frames of small records cost no system call each.
 const BUFFER: usize = 256 << 10;
 
-impl Input {
+impl MergedFile {
     /// Opens the files; each must be one that can be read twice.
     pub(super) fn open_all(paths: &[PathBuf]) -> anyhow::Result<Vec<Self>> {
         paths.iter().map(|path| Self::open(path)).collect()
