@@ -35,6 +35,12 @@ pub(crate) fn run(
         sort_in: path.map_or(Path::new("."), folder_of).into(),
     };
     let conversion = Conversion::note(&paths, &how, session)?;
+    for (path, size) in conversion.assumed_base_sizes() {
+        log::warn!(
+            "{}: the base is taken to have {size} bytes, as the volume: give --base-size where it grew",
+            path.display()
+        );
+    }
     let (finished, written) =
         cli::deliver(path, options.writing, session.interrupt, |output, writing| {
             let progress = session.progress.begin("lvdiff", conversion.changed_bytes());

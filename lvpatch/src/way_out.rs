@@ -10,6 +10,7 @@ pub(crate) fn words(error: &anyhow::Error) -> Option<String> {
     }
     let refusal = error.chain().find_map(|cause| cause.downcast_ref::<Refusal>())?;
     let words = match refusal.way_out()? {
+        WayOut::NameFolder => "--disk is for the folder that -i names",
         WayOut::NameDisk => "choose one with --disk NAME",
         WayOut::NameBase => "name the base with -l",
         WayOut::NamePool => "name the pool with -g VG -p POOL, and no -l",

@@ -1,5 +1,7 @@
 //! lvdiff and lvpatch on files: no kernel, no LVM, no root.
 
+mod library;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read;
@@ -7,8 +9,10 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use diff::{Detail, StreamFormat};
 use hyperlayer::{Decoder, Header, Record, Records};
 use proptest::prelude::*;
+use source::FilesSource;
 use system_tests::programs;
 use thinmeta::testing::{Pool, Shape};
 use thinmeta::{Metadata, ThinId, View};
@@ -30,6 +34,28 @@ impl Files {
         let mut command = program("lvdiff");
         command.arg("--metadata").arg(self.path("metadata"));
         command.arg("--data").arg(self.path("data")).args(arguments).output().unwrap()
+    }
+
+    /// Two of its volumes, of the size that the base has.
+    fn source(&self, base: Option<u64>, target: u64) -> FilesSource {
+        FilesSource {
+            metadata: self.path("metadata"),
+            data: Some(self.path("data")),
+            base: base.map(|id| id.try_into().unwrap()),
+            target: target.try_into().unwrap(),
+            size: Some(self.base.len() as u64),
+            base_size: None,
+            direct: false,
+        }
+    }
+
+    /// What a file with this content holds once `stream` has been applied to it.
+    fn applied(&self, content: &[u8], stream: &[u8]) -> Vec<u8> {
+        let (image, diff) = (self.path("image"), self.path("diff"));
+        fs::write(&image, content).unwrap();
+        fs::write(&diff, stream).unwrap();
+        library::apply(&diff, &image).unwrap();
+        fs::read(&image).unwrap()
     }
 
     /// Applies `stream` to a file with this content; yields what that holds afterwards.
@@ -400,33 +426,32 @@ proptest! {
         // 64 KiB, 192 KiB, 1 MiB and 2.5 MiB: below, beside and above a record's limit.
         sectors in prop::sample::select(vec![128_u32, 384, 2048, 5120]),
         tail in 0_u64..100,
-        level in prop::sample::select(vec!["0", "1", "2", "3"]),
-        detail in prop::sample::select(vec![
-            &[][..],
-            &["--granularity", "4K"],
-            &["--granularity", "512", "--compress", "zstd:1"],
-            &["--granularity", "64K", "--no-sha1"],
-            &["--compress", "zstd"],
-            &["--direct"],
+        detect_level in 0..=3_u8,
+        (granularity, level, direct) in prop::sample::select(vec![
+            (None, None, false),
+            (Some(4096), None, false),
+            (Some(512), Some(1), false),
+            (Some(65536), None, false),
+            (None, Some(3), false),
+            (None, None, true),
         ]),
         before in changes(),
         after in changes(),
     ) {
         let files = pool_of(sectors, tail, &before, &after);
-        let size = files.base.len().to_string();
-        let arguments = [&["-d", level, "--size", &size, "2", "1"], detail].concat();
-        let diff = files.lvdiff(&arguments);
-        expect(&diff, 0);
-        let (output, image) = files.patched(&files.base, &diff.stdout, &[]);
-        expect(&output, 0);
-        prop_assert!(image == files.target);
-        let (header, image) = applied(&files.base, &diff.stdout);
+        let source = FilesSource { direct, ..files.source(Some(2), 1) };
+        let detail = Detail { granularity, level };
+        let diff = library::diff(&source, StreamFormat::Hyperlayer2, detect_level, detail);
+        prop_assert!(files.applied(&files.base, &diff) == files.target);
+        let (header, image) = applied(&files.base, &diff);
         prop_assert!(image == files.target && header.base.is_some());
+        prop_assert!(header.detect_level == detect_level);
 
         // From nothing: the whole volume, and no more than what is mapped.
-        let full = files.lvdiff(&[&["--size", &size, "1"], without_granularity(detail)].concat());
-        expect(&full, 0);
-        let (header, image) = applied(&[], &full.stdout);
+        let source = FilesSource { base: None, ..source };
+        let detail = Detail { granularity: None, level };
+        let full = library::diff(&source, StreamFormat::Hyperlayer2, 0, detail);
+        let (header, image) = applied(&[], &full);
         prop_assert!(image == files.target && header.base.is_none());
         let mapped = files.target.chunks(files.chunk_size as usize);
         let mapped = mapped.filter(|chunk| chunk.iter().any(|&byte| byte != 0)).count() as u64;
@@ -434,7 +459,7 @@ proptest! {
 
         // What changed, and not much more, is in the stream.
         let chunks = after.len() as u64 + 1;
-        prop_assert!((diff.stdout.len() as u64) < chunks * (files.chunk_size + 400) + 10_000);
+        prop_assert!((diff.len() as u64) < chunks * (files.chunk_size + 400) + 10_000);
     }
 
     #[test]
@@ -442,34 +467,32 @@ proptest! {
         sectors in prop::sample::select(vec![128_u32, 384, 5120]),
         // Of a volume's size, in 1/1000.
         sizes in (1..1000_u64, 1..1000_u64),
-        level in prop::sample::select(vec!["0", "1", "2", "3"]),
-        detail in prop::sample::select(vec![&[][..], &["--granularity", "4K"]]),
+        detect_level in 0..=3_u8,
+        granularity in prop::sample::select(vec![None, Some(4096)]),
         before in changes(),
         after in changes(),
     ) {
         let files = pool_of(sectors, 0, &before, &after);
         let bytes = |share: u64| (files.base.len() as u64 * share / 1000).next_multiple_of(512);
         let (base_size, size) = (bytes(sizes.0), bytes(sizes.1));
-        let texts = (base_size.to_string(), size.to_string());
-        let arguments = ["-d", level, "--base-size", &texts.0, "--size", &texts.1, "2", "1"];
-        let diff = files.lvdiff(&[&arguments[..], detail].concat());
-        expect(&diff, 0);
+        let source = FilesSource {
+            size: Some(size),
+            base_size: Some(base_size),
+            ..files.source(Some(2), 1)
+        };
+        let detail = Detail { granularity, level: None };
+        let diff = library::diff(&source, StreamFormat::Hyperlayer2, detect_level, detail);
         let base = &files.base[..base_size as usize];
-        let (header, image) = applied(base, &diff.stdout);
+        let (header, image) = applied(base, &diff);
         prop_assert!(image == files.target[..size as usize]);
         prop_assert_eq!(header.base.unwrap().size, base_size);
         // The digests are of the base as it is.
-        if level == "3" {
-            let digests = Decoder::new(&diff.stdout[..]).unwrap().base_digests().to_vec();
+        if detect_level == 3 {
+            let digests = Decoder::new(&diff[..]).unwrap().base_digests().to_vec();
             prop_assert_eq!(digests.len(), 1);
             prop_assert_eq!(digests[0].digest, system_tests::root::digest(base));
         }
     }
-}
-
-/// There is no base to compare with.
-fn without_granularity<'a>(detail: &'a [&'a str]) -> &'a [&'a str] {
-    if detail.first() == Some(&"--granularity") { &detail[2..] } else { detail }
 }
 
 /// How many chunks may be mapped although they hold zeros.

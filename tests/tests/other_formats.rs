@@ -1,12 +1,16 @@
 //! What lvdiff writes for other tools, on files: streams and maps.
 
+mod library;
+
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use diff::{Detail, StreamFormat};
 use proptest::prelude::*;
+use source::FilesSource;
 use system_tests::programs;
 use thinmeta::testing::{Pool, Random, Shape};
 use thinmeta::{Metadata, ThinId, View};
@@ -399,21 +403,32 @@ proptest! {
             content
         };
         let (base, target) = (content(2), content(1));
-        let (size, level) = (size.to_string(), level.to_string());
+        let diff = |format, base: Option<u64>, level| {
+            let source = FilesSource {
+                metadata: files.path("metadata"),
+                data: Some(files.path("data")),
+                base: base.map(|id| id.try_into().unwrap()),
+                target: 1_u64.try_into().unwrap(),
+                size: Some(size),
+                base_size: None,
+                direct: false,
+            };
+            library::diff(&source, format, level, Detail::default())
+        };
 
-        let stream = files.written(&["--format", "hyperlayer-1.0", "--size", &size, "-d", &level, "2", "1"]);
+        let stream = diff(StreamFormat::Hyperlayer1, Some(2), level);
         let mut image = base.clone();
         let proofs = apply_hyperlayer_1(&stream, &mut image, chunk as usize);
         prop_assert!(image == target);
-        prop_assert!(proofs == 0 || level != "0");
-        prop_assert!(proofs <= 1 || level != "1");
+        prop_assert!(proofs == 0 || level != 0);
+        prop_assert!(proofs <= 1 || level != 1);
 
-        let stream = files.written(&["--format", "thin-send", "--size", &size, "2", "1"]);
+        let stream = diff(StreamFormat::ThinSend, Some(2), 0);
         let mut image = base.clone();
         apply_thin_send(&stream, &mut image);
         prop_assert!(image == target);
 
-        let stream = files.written(&["--format", "thin-send", "--size", &size, "1"]);
+        let stream = diff(StreamFormat::ThinSend, None, 0);
         let mut image = vec![0; base.len()];
         apply_thin_send(&stream, &mut image);
         prop_assert!(image == target);

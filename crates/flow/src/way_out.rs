@@ -6,6 +6,8 @@
 pub enum WayOut {
     /// Name the disk that is meant.
     NameDisk,
+    /// Name a folder of several disks' streams.
+    NameFolder,
     /// Name the base.
     NameBase,
     /// Name the thin pool for a full stream's volume.

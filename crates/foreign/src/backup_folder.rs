@@ -39,9 +39,11 @@ pub fn expand(paths: &[PathBuf], disk: Option<&str>) -> anyhow::Result<Vec<PathB
         }
     }
     if disk.is_some() && !paths.iter().any(|path| path.is_dir()) {
-        return Err(usage(
-            "a disk is chosen in a folder of virtnbdbackup's, and there is none".into(),
-        ));
+        return Err(Refusal::usage(
+            "a disk is chosen in a folder of virtnbdbackup's, and there is none",
+        )
+        .but(WayOut::NameFolder)
+        .into());
     }
     Ok(files)
 }

@@ -5,7 +5,7 @@ use std::io::{BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use flow::{Refusal, WayOut, escaped, usage};
+use flow::{Refusal, WayOut, escaped};
 use foreign::{Checksum, Foreign, Lacks, Start, Summed, Unfinished};
 use hyperlayer::{Header, Outline};
 
@@ -118,7 +118,11 @@ pub fn catalogue(
         entries.extend(read(path, is_strict, &mut lacks)?);
     }
     if disk.is_some() && !has_folder {
-        return Err(usage("a disk is chosen in a folder of virtnbdbackup's, and there is none"));
+        return Err(Refusal::usage(
+            "a disk is chosen in a folder of virtnbdbackup's, and there is none",
+        )
+        .but(WayOut::NameFolder)
+        .into());
     }
     let mut entries = in_order(entries);
     for number in 1..entries.len() {

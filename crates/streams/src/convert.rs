@@ -11,7 +11,7 @@ mod ranges;
 mod write;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use flow::{Session, Task};
 use hyperlayer::{Finished, Header};
@@ -52,6 +52,12 @@ impl<'a> Conversion<'a> {
     /// The headers of the streams that are written, in their order.
     pub fn headers(&self) -> impl Iterator<Item = &Header> {
         self.noted.iter().map(|noted| &noted.header)
+    }
+
+    /// The files of which nothing said how large the base was, with the size that it was taken to have, in bytes:
+    /// the volume's own.
+    pub fn assumed_base_sizes(&self) -> impl Iterator<Item = (&Path, u64)> {
+        self.noted.iter().filter_map(|noted| Some((&*noted.path, noted.assumed_base_size?)))
     }
 
     /// Reads the files once more, writes what was noted, and gives the output back, with what each stream

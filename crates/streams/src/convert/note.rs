@@ -22,6 +22,8 @@ pub(super) struct Noted {
     pub(super) ranges: Vec<Range>,
     /// The stream's own records do so too.
     pub(super) ascends: bool,
+    /// Nothing said how large the base was: it was taken to have this size, in bytes.
+    pub(super) assumed_base_size: Option<u64>,
 }
 
 /// Reads all of it, and notes what it does.
@@ -42,7 +44,7 @@ pub(super) fn note_all(
             if previous.is_none() && !foreign.base_checksums.is_empty() {
                 log::warn!("its base checks are left out: ours are made of the base");
             }
-            let missing = missing(path, &foreign, previous.as_ref(), options)?;
+            let (missing, assumed_base_size) = missing(path, &foreign, previous.as_ref(), options)?;
             let mut decoder = begun.complete(&missing).with_context(name)?;
             let is_differential = foreign::is_differential(path, &foreign);
             let machine = foreign::machine_of(path, &foreign);
@@ -56,7 +58,8 @@ pub(super) fn note_all(
                     ))
                 })?;
             }
-            noted.push(note(file, path, &mut decoder, &this, options, session)?);
+            let of_stream = note(file, path, &mut decoder, &this, options, session)?;
+            noted.push(Noted { assumed_base_size, ..of_stream });
             previous = Some(this);
             match decoder.next_stream().with_context(name)? {
                 Some(next) => begun = next,
@@ -91,17 +94,23 @@ fn note(
     }
     let settled = settle(&ranges.into_vec(), ends);
     let header = header(this, &settled, options, session);
-    Ok(Noted { header, path: path.into(), file, ranges: settled.changes, ascends })
+    Ok(Noted {
+        header,
+        path: path.into(),
+        file,
+        ranges: settled.changes,
+        ascends,
+        assumed_base_size: None,
+    })
 }
 
-/// What the stream does not say.
+/// What the stream does not say; and the base's size, if it is a guess.
 fn missing(
     path: &Path,
     foreign: &Foreign,
     previous: Option<&Previous>,
     options: &ConvertOptions,
-) -> anyhow::Result<Missing> {
-    let file = || path.display().to_string();
+) -> anyhow::Result<(Missing, Option<u64>)> {
     let (base, target) = (options.base.as_deref(), options.volume.as_deref());
     if target.is_none() && foreign.name.is_none() {
         return Err(Refusal::usage(format!("{} names no volume", foreign.format))
@@ -113,6 +122,7 @@ fn missing(
             .but(WayOut::SaySize)
             .into());
     };
+    let mut assumed = None;
     let base = match (previous, base, &foreign.starts) {
         (Some(previous), ..) => Some(previous.header.target.clone()),
         (None, None, Start::Unknown | Start::Nothing) => None,
@@ -124,11 +134,7 @@ fn missing(
                 None => {
                     // Of a format that says a size, and of one that is as large as its base.
                     if *starts != Start::Unknown && !foreign.base_has_its_size {
-                        log::warn!(
-                            "{}: the base is taken to have {size} bytes, as the volume: if it grew, \
-                             say the base's size",
-                            file()
-                        );
+                        assumed = Some(size);
                     }
                     size
                 }
@@ -136,7 +142,7 @@ fn missing(
         }),
     };
     let name = target.map(Into::into);
-    Ok(Missing { name, base, size: Some(size), chunk_size: None })
+    Ok((Missing { name, base, size: Some(size), chunk_size: None }, assumed))
 }
 
 fn header(

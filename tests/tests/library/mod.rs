@@ -1,0 +1,73 @@
+//! What the programs do on files, without starting them: for tests that do it many times.
+
+// Each test has one of its own, and uses a part of it.
+#![allow(dead_code)]
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use diff::{Detail, Options, Stream, StreamFormat};
+use flow::{Interrupt, Quiet, Session};
+use patch::{Chunking, Cut, Destination, Named, Overwriting, Proof, Request};
+use source::FilesSource;
+use streams::{Merge, MergeOptions, Rules, Sources};
+
+/// `lvdiff --metadata`.
+pub(crate) fn diff(
+    files: &FilesSource,
+    format: StreamFormat,
+    detect_level: u8,
+    detail: Detail,
+) -> Vec<u8> {
+    let tool = "test".into();
+    let options = Options { format, detail, detect_level, pairs: vec![], tool };
+    let interrupt = Interrupt::default();
+    let session = Session::new(&interrupt, &Quiet);
+    let mut pair = files.open(&options.wants(), &session).unwrap();
+    let stream = Stream::prove(&mut pair, &options, &session).unwrap();
+    let (stream, _) = stream.write(Vec::new(), &session).unwrap();
+    pair.release().unwrap();
+    stream
+}
+
+/// `lvpatch --device IMAGE < STREAM`.
+pub(crate) fn apply(stream: &Path, image: &Path) -> anyhow::Result<patch::Done> {
+    let request = Request {
+        destination: Destination::Path(
+            image.into(),
+            Overwriting { backup: None, cut: Cut::Refused },
+        ),
+        named: Named { group: None, pool: None, volume: None },
+        proof: Proof::Needed,
+        chunks: Chunking::Same,
+        size: None,
+        tool: "test".into(),
+    };
+    let rules = Rules {
+        is_strict: true,
+        accepts_cut: false,
+        ignores_dates: false,
+        must_ascend: false,
+        name: None,
+        size: None,
+        until: None,
+        complete: &|foreign| anyhow::bail!("{} is not what is read here", foreign.format),
+    };
+    let mut sources = Sources::default();
+    sources.take("stream", File::open(stream)?);
+    let interrupt = Interrupt::default();
+    let session = Session::new(&interrupt, &Quiet);
+    let mut done = None;
+    patch::apply(&request, &rules, sources, &session, &mut |made| done = Some(made.clone()))?;
+    Ok(done.expect("it says what it made"))
+}
+
+/// `lvdiff --merge`.
+pub(crate) fn merge(files: &[PathBuf], level: Option<i32>) -> Vec<u8> {
+    let interrupt = Interrupt::default();
+    let session = Session::new(&interrupt, &Quiet);
+    let options = MergeOptions { pairs: vec![], level, tool: "test".into() };
+    let merge = Merge::read(files, "verifying", &session).unwrap();
+    let (stream, _) = merge.write(Vec::new(), "writing", &options, &Quiet, &session).unwrap();
+    stream
+}
