@@ -10,7 +10,7 @@ use diff::StreamFormat;
 /// Says what changed between two thin-provisioned LVM2 volumes, as a stream for lvpatch.
 ///
 /// The order is that of diff(1): the old volume, then the new one. Applied to a volume that is
-/// identical with BASE, the stream makes a volume that is identical with VOLUME. What changed is
+/// identical to BASE, the stream makes a volume that is identical to VOLUME. What changed is
 /// read from the thin pool's metadata, so the cost follows the changes and not the volumes' size.
 /// With VOLUME alone it is a full stream, of all that is mapped: lvpatch makes a volume of nothing
 /// else. A classic (thick) snapshot alone is the base, and its origin the volume: what changed is
@@ -67,7 +67,7 @@ pub(crate) struct Args {
     pub(crate) pairs: Vec<(String, String)>,
 
     /// Put the pairs in FILE, lines `KEY: VALUE`, before those of --pair (repeatable); empty lines
-    /// and those that begin with # are passed over
+    /// and those that begin with # are ignored
     #[arg(long, value_name = "FILE")]
     pub(crate) head: Vec<PathBuf>,
 
@@ -128,7 +128,7 @@ pub(crate) struct Args {
 
     /// Put the streams in these files into one, which leads from the first one's base to the last
     /// one's target: each must follow the one before. Its base is proved as far as the streams before
-    /// it say what that holds: behind a full stream always, else a warning says what is not. Needs no
+    /// it say what that holds: after a full stream always, else a warning says what is not. Needs no
     /// volume and no root. Works with -o, --pair, --compress, --bwlimit and --no-sha1
     #[arg(long, value_name = "FILE", num_args = 1..)]
     #[arg(conflicts_with_all = ["first", "second", "lvgroup", "pool", "detect_level", "granularity"])]

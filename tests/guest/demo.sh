@@ -30,7 +30,7 @@ step "lvdiff -g vg0 --pair 'Author:Someone' --pair 'Message: hello world' sp0 vo
 step "sha1sum test.diff"
 step "lvpatch --info < test.diff | grep -v '^Base digest'"
 
-note "another volume group, where sp0 is identical with vg0/sp0: empty"
+note "another volume group, where sp0 is identical to vg0/sp0: empty"
 step "lvcreate --thinpool vg1/pool0 -l 90%FREE vg1; lvcreate -T vg1/pool0 -V 500M -n sp0"
 note "makes /dev/vg1/vol0, a snapshot of vg1/sp0 with the changes"
 step "cat test.diff | lvpatch -g vg1 -l sp0"

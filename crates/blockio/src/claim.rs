@@ -44,7 +44,7 @@ impl Device {
             lock_whole(self.file())?;
         }
         for (path, is_own) in beneath.files() {
-            // The file of a loop device that is written: whoever has it, sees it change.
+            // The file of a loop device that is written: anyone who has it sees it change.
             let Some(file) = open_beneath(&path)? else { continue };
             match is_own {
                 true => lock(&file).and_then(|()| lock_whole(&file)),

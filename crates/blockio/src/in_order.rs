@@ -189,7 +189,7 @@ impl<F, O, E> Queue<F, O, E> {
         }
     }
 
-    /// Nothing more is taken, and whoever waits looks up.
+    /// Nothing more is taken, and all who wait look up.
     fn drain(&self, state: &mut State<F, O, E>) {
         state.drained = true;
         self.room.notify_all();

@@ -43,7 +43,7 @@ pub(crate) fn loop_backing(device: &File) -> io::Result<(u64, u64, u64)> {
     Ok((info[0], info[1], info[2]))
 }
 
-/// BLKDISCARD. Success proves nothing: pieces of a chunk are passed over in silence.
+/// BLKDISCARD. Success proves nothing: pieces of a chunk are skipped in silence.
 pub(crate) fn discard(device: &File, offset: u64, length: u64) -> io::Result<()> {
     // SAFETY: as above; the kernel reads two u64 from the array and keeps nothing.
     unsafe { raw::blkdiscard(device.as_raw_fd(), &[offset, length]) }?;

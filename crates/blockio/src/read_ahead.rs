@@ -16,11 +16,11 @@ const GROUP: usize = 256 << 10;
 const GAP: u64 = 24 << 10;
 
 /// A thread is called once so many pieces wait, or sooner where a reader would have to: to call one for each
-/// would cost more than the reads. Whoever announces does so further ahead than this.
+/// would cost more than the reads. The caller announces further ahead than this.
 const BATCH: usize = 64;
 
 /// Reads pieces that [`ReadAt::will_read`] announces on threads of its own, neighbours together,
-/// and holds them until they are read. Announcing is bounded by whoever announces.
+/// and holds them until they are read. Announcing is bounded by the caller.
 ///
 /// Threads start as they are needed. Where a limit of the system lets fewer start, fewer read; without any,
 /// nothing is read ahead.

@@ -13,7 +13,7 @@ use crate::report::{Outcome, ReportTo};
 use crate::{Common, ReportFormat};
 
 /// Parses this process's arguments. Where they are wrong, the program ends with exit code 2, as clap ends
-/// it; but whoever asked for a report among them has it.
+/// it; but anyone who asked for a report among them has it.
 pub fn parse<A: Parser>(program: &'static str) -> A {
     A::try_parse().unwrap_or_else(|error| {
         if error.use_stderr() {

@@ -49,7 +49,7 @@ impl<R: ReadAt> Store<R> {
     /// All exceptions there are, of an origin of `origin_size` bytes.
     ///
     /// Of a running snapshot: all that were there when this began, and perhaps later ones. The kernel
-    /// only ever appends, and clears an area before the one in front of it is full. So areas are read
+    /// only ever appends, and clears an area before the one before it is full. So areas are read
     /// one after another, and none ahead of its turn: it could have been cleared since.
     ///
     /// # Errors

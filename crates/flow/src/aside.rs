@@ -58,7 +58,7 @@ impl Aside {
     }
 
     /// Waits until all of it is on stable storage, and gives it its name. A file that has that name
-    /// already is replaced: whoever opens it sees the old one or the new one.
+    /// already is replaced: anyone who opens it sees the old one or the new one.
     ///
     /// # Errors
     /// Where it cannot be written or named.

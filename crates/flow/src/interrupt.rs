@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use blockio::ReadAt;
 use nix::libc::{SIGINT, SIGTERM};
 
-/// Says whether a signal asked this program to end. The signal itself does nothing more: whoever is at work
+/// Says whether a signal asked this program to end. The signal itself does nothing more: the code at work
 /// asks here, and leaves by an error, so that every guard on the way is undone.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt {

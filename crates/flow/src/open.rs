@@ -1,4 +1,4 @@
-//! [`open`]: files that may keep whoever opens them waiting.
+//! [`open`]: files that may keep anyone who opens them waiting.
 
 use std::fs::{File, OpenOptions};
 use std::io;

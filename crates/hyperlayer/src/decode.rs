@@ -259,7 +259,7 @@ impl<R: Read> Input<R> {
     }
 
     /// The next frame of a kind that is known here, with its content in `content`. Frames of
-    /// unknown kinds that are marked as optional are passed over, whatever they hold.
+    /// unknown kinds that are marked as optional are skipped, whatever they hold.
     fn known_frame(&mut self, content: &mut Vec<u8>) -> Result<Frame> {
         loop {
             let at = self.at;

@@ -10,7 +10,7 @@ use crate::totals::Trailer;
 use crate::{BaseDigest, Decoder, Error, Header, MAX_RECORD, Records, Totals};
 
 /// A stream's header and trailer, with the checks of its frames verified in between and the data
-/// passed over.
+/// skipped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outline {
     /// Its header.

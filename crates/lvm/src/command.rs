@@ -15,7 +15,7 @@ use crate::Error;
 use crate::error::Result;
 
 /// The form of a report, whatever lvm.conf says of it: with compact output, fields that are empty are
-/// left out, and what is put in front of messages is put in front of the report's lines, too.
+/// left out, and what is put before messages is put before the report's lines, too.
 const FORM: &str = r#"report { time_format="%s" compact_output=0 compact_output_cols="" list_item_separator=","
     prefixes=0 headings=1 columns_as_rows=0 buffered=1 }
     log { report_command_log=0 prefix="" command_names=0 }"#;

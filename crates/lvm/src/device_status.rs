@@ -7,7 +7,7 @@ use crate::DeviceNumber;
 pub struct DeviceStatus {
     /// Its name.
     pub name: String,
-    /// Its UUID, which says whose it is; empty where whoever made it gave it none.
+    /// Its UUID, which says whose it is; empty where its maker gave it none.
     pub uuid: String,
     /// Its number.
     pub number: DeviceNumber,

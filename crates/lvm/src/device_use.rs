@@ -41,7 +41,7 @@ fn may_be_written(device: &DeviceStatus, mountinfo: &str) -> bool {
     if device.read_only || device.open_count <= 0 {
         return false;
     }
-    // All mounts of a file system together have its device open once; whoever else has may write.
+    // All mounts of a file system together have its device open once; anyone else may write.
     device.open_count > 1 || !only_read_only_mounts(mountinfo, device.number)
 }
 

@@ -1,7 +1,7 @@
 //! [`NoMerge`]: a volume that can be activated without carrying out a merge.
 //!
 //! `lvconvert --merge` of an origin that is open only notes the merge down. The next activation of
-//! the origin carries it out, whoever asks for that, and what the origin held is gone.
+//! the origin carries it out, no matter who asks for that, and what the origin held is gone.
 
 use crate::error::Result;
 use crate::{Error, LogicalVolume, SegmentType};

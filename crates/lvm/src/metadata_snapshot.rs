@@ -28,7 +28,7 @@ pub struct MetadataSnapshot<'a> {
 pub enum Reserve {
     /// It is an error, unless it is the leftover of a run of ours.
     IfFree,
-    /// It is released, whoever holds it.
+    /// It is released, no matter who holds it.
     EvenIfHeld,
 }
 

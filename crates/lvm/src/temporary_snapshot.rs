@@ -34,7 +34,7 @@ pub struct TemporarySnapshot {
 
 const TAG: &str = "lvdiff_tmp";
 
-/// LVM takes less to make a volume, and whoever asked for it opens it at once.
+/// LVM takes less to make a volume, and the caller opens it at once.
 const MAKING: Duration = Duration::from_secs(10);
 
 impl TemporarySnapshot {

@@ -177,7 +177,7 @@ impl Changes {
     }
 
     /// How many bytes the chunks have in which something changed, as far as a volume of `size` bytes
-    /// goes: whoever applies the stream makes room for so much. An extent can begin inside a chunk,
+    /// goes: the program that applies the stream makes room for so much. An extent can begin inside a chunk,
     /// where the base ended.
     pub fn announced(&self, size: u64) -> u64 {
         let (mut end, mut bytes) = (0, 0);

@@ -3,7 +3,7 @@
 //! A source is a constructor of a [`Pair`]: what changed, the names that a stream's header gives the two volumes,
 //! and both of them open for reading. [`PoolSource`] has two thin volumes of a running pool, [`ClassicSource`] a
 //! classic snapshot and its origin, [`FilesSource`] a pool's metadata and data in files. Whatever a source
-//! activates, reserves or watches is behind [`Hold`], so that whoever reads a pair need not know where it comes
+//! activates, reserves or watches is behind [`Hold`], so that readers of a pair need not know where it comes
 //! from. [`find`] says which source two names of this machine mean, [`list`] what there is to name. The crate
 //! `diff` makes a stream of a pair.
 //!

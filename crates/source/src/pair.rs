@@ -52,7 +52,7 @@ pub struct Wants {
     pub comparison: bool,
 }
 
-/// What a source holds for the time of a run: guards, and whoever watches for writes.
+/// What a source holds for the time of a run: guards, and watches for writes.
 pub trait Hold {
     /// Refuses what may be inconsistent, and warns of what may have changed: to be asked before a stream's end
     /// is written.

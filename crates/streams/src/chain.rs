@@ -240,7 +240,7 @@ impl<'a> Chain<'a> {
         Ok(Link { name, decoder, has_checksum, ascends, is_differential, machine })
     }
 
-    /// A size that the stream says itself is not replaced by one that is given, nor is that passed over.
+    /// A size that the stream says itself is not replaced by one that is given, nor is that skipped.
     fn check_size(&self, begun: &Unfinished<Input>) -> anyhow::Result<()> {
         let said = match begun.foreign() {
             Some(foreign) => foreign.size,

@@ -5,7 +5,7 @@
 //! ([`Until`]). A link's records come from its decoder, one by one: memory does not grow with the streams.
 //! [`verify()`] reads a chain and does nothing else, [`accept_all`] does so before something else is done, and
 //! [`catalogue()`] lists what files hold, in the order in which they follow one another. What `foreign` cannot
-//! know of other tools' streams, whoever reads them finds ([`Rules::complete`]); nothing here runs LVM.
+//! know of other tools' streams, their reader finds ([`Rules::complete`]); nothing here runs LVM.
 //!
 //! Both ways to make one file of several read them twice: whole and verified before anything is written, and
 //! once more for the data. [`Merge`] makes one stream of consecutive ones, without a device. [`Conversion`]

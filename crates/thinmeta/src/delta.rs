@@ -33,7 +33,7 @@ pub struct Extent {
 /// The extents in which two thin devices differ, ascending and disjoint; neighbours of one kind are
 /// joined. Ends after an error.
 ///
-/// Both mapping trees are gone through together, and what they share is passed over unread.
+/// Both mapping trees are gone through together, and what they share is skipped unread.
 pub struct Delta<'m, R> {
     /// None where nothing is left to compare.
     walk: Option<Walk<'m, R>>,

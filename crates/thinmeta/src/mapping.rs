@@ -97,7 +97,7 @@ impl<'m, R: ReadAt> Mappings<'m, R> {
 
     /// The mappings of the thin blocks in `blocks`, ascending. Reads one node of each level and the
     /// nodes that follow, as far as the range goes, none of them ahead: for few blocks. Their data
-    /// blocks are held against the number of those that the pool has.
+    /// blocks are checked against the number of those that the pool has.
     ///
     /// # Errors
     /// Where the device fails or the metadata is damaged.

@@ -35,7 +35,7 @@ pub(crate) struct Walk<'m, R> {
     roots: [Option<Subtree>; 2],
     /// The nodes of height 1, the leaves, then those of height 2, and so on.
     levels: Vec<Level>,
-    /// Subtrees that end before this key are passed over, unread.
+    /// Subtrees that end before this key are skipped, unread.
     from: u64,
 }
 
@@ -55,7 +55,7 @@ struct Nodes {
     /// Announced, in the order of keys.
     ahead: VecDeque<Subtree>,
     node: Option<Node<U64>>,
-    /// How much of the node has been passed over.
+    /// How much of the node has been skipped.
     index: usize,
 }
 
@@ -131,7 +131,7 @@ impl<'m, R: ReadAt> Walk<'m, R> {
         }
     }
 
-    /// Makes sure that each tree's node on a level is one that is not passed over yet, as far as
+    /// Makes sure that each tree's node on a level is one that is not skipped yet, as far as
     /// there are any announced.
     fn load(&mut self, height: usize) -> Result<Option<&Level>> {
         for side in SIDES {

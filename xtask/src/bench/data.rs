@@ -25,7 +25,7 @@ const PAIRS: [(&str, &str, &str, &str); 3] = [
     ("copy", "`dd \\| dd`, direct both", "`lvdiff -d 0 \\| lvpatch`", "0.7 or more"),
 ];
 
-/// What a run of `lvdiff -d 0 > /dev/null` is held against.
+/// What a run of `lvdiff -d 0 > /dev/null` is checked against.
 const PARTS: [(&str, &str); 5] = [
     ("lvs", "`lvs`, one of LVM's commands"),
     ("list", "`lvdiff --list`: all but the data"),

@@ -62,7 +62,7 @@ const HEAD: &str = "\
 # Benchmarks
 
 Written by `cargo xtask bench`. Every comparison is a ratio from pairs of runs in turn, theirs and ours, after a warm-up: the median,
-and behind it the lowest and the highest, which show the machine's noise. A ratio of 2 means that ours takes half the time.
+then the lowest and the highest, which show the machine's noise. A ratio of 2 means that ours takes half the time.
 ";
 
 #[cfg(test)]

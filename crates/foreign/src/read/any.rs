@@ -64,7 +64,7 @@ impl<R: Read> Unfinished<R> {
         Ok(self.0)
     }
 
-    /// Passes over it, to the next stream: its records are read, and held against what it says itself.
+    /// Skips it, to the next stream: its records are read, and checked against what it says itself.
     ///
     /// # Errors
     /// As [`AnyDecoder::next_stream`].

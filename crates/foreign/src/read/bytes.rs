@@ -7,7 +7,7 @@ use super::said::MOST;
 use crate::Result;
 use hyperlayer::{Error, MAX_RECORD, SECTOR};
 
-/// The input, and what every range in it is held against.
+/// The input, and what every range in it is checked against.
 pub(crate) struct Bytes<R> {
     input: R,
     /// Bytes that were read to tell the format.

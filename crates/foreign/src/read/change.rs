@@ -7,7 +7,7 @@ pub(super) enum What {
     Discard,
 }
 
-/// A record of another format, whose range was held against the volume.
+/// A record of another format, whose range was checked against the volume.
 pub(super) struct Change {
     pub(super) what: What,
     pub(super) offset: u64,

@@ -17,7 +17,7 @@ pub(crate) const DATA: u32 = 0;
 pub(crate) const UNMAP: u32 = 1;
 pub(crate) const BEGIN: u32 = 2;
 pub(crate) const END: u32 = 3;
-/// Since 1.1: whoever does not know a command with this bit passes it over, and the `length` bytes
+/// Since 1.1: a reader that does not know a command with this bit skips it, and the `length` bytes
 /// behind it.
 const OPTIONAL: u32 = 1 << 31;
 /// What the end command carries: the counts of all commands, of data and of unmap.

@@ -1,7 +1,7 @@
 //! virtnbdbackup's streams, formats 1 and 2, uncompressed and with LZ4.
 //!
 //! An LZ4 frame says itself where it ends, so a stream is read in one pass; the sizes at its end are
-//! held against what was read.
+//! checked against what was read.
 
 mod alone;
 mod sizes;

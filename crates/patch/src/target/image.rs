@@ -24,7 +24,7 @@ use crate::space;
 pub(crate) const WRITABLE: &str = "make the device or its file system writable first (`lvchange -prw`, \
                                    `blockdev --setrw`, `losetup` without -r)";
 
-/// What lies at a path, open from the first stream to the end: whoever closes a block device lets udev
+/// What lies at a path, open from the first stream to the end: closing a block device lets udev
 /// look at it, and a lock is gone with the file that it is on.
 pub(crate) struct Image<'a> {
     device: Device,
@@ -144,7 +144,7 @@ fn make(path: &Path, name: &str, size: u64) -> anyhow::Result<Aside> {
 }
 
 /// What a device given by its path lies on, with room for all of the stream. `is_first`: nothing was
-/// written to it since it was opened; from then on it is ours, whoever looks at it.
+/// written to it since it was opened; from then on it is ours, no matter who looks at it.
 pub(crate) fn ground_of(
     given: Given<'_>,
     name: &str,

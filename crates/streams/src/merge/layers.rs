@@ -104,7 +104,7 @@ impl Layers {
     }
 }
 
-/// `lower`, with `upper` in front of it.
+/// `lower`, with `upper` before it.
 fn overlay(lower: Vec<Piece>, upper: &[Piece]) -> Vec<Piece> {
     let mut merged = Vec::new();
     let mut lower = lower.into_iter();

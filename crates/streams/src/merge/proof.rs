@@ -1,4 +1,4 @@
-//! [`Proof`]: what proves bases, held against what the streams before them lead to.
+//! [`Proof`]: what proves bases, checked against what the streams before them lead to.
 
 use blockio::Range;
 use flow::{Interrupt, Interruptible, Refusal};
