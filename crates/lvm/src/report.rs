@@ -1,5 +1,7 @@
 //! [`LogicalVolume`]: what `lvs` says of one.
 
+use std::collections::HashSet;
+
 use serde::Deserialize;
 
 use crate::error::Result;
@@ -101,10 +103,11 @@ impl LogicalVolume {
     }
 
     fn from_rows(rows: Vec<Row>) -> Result<Vec<Self>> {
-        let mut volumes: Vec<Self> = Vec::new();
+        let mut known = HashSet::new();
+        let mut volumes = Vec::new();
         for row in rows {
             let volume = Self::from_row(row)?;
-            if !volumes.iter().any(|known| known.uuid == volume.uuid) {
+            if known.insert(volume.uuid.clone()) {
                 volumes.push(volume);
             }
         }
