@@ -55,16 +55,15 @@ impl Outline {
         // Optional frames may have come before: how many, the decoder does not say.
         let mut expected = (if decoder.header().detect_level > 0 { 2 } else { 1 }, u64::MAX);
         let (header, base_digests) = (decoder.header().clone(), decoder.base_digests().to_vec());
+        let mut at = file.stream_position()?;
+        let mut window = Window { file, bytes: Vec::new(), begin: 0, size };
         loop {
-            let at = file.stream_position()?;
             let cut = |inside| Error::Cut { at: size, inside };
             let damaged = |reason: &str| Error::Damaged { at, reason: reason.into() };
-            let mut bytes = [0; FRAME_BYTES];
             if size.saturating_sub(at) < FRAME_BYTES as u64 {
                 return Err(cut("a frame"));
             }
-            file.read_exact(&mut bytes)?;
-            let frame = Frame::read_from_bytes(&bytes).expect("the array has a frame's size");
+            let frame = window.frame(at)?;
             let stored = frame.stored.get();
             let sequence = frame.sequence.get();
             let follows = (expected.0..=expected.1).contains(&sequence);
@@ -78,7 +77,8 @@ impl Outline {
             }
             if frame.kind == frame::TRAILER {
                 let mut content = vec![0; stored as usize];
-                file.read_exact(&mut content)?;
+                window.file.seek(SeekFrom::Start(at.saturating_add(FRAME_BYTES as u64)))?;
+                window.file.read_exact(&mut content)?;
                 let trailer = Trailer::ref_from_bytes(&content)
                     .ok()
                     .filter(|_| blake3::hash(&content) == frame.digest)
@@ -86,7 +86,116 @@ impl Outline {
                 let (totals, stream_digest) = (trailer.totals(), trailer.stream_digest);
                 return Ok(Self { header, base_digests, totals, stream_digest, begin, end });
             }
-            file.seek(SeekFrom::Start(end))?;
+            at = end;
         }
+    }
+}
+
+/// A piece of the file that was read at once: small records have many frames in it.
+struct Window<'a, F> {
+    file: &'a mut F,
+    bytes: Vec<u8>,
+    /// Where it begins in the file.
+    begin: u64,
+    /// The file's size.
+    size: u64,
+}
+
+/// As much as is read at once where frames are near to each other.
+const WINDOW: usize = 64 << 10;
+
+impl<F: Read + Seek> Window<'_, F> {
+    /// The frame at an offset, before the file's end.
+    fn frame(&mut self, at: u64) -> Result<Frame> {
+        let place = |begin: u64| usize::try_from(at.checked_sub(begin)?).ok();
+        let found = |bytes: &[u8], place: usize| {
+            let bytes = bytes.get(place..)?.get(..FRAME_BYTES)?;
+            Frame::read_from_bytes(bytes).ok()
+        };
+        if let Some(frame) = place(self.begin).and_then(|place| found(&self.bytes, place)) {
+            return Ok(frame);
+        }
+        // After a large content, more of it would be read than of frames.
+        let window_end = self.begin.saturating_add(self.bytes.len() as u64);
+        let is_far = !self.bytes.is_empty() && at > window_end.saturating_add(WINDOW as u64 / 2);
+        let most = if is_far { FRAME_BYTES } else { WINDOW };
+        let length = usize::try_from(self.size.saturating_sub(at)).unwrap_or(most).min(most);
+        self.bytes.resize(length, 0);
+        self.begin = at;
+        self.file.seek(SeekFrom::Start(at))?;
+        self.file.read_exact(&mut self.bytes)?;
+        found(&self.bytes, 0).ok_or(Error::Cut { at: self.size, inside: "a frame" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Cursor};
+
+    use super::*;
+    use crate::{Encoder, Volume};
+
+    /// Counts reads and seeks.
+    struct Counted<'a> {
+        file: Cursor<&'a [u8]>,
+        calls: usize,
+        bytes: usize,
+    }
+
+    impl Read for Counted<'_> {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            let read = self.file.read(buf)?;
+            (self.calls, self.bytes) = (self.calls + 1, self.bytes + read);
+            Ok(read)
+        }
+    }
+
+    impl Seek for Counted<'_> {
+        fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+            self.calls += 1;
+            self.file.seek(to)
+        }
+    }
+
+    /// A stream of records, every 2 MiB one of data of this length.
+    fn stream(records: u64, length: usize) -> Vec<u8> {
+        let size = records << 21;
+        let header = Header {
+            target: Volume { name: "target".into(), uuid: String::new(), size },
+            base: None,
+            chunk_size: 1 << 20,
+            pairs: vec![],
+            detect_level: 0,
+            extents: records,
+            changed_bytes: records << 20,
+            unmapped_bytes: 0,
+            tool: "test".into(),
+            created: 0,
+            undo: false,
+            base_origin: String::new(),
+        };
+        let mut encoder = Encoder::new(Vec::new(), &header, &[]).unwrap();
+        for number in 0..records {
+            encoder.data(number << 21, &vec![7; length]).unwrap();
+        }
+        encoder.finish().unwrap().0
+    }
+
+    #[test]
+    fn small_records_are_outlined_by_the_window_and_large_ones_unread() {
+        let read = |records, length| {
+            let bytes = stream(records, length);
+            let file = Cursor::new(bytes.as_slice());
+            let mut file = Counted { file, calls: 0, bytes: 0 };
+            let outlines = Outline::all(&mut file).unwrap();
+            assert_eq!(outlines[0].totals.data_records, records);
+            assert_eq!(outlines[0].end, bytes.len() as u64);
+            (file.calls, file.bytes, bytes.len())
+        };
+        let (calls, _, length) = read(10_000, 512);
+        assert!(calls <= length / WINDOW * 2 + 20, "{calls} calls for {length} bytes");
+        let (calls, bytes, _) = read(100, 1 << 20);
+        assert!(calls <= 100 * 2 + 20, "{calls} calls");
+        assert!(bytes < 100 * FRAME_BYTES + 3 * WINDOW, "{bytes} bytes");
     }
 }
