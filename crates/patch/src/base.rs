@@ -19,7 +19,7 @@ pub(crate) fn check_identity(
     link: &Link,
     volume: &LogicalVolume,
 ) -> anyhow::Result<()> {
-    match identity::check(link.header(), volume) {
+    match identity::check(link.header(), given.request.cut(), volume) {
         Err(error) if !given.request.needs_proof() => log::warn!("{error}"),
         checked => checked.with_context(|| link.name.clone())?,
     }

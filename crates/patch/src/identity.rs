@@ -4,6 +4,8 @@ use flow::{Refusal, WayOut, escaped};
 use hyperlayer::Header;
 use lvm::LogicalVolume;
 
+use crate::request::Cut;
+
 /// The pair by which an undo names the logical volume that it is for.
 pub(crate) const VOLUME: &str = "lvpatch.volume";
 /// Before the UUID of the volume that this one is a copy of.
@@ -32,11 +34,12 @@ pub(crate) fn other_tags(volume: &LogicalVolume) -> Vec<String> {
 }
 
 /// Checks the base's tag against the base that a stream names. A volume without a tag is not refused,
-/// nor is one that is a copy of the base's origin: then the digests decide.
+/// nor is one that is a copy of the base's origin: then the digests decide. Of an undo of which a part is
+/// applied (`cut`), nobody knows whether anything was overwritten before: it may be for a copy of its target, too.
 ///
 /// # Errors
 /// [`Refusal::base_mismatch`] where the volume is a copy of another one.
-pub(crate) fn check(header: &Header, volume: &LogicalVolume) -> anyhow::Result<()> {
+pub(crate) fn check(header: &Header, cut: Cut, volume: &LogicalVolume) -> anyhow::Result<()> {
     let Some(base) = header.base.as_ref().filter(|base| !base.uuid.is_empty()) else {
         return Ok(());
     };
@@ -49,7 +52,8 @@ pub(crate) fn check(header: &Header, volume: &LogicalVolume) -> anyhow::Result<(
     // A copy of a volume that a snapshot was taken of since may be what the snapshot is, or not, and
     // so may the base itself, once something else was applied to it: if there is a proof, it decides.
     let may_be = source == header.base_origin || is_same(&volume.uuid, &base.uuid);
-    if may_be && header.detect_level > 0 {
+    let is_undone = header.undo && cut == Cut::Applied && is_same(source, &header.target.uuid);
+    if (may_be || is_undone) && header.detect_level > 0 {
         return Ok(());
     }
     let (name, base) = (volume.full_name(), escaped(&base.to_string()));
@@ -125,6 +129,8 @@ mod tests {
 
     #[test]
     fn a_tag_must_name_the_base() {
+        let check =
+            |header: &Header, volume: &LogicalVolume| super::check(header, Cut::Refused, volume);
         let named =
             |name: &str, uuid: &str| Volume { name: name.into(), uuid: uuid.into(), size: 512 };
         let header = Header { base: Some(named("mon", "u-1")), ..header(512) };
@@ -149,8 +155,17 @@ mod tests {
         let (whole, cut) =
             ("oklnYd-csbs-fF5B-UjTK-gKwW-qZdc-xX97it", "oklnYd-csbs-fF5B-UjTK-gKwW-qZdc-xX97");
         let kept = Header { base: Some(named("mon", cut)), ..header.clone() };
-        super::check(&kept, &volume("x", &[&format!("lvpatch.source={whole}")])).unwrap();
-        super::check(&kept, &volume("x", &[&format!("lvpatch.source=x{whole}")])).unwrap_err();
+        check(&kept, &volume("x", &[&format!("lvpatch.source={whole}")])).unwrap();
+        check(&kept, &volume("x", &[&format!("lvpatch.source=x{whole}")])).unwrap_err();
+        // Killed before the first write, a part of an undo finds what it leads to.
+        let undo = Header { undo: true, target: named("sun", "u-0"), ..proved.clone() };
+        let part = |header: &Header, tag| super::check(header, Cut::Applied, &volume("x", &[tag]));
+        part(&undo, "lvpatch.source=u-0").unwrap();
+        part(&undo, "lvpatch.source=u-2").unwrap_err();
+        part(&Header { undo: false, ..undo.clone() }, "lvpatch.source=u-0").unwrap_err();
+        part(&Header { detect_level: 0, ..undo.clone() }, "lvpatch.source=u-0").unwrap_err();
+        // All of it leads back from where it ended only.
+        check(&undo, &volume("x", &["lvpatch.source=u-0"])).unwrap_err();
         // A stream from files names no UUID.
         let unknown = Header { base: Some(named("mon", "")), ..header };
         check(&unknown, &volume("x", &["lvpatch.source=u-2"])).unwrap();
