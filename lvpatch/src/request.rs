@@ -114,6 +114,7 @@ impl Reading {
         Rules {
             is_strict: self.is_strict,
             accepts_cut: applied.is_some_and(|request| request.cut() == Cut::Applied),
+            accepts_rest: applied.is_none(),
             ignores_dates: self.proof == Proof::Skipped,
             must_ascend: applied.is_some_and(|request| request.backup().is_some()),
             name: self.name,

@@ -1,7 +1,7 @@
 //! The command line: help, `--info`, `--verify`, and what is refused before anything is looked up.
 
 use assert_cmd::Command;
-use hyperlayer::{BaseDigest, DigestKind, Encoder, Header, Volume};
+use hyperlayer::{BaseDigest, DigestKind, Encoder, Header, Identity, Volume};
 
 fn lvpatch(arguments: &[&str], stdin: &[u8]) -> (Option<i32>, String, String) {
     let mut command = Command::cargo_bin("lvpatch").unwrap();
@@ -33,6 +33,8 @@ fn stream_between(base: (&str, &str), target: (&str, &str)) -> Vec<u8> {
         created: 1_795_219_200,
         undo: false,
         base_origin: String::new(),
+        identity: Identity::default(),
+        rest: false,
     };
     let (kind, digest) = (DigestKind::Bytes, [0xab; 32]);
     let digest = BaseDigest { offset: 0, length: 65536, kind, digest };

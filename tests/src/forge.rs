@@ -44,6 +44,16 @@ pub struct Header {
     pub undo: u8,
     /// The UUID of what the base is a snapshot of.
     pub base_origin: Vec<u8>,
+    /// What a disk without a UUID is known by.
+    pub disk: Vec<u8>,
+    /// The moment that the target is.
+    pub checkpoint: Vec<u8>,
+    /// The moment that the base is.
+    pub base_checkpoint: Vec<u8>,
+    /// The byte that says whether there is a digest, and the digest of the stream before.
+    pub previous: Option<(u8, [u8; 32])>,
+    /// 1 for the rest of a stream.
+    pub rest: u8,
 }
 
 impl Header {
@@ -63,6 +73,11 @@ impl Header {
             created: 0,
             undo: 0,
             base_origin: Vec::new(),
+            disk: Vec::new(),
+            checkpoint: Vec::new(),
+            base_checkpoint: Vec::new(),
+            previous: None,
+            rest: 0,
         }
     }
 
@@ -88,6 +103,17 @@ impl Header {
         put(&mut bytes, self.created);
         bytes.push(self.undo);
         put_text(&mut bytes, &self.base_origin);
+        put_text(&mut bytes, &self.disk);
+        put_text(&mut bytes, &self.checkpoint);
+        put_text(&mut bytes, &self.base_checkpoint);
+        match &self.previous {
+            None => bytes.push(0),
+            Some((is_there, digest)) => {
+                bytes.push(*is_there);
+                bytes.extend(digest);
+            }
+        }
+        bytes.push(self.rest);
         bytes
     }
 }
@@ -163,6 +189,23 @@ impl Frame {
         Self { codec: 1, ..Self::new(b"DATA", offset, length, stored) }
     }
 
+    /// A group of records, each with its kind, offset, length and bytes, stored as it is.
+    pub fn group(records: &[(&[u8; 4], u64, u64, &[u8])]) -> Self {
+        let mut content = (records.len() as u32).to_le_bytes().to_vec();
+        content.extend([0; 4]);
+        for (kind, offset, length, bytes) in records {
+            content.extend(*kind);
+            content.extend([0; 4]);
+            put(&mut content, *offset);
+            put(&mut content, *length);
+            content.extend(blake3::hash(bytes).as_bytes());
+        }
+        let digest = *blake3::hash(&content).as_bytes();
+        records.iter().for_each(|record| content.extend(record.3));
+        let begin = records.first().map_or(0, |record| record.1);
+        Self { digest, ..Self::new(b"GRUP", begin, content.len() as u64, &content) }
+    }
+
     /// Its 80 bytes.
     fn head(&self, sequence: u64) -> Vec<u8> {
         let mut bytes = self.kind.to_vec();
@@ -179,6 +222,19 @@ impl Frame {
     }
 }
 
+/// What a trailer says beside its counts, where that need not be true.
+#[derive(Clone, Debug, Default)]
+pub struct Tail {
+    /// How many bytes come before it; none for the truth.
+    pub length: Option<u64>,
+    /// Where the top of the index stands.
+    pub index: u64,
+    /// Which roots are there.
+    pub roots: u64,
+    /// The base's and the target's.
+    pub root: [[u8; 32]; 2],
+}
+
 /// A stream of these frames, with a trailer that counts them and has the right digest.
 pub fn stream(header: &Header, frames: &[Frame]) -> Vec<u8> {
     stream_with(&header.to_bytes(), frames)
@@ -186,6 +242,11 @@ pub fn stream(header: &Header, frames: &[Frame]) -> Vec<u8> {
 
 /// The same with any bytes for a header.
 pub fn stream_with(header: &[u8], frames: &[Frame]) -> Vec<u8> {
+    stream_that_ends(header, frames, &Tail::default())
+}
+
+/// The same with anything in its trailer.
+pub fn stream_that_ends(header: &[u8], frames: &[Frame], tail: &Tail) -> Vec<u8> {
     let header = Frame::new(b"HEAD", 0, 0, header);
     let (mut stream, mut hasher) = (MAGIC.to_vec(), blake3::Hasher::new());
     hasher.update(MAGIC);
@@ -206,6 +267,11 @@ pub fn stream_with(header: &[u8], frames: &[Frame]) -> Vec<u8> {
         put(&mut trailer, of_kind().count() as u64);
         put(&mut trailer, of_kind().fold(0, |sum, frame| sum.wrapping_add(frame.length)));
     }
+    put(&mut trailer, tail.length.unwrap_or(stream.len() as u64));
+    put(&mut trailer, tail.index);
+    put(&mut trailer, tail.roots);
+    trailer.extend(tail.root.as_flattened());
+    hasher.update(&trailer);
     trailer.extend(hasher.finalize().as_bytes());
     let trailer = Frame::new(b"TAIL", 0, 0, &trailer);
     stream.extend(trailer.head(sequence));

@@ -20,6 +20,7 @@
 //! ```
 
 mod cable;
+mod cases;
 pub mod damage;
 pub mod forge;
 mod guest;
@@ -38,6 +39,7 @@ mod scenario;
 mod services;
 
 pub use cable::CableEnd;
+pub use cases::{QUICK_VARIABLE, cases};
 pub use guest::Guest;
 pub use hosts::scenario_of_two;
 pub use outcome::{End, Outcome};

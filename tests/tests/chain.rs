@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-use hyperlayer::{BaseDigest, DigestKind, Encoder, Header, Volume};
+use hyperlayer::{BaseDigest, DigestKind, Encoder, Header, Identity, Volume};
 use system_tests::programs;
 
 const CHUNK: usize = 65536;
@@ -62,6 +62,8 @@ fn stream(base: Option<&Point>, target: &Point, created: u64) -> Vec<u8> {
         created,
         undo: false,
         base_origin: String::new(),
+        identity: Identity::default(),
+        rest: false,
     };
     let digests: Vec<_> = base.into_iter().map(digest).collect();
     let mut encoder = Encoder::new(Vec::new(), &header, &digests).unwrap();

@@ -156,7 +156,11 @@ fn kind() -> impl Strategy<Value = Kind> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: system_tests::cases(128),
+        failure_persistence: None,
+        ..Default::default()
+    })]
 
     #[test]
     fn no_stream_writes_to_more_chunks_than_it_announces(

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use hyperlayer::{BaseDigest, DigestKind, Encoder, Header, TreeHasher, Volume};
+use hyperlayer::{BaseDigest, DigestKind, Encoder, Header, Identity, TreeHasher, Volume};
 use system_tests::programs;
 
 const CHUNK: usize = 64 << 10;
@@ -107,6 +107,8 @@ fn stream(level: u8, names: [&str; 2], base: &[u8], target: &[u8]) -> Vec<u8> {
         created: 1,
         undo: false,
         base_origin: String::new(),
+        identity: Identity::default(),
+        rest: false,
     };
     let digest = |begin: usize| BaseDigest {
         offset: begin as u64,

@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use hyperlayer::{Decoder, Encoder, Header, Packer, Record, Records, Volume};
+use hyperlayer::{Decoder, Encoder, Header, Identity, Packer, Record, Records, Volume};
 use proptest::prelude::*;
 use system_tests::programs;
 use thinmeta::testing::{Pool, Shape};
@@ -209,6 +209,8 @@ impl Chain {
             created: 1,
             undo: false,
             base_origin: String::new(),
+            identity: Identity::default(),
+            rest: false,
         };
         let mut encoder = Encoder::new(Vec::new(), &header, &[]).unwrap();
         let mut packer = Packer::new(step.compressed.then_some(1)).unwrap();
@@ -248,7 +250,11 @@ impl Chain {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: system_tests::cases(96),
+        failure_persistence: None,
+        ..Default::default()
+    })]
 
     #[test]
     fn a_merged_stream_does_what_the_chain_does(

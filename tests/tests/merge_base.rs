@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-use hyperlayer::{BaseDigest, Decoder, DigestKind, Encoder, Header, Records, Volume};
+use hyperlayer::{BaseDigest, Decoder, DigestKind, Encoder, Header, Identity, Records, Volume};
 use proptest::prelude::*;
 use system_tests::{programs, root};
 
@@ -79,6 +79,8 @@ impl Step<'_> {
             created: 1,
             undo: false,
             base_origin: String::new(),
+            identity: Identity::default(),
+            rest: false,
         };
         let mut encoder = Encoder::new(Vec::new(), &header, &self.digests()).unwrap();
         for (begin, end, is_hole) in ranges {
@@ -329,7 +331,11 @@ fn days() -> impl Strategy<Value = Vec<Day>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: system_tests::cases(96),
+        failure_persistence: None,
+        ..Default::default()
+    })]
 
     #[test]
     fn merge_refuses_what_a_chain_refuses(days in days(), begins_with_full in any::<bool>()) {

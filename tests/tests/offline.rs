@@ -419,7 +419,11 @@ fn pool_of(sectors: u32, tail: u64, before: &[Change], after: &[Change]) -> File
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: system_tests::cases(24),
+        failure_persistence: None,
+        ..Default::default()
+    })]
 
     #[test]
     fn any_history_arrives(

@@ -358,7 +358,11 @@ fn apply_thin_send(stream: &[u8], image: &mut [u8]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: system_tests::cases(24),
+        failure_persistence: None,
+        ..Default::default()
+    })]
 
     /// Chunks larger than what is read at once, too, and volumes that end within a chunk.
     #[test]

@@ -72,6 +72,8 @@ impl<'a> Stream<'a> {
             created: (session.clock)(),
             undo: false,
             base_origin: pair.names.base_origin.clone(),
+            identity: pair.names.identity.clone(),
+            rest: false,
         };
         Ok(Self { pair, options, header, digests, checksums })
     }

@@ -4,7 +4,7 @@
 use blockio::Range;
 use diff::{Detail, Options, Stream, StreamFormat};
 use flow::{Interrupt, Quiet, Session};
-use hyperlayer::{Decoder, Finished, Header, Record, Records, Volume};
+use hyperlayer::{Decoder, Finished, Header, Identity, Record, Records, Volume};
 use proptest::prelude::*;
 use source::{Changes, Content, Names, Pair};
 use thinmeta::ExtentKind;
@@ -44,6 +44,7 @@ fn pair(old: &[u8], new: &[u8], base: Base, detect_level: u8) -> Pair {
         base: Some(volume("old", old)),
         target: volume("new", new),
         base_origin: String::new(),
+        identity: Identity::default(),
     };
     let base = (base == Base::Readable).then(|| Box::new(old.to_vec()) as Content);
     let content = (base, Box::new(new.to_vec()) as Content);

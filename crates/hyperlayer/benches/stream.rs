@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use hyperlayer::{Decoder, Encoder, Header, MAX_RECORD, Packer, Records, Volume};
+use hyperlayer::{Decoder, Encoder, Header, Identity, MAX_RECORD, Packer, Records, Volume};
 
 const RECORDS: u64 = 32;
 
@@ -24,6 +24,8 @@ fn encoded(content: &[u8], packer: &mut Packer) -> Vec<u8> {
         created: 0,
         undo: false,
         base_origin: String::new(),
+        identity: Identity::default(),
+        rest: false,
     };
     let mut encoder = Encoder::new(Vec::new(), &header, &[]).expect("the header is right");
     for number in 0..RECORDS {

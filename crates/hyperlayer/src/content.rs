@@ -1,13 +1,15 @@
 //! [`Contents`]: the contents of data records, read once more where a decoder has found them.
 
 use std::io::{self, Read};
+use std::ops::Range;
 
 use zerocopy::FromBytes;
 
 use crate::error::Result;
-use crate::frame::{self, FRAME_BYTES, Frame};
-use crate::packed::{CODEC_NONE, CODEC_ZSTD, Unpacker};
-use crate::{Error, MAX_RECORD};
+use crate::frame::{self, CODEC_NONE, CODEC_ZSTD, FRAME_BYTES, Frame};
+use crate::group::Cursor;
+use crate::packed::Unpacker;
+use crate::{Error, MAX_RECORD, Record};
 
 /// Where a frame stands in the input that it was read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,27 +26,60 @@ impl Place {
     }
 }
 
-/// Reads contents of data records, one at a time. Memory: one record, stored and uncompressed.
+/// Reads contents of data records, one frame at a time. Memory: one frame, stored and uncompressed.
 #[derive(Default)]
 pub struct Contents {
     bytes: Vec<u8>,
     unpacker: Option<Unpacker>,
+    parts: Vec<Part>,
+}
+
+/// Where a record's bytes are in the content of its frame.
+struct Part {
+    offset: u64,
+    bytes: Range<usize>,
+}
+
+/// What one frame holds: a data record, or a group of records.
+pub struct Content<'a> {
+    bytes: &'a [u8],
+    /// Ascending.
+    parts: &'a [Part],
+}
+
+impl<'a> Content<'a> {
+    /// What is at `offset` of the volume, as far as one of its data records goes; none where none is there.
+    pub fn at(&self, offset: u64) -> Option<&'a [u8]> {
+        let number = self.parts.partition_point(|part| part.offset <= offset).checked_sub(1)?;
+        let part = self.parts.get(number)?;
+        let from = usize::try_from(offset.checked_sub(part.offset)?).ok()?;
+        let bytes = self.bytes.get(part.bytes.clone())?.get(from..)?;
+        (!bytes.is_empty()).then_some(bytes)
+    }
+
+    /// Its data records: where each begins in the volume, and what it holds.
+    pub fn records(&self) -> impl Iterator<Item = (u64, &'a [u8])> {
+        let bytes = self.bytes;
+        self.parts
+            .iter()
+            .filter_map(move |part| Some((part.offset, bytes.get(part.bytes.clone())?)))
+    }
 }
 
 impl Contents {
-    /// Reads the data record at `place`, where `input` stands already, and verifies it. Yields
-    /// where its range begins in the volume, and what that holds.
+    /// Reads the frame at `place`, where `input` stands already, and verifies it.
     ///
     /// # Errors
-    /// [`Error::Cut`] or [`Error::Damaged`] where it is no longer the record that a
-    /// [`Decoder`](crate::Decoder) found there; [`Error::Unsupported`]; [`Error::Io`].
-    pub fn read(&mut self, mut input: impl Read, place: Place) -> Result<(u64, &[u8])> {
+    /// [`Error::Cut`] or [`Error::Damaged`] where it is no longer the one that a
+    /// [`Decoder`](crate::Decoder) found there, or has no data; [`Error::Unsupported`]; [`Error::Io`].
+    pub fn read(&mut self, mut input: impl Read, place: Place) -> Result<Content<'_>> {
         let at = place.at;
         let damaged = |reason: String| Error::Damaged { at, reason };
         let mut bytes = [0; FRAME_BYTES];
         fill(&mut input, &mut bytes, at, "a frame")?;
         let frame = Frame::read_from_bytes(&bytes).expect("the array has a frame's size");
-        let same = frame.is_sound() && frame.mark() == place.mark && frame.kind == frame::DATA;
+        let has_data = [frame::DATA, frame::GROUP].contains(&frame.kind);
+        let same = frame.is_sound() && frame.mark() == place.mark && has_data;
         let stored = frame.stored.get() as usize;
         if !same || stored > MAX_RECORD {
             return Err(damaged("another record stood there before".into()));
@@ -55,7 +90,21 @@ impl Contents {
         if self.bytes.len() as u64 != frame.length.get() {
             return Err(damaged(format!("it has {} bytes of content", self.bytes.len())));
         }
-        Ok((frame.offset.get(), &self.bytes))
+        self.parts.clear();
+        if frame.kind == frame::DATA {
+            self.parts.push(Part { offset: frame.offset.get(), bytes: 0..self.bytes.len() });
+        } else {
+            let cursor = Cursor::new(&self.bytes, &frame.digest, frame.offset.get());
+            let mut cursor = cursor.map_err(damaged)?;
+            while let Some(record) = cursor.next(&self.bytes).map_err(damaged)? {
+                if let Record::Data { offset, bytes } = record {
+                    let end = cursor.place();
+                    let bytes = end.saturating_sub(bytes.len())..end;
+                    self.parts.push(Part { offset, bytes });
+                }
+            }
+        }
+        Ok(Content { bytes: &self.bytes, parts: &self.parts })
     }
 }
 
@@ -66,7 +115,7 @@ fn fill(input: &mut impl Read, buf: &mut [u8], at: u64, inside: &'static str) ->
     })
 }
 
-/// Makes of what is stored the content, and verifies that. `at` is the frame's place; `unpacker` is
+/// Makes of what is stored the content, and verifies that, but for what a group holds. `at` is the frame's place; `unpacker` is
 /// made when the first compressed content comes.
 pub(crate) fn unpack(
     unpacker: &mut Option<Unpacker>,
@@ -77,7 +126,7 @@ pub(crate) fn unpack(
     let damaged = |reason| Error::Damaged { at, reason };
     match (frame.codec.get(), frame.kind) {
         (CODEC_NONE, _) => {}
-        (CODEC_ZSTD, frame::DATA) => {
+        (CODEC_ZSTD, frame::DATA | frame::GROUP) => {
             let unpacker = match unpacker {
                 Some(unpacker) => unpacker,
                 none => none.insert(Unpacker::new()?),
@@ -89,7 +138,11 @@ pub(crate) fn unpack(
             return Err(Error::Unsupported { at, what });
         }
     }
-    verify(frame, content).map_err(damaged)
+    match frame.kind {
+        // Its digest is that of its table, which has the digests of the records.
+        frame::GROUP => Ok(()),
+        _ => verify(frame, content).map_err(damaged),
+    }
 }
 
 /// Holds a content against its frame's digest.

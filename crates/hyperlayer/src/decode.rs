@@ -7,11 +7,16 @@ use zerocopy::FromBytes;
 use crate::content::{self, Place};
 use crate::encode::{check_announced, check_range};
 use crate::error::Result;
-use crate::frame::{self, FRAME_BYTES, Frame};
-use crate::packed::{CODEC_NONE, Unpacker};
+use crate::frame::{self, CODEC_NONE, FRAME_BYTES, Frame};
+use crate::group::Cursor;
+use crate::packed::Unpacker;
+use crate::record::RecordKind;
 use crate::state::DecoderState;
-use crate::totals::Trailer;
-use crate::{BaseDigest, Error, Header, MAGIC, MAX_RECORD, Record, Records, Totals, base_digest};
+use crate::trailer::Trailer;
+use crate::{
+    BaseDigest, DigestKind, Error, Header, Held, MAGIC, MAX_RECORD, Record, Records, Roots, Totals,
+    base_digest, held,
+};
 
 /// What an lvdiff wrote at detect level 3 that had no digest tree yet.
 const PLAIN_ROOT: &str = "detect level 3 with one BLAKE3 of the whole base in place of the root of a \
@@ -23,12 +28,20 @@ pub struct Decoder<R: Read> {
     input: Input<R>,
     header: Header,
     base_digests: Vec<BaseDigest>,
+    held: Vec<Held>,
     content: Vec<u8>,
+    /// What is still to be handed out of the group in `content`.
+    group: Option<Cursor>,
     /// Where the last record ended in the volume.
     end: u64,
     /// Where the last record stands in the input.
     place: Place,
     totals: Totals,
+    /// Where the stream begins in the input.
+    stream_begin: u64,
+    roots: Roots,
+    /// The stream's digest, once it has been verified.
+    digest: Option<[u8; 32]>,
     state: DecoderState,
 }
 
@@ -41,8 +54,9 @@ impl<R: Read> Decoder<R> {
         let input = Input {
             input,
             at: 0,
+            frame_at: 0,
             digest: blake3::Hasher::new(),
-            before_frame: [0; 32],
+            before_frame: blake3::Hasher::new(),
             sequence: 0,
             unpacker: None,
         };
@@ -66,7 +80,12 @@ impl<R: Read> Decoder<R> {
 
     /// BLAKE3 of the stream, as its trailer has it; `None` before that has been verified.
     pub fn stream_digest(&self) -> Option<[u8; 32]> {
-        (self.state == DecoderState::Complete).then_some(self.input.before_frame)
+        self.digest
+    }
+
+    /// The root digests of both ends, as far as the trailer has them; none before it has been verified.
+    pub fn roots(&self) -> Roots {
+        self.roots
     }
 
     /// How many bytes of the input have been read, streams before this one included.
@@ -82,6 +101,7 @@ impl<R: Read> Decoder<R> {
 
     /// Reads up to the first record; `first` are bytes that have been read already.
     fn begin(mut input: Input<R>, first: &[u8], mut content: Vec<u8>) -> Result<Self> {
+        let stream_begin = input.at.saturating_sub(first.len() as u64);
         input.magic(first)?;
         let at = input.at;
         let frame = input.known_frame(&mut content)?;
@@ -105,37 +125,92 @@ impl<R: Read> Decoder<R> {
                 base_digest::from_bytes(&header, &content).map_err(|reason| damaged(at, reason))?;
         }
         base_digest::validate(&header, &base_digests).map_err(|reason| damaged(at, reason))?;
-        let (totals, state, place) =
-            (Totals::default(), DecoderState::Records, Place { at: 0, mark: 0 });
-        Ok(Self { input, header, base_digests, content, end: 0, place, totals, state })
+        let (at, mut held) = (input.at, Vec::new());
+        if header.rest {
+            let frame = input.known_frame(&mut content)?;
+            if frame.kind != frame::PART {
+                let found = frame.kind_text();
+                return Err(damaged(at, format!("expected what the target holds, found {found}")));
+            }
+            held = held::from_bytes(&content).map_err(|reason| damaged(at, reason))?;
+        }
+        let end = held::validate(&header, &held).map_err(|reason| damaged(at, reason))?;
+        Ok(Self {
+            input,
+            header,
+            base_digests,
+            held,
+            content,
+            group: None,
+            end,
+            place: Place { at: 0, mark: 0 },
+            totals: Totals::default(),
+            stream_begin,
+            roots: Roots::default(),
+            digest: None,
+            state: DecoderState::Records,
+        })
     }
 
-    /// Reads and verifies the next frame; `None` for a right trailer.
+    /// Reads and verifies the next frame; `None` for a right trailer. Of a group, its table is verified.
     fn advance(&mut self) -> Result<Option<Frame>> {
-        let at = self.input.at;
-        let damaged = |reason| damaged(at, reason);
         let frame = self.input.known_frame(&mut self.content)?;
+        let at = self.input.frame_at;
+        let damaged = |reason| damaged(at, reason);
         if frame.kind == frame::TRAILER {
-            self.check_trailer().map_err(damaged)?;
+            self.check_trailer(at).map_err(damaged)?;
             return Ok(None);
         }
-        let taken = (FRAME_BYTES as u64).saturating_add(frame.stored.get().into());
-        self.place = Place::new(self.input.at.saturating_sub(taken), &frame);
+        self.place = Place::new(at, &frame);
+        if frame.kind == frame::GROUP {
+            let group = Cursor::new(&self.content, &frame.digest, frame.offset.get());
+            self.group = Some(group.map_err(damaged)?);
+            return Ok(Some(frame));
+        }
         let record = record(&frame, &self.content).map_err(damaged)?;
-        self.end = check_range(&record, self.end, self.header.target.size).map_err(damaged)?;
-        self.totals.add(&record);
-        // At once, because room is made for what was announced, and for no more.
-        check_announced(&self.totals, self.announced()).map_err(damaged)?;
+        let (kind, range) = (record.kind(), (record.offset(), record.length()));
+        self.count(kind, range).map_err(damaged)?;
         Ok(Some(frame))
+    }
+
+    /// Holds a record against the rules and what the header announced, and counts it.
+    fn count(&mut self, kind: RecordKind, range: (u64, u64)) -> std::result::Result<(), String> {
+        self.end = check_range(kind, range, self.end, self.header.target.size)?;
+        self.totals.add_range(kind, range.1);
+        // At once, because room is made for what was announced, and for no more.
+        check_announced(&self.totals, self.announced())
+    }
+
+    /// Verifies the next record of the group that was begun; none where there is none, or no more.
+    fn next_of_group(&mut self) -> Result<Option<(RecordKind, u64, u64)>> {
+        let Some(group) = &mut self.group else { return Ok(None) };
+        let at = self.place.at;
+        let Some(record) = group.next(&self.content).map_err(|reason| damaged(at, reason))? else {
+            self.group = None;
+            return Ok(None);
+        };
+        let (kind, range) = (record.kind(), (record.offset(), record.length()));
+        self.count(kind, range).map_err(|reason| damaged(at, reason))?;
+        Ok(Some((kind, range.0, range.1)))
+    }
+
+    /// The bytes of the record of the group that was verified last.
+    fn of_group(&self, length: u64) -> &[u8] {
+        let end = self.group.map_or(0, |group| group.place());
+        let begin = end.saturating_sub(usize::try_from(length).unwrap_or(usize::MAX));
+        &self.content[begin..end]
     }
 
     fn announced(&self) -> (u64, u64) {
         (self.header.changed_bytes, self.header.unmapped_bytes)
     }
 
-    fn check_trailer(&self) -> std::result::Result<(), String> {
-        let trailer = Trailer::ref_from_bytes(&self.content)
-            .map_err(|_| format!("a trailer of {} bytes: expected 80", self.content.len()))?;
+    /// `at` is where its frame begins in the input.
+    fn check_trailer(&mut self, at: u64) -> std::result::Result<(), String> {
+        let trailer = Trailer::ref_from_bytes(&self.content).map_err(|_| {
+            let expected = size_of::<Trailer>();
+            format!("a trailer of {} bytes: expected {expected}", self.content.len())
+        })?;
         if trailer.totals() != self.totals {
             return Err(format!(
                 "the trailer counts {:?}, but {:?} came before it",
@@ -149,9 +224,28 @@ impl<R: Read> Decoder<R> {
                 self.totals.discard_bytes, self.header.unmapped_bytes
             ));
         }
-        if trailer.stream_digest != self.input.before_frame {
+        let length = at.saturating_sub(self.stream_begin);
+        if trailer.length.get() != length || trailer.index.get() >= length {
+            return Err(format!(
+                "the trailer says that {} bytes come before it and the index at {}, but {length} came",
+                trailer.length, trailer.index
+            ));
+        }
+        let roots = trailer.roots()?;
+        if let ([whole], Some(root)) = (self.base_digests.as_slice(), roots.base)
+            && whole.kind == DigestKind::Root
+            && !self.header.undo
+            && whole.digest != root
+        {
+            return Err("the base's root digest is another one than at the beginning".into());
+        }
+        if roots.base.is_some() && self.header.base.is_none() {
+            return Err("a base's root digest, but no base".into());
+        }
+        if trailer.digest(self.input.before_frame.clone()) != trailer.stream_digest {
             return Err("the trailer's digest is not that of the stream".into());
         }
+        (self.roots, self.digest) = (roots, Some(trailer.stream_digest));
         Ok(())
     }
 }
@@ -165,14 +259,34 @@ impl<R: Read> Records for Decoder<R> {
         &self.base_digests
     }
 
+    fn held(&self) -> &[Held] {
+        &self.held
+    }
+
     fn next_record(&mut self) -> Result<Option<Record<'_>>> {
         if !self.state.begin(self.input.at)? {
             return Ok(None);
         }
-        let frame = self.advance()?;
-        self.state.came(frame.is_some());
-        let Some(frame) = frame else { return Ok(None) };
-        record(&frame, &self.content).map(Some).map_err(|reason| damaged(self.input.at, reason))
+        loop {
+            if let Some((kind, offset, length)) = self.next_of_group()? {
+                self.state.came(true);
+                return Ok(Some(match kind {
+                    RecordKind::Data => Record::Data { offset, bytes: self.of_group(length) },
+                    RecordKind::Zero => Record::Zero { offset, length },
+                    RecordKind::Discard => Record::Discard { offset, length },
+                }));
+            }
+            let frame = self.advance()?;
+            let Some(frame) = frame else {
+                self.state.came(false);
+                return Ok(None);
+            };
+            if self.group.is_none() {
+                self.state.came(true);
+                let record = record(&frame, &self.content);
+                return record.map(Some).map_err(|reason| damaged(self.place.at, reason));
+            }
+        }
     }
 
     fn totals(&self) -> Totals {
@@ -214,9 +328,11 @@ struct Input<R: Read> {
     input: R,
     /// How many bytes have been read.
     at: u64,
+    /// Where the frame that was read last begins.
+    frame_at: u64,
     digest: blake3::Hasher,
-    /// BLAKE3 of everything before the frame read last, where that is a trailer.
-    before_frame: [u8; 32],
+    /// The digest of everything before the frame read last, where that is a trailer.
+    before_frame: blake3::Hasher,
     /// The next frame's number.
     sequence: u64,
     /// Made when the first compressed content comes.
@@ -287,6 +403,7 @@ impl<R: Read> Input<R> {
     /// The next frame, and what is stored of its content.
     fn frame(&mut self, stored: &mut Vec<u8>) -> Result<Frame> {
         let at = self.at;
+        self.frame_at = at;
         let mut bytes = [0; FRAME_BYTES];
         self.fill_whole(&mut bytes, "a frame")?;
         let frame = Frame::read_from_bytes(&bytes).expect("the array has a frame's size");
@@ -306,7 +423,7 @@ impl<R: Read> Input<R> {
             return Err(damaged(at, reason));
         }
         if frame.kind == frame::TRAILER {
-            self.before_frame = *self.digest.finalize().as_bytes();
+            self.before_frame = self.digest.clone();
         }
         stored.resize(length, 0);
         self.fill_whole(stored, "a frame's content")?;

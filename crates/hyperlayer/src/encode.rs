@@ -5,11 +5,13 @@ use std::io::Write;
 use zerocopy::IntoBytes;
 
 use crate::error::Result;
-use crate::frame::{self, Frame};
-use crate::totals::Trailer;
+use crate::frame::{self, FRAME_BYTES, Frame, Stored};
+use crate::index_writer::{IndexWriter, RawEntry};
+use crate::record::RecordKind;
+use crate::trailer::Trailer;
 use crate::{
-    BaseDigest, Error, Finished, Header, MAGIC, MAX_RECORD, Packed, Record, SECTOR, Totals,
-    base_digest,
+    BaseDigest, Error, Finished, Header, Held, MAGIC, MAX_RECORD, Packed, PackedGroup, Record,
+    Roots, SECTOR, Totals, base_digest, held,
 };
 
 /// Writes one stream, front to back.
@@ -20,11 +22,15 @@ pub struct Encoder<W: Write> {
     output: W,
     stream_digest: blake3::Hasher,
     sequence: u64,
+    /// How many bytes have been written.
+    at: u64,
     /// Where the last record ended.
     end: u64,
     totals: Totals,
     target_size: u64,
     announced: (u64, u64),
+    index: IndexWriter,
+    roots: Roots,
 }
 
 impl<W: Write> Encoder<W> {
@@ -34,17 +40,44 @@ impl<W: Write> Encoder<W> {
     /// [`Error::Invalid`] where they do not fit the format, before anything is written;
     /// [`Error::Io`] where `output` fails.
     pub fn new(output: W, header: &Header, base_digests: &[BaseDigest]) -> Result<Self> {
+        Self::begin(output, header, base_digests, &[])
+    }
+
+    /// The same of a stream that is the rest of another one: what `held` covers has arrived already, and no
+    /// record begins before it ends. The header announces what is still to come.
+    ///
+    /// # Errors
+    /// As [`Encoder::new`].
+    pub fn rest(
+        output: W,
+        header: &Header,
+        base_digests: &[BaseDigest],
+        held: &[Held],
+    ) -> Result<Self> {
+        Self::begin(output, header, base_digests, held)
+    }
+
+    fn begin(
+        output: W,
+        header: &Header,
+        base_digests: &[BaseDigest],
+        held: &[Held],
+    ) -> Result<Self> {
         let header_bytes = header.to_bytes()?;
         base_digest::check_count(base_digests)?;
         base_digest::validate(header, base_digests).map_err(Error::Invalid)?;
+        let end = held::validate(header, held).map_err(Error::Invalid)?;
         let mut encoder = Self {
             output,
             stream_digest: blake3::Hasher::new(),
             sequence: 0,
-            end: 0,
+            at: MAGIC.len() as u64,
+            end,
             totals: Totals::default(),
             target_size: header.target.size,
             announced: (header.changed_bytes, header.unmapped_bytes),
+            index: IndexWriter::default(),
+            roots: Roots::default(),
         };
         encoder.stream_digest.update(MAGIC);
         encoder.output.write_all(MAGIC)?;
@@ -53,6 +86,9 @@ impl<W: Write> Encoder<W> {
             let level = header.detect_level;
             let (kind, _) = base_digest::frame_of(level);
             encoder.plain_frame(kind, &base_digest::to_bytes(level, base_digests))?;
+        }
+        if !held.is_empty() {
+            encoder.plain_frame(frame::PART, &held::to_bytes(held))?;
         }
         Ok(encoder)
     }
@@ -101,16 +137,66 @@ impl<W: Write> Encoder<W> {
         self.packed(Record::Data { offset, bytes }, packed)
     }
 
+    /// Writes small records that a [`Packer`](crate::Packer) has packed together.
+    ///
+    /// # Errors
+    /// As [`Encoder::data`].
+    pub fn group(&mut self, group: &PackedGroup) -> Result<()> {
+        let begin = group.ranges.first().map_or(0, |&(_, offset, _)| offset);
+        for &(kind, offset, length) in &group.ranges {
+            self.count(kind, offset, length)?;
+        }
+        let stored = Stored { bytes: &group.stored, is_compressed: group.is_compressed };
+        self.indexed_frame(frame::GROUP, (begin, group.length), stored, group.digest, begin)
+    }
+
     fn packed(&mut self, record: Record<'_>, packed: &Packed) -> Result<()> {
-        let (kind, content) = match record {
-            Record::Data { bytes, .. } => (frame::DATA, bytes),
-            Record::Zero { .. } => (frame::ZERO, &[][..]),
-            Record::Discard { .. } => (frame::DISCARD, &[][..]),
+        let (kind, range) = (record.kind(), (record.offset(), record.length()));
+        self.count(kind, range.0, range.1)?;
+        let stored = packed.stored(record.bytes());
+        self.indexed_frame(kind.frame(), range, stored, packed.digest, range.0)
+    }
+
+    /// Holds a record against the rules, and counts it.
+    fn count(&mut self, kind: RecordKind, offset: u64, length: u64) -> Result<()> {
+        let end = check_range(kind, (offset, length), self.end, self.target_size);
+        self.end = end.map_err(Error::Invalid)?;
+        self.totals.add_range(kind, length);
+        check_announced(&self.totals, self.announced).map_err(Error::Invalid)
+    }
+
+    /// Writes a frame of records, the first of which begins at `begin`, and puts it into the index.
+    fn indexed_frame(
+        &mut self,
+        kind: [u8; 4],
+        range: (u64, u64),
+        stored: Stored<'_>,
+        digest: [u8; 32],
+        begin: u64,
+    ) -> Result<()> {
+        let entry = RawEntry {
+            offset: begin.into(),
+            length: self.end.saturating_sub(begin).into(),
+            position: self.at.into(),
+            kind,
+            stored: u32::try_from(stored.bytes.len()).unwrap_or(u32::MAX).into(),
         };
-        self.end = check_range(&record, self.end, self.target_size).map_err(Error::Invalid)?;
-        self.totals.add(&record);
-        check_announced(&self.totals, self.announced).map_err(Error::Invalid)?;
-        self.frame(kind, (record.offset(), record.length()), content, packed)
+        self.frame(kind, range, stored, digest)?;
+        self.index.push(0, entry);
+        while let Some(level) = self.index.full() {
+            self.index_frame(level)?;
+        }
+        Ok(())
+    }
+
+    fn index_frame(&mut self, level: usize) -> Result<()> {
+        let content = self.index.take(level, self.at);
+        self.plain_frame(frame::INDEX, &content)
+    }
+
+    /// Says what the base and the target hold as a whole, as far as that is known. It stands in the trailer.
+    pub fn roots(&mut self, roots: Roots) {
+        self.roots = roots;
     }
 
     /// The output, for what must be done with it between two records.
@@ -128,49 +214,54 @@ impl<W: Write> Encoder<W> {
             let why = format!("{found} bytes were unmapped, where the header says {announced}");
             return Err(Error::Invalid(why));
         }
-        let digest = *self.stream_digest.finalize().as_bytes();
-        let trailer = Trailer::new(&self.totals, digest);
+        while let Some(level) = self.index.unfinished() {
+            self.index_frame(level)?;
+        }
+        let mut trailer = Trailer::new(&self.totals, self.at, self.index.top(), &self.roots);
+        let digest = trailer.digest(self.stream_digest.clone());
+        trailer.stream_digest = digest;
         self.plain_frame(frame::TRAILER, trailer.as_bytes())?;
         self.output.flush()?;
-        Ok((self.output, Finished { totals: self.totals, digest: Some(digest) }))
+        let finished = Finished { totals: self.totals, digest: Some(digest), roots: self.roots };
+        Ok((self.output, finished))
     }
 
     fn plain_frame(&mut self, kind: [u8; 4], content: &[u8]) -> Result<()> {
-        self.frame(kind, (0, 0), content, &Packed::plain(content))
+        let stored = Stored { bytes: content, is_compressed: false };
+        self.frame(kind, (0, 0), stored, *blake3::hash(content).as_bytes())
     }
 
     fn frame(
         &mut self,
         kind: [u8; 4],
         range: (u64, u64),
-        content: &[u8],
-        packed: &Packed,
+        stored: Stored<'_>,
+        digest: [u8; 32],
     ) -> Result<()> {
-        let (frame, stored) = Frame::new(kind, self.sequence, range, content, packed);
+        let frame = Frame::new(kind, self.sequence, range, stored, digest);
         self.sequence = self.sequence.saturating_add(1);
-        frame.digest_into(&mut self.stream_digest, stored);
+        self.at =
+            self.at.saturating_add(FRAME_BYTES as u64).saturating_add(stored.bytes.len() as u64);
+        frame.digest_into(&mut self.stream_digest, stored.bytes);
         self.output.write_all(frame.as_bytes())?;
-        Ok(self.output.write_all(stored)?)
+        Ok(self.output.write_all(stored.bytes)?)
     }
 }
 
 /// Both sides' rule for a record's range; yields where it ends.
 pub(crate) fn check_range(
-    record: &Record<'_>,
+    kind: RecordKind,
+    (offset, length): (u64, u64),
     previous_end: u64,
     target_size: u64,
 ) -> std::result::Result<u64, String> {
-    let (offset, length) = (record.offset(), record.length());
     if offset < previous_end {
         return Err(format!(
             "a record at offset {offset} after one that ends at {previous_end}: out of order"
         ));
     }
     let whole = offset.is_multiple_of(SECTOR) && length.is_multiple_of(SECTOR) && length > 0;
-    let fits = match record {
-        Record::Data { .. } => length <= MAX_RECORD as u64,
-        Record::Zero { .. } | Record::Discard { .. } => true,
-    };
+    let fits = kind != RecordKind::Data || length <= MAX_RECORD as u64;
     match offset.checked_add(length) {
         Some(end) if whole && fits && end <= target_size => Ok(end),
         _ => Err(format!(

@@ -3,9 +3,6 @@
 use zerocopy::byteorder::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use crate::Packed;
-use crate::packed::{CODEC_NONE, CODEC_ZSTD};
-
 /// The size of a frame, in bytes, without its content.
 pub const FRAME_BYTES: usize = 80;
 
@@ -15,13 +12,24 @@ pub(crate) const ROOT: [u8; 4] = *b"ROOT";
 pub(crate) const DATA: [u8; 4] = *b"DATA";
 pub(crate) const ZERO: [u8; 4] = *b"ZERO";
 pub(crate) const DISCARD: [u8; 4] = *b"DISC";
+pub(crate) const GROUP: [u8; 4] = *b"GRUP";
+pub(crate) const PART: [u8; 4] = *b"PART";
 pub(crate) const TRAILER: [u8; 4] = *b"TAIL";
 
-/// All kinds that are known here.
-pub(crate) const KNOWN: [[u8; 4]; 7] = [HEADER, BASE, ROOT, DATA, ZERO, DISCARD, TRAILER];
+/// All kinds that every reader must know.
+pub(crate) const KNOWN: [[u8; 4]; 9] =
+    [HEADER, BASE, ROOT, PART, DATA, ZERO, DISCARD, GROUP, TRAILER];
+
+/// An optional kind: a reader that goes front to back passes it over.
+pub(crate) const INDEX: [u8; 4] = *b"INDX";
 
 /// Set where a reader that does not know the kind may pass the frame over.
 pub(crate) const OPTIONAL: u32 = 1;
+
+/// The content is stored as it is.
+pub(crate) const CODEC_NONE: u32 = 0;
+/// The content is stored as one zstd frame (RFC 8878).
+pub(crate) const CODEC_ZSTD: u32 = 1;
 
 /// A frame, as it stands in the stream.
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -45,36 +53,40 @@ pub(crate) struct Frame {
 }
 const _: () = assert!(size_of::<Frame>() == FRAME_BYTES);
 
+/// A content, as it is stored.
+#[derive(Clone, Copy)]
+pub(crate) struct Stored<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) is_compressed: bool,
+}
+
 /// How much of a frame its check covers.
 const CHECKED_BYTES: usize = std::mem::offset_of!(Frame, check);
 
 impl Frame {
-    /// A frame for a content, and the bytes that are stored of it.
-    pub(crate) fn new<'a>(
+    /// A frame for `stored` bytes of a content with this digest.
+    pub(crate) fn new(
         kind: [u8; 4],
         sequence: u64,
         range: (u64, u64),
-        content: &'a [u8],
-        packed: &'a Packed,
-    ) -> (Self, &'a [u8]) {
-        let (codec, bytes) = match &packed.compressed {
-            Some(compressed) => (CODEC_ZSTD, compressed.as_slice()),
-            None => (CODEC_NONE, content),
-        };
-        let stored = u32::try_from(bytes.len()).expect("no caller has more than MAX_RECORD");
+        stored: Stored<'_>,
+        digest: [u8; 32],
+    ) -> Self {
+        let flags = if kind == INDEX { OPTIONAL } else { 0 };
+        let length = u32::try_from(stored.bytes.len()).expect("no caller has more than MAX_RECORD");
         let mut frame = Self {
             kind,
-            flags: 0.into(),
+            flags: flags.into(),
             sequence: sequence.into(),
             offset: range.0.into(),
             length: range.1.into(),
-            stored: stored.into(),
-            codec: codec.into(),
-            digest: packed.digest,
+            stored: length.into(),
+            codec: if stored.is_compressed { CODEC_ZSTD } else { CODEC_NONE }.into(),
+            digest,
             check: [0; 8],
         };
         frame.check = frame.expected_check();
-        (frame, bytes)
+        frame
     }
 
     pub(crate) fn is_sound(&self) -> bool {

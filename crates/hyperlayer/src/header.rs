@@ -9,7 +9,7 @@ use bincode::Options;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::{Error, MAX_RECORD, SECTOR};
+use crate::{Error, Identity, MAX_RECORD, SECTOR};
 
 /// A volume, as a stream knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +62,10 @@ pub struct Header {
     pub undo: bool,
     /// The UUID of the volume that the base is a snapshot of; empty where it is none, or not known.
     pub base_origin: String,
+    /// What the disk and its moments are known by, where they have no UUIDs.
+    pub identity: Identity,
+    /// Whether it is the rest of a stream whose beginning the target holds already: see [`Held`](crate::Held).
+    pub rest: bool,
 }
 
 /// Offsets are `off_t` in the kernel; no volume is larger.
@@ -99,6 +103,7 @@ impl Header {
             validate_volume("base", base)?;
         }
         validate_uuid("base's origin", &self.base_origin)?;
+        self.identity.validate(self.base.is_some())?;
         if self.chunk_size == 0
             || self.chunk_size > MAX_CHUNK
             || !self.chunk_size.is_multiple_of(SECTOR)
@@ -107,6 +112,9 @@ impl Header {
                 "a chunk size of {} bytes: expected a multiple of {SECTOR}, at most {MAX_CHUNK}",
                 self.chunk_size
             ));
+        }
+        if self.rest && self.undo {
+            return Err("an undo stream that is the rest of another one".into());
         }
         if self.detect_level > 3 {
             return Err(format!("detect level {}: expected 0 to 3", self.detect_level));
@@ -187,6 +195,8 @@ mod tests {
             created: 1,
             undo: false,
             base_origin: String::new(),
+            identity: Identity::default(),
+            rest: false,
         }
     }
 
@@ -194,6 +204,12 @@ mod tests {
     fn a_header_comes_back_as_it_was() {
         let mut header = header();
         header.pairs = vec![("b".into(), "2: two".into()), ("a".into(), "1\n".into())];
+        header.identity = Identity {
+            disk: "vm 7/vda".into(),
+            checkpoint: "c2".into(),
+            base_checkpoint: "c1".into(),
+            previous: Some([3; 32]),
+        };
         let bytes = header.to_bytes().unwrap();
         assert_eq!(Header::from_bytes(&bytes).unwrap(), header);
     }
@@ -239,5 +255,16 @@ mod tests {
         refused(|header| header.pairs = vec![(" ".into(), "value".into())]);
         refused(|header| header.pairs = vec![("key".into(), "x".repeat(MAX_RECORD))]);
         refused(|header| header.tool = String::new());
+        refused(|header| header.identity.checkpoint = "of no disk".into());
+        refused(|header| header.identity.disk = "a\nb".into());
+        refused(|header| header.identity.disk = "x".repeat(256));
+        refused(|header| {
+            header.base = None;
+            header.identity.previous = Some([1; 32]);
+        });
+        refused(|header| {
+            header.base = None;
+            (header.identity.disk, header.identity.base_checkpoint) = ("d".into(), "c".into());
+        });
     }
 }

@@ -8,7 +8,7 @@
 //! `foreign` yields the same records from streams of other tools.
 //!
 //! ```
-//! use hyperlayer::{Decoder, Encoder, Header, Record, Records, Volume};
+//! use hyperlayer::{Decoder, Encoder, Header, Identity, Record, Records, Volume};
 //!
 //! let volume = |name: &str| Volume { name: name.into(), uuid: String::new(), size: 1 << 20 };
 //! let header = Header {
@@ -24,6 +24,8 @@
 //!     created: 0,
 //!     undo: false,
 //!     base_origin: String::new(),
+//!     identity: Identity::default(),
+//!     rest: false,
 //! };
 //! let mut encoder = Encoder::new(Vec::new(), &header, &[])?;
 //! encoder.data(0, &[7; 65536])?;
@@ -50,30 +52,42 @@ mod encode;
 mod error;
 mod follows;
 mod frame;
+mod group;
 mod header;
+mod held;
+mod identity;
+mod index;
+mod index_writer;
 mod outline;
 mod packed;
 mod record;
 mod records;
+mod roots;
 mod sink;
 mod state;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod totals;
+mod trailer;
 mod tree;
 
 pub use base_checksum::BaseChecksum;
 pub use base_digest::{BaseDigest, DigestKind};
-pub use content::{Contents, Place};
+pub use content::{Content, Contents, Place};
 pub use decode::Decoder;
 pub use encode::Encoder;
 pub use error::Error;
 pub use frame::FRAME_BYTES;
+pub use group::PackedGroup;
 pub use header::{Header, Volume};
+pub use held::Held;
+pub use identity::Identity;
+pub use index::{Entry, Index};
 pub use outline::Outline;
 pub use packed::{Packed, Packer};
 pub use record::Record;
 pub use records::Records;
+pub use roots::Roots;
 pub use sink::RecordSink;
 pub use state::DecoderState;
 pub use totals::{Finished, Totals};

@@ -6,11 +6,12 @@ use zerocopy::FromBytes;
 
 use crate::error::Result;
 use crate::frame::{self, FRAME_BYTES, Frame};
-use crate::totals::Trailer;
-use crate::{BaseDigest, Decoder, Error, Header, MAX_RECORD, Records, Totals};
+use crate::trailer::Trailer;
+use crate::{
+    BaseDigest, Decoder, DigestKind, Error, Header, Held, MAX_RECORD, Records, Roots, Totals,
+};
 
-/// A stream's header and trailer, with the checks of its frames verified in between and the data
-/// skipped.
+/// A stream's header and trailer: what lies in between is skipped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outline {
     /// Its header.
@@ -21,6 +22,12 @@ pub struct Outline {
     pub totals: Totals,
     /// The digest by which it is known, as its trailer has it.
     pub stream_digest: [u8; 32],
+    /// What the target holds already.
+    pub held: Vec<Held>,
+    /// The root digests that its trailer has.
+    pub roots: Roots,
+    /// Where the top of its index stands, from its beginning, if it has one.
+    pub index: Option<u64>,
     /// Where it begins in the file, in bytes.
     pub begin: u64,
     /// Where it ends.
@@ -30,14 +37,19 @@ pub struct Outline {
 impl Outline {
     /// The outlines of all streams from the file's position to its end.
     ///
-    /// That a stream is here says that its frames are there and in order. That its data is sound is
-    /// for a [`Decoder`] to say.
+    /// Each trailer says where its stream begins, so they are found from the end: a few reads for a stream,
+    /// whatever its size. Where that does not lead to the beginning, all frames are gone through from there, to
+    /// say what is wrong. That a stream is here says that its two ends belong together; that what lies between
+    /// them is sound is for a [`Decoder`] to say.
     ///
     /// # Errors
     /// [`Error::Cut`], [`Error::Damaged`], [`Error::Unsupported`] or [`Error::Io`].
     pub fn all(file: &mut (impl Read + Seek)) -> Result<Vec<Self>> {
         let mut begin = file.stream_position()?;
         let size = file.seek(SeekFrom::End(0))?;
+        if let Some(outlines) = Self::from_the_end(file, begin, size)? {
+            return Ok(outlines);
+        }
         let mut outlines = Vec::new();
         loop {
             file.seek(SeekFrom::Start(begin))?;
@@ -50,11 +62,79 @@ impl Outline {
         }
     }
 
+    /// The same, from one trailer to the one before it; none where one of them is not what it must be.
+    fn from_the_end(
+        file: &mut (impl Read + Seek),
+        begin: u64,
+        size: u64,
+    ) -> Result<Option<Vec<Self>>> {
+        const TAIL: usize = FRAME_BYTES.saturating_add(size_of::<Trailer>());
+        let (mut outlines, mut end) = (Vec::new(), size);
+        while end > begin {
+            let place = end.checked_sub(TAIL as u64).filter(|place| *place > begin);
+            let Some(place) = place else { return Ok(None) };
+            let mut bytes = [0; TAIL];
+            file.seek(SeekFrom::Start(place))?;
+            file.read_exact(&mut bytes)?;
+            let Some((frame, trailer)) = tail(&bytes) else { return Ok(None) };
+            let Some(start) = place.checked_sub(trailer.length.get()) else { return Ok(None) };
+            if start < begin || trailer.length.get() == 0 {
+                return Ok(None);
+            }
+            file.seek(SeekFrom::Start(start))?;
+            let decoder = match Decoder::new(&mut *file) {
+                Ok(decoder) => decoder,
+                Err(Error::Io(error)) => return Err(Error::Io(error)),
+                Err(_) => return Ok(None),
+            };
+            let Some(outline) = Self::of(&decoder, &frame, trailer, (start, end)) else {
+                return Ok(None);
+            };
+            outlines.push(outline);
+            end = start;
+        }
+        outlines.reverse();
+        Ok((!outlines.is_empty()).then_some(outlines))
+    }
+
+    /// The outline of a stream with such a trailer; none where that is not as it must be.
+    fn of<R: Read>(
+        decoder: &Decoder<R>,
+        frame: &Frame,
+        trailer: &Trailer,
+        (begin, end): (u64, u64),
+    ) -> Option<Self> {
+        let (index, length) = (trailer.index.get(), trailer.length.get());
+        // The header has a number as well, so the trailer has not the first one.
+        if index >= length || frame.sequence.get() == 0 {
+            return None;
+        }
+        Some(Self {
+            header: decoder.header().clone(),
+            base_digests: decoder.base_digests().to_vec(),
+            totals: trailer.totals(),
+            stream_digest: trailer.stream_digest,
+            held: decoder.held().to_vec(),
+            roots: trailer.roots().ok()?,
+            index: (index > 0).then_some(index),
+            begin,
+            end,
+        })
+    }
+
+    /// The root digest of what the stream starts from, where it says that.
+    pub fn base_root(&self) -> Option<[u8; 32]> {
+        let root = self.base_digests.first().filter(|_| !self.header.undo);
+        let root = root.filter(|digest| digest.kind == DigestKind::Root).map(|root| root.digest);
+        root.or(self.roots.base)
+    }
+
     fn one(file: &mut (impl Read + Seek), begin: u64, size: u64) -> Result<Self> {
         let decoder = Decoder::new(&mut *file).map_err(|error| error.moved_by(begin))?;
         // Optional frames may have come before: how many, the decoder does not say.
-        let mut expected = (if decoder.header().detect_level > 0 { 2 } else { 1 }, u64::MAX);
+        let mut expected = (1, u64::MAX);
         let (header, base_digests) = (decoder.header().clone(), decoder.base_digests().to_vec());
+        let held = decoder.held().to_vec();
         let mut at = file.stream_position()?;
         let mut window = Window { file, bytes: Vec::new(), begin: 0, size };
         loop {
@@ -84,11 +164,38 @@ impl Outline {
                     .filter(|_| blake3::hash(&content) == frame.digest)
                     .ok_or_else(|| damaged("the trailer does not match its digest"))?;
                 let (totals, stream_digest) = (trailer.totals(), trailer.stream_digest);
-                return Ok(Self { header, base_digests, totals, stream_digest, begin, end });
+                let roots = trailer.roots().map_err(|reason| Error::Damaged { at, reason })?;
+                let (index, length) = (trailer.index.get(), trailer.length.get());
+                if length != at.saturating_sub(begin) || index >= length {
+                    return Err(damaged("the trailer says that the stream has another length"));
+                }
+                let index = (index > 0).then_some(index);
+                return Ok(Self {
+                    header,
+                    base_digests,
+                    totals,
+                    stream_digest,
+                    held,
+                    roots,
+                    index,
+                    begin,
+                    end,
+                });
             }
             at = end;
         }
     }
+}
+
+/// The frame and the content of a trailer, where that is what stands there.
+fn tail(bytes: &[u8]) -> Option<(Frame, &Trailer)> {
+    let (frame, content) = bytes.split_at_checked(FRAME_BYTES)?;
+    let frame = Frame::read_from_bytes(frame).ok()?;
+    let is_sound = frame.is_sound()
+        && frame.kind == frame::TRAILER
+        && frame.stored.get() as usize == content.len()
+        && blake3::hash(content) == frame.digest;
+    Some((frame, Trailer::ref_from_bytes(content).ok().filter(|_| is_sound)?))
 }
 
 /// A piece of the file that was read at once: small records have many frames in it.

@@ -1,12 +1,9 @@
 //! [`Packer`] and [`Packed`]: a data record's content, as it is stored.
 
 use crate::error::Result;
-use crate::{Error, MAX_RECORD};
-
-/// The content is stored as it is.
-pub(crate) const CODEC_NONE: u32 = 0;
-/// The content is stored as one zstd frame (RFC 8878).
-pub(crate) const CODEC_ZSTD: u32 = 1;
+use crate::frame::Stored;
+use crate::group::{self, PackedGroup};
+use crate::{Error, MAX_RECORD, Record};
 
 /// What is computed of a content before it is written: on any thread, for many at once.
 pub struct Packed {
@@ -21,6 +18,8 @@ pub struct Packer {
     /// Room for the next compressed content: new room of a MiB would be zeroed by the kernel page
     /// by page, each time.
     room: Vec<u8>,
+    /// Room for the next group's content.
+    group: Vec<u8>,
 }
 
 impl Packer {
@@ -35,7 +34,7 @@ impl Packer {
             return Err(Error::Invalid(format!("zstd has no level {level}")));
         }
         let compressor = level.map(zstd::bulk::Compressor::new).transpose()?;
-        Ok(Self { compressor, room: Vec::new() })
+        Ok(Self { compressor, room: Vec::new(), group: Vec::new() })
     }
 
     /// The levels that zstd has.
@@ -49,24 +48,59 @@ impl Packer {
     /// Where zstd fails, which takes a lack of memory.
     pub fn pack(&mut self, bytes: &[u8]) -> Result<Packed> {
         let digest = *blake3::hash(bytes).as_bytes();
-        let Some(compressor) = &mut self.compressor else {
-            return Ok(Packed { digest, compressed: None });
-        };
+        Ok(Packed { digest, compressed: self.compress(bytes)? })
+    }
+
+    /// The compressed bytes, where compressing is asked for and they are fewer.
+    fn compress(&mut self, bytes: &[u8]) -> Result<Option<Vec<u8>>> {
+        let Some(compressor) = &mut self.compressor else { return Ok(None) };
         let mut room = std::mem::take(&mut self.room);
         room.clear();
         room.reserve(zstd::zstd_safe::compress_bound(bytes.len()));
         let length = compressor.compress_to_buffer(bytes, &mut room)?;
         if length < bytes.len() {
-            return Ok(Packed { digest, compressed: Some(room) });
+            return Ok(Some(room));
         }
         self.room = room;
-        Ok(Packed { digest, compressed: None })
+        Ok(None)
+    }
+
+    /// Packs records together: in a stream they are neighbours in this order, and small.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where there are none, or more than a group has room for; where zstd fails.
+    pub fn pack_group(&mut self, records: &[Record<'_>]) -> Result<PackedGroup> {
+        let mut content = std::mem::take(&mut self.group);
+        let table = group::to_bytes(records, &mut content)?;
+        let digest = *blake3::hash(&content[..table]).as_bytes();
+        let length = content.len() as u64;
+        let compressed = self.compress(&content)?;
+        let is_compressed = compressed.is_some();
+        let stored = match compressed {
+            Some(compressed) => {
+                self.group = content;
+                compressed
+            }
+            None => content,
+        };
+        let range = |record: &Record<'_>| (record.kind(), record.offset(), record.length());
+        let ranges = records.iter().map(range).collect();
+        Ok(PackedGroup { ranges, digest, length, stored, is_compressed })
     }
 
     /// Takes back what was packed and has been written: its memory is used again.
     pub fn take_back(&mut self, packed: Packed) {
-        // The largest is kept, and only one, so that many small contents hold no more than a large.
-        if let Some(room) = packed.compressed
+        self.keep(packed.compressed);
+    }
+
+    /// Takes back a group that has been written.
+    pub fn take_back_group(&mut self, group: PackedGroup) {
+        self.keep(Some(group.stored));
+    }
+
+    /// The largest is kept, and only one, so that many small contents hold no more than a large.
+    fn keep(&mut self, room: Option<Vec<u8>>) {
+        if let Some(room) = room
             && room.capacity() > self.room.capacity()
         {
             self.room = room;
@@ -75,6 +109,14 @@ impl Packer {
 }
 
 impl Packed {
+    /// What is stored of `content`, of which this was made.
+    pub(crate) fn stored<'a>(&'a self, content: &'a [u8]) -> Stored<'a> {
+        match &self.compressed {
+            Some(compressed) => Stored { bytes: compressed, is_compressed: true },
+            None => Stored { bytes: content, is_compressed: false },
+        }
+    }
+
     /// A content that is stored as it is.
     pub fn plain(bytes: &[u8]) -> Self {
         Self { digest: *blake3::hash(bytes).as_bytes(), compressed: None }

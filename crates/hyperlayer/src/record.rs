@@ -1,5 +1,26 @@
 //! [`Record`]: one change to a volume.
 
+use crate::frame;
+
+/// What a record does to its range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RecordKind {
+    Data,
+    Zero,
+    Discard,
+}
+
+impl RecordKind {
+    /// The kind of the frame that it has where it stands alone.
+    pub(crate) fn frame(self) -> [u8; 4] {
+        match self {
+            Self::Data => frame::DATA,
+            Self::Zero => frame::ZERO,
+            Self::Discard => frame::DISCARD,
+        }
+    }
+}
+
 /// One change to a volume. Offsets and lengths are in bytes, multiples of [`crate::SECTOR`], and
 /// lie within the target's size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +56,22 @@ impl Record<'_> {
             Self::Data { offset, .. }
             | Self::Zero { offset, .. }
             | Self::Discard { offset, .. } => offset,
+        }
+    }
+
+    /// What it holds, if it is data.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Data { bytes, .. } => bytes,
+            Self::Zero { .. } | Self::Discard { .. } => &[],
+        }
+    }
+
+    pub(crate) fn kind(&self) -> RecordKind {
+        match self {
+            Self::Data { .. } => RecordKind::Data,
+            Self::Zero { .. } => RecordKind::Zero,
+            Self::Discard { .. } => RecordKind::Discard,
         }
     }
 

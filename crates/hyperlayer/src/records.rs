@@ -1,6 +1,6 @@
 //! [`Records`]: whatever yields records in order.
 
-use crate::{BaseChecksum, BaseDigest, Error, Header, Record, Totals};
+use crate::{BaseChecksum, BaseDigest, Error, Header, Held, Record, Totals};
 
 /// A source of verified records: what a decoder of any format is to the one who applies them.
 pub trait Records {
@@ -9,6 +9,11 @@ pub trait Records {
 
     /// What the base must hold, in ascending order; empty at detect level 0.
     fn base_digests(&self) -> &[BaseDigest];
+
+    /// What the target holds already, where the stream is the rest of another one: in ascending order.
+    fn held(&self) -> &[Held] {
+        &[]
+    }
 
     /// What the base must hold besides, in any order.
     fn base_checksums(&self) -> &[BaseChecksum] {

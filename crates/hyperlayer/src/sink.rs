@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use crate::error::Result;
-use crate::{Encoder, Finished, Packed};
+use crate::{Encoder, Error, Finished, Packed, PackedGroup, Roots};
 
 /// A writer of a stream of any format, to the one who makes the records. They come in ascending
 /// order; offsets and lengths are in bytes.
@@ -17,6 +17,20 @@ pub trait RecordSink {
     /// [`Error::Invalid`](crate::Error::Invalid) where it does not fit the format or the order;
     /// [`Error::Io`](crate::Error::Io).
     fn packed_data(&mut self, offset: u64, bytes: &[u8], packed: &Packed) -> Result<()>;
+
+    /// Whether it takes groups.
+    const HAS_GROUPS: bool = false;
+
+    /// Takes small records together, where it takes groups.
+    ///
+    /// # Errors
+    /// As for data.
+    fn group(&mut self, _: &PackedGroup) -> Result<()> {
+        Err(Error::Invalid("the format has no groups".into()))
+    }
+
+    /// What the base and the target hold as a whole, for a format that has a place for it.
+    fn roots(&mut self, _: Roots) {}
 
     /// Takes a zero record.
     ///
@@ -42,6 +56,16 @@ impl<W: Write> RecordSink for Encoder<W> {
 
     fn packed_data(&mut self, offset: u64, bytes: &[u8], packed: &Packed) -> Result<()> {
         Encoder::packed_data(self, offset, bytes, packed)
+    }
+
+    const HAS_GROUPS: bool = true;
+
+    fn group(&mut self, group: &PackedGroup) -> Result<()> {
+        Encoder::group(self, group)
+    }
+
+    fn roots(&mut self, roots: Roots) {
+        Encoder::roots(self, roots);
     }
 
     fn zero(&mut self, offset: u64, length: u64) -> Result<()> {

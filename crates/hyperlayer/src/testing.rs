@@ -1,6 +1,6 @@
 //! Headers that tests begin with.
 
-use crate::{Header, Volume};
+use crate::{Header, Identity, Volume};
 
 /// A header of a diff between two volumes of `size` bytes that announces nothing, with chunks of 64 KiB.
 pub fn header(size: u64) -> Header {
@@ -18,5 +18,7 @@ pub fn header(size: u64) -> Header {
         created: 0,
         undo: false,
         base_origin: String::new(),
+        identity: Identity::default(),
+        rest: false,
     }
 }

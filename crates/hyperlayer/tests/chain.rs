@@ -116,7 +116,8 @@ fn a_record_of_another_stream_is_noticed() {
         stream_of(&[header_frame(&header), record])
     };
     let (a, b) = (stream(1), stream(2));
-    let record = a.len() - 2 * 80 - 80 - 512..a.len() - 2 * 80;
+    let trailer = 80 + 168;
+    let record = a.len() - trailer - 80 - 512..a.len() - trailer;
     let mut mixed = a.clone();
     mixed[record.clone()].copy_from_slice(&b[record]);
     let mut decoder = Decoder::new(mixed.as_slice()).unwrap();

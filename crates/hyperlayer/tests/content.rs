@@ -40,7 +40,9 @@ fn chain() -> (Vec<u8>, Vec<Content>, Vec<Place>) {
 
 fn read(bytes: &[u8], place: Place) -> Result<(u64, Vec<u8>), Error> {
     let mut contents = Contents::default();
-    contents.read(&bytes[place.at as usize..], place).map(|(offset, bytes)| (offset, bytes.into()))
+    let content = contents.read(&bytes[place.at as usize..], place)?;
+    let (offset, bytes) = content.records().next().expect("a frame with data has a record");
+    Ok((offset, bytes.into()))
 }
 
 #[test]

@@ -8,6 +8,9 @@ use hyperlayer::{
 };
 use proptest::prelude::*;
 
+/// The size of a trailer's content.
+const TRAILER: usize = 168;
+
 /// Reads a whole stream; yields its records as they were applied, and how it ended.
 fn read(stream: &[u8]) -> (Vec<(u64, u64)>, Result<(), Error>) {
     let mut applied = Vec::new();
@@ -205,7 +208,7 @@ fn a_content_of_4_gib_takes_no_memory() {
     let check = blake3::hash(&frame[..72]);
     frame[72..80].copy_from_slice(&check.as_bytes()[..8]);
     let mut stream = with_header(&[]);
-    stream.truncate(stream.len() - FRAME_BYTES - 80);
+    stream.truncate(stream.len() - FRAME_BYTES - TRAILER);
     stream.extend(frame);
     assert_damaged(&stream, "at most");
 }
@@ -229,7 +232,7 @@ fn packed_stream(length: u64, content: &[u8], digest_of: &[u8]) -> Vec<u8> {
     let check = blake3::hash(&frame[..72]);
     frame[72..80].copy_from_slice(&check.as_bytes()[..8]);
     let mut stream = stream_of(&[header_frame(&plain_header(1 << 20, 0))]);
-    stream.truncate(stream.len() - FRAME_BYTES - 80);
+    stream.truncate(stream.len() - FRAME_BYTES - TRAILER);
     stream.extend(frame);
     stream
 }
@@ -280,7 +283,7 @@ fn packed_records_come_back_as_they_were() {
 #[test]
 fn a_trailer_that_counts_something_else_is_noticed() {
     let honest = with_header(&[data(0, 1)]);
-    let begin = honest.len() - 80;
+    let begin = honest.len() - TRAILER;
     let mut content = honest[begin..].to_vec();
     content[0] += 1;
     let mut stream = honest[..begin - FRAME_BYTES].to_vec();

@@ -2,7 +2,7 @@
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
-use hyperlayer::{Encoder, FRAME_BYTES, Header, Outline, Volume};
+use hyperlayer::{Encoder, FRAME_BYTES, Header, Identity, Outline, Volume};
 
 /// As much as is read at once where frames are near to each other.
 const WINDOW: usize = 64 << 10;
@@ -45,6 +45,8 @@ fn stream(records: u64, length: usize) -> Vec<u8> {
         created: 0,
         undo: false,
         base_origin: String::new(),
+        identity: Identity::default(),
+        rest: false,
     };
     let mut encoder = Encoder::new(Vec::new(), &header, &[]).unwrap();
     for number in 0..records {

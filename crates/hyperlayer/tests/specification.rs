@@ -3,15 +3,21 @@
 
 mod common;
 
-use common::{RawFrame, encode, example, header_frame, stream_of};
-use hyperlayer::{BaseDigest, Decoder, DigestKind, Header, Record, Records};
+use common::{
+    RawFrame, encode_with, example, example_of_rest, example_roots, header_frame, index_of,
+    stream_with,
+};
+use hyperlayer::{
+    BaseDigest, Decoder, DigestKind, Encoder, Header, Packer, Record, Records, Roots,
+};
+
+const TEXT: &str = include_str!("../../../docs/stream-format.md");
 
 #[test]
 fn the_golden_bytes_are_what_the_encoder_writes() {
     let (header, digests, records) = example();
-    let (stream, _) = encode(&header, &digests, &records).unwrap();
-    let text = include_str!("../../../docs/stream-format.md");
-    let golden = golden_bytes(text);
+    let stream = encode_with(&header, &digests, &records, example_roots()).unwrap();
+    let golden = golden_bytes(TEXT, "<!-- golden bytes -->");
     if golden != stream {
         panic!("the document should have:\n{}", dump(&stream));
     }
@@ -20,7 +26,7 @@ fn the_golden_bytes_are_what_the_encoder_writes() {
 #[test]
 fn the_golden_bytes_decode_to_the_example() {
     let (header, digests, records) = example();
-    let golden = golden_bytes(include_str!("../../../docs/stream-format.md"));
+    let golden = golden_bytes(TEXT, "<!-- golden bytes -->");
     let mut decoder = Decoder::new(golden.as_slice()).unwrap();
     assert_eq!(decoder.header(), &header);
     assert_eq!(decoder.base_digests(), digests);
@@ -28,6 +34,7 @@ fn the_golden_bytes_decode_to_the_example() {
         assert_eq!(decoder.next_record().unwrap(), Some(record));
     }
     decoder.finish().unwrap();
+    assert_eq!(decoder.roots(), example_roots());
 }
 
 #[test]
@@ -48,8 +55,13 @@ fn a_writer_that_follows_the_text_writes_the_same() {
         };
         frames.push(RawFrame::new(kind, record.offset(), record.length(), content));
     }
-    let (stream, _) = encode(&header, &digests, &records).unwrap();
-    assert!(stream_of(&frames) == stream);
+    let written = |frames: &[RawFrame], roots| {
+        let (index, place) = index_of(frames);
+        stream_with(&[frames, &[index]].concat(), place, roots)
+    };
+    let roots = example_roots();
+    let stream = encode_with(&header, &digests, &records, roots).unwrap();
+    assert!(written(&frames, [roots.base, roots.target]) == stream);
 
     // At detect level 3 the base's root takes that frame's place.
     let whole = Header { detect_level: 3, ..header };
@@ -57,15 +69,34 @@ fn a_writer_that_follows_the_text_writes_the_same() {
     let root = BaseDigest { offset: 0, length: 1 << 20, kind, digest };
     frames[0] = header_frame(&whole);
     frames[1] = RawFrame::new(b"ROOT", 0, 0, &digest);
-    let (stream, _) = encode(&whole, &[root], &records).unwrap();
-    assert!(stream_of(&frames) == stream);
+    let roots = Roots { base: Some(digest), target: None };
+    let stream = encode_with(&whole, &[root], &records, roots).unwrap();
+    assert!(written(&frames, [roots.base, None]) == stream);
     assert_eq!(Decoder::new(stream.as_slice()).unwrap().base_digests(), [root]);
 }
 
-/// Reads the dump behind the document's mark: lines of an offset and up to 16 bytes in hexadecimal
+#[test]
+fn the_rest_of_a_stream_is_the_second_example() {
+    let (header, held, records) = example_of_rest();
+    let mut encoder = Encoder::rest(Vec::new(), &header, &[], &held).unwrap();
+    encoder.group(&Packer::new(None).unwrap().pack_group(&records).unwrap()).unwrap();
+    let (stream, _) = encoder.finish().unwrap();
+    let golden = golden_bytes(TEXT, "<!-- golden bytes of a rest -->");
+    if golden != stream {
+        panic!("the document should have:\n{}", dump(&stream));
+    }
+    let mut decoder = Decoder::new(golden.as_slice()).unwrap();
+    assert_eq!((decoder.header(), decoder.held()), (&header, held.as_slice()));
+    for record in records {
+        assert_eq!(decoder.next_record().unwrap(), Some(record));
+    }
+    decoder.finish().unwrap();
+}
+
+/// Reads the dump behind a mark of the document: lines of an offset and up to 16 bytes in hexadecimal
 /// digits, a `*` for lines that repeat the one before, and the end's offset alone on the last line.
-fn golden_bytes(document: &str) -> Vec<u8> {
-    let dump = document.split("<!-- golden bytes -->").nth(1).expect("the mark is there");
+fn golden_bytes(document: &str, mark: &str) -> Vec<u8> {
+    let dump = document.split(mark).nth(1).expect("the mark is there");
     let dump = dump.split("```").nth(1).expect("a block follows the mark");
     let mut bytes: Vec<u8> = Vec::new();
     let mut repeated = false;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use blockio::{AlignedBuf, ReadAt, is_zero, sync_folder};
 use flow::{Interrupt, Refusal, WayOut};
-use hyperlayer::{BaseDigest, Encoder, Header, MAX_RECORD, Volume};
+use hyperlayer::{BaseDigest, Encoder, Header, Identity, MAX_RECORD, Volume};
 
 use crate::identity::VOLUME;
 
@@ -169,6 +169,8 @@ pub fn reversed(
         created,
         undo: true,
         base_origin: String::new(),
+        identity: Identity::default(),
+        rest: false,
     })
 }
 

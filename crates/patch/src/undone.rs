@@ -96,11 +96,8 @@ impl<D: ReadAt> ReadAt for Undone<'_, D> {
             };
             let mut contents = self.idle.take(|| io::Result::Ok(Contents::default()))?;
             let reader = Positioned::new(&self.undo.file, self.undo.begin + place.at);
-            let (begin, bytes) = contents.read(reader, place).map_err(io::Error::other)?;
-            let found = from.checked_sub(begin).and_then(|skip| {
-                let skip = usize::try_from(skip).ok()?;
-                bytes.get(skip..skip.checked_add(part.len())?)
-            });
+            let content = contents.read(reader, place).map_err(io::Error::other)?;
+            let found = content.at(from).and_then(|bytes| bytes.get(..part.len()));
             part.copy_from_slice(found.ok_or_else(|| {
                 io::Error::other("the undo changed while it was read: another record is there")
             })?);

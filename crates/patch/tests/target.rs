@@ -78,6 +78,7 @@ fn apply(streams: &[Vec<u8>], memory: &Memory) -> (anyhow::Result<patch::Done>, 
     let rules = Rules {
         is_strict: true,
         accepts_cut: false,
+        accepts_rest: false,
         ignores_dates: false,
         must_ascend: false,
         name: None,

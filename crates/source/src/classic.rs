@@ -7,7 +7,7 @@ use anyhow::Context;
 use blockio::{Device, OpenMode};
 use cowmeta::{Exceptions, Store};
 use flow::{Interruptible, Session, usage};
-use hyperlayer::Volume;
+use hyperlayer::{Identity, Volume};
 use lvm::{Activation, DeviceMapper, DeviceStatus, LogicalVolume, SegmentType, SnapshotDevice};
 use thinmeta::ExtentKind;
 
@@ -109,6 +109,7 @@ impl ClassicSource {
             base: Some(base.volume()),
             target: target.volume(),
             base_origin: if self.reverse { String::new() } else { origin.uuid.clone() },
+            identity: Identity::default(),
         };
         let what = format!("{} -> {}", base.name(), target.name());
         let content = (Some(Box::new(base.data) as _), Box::new(target.data) as _);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use blockio::{Device, OpenMode, ReadAhead, ReadAt};
 use flow::{Interrupt, Interruptible, Session};
-use hyperlayer::Volume;
+use hyperlayer::{Identity, Volume};
 use thinmeta::{Mappings, Metadata, ThinId, View};
 
 use crate::changes::Side;
@@ -74,6 +74,7 @@ impl FilesSource {
             base: base_side.as_ref().map(name),
             target: name(&target_side),
             base_origin: String::new(),
+            identity: Identity::default(),
         };
         let base_name = self.base.map_or("nothing".into(), |id| format!("thin id {id}"));
         let what = format!("{path:?} {base_name} -> thin id {}", self.target);

@@ -16,7 +16,12 @@
 //! let volume = |name: &str| hyperlayer::Volume { name: name.into(), uuid: String::new(), size: 4096 };
 //! let mut changes = Changes::new(4096);
 //! changes.add(Range { offset: 0, length: 4096 }, ExtentKind::Changed);
-//! let names = Names { base: Some(volume("old")), target: volume("new"), base_origin: String::new() };
+//! let names = Names {
+//!     base: Some(volume("old")),
+//!     target: volume("new"),
+//!     base_origin: String::new(),
+//!     identity: Default::default(),
+//! };
 //! let content = (Some(Box::new(vec![1_u8; 4096]) as _), Box::new(vec![2_u8; 4096]) as _);
 //! let pair = Pair::new(names, "old -> new".into(), (changes, None), content, Box::new(()));
 //! assert_eq!(pair.changes.bytes(ExtentKind::Changed), 4096);

@@ -1,7 +1,7 @@
 //! [`Pair`]: two volumes, or one and nothing, ready to be told apart and read.
 
 use blockio::ReadAt;
-use hyperlayer::Volume;
+use hyperlayer::{Identity, Volume};
 
 use crate::changes::Changes;
 use crate::compared::Compared;
@@ -39,6 +39,8 @@ pub struct Names {
     pub target: Volume,
     /// The UUID of the volume that the base is a snapshot of; empty where it is none.
     pub base_origin: String,
+    /// What the disk and its moments are known by, where the volumes have no UUIDs.
+    pub identity: Identity,
 }
 
 /// What a pair is wanted for: a source reads no more than that.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use blockio::{Device, OpenMode};
 use flow::{Session, usage};
-use hyperlayer::Volume;
+use hyperlayer::{Identity, Volume};
 use lvm::{Activation, DeviceMapper, LogicalVolume, Reserve, TemporarySnapshot, ThinDevice};
 
 use crate::changes::Side;
@@ -122,6 +122,7 @@ impl PoolSource {
             base: self.base.as_ref().zip(base.as_ref()).map(|(base, open)| open.volume(base)),
             target: target.volume(&self.target),
             base_origin: self.base_origin().unwrap_or_default(),
+            identity: Identity::default(),
         };
         let base_name = self.base.as_ref().map_or("nothing".into(), LogicalVolume::full_name);
         let what = format!("{base_name} -> {}", self.target.full_name());

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
+use crate::link::check_roots;
 use anyhow::Context;
 use flow::{Refusal, WayOut, escaped};
 use foreign::{Checksum, Foreign, Lacks, Start, Summed, Unfinished};
@@ -59,6 +60,15 @@ impl Entry {
         !matches!(&self.stream, Stream::Other(foreign, _) if foreign.uuid.is_empty())
     }
 
+    /// Whether it follows this one; both are ours.
+    fn follows(&self, before: &Outline) -> Result<(), String> {
+        self.header().follows(&before.header, Some(before.stream_digest))?;
+        match &self.stream {
+            Stream::Own(outline) => check_roots(before.roots.target, outline.base_root()),
+            Stream::Other(..) => Ok(()),
+        }
+    }
+
     /// Why it cannot be applied to what `previous` makes, or why nobody knows.
     fn break_after(&self, previous: &Self) -> Option<String> {
         if !self.has_base() {
@@ -73,13 +83,13 @@ impl Entry {
         let before = previous.header();
         let Stream::Other(foreign, _) = &self.stream else {
             return match &previous.stream {
-                Stream::Own(_) => self.header().follows(before),
+                Stream::Own(outline) => self.follows(outline),
                 Stream::Other(other, _) => other.check_precedes(before, self.header()),
             }
             .err();
         };
         // Its size is that of the volume; its base's is for the stream before to say.
-        let follows = || foreign.header_after(before)?.follows(before);
+        let follows = || foreign.header_after(before)?.follows(before, None);
         match &previous.stream {
             Stream::Own(_) => follows(),
             Stream::Other(other, _) => foreign

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use flow::{Input, Interrupt, Refusal, WayOut, escaped};
+use flow::{Input, Interrupt, Refusal, WayOut, escaped, usage};
 use foreign::{Foreign, Lacks, Missing, Unfinished};
 use hyperlayer::{Error, Header, Records};
 
-use crate::link::{Link, Previous};
+use crate::link::{Link, Previous, check_roots};
 use crate::sources::{NamedInput, Sources};
 use crate::until::{Clock, Until};
 
@@ -17,6 +17,8 @@ pub struct Rules<'a> {
     pub is_strict: bool,
     /// A stream that is cut ends the chain, and is no error.
     pub accepts_cut: bool,
+    /// A stream may be the rest of one whose beginning is elsewhere.
+    pub accepts_rest: bool,
     /// A stream of another tool may be older than the one before it.
     pub ignores_dates: bool,
     /// What is overwritten is kept, in a stream: records must ascend, also where the format lets them come
@@ -109,7 +111,7 @@ impl<'a> Chain<'a> {
     /// Where a stream is damaged or cut, where the next one does not follow ([`Refusal::base_mismatch`]), and
     /// as [`Chain::first`].
     pub fn next(&mut self, link: Link) -> anyhow::Result<Option<Link>> {
-        let Link { name, mut decoder, is_differential, machine, .. } = link;
+        let Link { name, mut decoder, is_differential, machine, expected_root, .. } = link;
         loop {
             match decoder.next_record() {
                 Ok(Some(_)) => {}
@@ -121,6 +123,10 @@ impl<'a> Chain<'a> {
             }
         }
         let (header, foreign) = (decoder.header().clone(), decoder.foreign().cloned());
+        let (digest, roots) = (decoder.stream_digest(), decoder.roots());
+        check_roots(expected_root, roots.base).map_err(|why| {
+            Refusal::base_mismatch(format!("{name} does not follow the stream before it: {why}"))
+        })?;
         // The checkpoint that a differential stream names is made by another one.
         if self.rules.until.as_ref().is_some_and(|until| until.is_reached(&header))
             && !is_differential
@@ -128,12 +134,13 @@ impl<'a> Chain<'a> {
             return Ok(None);
         }
         let next = decoder.next_stream().with_context(|| name.clone())?;
-        let previous = Previous { name, header, foreign, is_differential, machine };
+        let root = roots.target;
+        let previous = Previous { name, header, foreign, is_differential, machine, digest, root };
         let next = match next {
             Some(begun) => Some(self.link(begun, Some(&previous.header))?),
             None => self.next_source(Some(&previous.header))?,
         };
-        let Some(next) = next else {
+        let Some(mut next) = next else {
             return match &self.rules.until {
                 Some(Until::Volume(volume)) => Err(Refusal::usage(format!(
                     "no stream leads to a volume with the name or UUID {volume}, to stop at"
@@ -146,6 +153,7 @@ impl<'a> Chain<'a> {
             return Ok(None);
         }
         next.check_follows(&previous, self.rules.ignores_dates)?;
+        next.expected_root = previous.root;
         Ok(Some(next))
     }
 
@@ -237,7 +245,14 @@ impl<'a> Chain<'a> {
         };
         let has_checksum = self.has_checksum;
         let ascends = self.ascends || decoder.ascend();
-        Ok(Link { name, decoder, has_checksum, ascends, is_differential, machine })
+        if decoder.header().rest && !self.rules.accepts_rest {
+            return Err(usage(format!(
+                "{name} is the rest of a stream: it is for the volume that holds the beginning, and for \
+                 no other"
+            )));
+        }
+        let expected_root = None;
+        Ok(Link { name, decoder, has_checksum, ascends, is_differential, machine, expected_root })
     }
 
     /// A size that the stream says itself is not replaced by one that is given, nor is that skipped.

@@ -18,7 +18,7 @@
 //! use std::io::Seek;
 //!
 //! use flow::Interrupt;
-//! use hyperlayer::{Encoder, Header, Volume};
+//! use hyperlayer::{Encoder, Header, Identity, Volume};
 //! use streams::{Chain, Rules, Sources};
 //!
 //! // A full stream of a volume with 1 MiB, and an increment.
@@ -36,6 +36,8 @@
 //!     created: 0,
 //!     undo: false,
 //!     base_origin: String::new(),
+//!     identity: Identity::default(),
+//!     rest: false,
 //! };
 //! let mut sources = Sources::default();
 //! for header in [header(None, "monday"), header(Some(volume("monday")), "tuesday")] {
@@ -49,6 +51,7 @@
 //! let rules = Rules {
 //!     is_strict: true,
 //!     accepts_cut: false,
+//!     accepts_rest: false,
 //!     ignores_dates: false,
 //!     must_ascend: false,
 //!     name: None,

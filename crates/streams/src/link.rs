@@ -3,7 +3,7 @@
 use anyhow::Context;
 use flow::{Input, Refusal, WayOut, escaped};
 use foreign::{AnyDecoder, Foreign};
-use hyperlayer::{Header, Records};
+use hyperlayer::{DigestKind, Header, Records};
 
 /// One stream of a chain.
 pub struct Link {
@@ -19,6 +19,8 @@ pub struct Link {
     pub(crate) is_differential: bool,
     /// The UUID of the virtual machine that it is of.
     pub(crate) machine: Option<String>,
+    /// The root of what the stream before leads to: what this one starts from.
+    pub(crate) expected_root: Option<[u8; 32]>,
 }
 
 /// What is known of a stream once it has been read.
@@ -28,6 +30,10 @@ pub(crate) struct Previous {
     pub(crate) foreign: Option<Foreign>,
     pub(crate) is_differential: bool,
     pub(crate) machine: Option<String>,
+    /// The stream's digest, if its format has one.
+    pub(crate) digest: Option<[u8; 32]>,
+    /// The root of what it leads to, if it says that.
+    pub(crate) root: Option<[u8; 32]>,
 }
 
 impl Link {
@@ -49,6 +55,14 @@ impl Link {
     /// Whether one that is cut is told from one that is whole.
     pub fn has_end(&self) -> bool {
         self.decoder.foreign().is_none_or(Foreign::has_end)
+    }
+
+    /// The root of what it starts from, as far as it has been read.
+    pub(crate) fn base_root(&self) -> Option<[u8; 32]> {
+        // An undo stream proves what it leads back to.
+        let root = self.decoder.base_digests().first().filter(|_| !self.header().undo);
+        let root = root.filter(|digest| digest.kind == DigestKind::Root).map(|root| root.digest);
+        root.or(self.decoder.roots().base)
     }
 
     /// Reads all records, which must ascend.
@@ -101,9 +115,10 @@ impl Link {
         }
         match (self.decoder.foreign(), &previous.foreign) {
             (None, Some(before)) => before.check_precedes(&previous.header, self.header()),
-            _ => self.header().follows(&previous.header),
+            _ => self.header().follows(&previous.header, previous.digest),
         }
         .map_err(refused)?;
+        check_roots(previous.root, self.base_root()).map_err(refused)?;
         if let (Some(foreign), Some(before)) = (self.decoder.foreign(), &previous.foreign)
             && let Err(why) = foreign.check_date(before)
         {
@@ -116,5 +131,19 @@ impl Link {
             log::warn!("{}: {why} (before it: {})", escaped(&self.name), escaped(&previous.name));
         }
         Ok(())
+    }
+}
+
+/// Holds the root of what a stream leads to against that of what the next one starts from, where both say it.
+pub(crate) fn check_roots(
+    expected: Option<[u8; 32]>,
+    found: Option<[u8; 32]>,
+) -> Result<(), String> {
+    match (expected, found) {
+        (Some(expected), Some(found)) if expected != found => Err(
+            "it starts from other content than that one leads to: the volume was written to in between"
+                .into(),
+        ),
+        _ => Ok(()),
     }
 }

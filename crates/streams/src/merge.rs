@@ -17,7 +17,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use flow::{Session, Task};
-use hyperlayer::{Encoder, Finished, Header};
+use hyperlayer::{Encoder, Finished, Header, Identity};
 
 use self::merged_file::MergedFile;
 use self::piece::Piece;
@@ -103,6 +103,7 @@ impl Merge {
         let mut encoder = Encoder::new(output, &header, digests).with_context(writing)?;
         let (pieces, interrupt) = (&self.settled.changes, session.interrupt);
         copy::write(&mut encoder, pieces, &self.inputs, options.level, interrupt, task, writing)?;
+        encoder.roots(self.chain.roots);
         let (output, finished) = encoder.finish().with_context(writing)?;
         Ok((output, Merged { header, finished }))
     }
@@ -124,6 +125,12 @@ impl Merge {
             created: chain.last.created,
             undo: false,
             base_origin: chain.first.base_origin.clone(),
+            identity: Identity {
+                disk: chain.last.identity.disk.clone(),
+                checkpoint: chain.last.identity.checkpoint.clone(),
+                ..chain.first.identity.clone()
+            },
+            rest: false,
         }
     }
 }

@@ -41,6 +41,7 @@ fn rules() -> Rules<'static> {
     Rules {
         is_strict: false,
         accepts_cut: false,
+        accepts_rest: false,
         ignores_dates: false,
         must_ascend: false,
         name: None,

@@ -4,6 +4,11 @@ use md5::{Digest, Md5};
 
 const MAGIC: &[u8] = b"HYPERLAYER/2.0\n";
 const FRAME: usize = 80;
+const TRAILER: usize = 168;
+/// The size of a record's entry in a group's table.
+const ENTRY: usize = 56;
+/// The records, in the order in which a trailer counts them.
+const KINDS: [&[u8; 4]; 3] = [b"DATA", b"ZERO", b"DISC"];
 
 /// Gives every frame of a stream of ours its number, its content's digest and its check, and the
 /// trailer its counts and the stream's digest. A frame whose content goes beyond the end gets what
@@ -28,15 +33,26 @@ fn one_stream(stream: &mut [u8], begin: usize) -> usize {
         frame[8..16].copy_from_slice(&sequence.to_le_bytes());
         let content = &mut rest[..stored];
         let is_last = frame.starts_with(b"TAIL");
-        if is_last && content.len() == FRAME {
+        if is_last && content.len() == TRAILER {
             let sums = totals.map(u64::to_le_bytes).concat();
             content[..48].copy_from_slice(&sums);
-            content[48..].copy_from_slice(digest.finalize().as_bytes());
+            content[48..56].copy_from_slice(&((at - begin) as u64).to_le_bytes());
+            let (said, stream_digest) = content.split_at_mut(TRAILER - 32);
+            stream_digest.copy_from_slice(digest.clone().update(said).finalize().as_bytes());
         }
         let codec = word(frame, 36) as u32;
         let length = word(frame, 24);
+        let is_group = frame.starts_with(b"GRUP");
+        if is_group && codec == 0 {
+            group(content);
+        }
         let unpacked = (codec == 1).then(|| unpacked(content, length)).flatten();
-        let hash = blake3::hash(unpacked.as_deref().unwrap_or(content));
+        let content_or_unpacked = unpacked.as_deref().unwrap_or(content);
+        let hashed = match is_group {
+            true => &content_or_unpacked[..table(content_or_unpacked)],
+            false => content_or_unpacked,
+        };
+        let hash = blake3::hash(hashed);
         frame[40..72].copy_from_slice(hash.as_bytes());
         let check = blake3::hash(&frame[..72]);
         frame[72..].copy_from_slice(&check.as_bytes()[..8]);
@@ -48,17 +64,42 @@ fn one_stream(stream: &mut [u8], begin: usize) -> usize {
         if is_last {
             break;
         }
-        let kinds = [b"DATA", b"ZERO", b"DISC"];
-        if let Some(kind) = kinds.iter().position(|kind| frame.starts_with(*kind)) {
-            totals[2 * kind] += 1;
-            totals[2 * kind + 1] = totals[2 * kind + 1].wrapping_add(length);
+        let mut count = |kind: &[u8], length: u64| {
+            if let Some(kind) = KINDS.iter().position(|one| kind.starts_with(*one)) {
+                totals[2 * kind] += 1;
+                totals[2 * kind + 1] = totals[2 * kind + 1].wrapping_add(length);
+            }
+        };
+        count(frame, length);
+        if is_group {
+            let content = unpacked.as_deref().unwrap_or(content);
+            for entry in content[..table(content)].get(8..).unwrap_or(&[]).chunks_exact(ENTRY) {
+                count(entry, word(entry, 16));
+            }
         }
     }
     at
 }
 
+/// How long the table of a group is, as far as its content goes.
+fn table(content: &[u8]) -> usize {
+    let count = word(content, 0) as u32 as usize;
+    count.saturating_mul(ENTRY).saturating_add(8).min(content.len())
+}
+
+/// Gives the records of a group their digests.
+fn group(content: &mut [u8]) {
+    let (table, mut bytes) = content.split_at_mut(table(content));
+    for entry in table.get_mut(8..).unwrap_or(&mut []).chunks_exact_mut(ENTRY) {
+        let length = if entry.starts_with(b"DATA") { word(entry, 16) as usize } else { 0 };
+        let (record, rest) = bytes.split_at_mut(length.min(bytes.len()));
+        entry[24..].copy_from_slice(blake3::hash(record).as_bytes());
+        bytes = rest;
+    }
+}
+
 fn word(frame: &[u8], at: usize) -> u64 {
-    frame[at..].first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    frame.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
 fn unpacked(content: &[u8], length: u64) -> Option<Vec<u8>> {

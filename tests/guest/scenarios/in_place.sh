@@ -1,5 +1,4 @@
 # Onto the volume itself, and back again.
-#@ quick
 source /run/guest/lib.sh
 
 make_twins 64

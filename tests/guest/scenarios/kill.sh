@@ -1,6 +1,5 @@
 # SIGTERM, SIGINT and SIGHUP, a reader that goes away: both programs end soon, and leave nothing.
 #@ also on: debian-13
-#@ quick
 source /run/guest/lib.sh
 
 make_vgs

@@ -1,4 +1,5 @@
 # Increments that become one, without a device: the last snapshot in one step.
+#@ quick
 source /run/guest/lib.sh
 
 make_vgs

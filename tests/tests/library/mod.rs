@@ -46,6 +46,7 @@ pub(crate) fn apply(stream: &Path, image: &Path) -> anyhow::Result<patch::Done> 
     let rules = Rules {
         is_strict: true,
         accepts_cut: false,
+        accepts_rest: false,
         ignores_dates: false,
         must_ascend: false,
         name: None,

@@ -6,7 +6,9 @@ use super::bytes::Bytes;
 use super::decoder::{ForeignDecoder, is_foreign};
 use super::said::{Foreign, Missing};
 use crate::Result;
-use hyperlayer::{BaseChecksum, BaseDigest, Decoder, Header, MAGIC, Record, Records, Totals};
+use hyperlayer::{
+    BaseChecksum, BaseDigest, Decoder, Header, Held, MAGIC, Record, Records, Roots, Totals,
+};
 
 /// A stream that has begun, of any format that is known. [`Unfinished::foreign`] tells what one of another
 /// tool says of itself; once what it does not say is filled in, by [`Unfinished::complete`], its records can
@@ -96,6 +98,14 @@ impl<R: Read> AnyDecoder<R> {
         Ok(next.map(Unfinished))
     }
 
+    /// As [`Decoder::roots`]; other tools' streams have none.
+    pub fn roots(&self) -> Roots {
+        match self {
+            Self::Own(decoder) => decoder.roots(),
+            Self::Foreign(_) => Roots::default(),
+        }
+    }
+
     /// As [`Decoder::stream_digest`]; other tools' streams have none.
     pub fn stream_digest(&self) -> Option<[u8; 32]> {
         match self {
@@ -117,6 +127,13 @@ impl<R: Read> Records for AnyDecoder<R> {
         match self {
             Self::Own(decoder) => decoder.base_digests(),
             Self::Foreign(decoder) => decoder.base_digests(),
+        }
+    }
+
+    fn held(&self) -> &[Held] {
+        match self {
+            Self::Own(decoder) => decoder.held(),
+            Self::Foreign(_) => &[],
         }
     }
 

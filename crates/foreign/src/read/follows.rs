@@ -52,10 +52,10 @@ impl Foreign {
     pub fn check_precedes(&self, header: &Header, next: &Header) -> Result<(), String> {
         let whole = self.with_disk(&header.target.uuid);
         if next.base.as_ref().is_none_or(|base| base.uuid != whole) {
-            return next.follows(header);
+            return next.follows(header, None);
         }
         let target = hyperlayer::Volume { uuid: whole, ..header.target.clone() };
-        next.follows(&Header { target, ..header.clone() })
+        next.follows(&Header { target, ..header.clone() }, None)
     }
 
     /// The header that ours would be, where it is applied to the volume that `previous` leads to.

@@ -1,6 +1,6 @@
 //! [`Foreign`]: what a stream of another tool says of itself, and what the reader fills in.
 
-use hyperlayer::{BaseChecksum, Header, SECTOR, Volume};
+use hyperlayer::{BaseChecksum, Header, Identity, SECTOR, Volume};
 
 use super::local_time::LocalTime;
 
@@ -175,6 +175,8 @@ impl Foreign {
             created: 0,
             undo: false,
             base_origin: String::new(),
+            identity: Identity::default(),
+            rest: false,
         };
         header.validate()?;
         Ok(header)

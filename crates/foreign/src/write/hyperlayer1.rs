@@ -10,7 +10,7 @@ use super::blocks::{Blocks, Filler};
 use super::yaml::scalar;
 use crate::Result;
 use crate::read::hyperlayer1::KEYS;
-use hyperlayer::{BaseChecksum, Error, Finished, Header, Packed, RecordSink, SECTOR};
+use hyperlayer::{BaseChecksum, Error, Finished, Header, Packed, RecordSink, Roots, SECTOR};
 
 /// Writes one stream, front to back: whole chunks, all content included, zeros too. What is unmapped
 /// is written as zeros.
@@ -141,7 +141,7 @@ impl<W: Write> RecordSink for Hyperlayer1<W> {
         }
         let (mut output, totals) = (self.filler.output, self.filler.totals);
         output.flush()?;
-        Ok((output, Finished { totals, digest: None }))
+        Ok((output, Finished { totals, digest: None, roots: Roots::default() }))
     }
 }
 
@@ -168,7 +168,7 @@ impl Blocks for Chunks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hyperlayer::Volume;
+    use hyperlayer::{Identity, Volume};
 
     fn header(changed_bytes: u64, unmapped_bytes: u64) -> Header {
         let volume = |name: &str| Volume { name: name.into(), uuid: String::new(), size: 5120 };
@@ -185,6 +185,8 @@ mod tests {
             created: 0,
             undo: false,
             base_origin: String::new(),
+            identity: Identity::default(),
+            rest: false,
         }
     }
 

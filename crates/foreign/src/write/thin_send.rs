@@ -9,7 +9,7 @@ use std::io::Write;
 use super::blocks::{Blocks, Filler};
 use crate::Result;
 use crate::read::thin_send::{BEGIN, DATA, END, END_BYTES, UNMAP, V1_1};
-use hyperlayer::{Error, Finished, Packed, Record, RecordSink};
+use hyperlayer::{Error, Finished, Packed, Record, RecordSink, Roots};
 
 /// Writes one stream, front to back. Zeros are data in it. It names no volume, and nothing that a
 /// base could be known by.
@@ -69,7 +69,7 @@ impl<W: Write, I: Iterator<Item = (u64, u64)>> RecordSink for ThinSend<W, I> {
             output.write_all(&count.to_be_bytes())?;
         }
         output.flush()?;
-        Ok((output, Finished { totals, digest: None }))
+        Ok((output, Finished { totals, digest: None, roots: Roots::default() }))
     }
 }
 

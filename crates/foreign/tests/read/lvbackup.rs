@@ -47,10 +47,10 @@ fn a_full_stream_and_its_delta() {
     let second = first.skip().unwrap().unwrap();
     let base = Volume { name: "volume".into(), ..header.target.clone() };
     let second = second.complete(&Missing { base: Some(base), ..Missing::default() }).unwrap();
-    second.header().follows(&header).unwrap();
+    second.header().follows(&header, None).unwrap();
     let other = [full(), full()].concat();
     let second = Unfinished::begin(other.as_slice()).unwrap().skip().unwrap().unwrap();
-    second.header().follows(&header).unwrap_err();
+    second.header().follows(&header, None).unwrap_err();
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 #![allow(dead_code)] // each test file uses a part of it
 
-use hyperlayer::{BaseDigest, DigestKind, Encoder, Finished, Header, Record, Volume};
+use hyperlayer::{
+    BaseDigest, DigestKind, Encoder, Finished, Header, Held, Identity, Record, Roots, TreeHasher,
+    Volume,
+};
 
 /// One frame, as the specification has it.
 #[derive(Clone)]
@@ -36,8 +39,34 @@ impl RawFrame {
     }
 }
 
-/// A stream of frames, numbered, with a trailer that is right whatever they are.
+/// A stream of frames, numbered, with a trailer that is right whatever they are. It has no index and no roots.
 pub(crate) fn stream_of(frames: &[RawFrame]) -> Vec<u8> {
+    stream_with(frames, 0, [None, None])
+}
+
+/// An index frame of the frames of records among these, which stand at the beginning of a stream, and
+/// where it stands itself behind them.
+pub(crate) fn index_of(frames: &[RawFrame]) -> (RawFrame, u64) {
+    let (mut position, mut content) = (15, Vec::new());
+    for frame in frames {
+        if [b"DATA", b"ZERO", b"DISC"].contains(&&frame.kind) {
+            for number in [frame.offset, frame.length, position] {
+                content.extend(number.to_le_bytes());
+            }
+            content.extend(frame.kind);
+            content.extend((frame.content.len() as u32).to_le_bytes());
+        }
+        position += 80 + frame.content.len() as u64;
+    }
+    (RawFrame { flags: 1, ..RawFrame::new(b"INDX", 0, 0, &content) }, position)
+}
+
+/// The same with these roots, of the base and the target, and the top of its index at this place.
+pub(crate) fn stream_with(
+    frames: &[RawFrame],
+    index: u64,
+    roots: [Option<[u8; 32]>; 2],
+) -> Vec<u8> {
     let mut bytes = b"HYPERLAYER/2.0\n".to_vec();
     let mut digest = blake3::Hasher::new();
     digest.update(&bytes);
@@ -53,6 +82,12 @@ pub(crate) fn stream_of(frames: &[RawFrame]) -> Vec<u8> {
         let bytes = of_kind().fold(0_u64, |sum, frame| sum.wrapping_add(frame.length));
         content.extend(bytes.to_le_bytes());
     }
+    content.extend((bytes.len() as u64).to_le_bytes());
+    content.extend(index.to_le_bytes());
+    let bits = u64::from(roots[0].is_some()) | u64::from(roots[1].is_some()) << 1;
+    content.extend(bits.to_le_bytes());
+    roots.iter().for_each(|root| content.extend(root.unwrap_or_default()));
+    digest.update(&content);
     content.extend(digest.finalize().as_bytes());
     bytes.extend(RawFrame::new(b"TAIL", 0, 0, &content).to_bytes(frames.len() as u64));
     bytes
@@ -92,6 +127,17 @@ pub(crate) fn header_content(header: &Header) -> Vec<u8> {
     bytes.extend(header.created.to_le_bytes());
     bytes.push(header.undo.into());
     text(&mut bytes, &header.base_origin);
+    text(&mut bytes, &header.identity.disk);
+    text(&mut bytes, &header.identity.checkpoint);
+    text(&mut bytes, &header.identity.base_checkpoint);
+    match &header.identity.previous {
+        None => bytes.push(0),
+        Some(digest) => {
+            bytes.push(1);
+            bytes.extend(digest);
+        }
+    }
+    bytes.push(header.rest.into());
     bytes
 }
 
@@ -116,6 +162,8 @@ pub(crate) fn example() -> (Header, Vec<BaseDigest>, Vec<Record<'static>>) {
         created: 1_795_219_200,
         undo: false,
         base_origin: "uuid-2".into(),
+        identity: Identity::default(),
+        rest: false,
     };
     let digest = *blake3::hash(&[0; 65536]).as_bytes();
     let digests = vec![BaseDigest { offset: 0, length: 65536, kind: DigestKind::Bytes, digest }];
@@ -125,6 +173,61 @@ pub(crate) fn example() -> (Header, Vec<BaseDigest>, Vec<Record<'static>>) {
         Record::Discard { offset: 262_144, length: 131_072 },
     ];
     (header, digests, records)
+}
+
+/// The specification's second example: a disk without UUIDs, of whose stream the rest is sent, as a group.
+/// Yields its header, what the target holds already, and the records of the group.
+pub(crate) fn example_of_rest() -> (Header, Vec<Held>, Vec<Record<'static>>) {
+    let volume = || Volume { name: "vda".into(), uuid: String::new(), size: 1 << 20 };
+    let header = Header {
+        target: volume(),
+        base: Some(volume()),
+        chunk_size: 65536,
+        pairs: vec![],
+        detect_level: 0,
+        extents: 2,
+        changed_bytes: 66048,
+        unmapped_bytes: 0,
+        tool: "example".into(),
+        created: 1_795_219_200,
+        undo: false,
+        base_origin: String::new(),
+        identity: Identity {
+            disk: "vm7/vda".into(),
+            checkpoint: "c2".into(),
+            base_checkpoint: "c1".into(),
+            previous: Some([0x11; 32]),
+        },
+        rest: true,
+    };
+    let digest = *blake3::hash(&[0x5a; 65536]).as_bytes();
+    let held = vec![Held { offset: 0, length: 65536, digest }];
+    let records = vec![
+        Record::Data { offset: 131_072, bytes: &[0xa5; 512] },
+        Record::Zero { offset: 196_608, length: 65536 },
+    ];
+    (header, held, records)
+}
+
+/// The roots of the example: its base holds zeros, of which the target has others in 512 bytes.
+pub(crate) fn example_roots() -> Roots {
+    let (base, mut target) = (TreeHasher::new(1 << 20), TreeHasher::new(1 << 20));
+    target.leaf(0, TreeHasher::leaf_digest(&[0xa5; 512]));
+    Roots { base: Some(base.finish()), target: Some(target.finish()) }
+}
+
+pub(crate) fn encode_with(
+    header: &Header,
+    digests: &[BaseDigest],
+    records: &[Record<'_>],
+    roots: Roots,
+) -> Result<Vec<u8>, hyperlayer::Error> {
+    let mut encoder = Encoder::new(Vec::new(), header, digests)?;
+    for record in records {
+        encoder.record(*record)?;
+    }
+    encoder.roots(roots);
+    Ok(encoder.finish()?.0)
 }
 
 pub(crate) fn encode(

@@ -189,7 +189,7 @@ impl Previous {
         }
         self.foreign.check_disk(&previous.foreign)?;
         foreign::check_machine(self.machine.as_deref(), previous.machine.as_deref())?;
-        self.header.follows(&previous.header)?;
+        self.header.follows(&previous.header, None)?;
         self.foreign.check_date(&previous.foreign)
     }
 }

@@ -63,13 +63,10 @@ pub(super) fn read(
     for record in parts.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1)) {
         let Some(&(file, at, mark, _)) = record.first() else { continue };
         let input = &inputs[file as usize];
-        let (offset, content) = input.content(contents, Place { at, mark })?;
+        let content = input.content(contents, Place { at, mark })?;
         for (.., range) in record {
             let place = (range.start - begin) as usize..(range.end - begin) as usize;
-            let part = range.start.checked_sub(offset).and_then(|from| {
-                let from = usize::try_from(from).ok()?;
-                content.get(from..from.checked_add(place.len())?)
-            });
+            let part = content.at(range.start).and_then(|bytes| bytes.get(..place.len()));
             let part = part.ok_or_else(|| {
                 let reason = "another record stood there before".into();
                 anyhow::Error::new(hyperlayer::Error::Damaged { at, reason })

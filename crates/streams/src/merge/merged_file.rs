@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use blockio::Positioned;
 use flow::usage;
-use hyperlayer::{Contents, Place};
+use hyperlayer::{Content, Contents, Place};
 
 /// A file that was read once, and stays open.
 pub(super) struct MergedFile {
@@ -51,7 +51,7 @@ impl MergedFile {
         &self,
         contents: &'a mut Contents,
         place: Place,
-    ) -> anyhow::Result<(u64, &'a [u8])> {
+    ) -> anyhow::Result<Content<'a>> {
         let reader = Positioned::new(&self.file, place.at);
         contents
             .read(reader, place)

@@ -32,7 +32,7 @@ pub(super) struct Next<'a> {
 impl Proof {
     /// Holds the base digests of another stream against what the streams before it lead to, which are
     /// these layers. Those of places that no stream has written to become the first base's own. What
-    /// neither can be done with is said.
+    /// neither can be done with is yielded, as a warning.
     ///
     /// # Errors
     /// [`Refusal::base_mismatch`] where it starts from something else.
@@ -42,7 +42,7 @@ impl Proof {
         layers: &Layers,
         inputs: &[MergedFile],
         interrupt: &Interrupt,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Option<String>> {
         let (mut known, mut unproved) = (Vec::new(), 0);
         for digest in next.digests {
             let is_taken = match layers.known(digest.offset, digest.length) {
@@ -60,17 +60,16 @@ impl Proof {
             _ => None,
         };
         compare(next, &known, mapped.as_deref(), &Content::new(layers, inputs), interrupt)?;
-        if unproved > 0 {
-            let (Next { name, previous, .. }, base) = (next, base_name(next));
-            log::warn!(
+        let (Next { name, previous, .. }, base) = (next, base_name(next));
+        Ok((unproved > 0).then(|| {
+            format!(
                 "{name}: not all proves that it starts from what {previous} leads to: {unproved} of \
                  {} base digests are of places that the streams before it say too little of. If \
                  {base} was written to in between, the merged stream is wrong, and nothing will tell. \
                  Put a full stream first, or apply the streams one by one",
                 next.digests.len()
-            );
-        }
-        Ok(())
+            )
+        }))
     }
 
     /// Takes a digest of a place that no stream has written to: the first base's own. Yields whether

@@ -2,13 +2,14 @@
 
 use anyhow::Context;
 use flow::{Interrupt, Refusal, Session, usage};
-use hyperlayer::{BaseDigest, Decoder, Header, Record, Records};
+use hyperlayer::{BaseDigest, Decoder, Header, Record, Records, Roots};
 
 use super::layers::Layers;
 use super::merged_file::MergedFile;
 use super::piece::Piece;
 use super::proof::{Next, Proof};
 use crate::change::{Change, push};
+use crate::link::check_roots;
 
 /// What was read of all files.
 pub(super) struct ReadStreams {
@@ -19,6 +20,12 @@ pub(super) struct ReadStreams {
     /// The last stream's header, and for messages what it is called.
     pub(super) last: Header,
     last_name: String,
+    /// The last stream's digest.
+    last_digest: Option<[u8; 32]>,
+    /// The roots of the first base and the last target, as far as the streams say them.
+    pub(super) roots: Roots,
+    /// What nothing proves of the stream that is being read, unless its roots do.
+    unproved: Option<String>,
     /// How many streams there are.
     pub(super) streams: u64,
     /// What all of them do, in ascending order. It may reach behind the last target's end.
@@ -67,7 +74,8 @@ impl ReadStreams {
                     progress.add(decoder.position() - done);
                     done = decoder.position();
                 }
-                reading.end(decoder.header(), layer);
+                reading.end(decoder.header(), layer, decoder.roots(), &name())?;
+                reading.digest(decoder.stream_digest());
                 next = decoder.next_stream().with_context(name)?;
                 stream += 1;
             }
@@ -100,6 +108,11 @@ impl Reading<'_> {
                 "{name} is an undo stream: it leads back, and cannot be merged"
             )));
         }
+        if header.rest {
+            return Err(usage(format!(
+                "{name} is the rest of a stream, whose beginning is missing: it cannot be merged"
+            )));
+        }
         let Some(chain) = &mut self.chain else {
             // Where the first base has nothing, all that nobody writes to is as if discarded.
             let end = header.base.as_ref().map_or(0, |base| base.size);
@@ -113,12 +126,15 @@ impl Reading<'_> {
                 },
                 last: header.clone(),
                 last_name: name.to_owned(),
+                last_digest: None,
+                roots: Roots::default(),
+                unproved: None,
                 streams: 1,
                 pieces: Vec::new(),
             });
             return Ok(());
         };
-        header.follows(&chain.last).map_err(|why| {
+        header.follows(&chain.last, chain.last_digest).map_err(|why| {
             Refusal::base_mismatch(format!("{name} does not follow the stream before it: {why}"))
         })?;
         if header.chunk_size != chain.first.chunk_size {
@@ -129,15 +145,46 @@ impl Reading<'_> {
             )));
         }
         let next = Next { header, digests, name, previous: &chain.last_name };
-        chain.proof.prove(next, &self.layers, self.inputs, interrupt)?;
+        chain.unproved = chain.proof.prove(next, &self.layers, self.inputs, interrupt)?;
         chain.last = header.clone();
         chain.last_name = name.to_owned();
         chain.streams += 1;
         Ok(())
     }
 
-    /// All of a stream is there.
-    fn end(&mut self, header: &Header, mut layer: Vec<Piece>) {
+    /// The digest of the stream that was read.
+    fn digest(&mut self, digest: Option<[u8; 32]>) {
+        if let Some(chain) = &mut self.chain {
+            chain.last_digest = digest;
+        }
+    }
+
+    /// All of a stream is there, and its trailer's roots are known: they prove that it starts from what the
+    /// stream before it leads to, or that it does not.
+    fn end(
+        &mut self,
+        header: &Header,
+        mut layer: Vec<Piece>,
+        roots: Roots,
+        name: &str,
+    ) -> anyhow::Result<()> {
+        if let Some(chain) = &mut self.chain {
+            let unproved = chain.unproved.take();
+            if chain.streams == 1 {
+                chain.roots.base = roots.base;
+            } else {
+                check_roots(chain.roots.target, roots.base).map_err(|why| {
+                    Refusal::base_mismatch(format!(
+                        "{name} does not follow the stream before it: {why}"
+                    ))
+                })?;
+                let is_proved = chain.roots.target.is_some() && roots.base.is_some();
+                if let Some(why) = unproved.filter(|_| !is_proved) {
+                    log::warn!("{why}");
+                }
+            }
+            chain.roots.target = roots.target;
+        }
         if let Some(base) = &header.base
             && header.target.size < base.size
         {
@@ -146,5 +193,6 @@ impl Reading<'_> {
             push(&mut layer, Piece::discard(header.target.size, cut_off));
         }
         self.layers.push(layer);
+        Ok(())
     }
 }

@@ -1,0 +1,44 @@
+//! [`Identity`]: what a disk without a UUID, and the moment that it is shown at, are known by.
+
+use serde::{Deserialize, Serialize};
+
+/// Names for disks that are no logical volumes: an image, an NBD export, a disk of a virtual machine. All are
+/// empty where the volumes' UUIDs say enough.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The disk, in the words of whoever keeps it: the same in all of its streams. Empty where there is none.
+    pub disk: String,
+    /// The moment of the disk that the target is, such as a checkpoint's name. Needs a disk.
+    pub checkpoint: String,
+    /// The moment that the base is. Needs a disk and a base.
+    pub base_checkpoint: String,
+    /// The digest of a stream that led to the base. Needs a base.
+    pub previous: Option<[u8; 32]>,
+}
+
+impl Identity {
+    /// Whether a stream with such a base, or none, can have it.
+    pub(crate) fn validate(&self, has_base: bool) -> Result<(), String> {
+        for (what, text) in [
+            ("disk", &self.disk),
+            ("checkpoint", &self.checkpoint),
+            ("base's checkpoint", &self.base_checkpoint),
+        ] {
+            if text.len() > 255 || text.chars().any(char::is_control) {
+                let text: String = text.chars().take(80).collect();
+                return Err(format!(
+                    "the {what} is {text:?}: expected at most 255 bytes without control characters"
+                ));
+            }
+        }
+        let has_checkpoint = !self.checkpoint.is_empty() || !self.base_checkpoint.is_empty();
+        if has_checkpoint && self.disk.is_empty() {
+            return Err("a checkpoint, but no disk that it is of".into());
+        }
+        let knows_base = !self.base_checkpoint.is_empty() || self.previous.is_some();
+        if knows_base && !has_base {
+            return Err("what a base is known by, but no base".into());
+        }
+        Ok(())
+    }
+}

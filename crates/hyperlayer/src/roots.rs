@@ -1,0 +1,11 @@
+//! [`Roots`]: the root digests of both ends of a stream.
+
+/// What the base and the target hold as a whole, as far as the writer knew it: see
+/// [`TreeHasher`](crate::TreeHasher).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Roots {
+    /// The root digest of the base's content.
+    pub base: Option<[u8; 32]>,
+    /// The root digest of the target's content.
+    pub target: Option<[u8; 32]>,
+}
