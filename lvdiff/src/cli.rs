@@ -96,6 +96,16 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "list")]
     pub(crate) no_sha1: bool,
 
+    /// Put the root digests of BASE and VOLUME into the stream: with them `lvpatch --verify-root` proves the new
+    /// volume as a whole, and --merge that streams belong together. All of BASE is read
+    #[arg(long, conflicts_with = "list")]
+    pub(crate) roots: bool,
+
+    /// Keep the digests of volumes in FOLDER, 32 bytes for each 64 KiB of data; implies --roots. Of a BASE that is
+    /// there, only a sample is read
+    #[arg(long, value_name = "FOLDER", conflicts_with = "list")]
+    pub(crate) root_cache: Option<PathBuf>,
+
     /// Take a temporary snapshot of VOLUME and diff that: for a volume in use
     #[arg(long, conflicts_with = "metadata")]
     pub(crate) snapshot: bool,
@@ -132,7 +142,7 @@ pub(crate) struct Args {
     /// volume and no root. Works with -o, --pair, --compress, --bwlimit and --no-sha1
     #[arg(long, value_name = "FILE", num_args = 1..)]
     #[arg(conflicts_with_all = ["first", "second", "lvgroup", "pool", "detect_level", "granularity"])]
-    #[arg(conflicts_with_all = ["snapshot", "list", "force_release", "metadata"])]
+    #[arg(conflicts_with_all = ["snapshot", "list", "force_release", "metadata", "roots", "root_cache"])]
     pub(crate) merge: Vec<PathBuf>,
 
     /// Turn another tool's stream in the file that -i names into one of ours, with checksums. BASE and
@@ -140,7 +150,7 @@ pub(crate) struct Args {
     /// --base-size, -o, --pair, --compress, --bwlimit and --no-sha1
     #[arg(long, requires = "input")]
     #[arg(conflicts_with_all = ["lvgroup", "pool", "detect_level", "granularity", "merge"])]
-    #[arg(conflicts_with_all = ["snapshot", "list", "force_release", "metadata"])]
+    #[arg(conflicts_with_all = ["snapshot", "list", "force_release", "metadata", "roots", "root_cache"])]
     pub(crate) convert: bool,
 
     /// With --convert: the other tool's stream (repeatable: they must follow one another), or a folder of

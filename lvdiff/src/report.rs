@@ -29,6 +29,9 @@ struct Stream<'a> {
     counts: Counts,
     /// BLAKE3 as the trailer has it; none where the format has no digest.
     digest: Option<String>,
+    /// The root digests of the base and the volume, where the stream has them.
+    base_root: Option<String>,
+    root: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -53,7 +56,9 @@ impl<'a> Wrote<'a> {
             extents: header.extents,
             changed_bytes: header.changed_bytes,
             counts: Counts::from(&finished.totals),
-            digest: finished.digest.map(|digest| blake3::Hash::from(digest).to_string()),
+            digest: finished.digest.map(hex),
+            base_root: finished.roots.base.map(hex),
+            root: finished.roots.target.map(hex),
         });
         Self { streams: streams.collect(), bytes: written.bytes, sha1: written.sha1.as_deref() }
     }
@@ -63,4 +68,8 @@ impl<'a> From<&'a Volume> for Named<'a> {
     fn from(volume: &'a Volume) -> Self {
         Self { name: &volume.name, uuid: &volume.uuid, size: volume.size }
     }
+}
+
+fn hex(digest: [u8; 32]) -> String {
+    blake3::Hash::from(digest).to_string()
 }

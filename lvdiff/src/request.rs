@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use diff::{Detail, StreamFormat};
+use diff::{Detail, RootSearch, StreamFormat};
 use flow::{Interrupt, OutputOptions, usage};
 use lvm::{Reserve, Scope};
 use source::FilesSource;
@@ -83,6 +83,7 @@ pub(crate) struct StreamRequest {
     pub(crate) head: Vec<PathBuf>,
     pub(crate) pairs: Vec<(String, String)>,
     pub(crate) detail: Detail,
+    pub(crate) roots: Option<RootSearch>,
     pub(crate) writing: OutputOptions,
 }
 
@@ -151,6 +152,8 @@ impl StreamRequest {
             head: args.head.clone(),
             pairs: args.pairs.clone(),
             detail: Detail { granularity: args.granularity, level: args.compress },
+            roots: (args.roots || args.root_cache.is_some())
+                .then(|| RootSearch { folder: args.root_cache.clone() }),
             writing: OutputOptions { sha1: !args.no_sha1, bytes_per_second: args.bwlimit },
         }
     }

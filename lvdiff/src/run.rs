@@ -80,6 +80,7 @@ fn write_stream(
         format: stream.format,
         detail: stream.detail,
         detect_level: base_options.detect_level(source.has_base(), default)?,
+        roots: stream.roots.clone(),
         pairs,
         tool: TOOL.into(),
     };
@@ -131,7 +132,7 @@ fn put_out(
     to: &StreamRequest,
     session: &Session<'_>,
 ) -> anyhow::Result<(Header, Finished, Written)> {
-    let stream = Stream::prove(pair, options, session)?;
+    let mut stream = Stream::prove(pair, options, session)?;
     let path = to.output.as_deref();
     let (finished, written) =
         cli::deliver(path, to.writing, session.interrupt, |output, writing| {

@@ -114,6 +114,11 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) no_base_check: bool,
 
+    /// Once all is written, read the new volume and hold it against the root digest that the last stream has of it
+    /// (from `lvdiff --roots`): before it gets its name, where a new volume or image is made
+    #[arg(long, conflicts_with_all = ["check", "info", "partial"])]
+    pub(crate) verify_root: bool,
+
     /// Apply to a pool of another chunk size than that of the stream. What is a part of a chunk there
     /// cannot be unmapped, and becomes zeros
     #[arg(long)]
@@ -129,7 +134,7 @@ pub(crate) struct Args {
     pub(crate) json: bool,
 
     /// Read all streams and say whether they are sound; nothing else is done
-    #[arg(long, conflicts_with_all = ["names", "lvgroup", "lv", "pool", "device", "in_place", "each", "until", "check"])]
+    #[arg(long, conflicts_with_all = ["names", "lvgroup", "lv", "pool", "device", "in_place", "each", "until", "check", "verify_root"])]
     pub(crate) verify: bool,
 
     #[command(flatten)]

@@ -16,6 +16,8 @@ pub(crate) struct Applied {
     read: Read,
     /// BLAKE3 of the last stream as its trailer has it; none where its format has no digest.
     digest: Option<String>,
+    /// The root digest of all that it holds, where that was proved.
+    root: Option<String>,
 }
 
 /// What was read.
@@ -45,6 +47,7 @@ impl From<&Done> for Applied {
             uuid: done.made.uuid.clone(),
             read: Read::from(&done.tally),
             digest: done.stream_digest.map(|digest| blake3::Hash::from(digest).to_string()),
+            root: done.root.map(|root| blake3::Hash::from(root).to_string()),
         }
     }
 }

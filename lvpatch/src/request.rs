@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use flow::usage;
 use foreign::{Foreign, Missing};
-use patch::{Chunking, Cut, Destination, Making, Named, Overwriting, Proof};
+use patch::{Chunking, Cut, Destination, Making, Named, Overwriting, Proof, Whole};
 use streams::{Rules, Until};
 
 use crate::cli::Args;
@@ -175,6 +175,7 @@ fn applying(args: &Args) -> patch::Request {
         },
         proof: proof(args),
         chunks: if args.allow_chunk_mismatch { Chunking::Any } else { Chunking::Same },
+        whole: if args.verify_root { Whole::Proved } else { Whole::Taken },
         size: args.size,
         tool: TOOL.into(),
     }

@@ -18,11 +18,12 @@ pub(crate) fn done(done: &Done, took: Duration) {
     // The volume is there, whether anybody can be told or not.
     _ = writeln!(
         io::stderr(),
-        "lvpatch: {}: {streams}{} in {:.1} s{}",
+        "lvpatch: {}: {streams}{} in {:.1} s{}{}",
         done.made.name,
         describe(totals),
         took.as_secs_f64(),
-        if *is_open { "; the stream's end cannot be verified" } else { "" }
+        if *is_open { "; the stream's end cannot be verified" } else { "" },
+        if done.root.is_some() { "; it holds, as a whole, what the stream says" } else { "" }
     );
 }
 

@@ -33,6 +33,7 @@ pub(crate) fn words(error: &anyhow::Error) -> Option<String> {
         WayOut::AllowOtherChunks => "apply it all the same with --allow-chunk-mismatch",
         WayOut::AcceptLess => "--strict refuses that",
         WayOut::SkipProof => "where you know better, --no-base-check applies it all the same",
+        WayOut::FindRoots => "make it with `lvdiff --roots`, or leave out --verify-root",
         WayOut::KeepNothing => "leave out --backup",
         _ => return None,
     };

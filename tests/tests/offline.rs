@@ -89,6 +89,16 @@ fn applied(content: &[u8], stream: &[u8]) -> (Header, Vec<u8>) {
         }
     }
     decoder.finish().unwrap();
+    // What both volumes hold as a whole, by code that has no part in ours.
+    if let Some(root) = decoder.roots().target {
+        assert_eq!(root, system_tests::root::digest(&image));
+        let base = header.base.as_ref().map(|base| {
+            let mut base_content = content.to_vec();
+            base_content.resize(base.size as usize, 0);
+            system_tests::root::digest(&base_content)
+        });
+        assert_eq!(decoder.roots().base, base);
+    }
     (header, image)
 }
 

@@ -44,10 +44,30 @@ pub fn digest_whole(
     mapped: Option<&[Range]>,
     go_on: &(dyn Fn() -> io::Result<()> + Sync),
 ) -> io::Result<BaseDigest> {
+    let mut tree = TreeHasher::new(size);
+    for_each_leaf(base, size, mapped, go_on, |number, digest| {
+        tree.leaf(number, digest);
+        Ok(())
+    })?;
+    let (kind, digest) = (DigestKind::Root, tree.finish());
+    Ok(BaseDigest { offset: 0, length: size, kind, digest })
+}
+
+/// Calls `take` with the number and the digest of each leaf of a volume's digest tree that holds something else than
+/// zeros, in ascending order. The rest is as for [`digest_whole`].
+///
+/// # Errors
+/// As for [`digest_whole`], and those of `take`.
+pub fn for_each_leaf(
+    base: &(impl ReadAt + Sync),
+    size: u64,
+    mapped: Option<&[Range]>,
+    go_on: &(dyn Fn() -> io::Result<()> + Sync),
+    mut take: impl FnMut(u64, [u8; 32]) -> io::Result<()>,
+) -> io::Result<()> {
     let everything = [Range { offset: 0, length: size }];
     let mut pieces = Pieces { mapped: mapped.unwrap_or(&everything), size, place: 0 };
     let buffers = Spare::default();
-    let mut tree = TreeHasher::new(size);
     in_order(
         WIDTH,
         || {
@@ -60,13 +80,8 @@ pub fn digest_whole(
             buffers.give(buf);
             Ok(leaves)
         },
-        |leaves| {
-            leaves.into_iter().for_each(|(number, digest)| tree.leaf(number, digest));
-            Ok(())
-        },
-    )?;
-    let (kind, digest) = (DigestKind::Root, tree.finish());
-    Ok(BaseDigest { offset: 0, length: size, kind, digest })
+        |leaves| leaves.into_iter().try_for_each(|(number, digest)| take(number, digest)),
+    )
 }
 
 /// At most [`PIECE`] bytes of a volume, from a multiple of that on: whole leaves of its tree.

@@ -22,10 +22,12 @@
 
 mod checksum;
 mod digest;
+mod leaf_tree;
 mod sample;
 mod verify;
 
 pub use checksum::checksum_ranges;
-pub use digest::{digest_ranges, digest_whole};
+pub use digest::{digest_ranges, digest_whole, for_each_leaf};
+pub use leaf_tree::LeafTree;
 pub use sample::{SAMPLE_CHUNKS, positions};
 pub use verify::{Error, verify, verify_checksums};

@@ -19,13 +19,19 @@
 //! let mut changes = Changes::new(4096);
 //! changes.add(Range { offset: 4096, length: 4096 }, ExtentKind::Changed);
 //! changes.sample = vec![Range { offset: 0, length: 4096 }];
-//! let names = Names { base: Some(volume("old")), target: volume("new"), base_origin: String::new() };
+//! let names = Names {
+//!     base: Some(volume("old")),
+//!     target: volume("new"),
+//!     base_origin: String::new(),
+//!     identity: Default::default(),
+//! };
 //! let content = (Some(Box::new(vec![1_u8; 16384]) as _), Box::new(new) as _);
 //! let mut pair = Pair::new(names, "old -> new".into(), (changes, None), content, Box::new(()));
 //!
 //! let options = Options {
 //!     format: StreamFormat::Hyperlayer2,
 //!     detail: Detail::default(),
+//!     roots: None,
 //!     detect_level: 1,
 //!     pairs: vec![],
 //!     tool: "doctest".into(),
@@ -42,9 +48,11 @@
 //! # anyhow::Ok(())
 //! ```
 
+mod jobs;
 mod options;
 mod records;
+mod roots;
 mod stream;
 
-pub use options::{Detail, Options, StreamFormat};
+pub use options::{Detail, Options, RootSearch, StreamFormat};
 pub use stream::Stream;

@@ -1,5 +1,6 @@
 //! [`Options`]: what a stream is to be like.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use source::Wants;
@@ -13,10 +14,20 @@ pub struct Options {
     pub detail: Detail,
     /// How the base is proved, 0 to 3; 0 without a base.
     pub detect_level: u8,
+    /// Whether the root digests of both volumes are found, and how.
+    pub roots: Option<RootSearch>,
     /// Keys and values for the header.
     pub pairs: Vec<(String, String)>,
     /// The program that makes it, and its version.
     pub tool: String,
+}
+
+/// How root digests are found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RootSearch {
+    /// The folder in which the digests of volumes' leaves are kept, in files called after the volumes' UUIDs, if
+    /// they are: of a base that has one there, only a sample is read.
+    pub folder: Option<PathBuf>,
 }
 
 /// How the records are made.
@@ -72,7 +83,10 @@ impl Options {
                 // What proves a base of theirs is chosen from the comparison.
                 StreamFormat::Hyperlayer1 | StreamFormat::ThinSend => 0,
             },
-            base_data: self.detect_level > 0 || self.detail.granularity.is_some(),
+            base_data: self.detect_level > 0
+                || self.detail.granularity.is_some()
+                || self.roots.is_some(),
+            base_mapped: self.roots.is_some(),
             comparison: match self.format {
                 StreamFormat::Hyperlayer2 => false,
                 StreamFormat::Hyperlayer1 => self.detect_level > 0,

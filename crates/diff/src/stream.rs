@@ -5,12 +5,13 @@ use std::io::Write;
 use anyhow::Context;
 use flow::{Interruptible, Session, usage};
 use foreign::{Hyperlayer1, ThinSend};
-use hyperlayer::{BaseChecksum, BaseDigest, Encoder, Finished, Header, RecordSink};
+use hyperlayer::{BaseChecksum, BaseDigest, DigestKind, Encoder, Finished, Header, RecordSink};
 use source::Pair;
 use thinmeta::ExtentKind;
 
 use crate::options::{Options, StreamFormat};
 use crate::records::{self, Content};
+use crate::roots::RootFinder;
 
 /// What is to be written of a pair: all but the records.
 pub struct Stream<'a> {
@@ -19,6 +20,8 @@ pub struct Stream<'a> {
     header: Header,
     digests: Vec<BaseDigest>,
     checksums: Vec<BaseChecksum>,
+    /// What finds the roots, until the records have been written.
+    roots: Option<RootFinder>,
 }
 
 impl<'a> Stream<'a> {
@@ -37,11 +40,20 @@ impl<'a> Stream<'a> {
         let changes = &pair.changes;
         let (mut digests, mut checksums) = (vec![], vec![]);
         let go_on = || session.interrupt.check();
+        let roots = match &options.roots {
+            Some(search) => Some(RootFinder::of_pair(pair, search.folder.as_deref(), session)?),
+            None => None,
+        };
+        let base_root = roots.as_ref().and_then(RootFinder::base);
         match (&pair.base, options.format) {
             (Some(base), StreamFormat::Hyperlayer2) => {
                 let source = Interruptible { source: base, interrupt: session.interrupt };
-                digests = match options.detect_level {
-                    3 => {
+                digests = match (options.detect_level, base_root) {
+                    (3, Some(digest)) => {
+                        let (length, kind) = (pair.base_size(), DigestKind::Root);
+                        Ok(vec![BaseDigest { offset: 0, length, kind, digest }])
+                    }
+                    (3, None) => {
                         let mapped = changes.mapped.as_deref();
                         baseproof::digest_whole(&source, pair.base_size(), mapped, &go_on)
                             .map(|digest| vec![digest])
@@ -75,7 +87,7 @@ impl<'a> Stream<'a> {
             identity: pair.names.identity.clone(),
             rest: false,
         };
-        Ok(Self { pair, options, header, digests, checksums })
+        Ok(Self { pair, options, header, digests, checksums, roots })
     }
 
     /// The header that it has.
@@ -88,7 +100,7 @@ impl<'a> Stream<'a> {
     /// # Errors
     /// A [`hyperlayer::Error`] is the output's; others are those of reading, and of [`Pair::check`].
     pub fn write<W: Write>(
-        &self,
+        &mut self,
         output: W,
         session: &Session<'_>,
     ) -> anyhow::Result<(W, Finished)> {
@@ -109,7 +121,7 @@ impl<'a> Stream<'a> {
     }
 
     fn fill<S: RecordSink>(
-        &self,
+        &mut self,
         mut sink: S,
         session: &Session<'_>,
     ) -> anyhow::Result<(S::Output, Finished)> {
@@ -117,11 +129,17 @@ impl<'a> Stream<'a> {
             base: self.pair.base.as_ref(),
             base_size: self.pair.base_size(),
             target: &self.pair.target,
+            size: self.pair.names.target.size,
         };
         let task = session.progress.begin("lvdiff", self.header.changed_bytes);
         let detail = self.options.detail;
-        records::write(&mut sink, &self.pair.changes, &content, detail, session.interrupt, &*task)?;
+        let changes = &self.pair.changes;
+        let roots = self.roots.as_mut();
+        records::write(&mut sink, changes, &content, detail, roots, session.interrupt, &*task)?;
         self.pair.check()?;
+        if let Some(roots) = self.roots.take() {
+            sink.roots(roots.finish()?);
+        }
         Ok(sink.finish()?)
     }
 }
@@ -156,6 +174,13 @@ fn check(pair: &Pair, options: &Options) -> anyhow::Result<()> {
         if options.detail.granularity.is_some() {
             return unreadable("nothing can be compared inside chunks");
         }
+        if options.roots.is_some() {
+            return unreadable("nothing says what it holds as a whole");
+        }
+    }
+    if options.roots.is_some() && options.format != StreamFormat::Hyperlayer2 {
+        let format = options.format.name();
+        return Err(usage(format!("the format {format} has no place for root digests")));
     }
     let chunk_size = pair.changes.chunk_size;
     if let Some(granularity) = options.detail.granularity

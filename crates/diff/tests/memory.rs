@@ -56,6 +56,7 @@ fn options(detect_level: u8, granularity: Option<u64>) -> Options {
         format: StreamFormat::Hyperlayer2,
         detail: Detail { granularity, level: Some(3) },
         detect_level,
+        roots: None,
         pairs: vec![],
         tool: "test".into(),
     }

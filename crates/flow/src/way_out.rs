@@ -44,6 +44,8 @@ pub enum WayOut {
     SkipProof,
     /// Keep nothing of what is overwritten.
     KeepNothing,
+    /// Make the stream with root digests.
+    FindRoots,
     /// Release the pool's metadata snapshot, which others hold.
     ReleaseMetadataSnapshot,
 }

@@ -1,5 +1,7 @@
 //! [`PackedGroup`]: small records that are neighbours in the stream, and are compressed together.
 
+use std::ops::Range;
+
 use zerocopy::byteorder::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -52,6 +54,52 @@ impl PackedGroup {
     pub fn has_room_for(records: usize, bytes: usize) -> bool {
         table_bytes(records).saturating_add(bytes) <= MAX_RECORD
     }
+}
+
+/// A data record that is as long as this gains nothing from a group.
+const SMALL: u64 = 128 << 10;
+
+/// Which of these records, neighbours in a stream, are worth packing together: ranges of their numbers, in
+/// ascending order, each with at least two data records. Records without data at a group's ends stay outside:
+/// they may be joined with others.
+///
+/// ```
+/// use hyperlayer::{Record, groups};
+///
+/// let small = |offset| Record::Data { offset, bytes: &[1; 4096] };
+/// let zero = |offset| Record::Zero { offset, length: 4096 };
+/// let records = [zero(0), small(8192), zero(16384), small(24576), zero(32768)];
+/// assert_eq!(groups(&records), [1..4]);
+/// assert_eq!(groups(&records[..3]), []);
+/// ```
+pub fn groups(records: &[Record<'_>]) -> Vec<Range<usize>> {
+    let mut groups = Vec::new();
+    // The records from the first data record on, up to and with the last one, and how many of them are data.
+    let (mut open, mut data, mut bytes) = (0..0, 0_u32, 0_usize);
+    for (number, record) in records.iter().enumerate() {
+        let next = number.saturating_add(1);
+        if record.kind() != RecordKind::Data {
+            continue;
+        }
+        let length = record.bytes().len();
+        let count = next.saturating_sub(open.start);
+        let fits = record.length() < SMALL
+            && data > 0
+            && PackedGroup::has_room_for(count, bytes.saturating_add(length));
+        if fits {
+            (open.end, bytes, data) = (next, bytes.saturating_add(length), data.saturating_add(1));
+            continue;
+        }
+        if data > 1 {
+            groups.push(open.clone());
+        }
+        data = u32::from(record.length() < SMALL);
+        (open, bytes) = (number..next, length);
+    }
+    if data > 1 {
+        groups.push(open);
+    }
+    groups
 }
 
 /// Writes the content that a group has of these records; yields how much of it is the table.

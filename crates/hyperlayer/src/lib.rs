@@ -78,20 +78,20 @@ pub use decode::Decoder;
 pub use encode::Encoder;
 pub use error::Error;
 pub use frame::FRAME_BYTES;
-pub use group::PackedGroup;
+pub use group::{PackedGroup, groups};
 pub use header::{Header, Volume};
 pub use held::Held;
 pub use identity::Identity;
 pub use index::{Entry, Index};
 pub use outline::Outline;
-pub use packed::{Packed, Packer};
+pub use packed::{Packed, Packer, Parcel};
 pub use record::Record;
 pub use records::Records;
 pub use roots::Roots;
 pub use sink::RecordSink;
 pub use state::DecoderState;
 pub use totals::{Finished, Totals};
-pub use tree::{LEAF_BYTES, TreeHasher};
+pub use tree::{FAN_OUT, LEAF_BYTES, TreeHasher};
 
 /// The first line of every stream.
 pub const MAGIC: &[u8] = b"HYPERLAYER/2.0\n";

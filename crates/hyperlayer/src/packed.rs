@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::frame::Stored;
-use crate::group::{self, PackedGroup};
+use crate::group::{self, PackedGroup, groups};
 use crate::{Error, MAX_RECORD, Record};
 
 /// What is computed of a content before it is written: on any thread, for many at once.
@@ -10,6 +10,14 @@ pub struct Packed {
     pub(crate) digest: [u8; 32],
     /// The compressed content, where that is shorter.
     pub(crate) compressed: Option<Vec<u8>>,
+}
+
+/// What is written at once.
+pub enum Parcel {
+    /// The record of this number; what it holds is packed.
+    Record(usize, Option<Packed>),
+    /// Several records.
+    Group(PackedGroup),
 }
 
 /// Hashes contents, and compresses them if that was asked for. Each thread has one of its own.
@@ -86,6 +94,30 @@ impl Packer {
         let range = |record: &Record<'_>| (record.kind(), record.offset(), record.length());
         let ranges = records.iter().map(range).collect();
         Ok(PackedGroup { ranges, digest, length, stored, is_compressed })
+    }
+
+    /// Packs records that are neighbours in a stream: with `gathers`, small ones [together](groups).
+    ///
+    /// # Errors
+    /// As [`Packer::pack`].
+    pub fn pack_all(&mut self, records: &[Record<'_>], gathers: bool) -> Result<Vec<Parcel>> {
+        let groups = if gathers { groups(records) } else { Vec::new() };
+        let mut groups = groups.into_iter().peekable();
+        let (mut parcels, mut number) = (Vec::new(), 0_usize);
+        while let Some(record) = records.get(number) {
+            if let Some(group) = groups.next_if(|group| group.start == number) {
+                number = group.end;
+                parcels.push(Parcel::Group(self.pack_group(&records[group])?));
+                continue;
+            }
+            let packed = match record {
+                Record::Data { bytes, .. } => Some(self.pack(bytes)?),
+                Record::Zero { .. } | Record::Discard { .. } => None,
+            };
+            parcels.push(Parcel::Record(number, packed));
+            number = number.saturating_add(1);
+        }
+        Ok(parcels)
     }
 
     /// Takes back what was packed and has been written: its memory is used again.

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 pub const LEAF_BYTES: usize = 65536;
 
 /// How many children a node has, whatever the volume's size.
-const FAN_OUT: usize = 256;
+pub const FAN_OUT: usize = 256;
 
 /// Enough levels for any size: 2^48 leaves have 2^64 bytes.
 const HEIGHT: usize = 6;
@@ -61,11 +61,37 @@ pub struct TreeHasher {
 impl TreeHasher {
     /// The tree of a volume of `size` bytes.
     pub fn new(size: u64) -> Self {
-        let mut height = 0;
+        Self { size, open: vec![Vec::new(); Self::height(size)], next: 0, top: None }
+    }
+
+    /// On which level the top is: 0 where the volume has one leaf.
+    pub fn height(size: u64) -> usize {
+        let mut height: usize = 0;
         while leaves_below(height) < leaves_of(size) {
             height = height.saturating_add(1);
         }
-        Self { size, open: vec![Vec::new(); height], next: 0, top: None }
+        height
+    }
+
+    /// The digest of a leaf or node that covers nothing but zeros; leaves are level 0.
+    ///
+    /// # Panics
+    /// Where the level is above the top of the largest volume's tree, 6.
+    pub fn zeros_digest(level: usize) -> Digest {
+        ZEROS[level]
+    }
+
+    /// The digest of a node of this level, from 1 on, with these children.
+    pub fn node_digest(level: usize, children: &[Digest; FAN_OUT]) -> Digest {
+        node_digest(level, children)
+    }
+
+    /// The root digest of a volume whose tree has this top.
+    pub fn root_digest(size: u64, top: &Digest) -> Digest {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"ROOT").update(&level_bytes(Self::height(size)));
+        hasher.update(&size.to_le_bytes()).update(top);
+        *hasher.finalize().as_bytes()
     }
 
     /// The digest of a leaf: of [`LEAF_BYTES`] bytes, or fewer and zeros behind them.
@@ -96,11 +122,7 @@ impl TreeHasher {
     pub fn finish(mut self) -> Digest {
         let height = self.open.len();
         self.zeros(0, leaves_below(height).saturating_sub(self.next));
-        let top = self.top.unwrap_or(ZEROS[height]);
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(b"ROOT").update(&level_bytes(height));
-        hasher.update(&self.size.to_le_bytes()).update(&top);
-        *hasher.finalize().as_bytes()
+        Self::root_digest(self.size, &self.top.unwrap_or(ZEROS[height]))
     }
 
     /// Puts in so many leaves or nodes of zeros.

@@ -65,7 +65,8 @@ fn it_leads_to_the_frames_of_a_stream_behind_others() {
 fn whatever_is_no_index_is_refused() {
     let frames = [header_frame(&header(1 << 20)), RawFrame::new(b"ZERO", 0, 512, &[])];
     let find = |index: &RawFrame, place: u64| {
-        let stream = stream_with(&[&frames[..], &[index.clone()]].concat(), place, [None, None]);
+        let stream =
+            stream_with(&[&frames[..], std::slice::from_ref(index)].concat(), place, [None, None]);
         let mut file = Cursor::new(stream);
         let outlines = Outline::all(&mut file).unwrap();
         Index::of(&outlines[0]).unwrap().find(&mut file, 0)

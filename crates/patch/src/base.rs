@@ -137,7 +137,10 @@ fn prove_undo(
 }
 
 /// What is mapped in a device, if it is a thin volume's, so that its holes need not be read.
-fn mapped_at(device: &Device, interrupt: &Interrupt) -> anyhow::Result<Option<Vec<Range>>> {
+pub(crate) fn mapped_at(
+    device: &Device,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Option<Vec<Range>>> {
     let number = DeviceNumber::from_rdev(device.rdev());
     if !device.is_block() || !number.is_volume() {
         return Ok(None);

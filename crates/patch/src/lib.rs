@@ -85,6 +85,7 @@ pub mod undo;
 mod undo_file;
 mod undo_files;
 mod undone;
+mod whole;
 mod writer;
 
 pub use apply::{Applier, Extras};
@@ -93,7 +94,7 @@ pub use check::{Accepted, AcceptedPlace, check};
 pub use ground::Ground;
 pub use missing::{Purpose, find_missing};
 pub use overwrite::ChangedInPart;
-pub use request::{Chunking, Cut, Destination, Making, Named, Overwriting, Proof, Request};
+pub use request::{Chunking, Cut, Destination, Making, Named, Overwriting, Proof, Request, Whole};
 pub use run::{Done, apply, run};
 pub use target::{Made, Target};
 pub use undo_files::{Mapped, UndoFiles, UndoStream};

@@ -13,6 +13,8 @@ pub struct Request {
     pub proof: Proof,
     /// Which pools are accepted.
     pub chunks: Chunking,
+    /// Whether what the streams made is proved.
+    pub whole: Whole,
     /// The size of the volume that is made, in bytes, for streams that do not say it.
     pub size: Option<u64>,
     /// The program and its version, as the header of an undo names it.
@@ -64,6 +66,15 @@ pub enum Proof {
     Needed,
     /// A wrong base makes a wrong volume.
     Skipped,
+}
+
+/// Whether what streams made is read and held against the root digest that the last one has of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whole {
+    /// It is not: every record was verified before it was written.
+    Taken,
+    /// It is, before it counts as made.
+    Proved,
 }
 
 /// Which pools are accepted.

@@ -8,11 +8,12 @@ use streams::{Chain, Link, Rules, Sources, Tally};
 use crate::accept::verify_first;
 use crate::given::{Given, undo_files};
 use crate::lookup::look_up;
-use crate::request::{Cut, Destination, Making, Request};
+use crate::request::{Cut, Destination, Making, Request, Whole};
 use crate::target::image::Image;
 use crate::target::in_place::InPlace;
 use crate::target::new_volume::NewVolume;
 use crate::target::{Made, Target};
+use crate::whole::{Said, prove};
 
 /// What was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct Done {
     pub tally: Tally,
     /// The digest of the last stream, where its format has one.
     pub stream_digest: Option<[u8; 32]>,
+    /// The root digest of what was made, where that was proved.
+    pub root: Option<[u8; 32]>,
 }
 
 /// Applies all streams as the request says, and tells of each volume, device or image as soon as it is done.
@@ -64,9 +67,9 @@ pub fn apply(
     };
     let target = NewVolume::open(given, plan, expected.as_deref())?;
     match making {
-        Making::Each => run_each(target, &mut chain, first, tell),
+        Making::Each => run_each(target, &mut chain, first, request.whole, tell),
         Making::One(_) => {
-            tell(&run(target, &mut chain, first, Cut::Refused)?);
+            tell(&run(target, &mut chain, first, Cut::Refused, request.whole)?);
             Ok(())
         }
     }
@@ -86,9 +89,9 @@ fn overwrite(
     let first = chain.first()?;
     match &request.destination {
         Destination::Path(path, how) => {
-            run(Image::open(given, path, &first)?, &mut chain, first, how.cut)
+            run(Image::open(given, path, &first)?, &mut chain, first, how.cut, request.whole)
         }
-        _ => run(InPlace::open(given, &first)?, &mut chain, first, request.cut()),
+        _ => run(InPlace::open(given, &first)?, &mut chain, first, request.cut(), request.whole),
     }
 }
 
@@ -101,6 +104,7 @@ pub fn run(
     chain: &mut Chain<'_>,
     first: Link,
     cut: Cut,
+    whole: Whole,
 ) -> anyhow::Result<Done> {
     let (mut link, mut tally) = (first, Tally::default());
     loop {
@@ -109,13 +113,25 @@ pub fn run(
             Err(error) => return Err(target.abandon(error, tally.streams)),
         }
         let stream_digest = link.decoder.stream_digest();
+        // Of what streams make one after another, the last counts.
+        let said = Said::by(&link);
         let next = match cut == Cut::Applied && stream_digest.is_none() {
             true => chain.end_cut(&link.name).map(|()| None),
             false => chain.next(link),
         };
         match next {
             Ok(Some(next)) => link = next,
-            Ok(None) => return Ok(Done { made: target.finish()?, tally, stream_digest }),
+            Ok(None) => {
+                let root = match whole {
+                    Whole::Taken => Ok(None),
+                    Whole::Proved => prove(&mut target, &said).map(Some),
+                };
+                let root = match root {
+                    Ok(root) => root,
+                    Err(error) => return Err(target.abandon(error, tally.streams)),
+                };
+                return Ok(Done { made: target.finish()?, tally, stream_digest, root });
+            }
             Err(error) => return Err(target.abandon(error, tally.streams)),
         }
     }
@@ -126,6 +142,7 @@ fn run_each(
     mut target: NewVolume<'_>,
     chain: &mut Chain<'_>,
     first: Link,
+    whole: Whole,
     tell: &mut dyn FnMut(&Done),
 ) -> anyhow::Result<()> {
     let (mut link, mut tally) = (first, Tally::default());
@@ -136,9 +153,13 @@ fn run_each(
         };
         tally.add(&link, totals);
         let stream_digest = link.decoder.stream_digest();
+        let root = match whole {
+            Whole::Taken => None,
+            Whole::Proved => Some(prove(&mut target, &Said::by(&link))?),
+        };
         let kept = target.keep()?;
         let made = Made { name: kept.full_name(), uuid: Some(kept.uuid.clone()) };
-        tell(&Done { made, tally: Tally { streams: 1, totals, ..tally }, stream_digest });
+        tell(&Done { made, tally: Tally { streams: 1, totals, ..tally }, stream_digest, root });
         let Some(next) = chain.next(link)? else { return Ok(()) };
         link = next;
         target.go_on_from(kept, &link)?;

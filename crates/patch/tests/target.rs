@@ -8,8 +8,8 @@ use std::io::Write;
 use blockio::testing::Memory;
 use blockio::{ReadAt, Storage};
 use flow::{Interrupt, Quiet};
-use hyperlayer::{Encoder, Header, Totals, Volume};
-use patch::{Applier, Cut, Extras, Ground, Made, Target};
+use hyperlayer::{Encoder, Header, LEAF_BYTES, Roots, Totals, TreeHasher, Volume};
+use patch::{Applier, Cut, Extras, Ground, Made, Target, Whole};
 use streams::{Chain, Link, Rules, Sources};
 
 const SIZE: u64 = 1 << 20;
@@ -44,6 +44,17 @@ impl Target for InMemory<'_> {
         applier.apply_all(&link.name, &mut link.decoder, &Quiet, Extras::default())
     }
 
+    fn root(&mut self, size: u64) -> anyhow::Result<[u8; 32]> {
+        self.note("root", 0);
+        let mut content = vec![0; size as usize];
+        self.memory.read_at(0, &mut content)?;
+        let mut tree = TreeHasher::new(size);
+        for (number, leaf) in (0..).zip(content.chunks(LEAF_BYTES)) {
+            tree.leaf(number, TreeHasher::leaf_digest(leaf));
+        }
+        Ok(tree.finish())
+    }
+
     fn finish(self) -> anyhow::Result<Made> {
         self.note("finish", 0);
         Ok(Made { name: "memory".into(), uuid: None })
@@ -57,6 +68,17 @@ impl Target for InMemory<'_> {
 
 /// A stream between two volumes, which writes a block of `byte` at `offset`.
 fn stream(base: Option<&str>, target: &str, offset: u64, byte: u8) -> Vec<u8> {
+    stream_to(base, target, offset, byte, None)
+}
+
+/// The same with what the target holds as a whole.
+fn stream_to(
+    base: Option<&str>,
+    target: &str,
+    offset: u64,
+    byte: u8,
+    root: Option<[u8; 32]>,
+) -> Vec<u8> {
     let volume =
         |name: &str| Volume { name: name.into(), uuid: format!("uuid-{name}"), size: SIZE };
     let header = Header {
@@ -67,10 +89,19 @@ fn stream(base: Option<&str>, target: &str, offset: u64, byte: u8) -> Vec<u8> {
     };
     let mut encoder = Encoder::new(Vec::new(), &header, &[]).unwrap();
     encoder.data(offset, &[byte; 4096]).unwrap();
+    encoder.roots(Roots { base: None, target: root });
     encoder.finish().unwrap().0
 }
 
 fn apply(streams: &[Vec<u8>], memory: &Memory) -> (anyhow::Result<patch::Done>, Vec<String>) {
+    apply_whole(streams, memory, Whole::Taken)
+}
+
+fn apply_whole(
+    streams: &[Vec<u8>],
+    memory: &Memory,
+    whole: Whole,
+) -> (anyhow::Result<patch::Done>, Vec<String>) {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(&streams.concat()).unwrap();
     let mut sources = Sources::default();
@@ -90,7 +121,8 @@ fn apply(streams: &[Vec<u8>], memory: &Memory) -> (anyhow::Result<patch::Done>, 
     let mut chain = Chain::new(sources, &rules, &interrupt);
     let first = chain.first().unwrap();
     let asked = RefCell::default();
-    let done = patch::run(InMemory { memory, asked: &asked }, &mut chain, first, Cut::Refused);
+    let done =
+        patch::run(InMemory { memory, asked: &asked }, &mut chain, first, Cut::Refused, whole);
     (done, asked.into_inner())
 }
 
@@ -122,4 +154,38 @@ fn a_target_is_abandoned_when_a_stream_is_damaged() {
     assert_eq!(done.unwrap_err().to_string(), "memory");
     assert_eq!(asked.last().unwrap(), "abandon 1");
     assert!(!asked.contains(&"finish 0".into()));
+}
+
+#[test]
+fn what_became_of_it_is_held_against_the_last_streams_root() {
+    let mut content = vec![0; SIZE as usize];
+    content[..4096].fill(1);
+    content[65536..69632].fill(2);
+    let mut tree = TreeHasher::new(SIZE);
+    for (number, leaf) in (0..).zip(content.chunks(LEAF_BYTES)) {
+        tree.leaf(number, TreeHasher::leaf_digest(leaf));
+    }
+    let root = tree.finish();
+    let chain = |root| {
+        let full = stream_to(None, "monday", 0, 1, None);
+        vec![full, stream_to(Some("monday"), "tuesday", 65536, 2, root)]
+    };
+    let whole = |streams: &[Vec<u8>]| {
+        apply_whole(streams, &Memory::new(vec![0; SIZE as usize]), Whole::Proved)
+    };
+    let (done, asked) = whole(&chain(Some(root)));
+    assert_eq!(done.unwrap().root, Some(root));
+    assert_eq!(asked[asked.len() - 2..], ["root 0", "finish 0"]);
+
+    let (done, asked) = whole(&chain(Some([7; 32])));
+    let error = done.unwrap_err();
+    assert!(format!("{error:#}").contains("its root digest is"), "{error:#}");
+    assert_eq!(asked[asked.len() - 2..], ["root 0", "abandon 2"]);
+
+    // A stream that does not say it.
+    let (done, asked) = whole(&chain(None));
+    let error = done.unwrap_err();
+    let refusal = error.chain().find_map(|cause| cause.downcast_ref::<flow::Refusal>()).unwrap();
+    assert_eq!(refusal.kind(), flow::Kind::Unverifiable);
+    assert_eq!(asked.last().unwrap(), "abandon 2");
 }

@@ -4,6 +4,8 @@ use anyhow::Context;
 use blockio::{Range, ReadAt};
 use thinmeta::{ExtentKind, Metadata, ThinId};
 
+use crate::wants::Wants;
+
 /// A thin device, as far as its metadata does not say it.
 pub struct Side {
     /// Its thin id.
@@ -65,7 +67,7 @@ pub struct Changes {
     pub extents: Vec<Extent>,
     /// The ranges of the base that its digests are of, at detect levels 1 and 2.
     pub sample: Vec<Range>,
-    /// What is mapped in the base, at detect level 3; `None` where all of it must be read.
+    /// What is mapped in the base, where that is wanted; `None` where all of it must be read.
     pub mapped: Option<Vec<Range>>,
 }
 
@@ -81,7 +83,7 @@ pub(crate) fn collect<R: ReadAt>(
     metadata: &Metadata<R>,
     base: Option<&Side>,
     target: &Side,
-    detect_level: u8,
+    wants: &Wants,
 ) -> anyhow::Result<Changes> {
     let chunk_size = metadata.superblock().data_block_size();
     let mut changes = Changes::new(chunk_size);
@@ -97,7 +99,7 @@ pub(crate) fn collect<R: ReadAt>(
             let kind = if target.external_origin { ExtentKind::Changed } else { extent.kind };
             changes.add(range, kind);
         }
-        changes.prove(metadata, base, detect_level)?;
+        changes.prove(metadata, base, wants)?;
     }
     if common == target.size {
         return Ok(changes);
@@ -142,30 +144,25 @@ impl Changes {
         &mut self,
         metadata: &Metadata<R>,
         base: &Side,
-        detect_level: u8,
+        wants: &Wants,
     ) -> anyhow::Result<()> {
         let mappings = metadata.mappings(base.id)?;
-        let chunk_size = self.chunk_size;
-        match detect_level {
-            0 => {}
-            1 | 2 => {
-                self.sample =
-                    baseproof::positions(detect_level, base.size, chunk_size, |fraction| {
-                        mappings.quantile(fraction)
-                    })?;
-            }
-            _ if base.external_origin => {}
-            _ => {
-                let mut ranges = Vec::new();
-                for run in mappings.runs() {
-                    let run = run.context("the base's mappings")?;
-                    match in_volume(run.begin, run.length, chunk_size, base.size) {
-                        Some(range) => ranges.push(range),
-                        None => break,
-                    }
+        let (chunk_size, level) = (self.chunk_size, wants.detect_level);
+        if matches!(level, 1 | 2) {
+            self.sample = baseproof::positions(level, base.size, chunk_size, |fraction| {
+                mappings.quantile(fraction)
+            })?;
+        }
+        if (level == 3 || wants.base_mapped) && !base.external_origin {
+            let mut ranges = Vec::new();
+            for run in mappings.runs() {
+                let run = run.context("the base's mappings")?;
+                match in_volume(run.begin, run.length, chunk_size, base.size) {
+                    Some(range) => ranges.push(range),
+                    None => break,
                 }
-                self.mapped = Some(ranges);
             }
+            self.mapped = Some(ranges);
         }
         Ok(())
     }
@@ -282,10 +279,15 @@ mod tests {
         units
     }
 
+    fn wants(detect_level: u8) -> Wants {
+        Wants { detect_level, ..Wants::default() }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
 
-        #[test]
+
+    #[test]
         fn sizes_and_histories_of_any_kind(
             before in history(),
             base_units in 0..160_u64,
@@ -307,7 +309,7 @@ mod tests {
 
             for ((base, base_id), (target, id)) in [((&base, 2), (&target, 1)), ((&target, 1), (&base, 2))] {
                 let sides = [side(base_id, base.size, external_origin), side(id, target.size, external_origin)];
-                let changes = collect(&metadata, Some(&sides[0]), &sides[1], 3).unwrap();
+                let changes = collect(&metadata, Some(&sides[0]), &sides[1], &wants(3)).unwrap();
                 let (old, new) = (base.content(target.size), target.content(target.size));
                 let expected = (0..).zip(old.iter().zip(&new)).map(|(unit, (old, new))| {
                     let behind = unit * UNIT >= base.size;
@@ -330,7 +332,7 @@ mod tests {
                 let holes = base.content(base.size).into_iter().map(|write| write != 0);
                 prop_assert_eq!(mapped, (!external_origin).then(|| holes.collect()));
 
-                let full = collect(&metadata, None, &sides[1], 0).unwrap();
+                let full = collect(&metadata, None, &sides[1], &wants(0)).unwrap();
                 let mapped = |write: &u64| {
                     (*write != 0 || external_origin).then_some(ExtentKind::Changed)
                 };
@@ -351,7 +353,8 @@ mod tests {
         let metadata = Metadata::open(&image[..], image.len() as u64, View::Live).unwrap();
         // Not one mapping differs, but the base ends within its fourth chunk.
         let base = side(2, 3 * CHUNK + 512, false);
-        let changes = collect(&metadata, Some(&base), &side(1, 8 * CHUNK, false), 0).unwrap();
+        let changes =
+            collect(&metadata, Some(&base), &side(1, 8 * CHUNK, false), &wants(0)).unwrap();
         let range = |offset, length| Range { offset, length };
         let expected = [range(3 * CHUNK + 512, 3 * CHUNK - 512), range(7 * CHUNK, CHUNK)]
             .map(|range| Extent::new(range, ExtentKind::Changed));

@@ -13,7 +13,8 @@ use thinmeta::ExtentKind;
 
 use crate::changes::{Changes, in_volume};
 use crate::device::open_device;
-use crate::pair::{Hold, Names, Pair, Wants};
+use crate::pair::{Hold, Names, Pair};
+use crate::wants::Wants;
 use crate::watch::Watch;
 
 /// A classic snapshot, its origin, and the direction.

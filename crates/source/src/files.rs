@@ -14,7 +14,8 @@ use crate::changes::Side;
 use crate::device::await_device;
 use crate::found;
 use crate::mapped_volume::MappedVolume;
-use crate::pair::{Content, Names, Pair, Wants};
+use crate::pair::{Content, Names, Pair};
+use crate::wants::Wants;
 
 /// A thin volume in a pool whose metadata is a file, and perhaps another one to start from.
 pub struct FilesSource {

@@ -5,7 +5,7 @@ use thinmeta::Metadata;
 
 use crate::changes::{Changes, Side, collect};
 use crate::compared::Compared;
-use crate::pair::Wants;
+use crate::wants::Wants;
 
 /// Reads all that is wanted of the metadata.
 ///
@@ -17,7 +17,7 @@ pub(crate) fn read<R: ReadAt>(
     target: &Side,
     wants: &Wants,
 ) -> anyhow::Result<(Changes, Option<Compared>)> {
-    let changes = collect(metadata, base, target, wants.detect_level)?;
+    let changes = collect(metadata, base, target, wants)?;
     let compared = match wants.comparison {
         true => Some(Compared::collect(metadata, base, target)?),
         false => None,

@@ -42,6 +42,7 @@ mod pair;
 mod pool;
 mod pool_view;
 mod source;
+mod wants;
 mod watch;
 
 pub use changes::{Changes, Extent, Side};
@@ -51,7 +52,8 @@ pub use device::{await_device, open_device, open_thin, read_once, write_back};
 pub use files::FilesSource;
 pub use find::{Found, find};
 pub use listing::{Listed, Listing, list};
-pub use pair::{Content, Hold, Names, Pair, Wants};
+pub use pair::{Content, Hold, Names, Pair};
 pub use pool::PoolSource;
 pub use pool_view::{HeldMetadata, with_held_metadata};
 pub use source::Source;
+pub use wants::Wants;

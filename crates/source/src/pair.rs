@@ -43,17 +43,6 @@ pub struct Names {
     pub identity: Identity,
 }
 
-/// What a pair is wanted for: a source reads no more than that.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Wants {
-    /// How the base will be proved, 0 to 3: see [`baseproof::positions`].
-    pub detect_level: u8,
-    /// Whether data of the base is read, and not its mappings alone.
-    pub base_data: bool,
-    /// Whether all blocks are compared one by one, shared ones included.
-    pub comparison: bool,
-}
-
 /// What a source holds for the time of a run: guards, and watches for writes.
 pub trait Hold {
     /// Refuses what may be inconsistent, and warns of what may have changed: to be asked before a stream's end

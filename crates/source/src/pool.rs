@@ -11,8 +11,9 @@ use lvm::{Activation, DeviceMapper, LogicalVolume, Reserve, TemporarySnapshot, T
 use crate::changes::Side;
 use crate::device::{open_thin, write_back};
 use crate::found;
-use crate::pair::{Hold, Names, Pair, Wants};
+use crate::pair::{Hold, Names, Pair};
 use crate::pool_view::{HeldMetadata, with_held_metadata};
+use crate::wants::Wants;
 use crate::watch::Watch;
 
 /// A volume in a thin pool, and perhaps another one to start from.

@@ -4,8 +4,9 @@ use flow::Session;
 
 use crate::classic::ClassicSource;
 use crate::files::FilesSource;
-use crate::pair::{Pair, Wants};
+use crate::pair::Pair;
 use crate::pool::PoolSource;
+use crate::wants::Wants;
 
 /// Where two volumes are, or one.
 pub enum Source {

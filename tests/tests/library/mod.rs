@@ -6,9 +6,10 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use diff::{Detail, Options, Stream, StreamFormat};
+use diff::{Detail, Options, RootSearch, Stream, StreamFormat};
 use flow::{Interrupt, Quiet, Session};
-use patch::{Chunking, Cut, Destination, Named, Overwriting, Proof, Request};
+use hyperlayer::Outline;
+use patch::{Chunking, Cut, Destination, Named, Overwriting, Proof, Request, Whole};
 use source::FilesSource;
 use streams::{Merge, MergeOptions, Rules, Sources};
 
@@ -20,11 +21,12 @@ pub(crate) fn diff(
     detail: Detail,
 ) -> Vec<u8> {
     let tool = "test".into();
-    let options = Options { format, detail, detect_level, pairs: vec![], tool };
+    let roots = Some(RootSearch::default()).filter(|_| format == StreamFormat::Hyperlayer2);
+    let options = Options { format, detail, detect_level, roots, pairs: vec![], tool };
     let interrupt = Interrupt::default();
     let session = Session::new(&interrupt, &Quiet);
     let mut pair = files.open(&options.wants(), &session).unwrap();
-    let stream = Stream::prove(&mut pair, &options, &session).unwrap();
+    let mut stream = Stream::prove(&mut pair, &options, &session).unwrap();
     let (stream, _) = stream.write(Vec::new(), &session).unwrap();
     pair.release().unwrap();
     stream
@@ -40,6 +42,7 @@ pub(crate) fn apply(stream: &Path, image: &Path) -> anyhow::Result<patch::Done> 
         named: Named { group: None, pool: None, volume: None },
         proof: Proof::Needed,
         chunks: Chunking::Same,
+        whole: if has_root(stream) { Whole::Proved } else { Whole::Taken },
         size: None,
         tool: "test".into(),
     };
@@ -71,4 +74,10 @@ pub(crate) fn merge(files: &[PathBuf], level: Option<i32>) -> Vec<u8> {
     let merge = Merge::read(files, "verifying", &session).unwrap();
     let (stream, _) = merge.write(Vec::new(), "writing", &options, &Quiet, &session).unwrap();
     stream
+}
+
+/// Whether the last stream in a file says what its volume holds as a whole.
+fn has_root(stream: &Path) -> bool {
+    let outlines = Outline::all(&mut File::open(stream).unwrap());
+    outlines.is_ok_and(|all| all.last().is_some_and(|last| last.roots.target.is_some()))
 }

@@ -19,6 +19,7 @@ use crate::ground::Ground;
 use crate::overwrite::{Outcome, Site, after, begin_undo, write_over};
 use crate::place::check_place;
 use crate::space;
+use crate::whole::root_of;
 
 /// How what is read-only becomes writable.
 pub(crate) const WRITABLE: &str = "make the device or its file system writable first (`lvchange -prw`, \
@@ -113,6 +114,10 @@ impl Target for Image<'_> {
             device.set_size(right_size).with_context(|| name.clone())?;
         }
         applied
+    }
+
+    fn root(&mut self, size: u64) -> anyhow::Result<[u8; 32]> {
+        root_of(&self.device, size, self.given.session).with_context(|| self.name.clone())
     }
 
     fn finish(self) -> anyhow::Result<Made> {

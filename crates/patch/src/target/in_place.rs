@@ -16,6 +16,7 @@ use crate::lookup::look_up;
 use crate::overwrite::{Site, after, begin_undo, write_over};
 use crate::place::{OwnDevice, check_place};
 use crate::plan::{Plan, Start};
+use crate::whole::root_of;
 
 /// A volume that is written itself: it is open from the first stream to the end.
 pub(crate) struct InPlace<'a> {
@@ -70,6 +71,10 @@ impl Target for InPlace<'_> {
         let undo = begin_undo(*given, link, device, Some(volume))?;
         let site = Site { name, device, ground, is_new: false };
         write_over(*given, Some(volume), &site, link, 0..0, undo).applied
+    }
+
+    fn root(&mut self, size: u64) -> anyhow::Result<[u8; 32]> {
+        root_of(&self.device, size, self.given.session).with_context(|| self.name.clone())
     }
 
     fn finish(self) -> anyhow::Result<Made> {

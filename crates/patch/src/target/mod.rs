@@ -33,6 +33,13 @@ pub trait Target: Sized {
     /// Where the stream is damaged or cut, and where writing fails.
     fn write(&mut self, link: &mut Link, ground: Ground, count: usize) -> anyhow::Result<Totals>;
 
+    /// The root digest of what it holds now, as far as a volume of `size` bytes goes: all of it is read, but for
+    /// holes.
+    ///
+    /// # Errors
+    /// Where it cannot be read; that of a signal.
+    fn root(&mut self, size: u64) -> anyhow::Result<[u8; 32]>;
+
     /// All streams are there: what they make is, too.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ use crate::given::Given;
 use crate::ground::Ground;
 use crate::holes::mapped_ranges;
 use crate::plan::{Plan, Start};
+use crate::whole::root_of;
 use crate::{identity, space};
 
 /// A new volume: a snapshot of the base, or an empty one, which has its name only once it is complete.
@@ -104,6 +105,13 @@ impl Target for NewVolume<'_> {
         let tags = identity::tags(&header, link.decoder.stream_digest());
         self.last = Some(Last { header, tags });
         Ok(totals)
+    }
+
+    fn root(&mut self, size: u64) -> anyhow::Result<[u8; 32]> {
+        let made = self.made.as_ref().context("nothing was begun")?;
+        let thin = made.device(&self.dm)?;
+        let device = source::open_thin(&thin, OpenMode::Read)?;
+        root_of(&device, size, self.given.session)
     }
 
     fn finish(mut self) -> anyhow::Result<Made> {

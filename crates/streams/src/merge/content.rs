@@ -33,46 +33,44 @@ impl ReadAt for Content<'_> {
                 io::Error::other(format!("no stream says what is at offset {place}"))
             })?;
             let piece = if piece.end() > end { piece.before(end) } else { piece };
+            pieces.push((piece, (place - offset) as usize));
             place = piece.end();
-            pieces.push(piece);
         }
         let mut contents = self.idle.take(|| io::Result::Ok(Contents::default()))?;
         buf.fill(0);
-        read(&mut contents, &pieces, self.inputs, offset, buf).map_err(io::Error::other)?;
+        read(&mut contents, &pieces, self.inputs, buf).map_err(io::Error::other)?;
         self.idle.give(contents);
         Ok(())
     }
 }
 
-/// Reads what pieces hold to where they lie behind `begin`; what has no content is left as it is.
-/// However many pieces of a record there are, it is read once.
+/// Reads what pieces hold to their places in the buffer; what has no content is left as it is. However many
+/// pieces of a frame there are, it is read once.
 pub(super) fn read(
     contents: &mut Contents,
-    pieces: &[Piece],
+    pieces: &[(Piece, usize)],
     inputs: &[MergedFile],
-    begin: u64,
     buffer: &mut [u8],
 ) -> anyhow::Result<()> {
-    let mut parts: Vec<(u32, u64, u32, Range<u64>)> = Vec::new();
-    for piece in pieces {
-        if let What::Data { file, mark, at, .. } = piece.what {
-            parts.push((file, at, mark, piece.offset..piece.end()));
+    let mut parts: Vec<(u32, u64, u32, u64, Range<usize>)> = Vec::new();
+    for &(piece, place) in pieces {
+        if let What::Data { length, file, mark, at } = piece.what {
+            parts.push((file, at, mark, piece.offset, place..place + length as usize));
         }
     }
     parts.sort_by_key(|&(file, at, ..)| (file, at));
     for record in parts.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1)) {
-        let Some(&(file, at, mark, _)) = record.first() else { continue };
+        let Some(&(file, at, mark, ..)) = record.first() else { continue };
         let input = &inputs[file as usize];
         let content = input.content(contents, Place { at, mark })?;
-        for (.., range) in record {
-            let place = (range.start - begin) as usize..(range.end - begin) as usize;
-            let part = content.at(range.start).and_then(|bytes| bytes.get(..place.len()));
+        for (.., offset, place) in record {
+            let part = content.at(*offset).and_then(|bytes| bytes.get(..place.len()));
             let part = part.ok_or_else(|| {
                 let reason = "another record stood there before".into();
                 anyhow::Error::new(hyperlayer::Error::Damaged { at, reason })
                     .context(input.path.display().to_string())
             })?;
-            buffer[place].copy_from_slice(part);
+            buffer[place.clone()].copy_from_slice(part);
         }
     }
     Ok(())

@@ -6,7 +6,7 @@ use std::ops::Range;
 use anyhow::Context;
 use blockio::{Spare, Width, in_order};
 use flow::{Interrupt, Task};
-use hyperlayer::{Contents, Encoder, MAX_RECORD, Packed, Packer, Record};
+use hyperlayer::{Contents, Encoder, MAX_RECORD, Packer, Parcel, Record};
 
 use super::content;
 use super::merged_file::MergedFile;
@@ -43,25 +43,34 @@ pub(super) fn write<W: Write>(
             idle.give(tools);
             Ok(done)
         },
-        |Copied { buffer, runs }| {
-            for run in runs {
-                let written = match run {
-                    Run::Data { offset, place, packed } => {
-                        progress.add(place.len() as u64);
-                        encoder.packed_data(offset, &buffer[place], &packed)
+        |Copied { buffer, runs, parcels }| {
+            for parcel in parcels {
+                let written = match parcel {
+                    Parcel::Group(group) => encoder.group(&group),
+                    Parcel::Record(number, packed) => {
+                        match (runs[number].record(&buffer), packed) {
+                            (Record::Data { offset, bytes }, Some(packed)) => {
+                                encoder.packed_data(offset, bytes, &packed)
+                            }
+                            (record, _) => encoder.record(record),
+                        }
                     }
-                    Run::Bare(record) => encoder.record(record),
                 };
                 written.with_context(&writing)?;
             }
+            progress.add(buffer.len() as u64);
             buffers.give(buffer);
             anyhow::Ok(())
         },
     )
 }
 
-/// Pieces that are copied at once: they lie within [`MAX_RECORD`] bytes, or it is only one.
-type Job = Vec<Piece>;
+/// As many pieces without data, or with little, are taken at once at the most.
+const MOST_PIECES: usize = 4096;
+
+/// Pieces that are copied at once, and where what they hold goes in the buffer: [`MAX_RECORD`] bytes of data at
+/// the most. They may lie far apart: frames that hold many records are then read once.
+type Job = Vec<(Piece, usize)>;
 
 struct Jobs<I: Iterator<Item = Piece>> {
     pieces: I,
@@ -71,24 +80,27 @@ struct Jobs<I: Iterator<Item = Piece>> {
 
 impl<I: Iterator<Item = Piece>> Jobs<I> {
     fn next(&mut self) -> Option<Job> {
-        let first = self.next.take().or_else(|| self.pieces.next())?;
-        let most = first.offset.saturating_add(MAX_RECORD as u64);
-        let mut job = vec![first];
-        for piece in self.pieces.by_ref() {
-            if piece.end() <= most {
-                job.push(piece);
+        let (mut job, mut bytes) = (Vec::new(), 0);
+        while job.len() < MOST_PIECES {
+            let Some(piece) = self.next.take().or_else(|| self.pieces.next()) else { break };
+            if !piece.is_data() {
+                job.push((piece, bytes));
                 continue;
             }
-            // A record's parts are better read together; what has no content is not taken apart.
-            self.next = Some(if piece.is_data() && piece.offset < most {
-                job.push(piece.before(most));
-                piece.from(most)
-            } else {
-                piece
-            });
+            let room = (MAX_RECORD - bytes) as u64;
+            if piece.length() <= room {
+                job.push((piece, bytes));
+                bytes += piece.length() as usize;
+                continue;
+            }
+            // What has content is taken apart.
+            if room > 0 {
+                job.push((piece.before(piece.offset + room), bytes));
+            }
+            self.next = Some(if room > 0 { piece.from(piece.offset + room) } else { piece });
             break;
         }
-        Some(job)
+        (!job.is_empty()).then_some(job)
     }
 }
 
@@ -96,66 +108,72 @@ impl<I: Iterator<Item = Piece>> Jobs<I> {
 struct Copied {
     buffer: Vec<u8>,
     runs: Vec<Run>,
+    parcels: Vec<Parcel>,
 }
 
 /// What becomes one record.
 enum Run {
     /// The content is at this place of the buffer.
-    Data { offset: u64, place: Range<usize>, packed: Packed },
+    Data { offset: u64, place: Range<usize> },
     /// It has none.
     Bare(Record<'static>),
+}
+
+impl Run {
+    fn record<'a>(&self, buffer: &'a [u8]) -> Record<'a> {
+        match self {
+            Self::Data { offset, place } => {
+                Record::Data { offset: *offset, bytes: &buffer[place.clone()] }
+            }
+            Self::Bare(record) => *record,
+        }
+    }
 }
 
 /// What a thread needs for a job; they are used again and again.
 struct Tools {
     contents: Contents,
     packer: Packer,
+    /// Small records are packed together.
+    gathers: bool,
 }
 
 impl Tools {
     fn new(level: Option<i32>) -> anyhow::Result<Self> {
-        Ok(Self { contents: Contents::default(), packer: Packer::new(level)? })
+        let (contents, packer) = (Contents::default(), Packer::new(level)?);
+        Ok(Self { contents, packer, gathers: level.is_some() })
     }
 
     fn copy(
         &mut self,
-        job: &[Piece],
+        job: &[(Piece, usize)],
         inputs: &[MergedFile],
         mut buffer: Vec<u8>,
     ) -> anyhow::Result<Copied> {
-        let begin = job.first().map_or(0, |piece| piece.offset);
-        let end = job.iter().rfind(|piece| piece.is_data()).map_or(begin, Piece::end);
-        buffer.resize((end - begin) as usize, 0);
-        content::read(&mut self.contents, job, inputs, begin, &mut buffer)?;
+        let room = job.iter().rfind(|(piece, _)| piece.is_data());
+        buffer.resize(room.map_or(0, |(piece, place)| place + piece.length() as usize), 0);
+        content::read(&mut self.contents, job, inputs, &mut buffer)?;
         let mut runs: Vec<Run> = Vec::new();
-        let mut waiting: Option<Range<u64>> = None;
-        for piece in job {
-            if let Some(range) = &mut waiting
-                && range.end == piece.offset
-                && piece.is_data()
-            {
-                range.end = piece.end();
+        for (piece, place) in job {
+            if let Some(record) = piece.without_data() {
+                runs.push(Run::Bare(record));
                 continue;
             }
-            runs.extend(self.pack(waiting.take(), begin, &buffer)?);
-            match piece.without_data() {
-                None => waiting = Some(piece.offset..piece.end()),
-                Some(record) => runs.push(Run::Bare(record)),
+            let length = piece.length() as usize;
+            match runs.last_mut() {
+                Some(Run::Data { offset, place })
+                    if *offset + place.len() as u64 == piece.offset =>
+                {
+                    place.end += length;
+                }
+                _ => {
+                    let place = *place..*place + length;
+                    runs.push(Run::Data { offset: piece.offset, place });
+                }
             }
         }
-        runs.extend(self.pack(waiting, begin, &buffer)?);
-        Ok(Copied { buffer, runs })
-    }
-
-    fn pack(
-        &mut self,
-        range: Option<Range<u64>>,
-        begin: u64,
-        buffer: &[u8],
-    ) -> anyhow::Result<Option<Run>> {
-        let Some(range) = range else { return Ok(None) };
-        let place = (range.start - begin) as usize..(range.end - begin) as usize;
-        let packed = self.packer.pack(&buffer[place.clone()])?;
-        Ok(Some(Run::Data { offset: range.start, place, packed }))
+        let records: Vec<_> = runs.iter().map(|run| run.record(&buffer)).collect();
+        let parcels = self.packer.pack_all(&records, self.gathers)?;
+        Ok(Copied { buffer, runs, parcels })
     }
 }
