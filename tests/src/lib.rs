@@ -34,6 +34,7 @@ pub mod packages;
 mod process;
 mod processor;
 pub mod programs;
+pub mod reader;
 pub mod root;
 mod scenario;
 mod services;

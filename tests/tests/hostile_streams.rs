@@ -7,7 +7,9 @@ mod watched;
 use std::fs::{self, File};
 
 use refusal::{Place, SIZE, is_harmless, refused};
-use system_tests::forge::{Frame, Header, MAGIC, Volume, stream, stream_with};
+use system_tests::forge::{
+    Frame, Header, MAGIC, Tail, Volume, stream, stream_that_ends, stream_with,
+};
 
 /// A stream with a sound header, whose frames are refused in every way; as a full stream too, of which
 /// an image would be made. It is damaged, and not merely unwanted.
@@ -103,6 +105,19 @@ fn headers_that_cannot_be() {
     );
     refused("a detect level", &with(|header| header.detect_level = 4));
     refused("an undo", &with(|header| header.undo = 2));
+    refused("the rest and an undo", &with(|header| (header.undo, header.rest) = (1, 1)));
+    refused("the rest of nothing", &with(|header| header.rest = 1));
+    refused("a rest of 2", &with(|header| header.rest = 2));
+    refused("a checkpoint of no disk", &with(|header| header.checkpoint = b"c1".into()));
+    refused("a base's checkpoint", &with(|header| header.base_checkpoint = b"c1".into()));
+    for disk in [&b"\x1b[2J"[..], b"a\nb", b"\xff", &long] {
+        refused("a disk", &with(|header| header.disk = disk.into()));
+    }
+    refused("a digest that may be there", &with(|header| header.previous = Some((2, [7; 32]))));
+    refused(
+        "what no base is known by",
+        &with(|header| (header.base, header.previous) = (None, Some((1, [7; 32])))),
+    );
     refused("a key of nothing", &with(|header| header.pairs = vec![(b" ".into(), b"x".into())]));
     refused(
         "a key that is not UTF-8",
@@ -230,6 +245,153 @@ fn a_compressed_record_that_expands_beyond_its_length() {
         let what = format!("{length} bytes of {} stored ones", stored.len());
         refused_frames(&what, &header, &frames);
     }
+}
+
+#[test]
+fn groups_that_cannot_be() {
+    let (header, _) = sound();
+    let data = |offset| -> (&[u8; 4], u64, u64, &[u8]) { (b"DATA", offset, 512, &[1; 512]) };
+    let zero = |offset, length| -> (&[u8; 4], u64, u64, &[u8]) { (b"ZERO", offset, length, &[]) };
+    // What is sound, so that the rest is refused for what it says.
+    let place = Place::new(&stream(&header, &[Frame::group(&[data(0), zero(512, 512)])]));
+    let ended = place.fed("lvpatch", &["--verify"]);
+    assert_eq!(ended.code, 4, "{}", ended.stderr);
+    assert!(ended.stderr.contains("counts"), "the trailer's counts are all that is wrong");
+
+    let changed = |at: usize, bytes: &[u8]| {
+        let mut group = Frame::group(&[data(0), data(1024)]);
+        group.stored[at..at + bytes.len()].copy_from_slice(bytes);
+        group.digest = *blake3::hash(&group.stored[..120]).as_bytes();
+        group
+    };
+    for frame in [
+        Frame::group(&[]),
+        Frame::group(&[data(512), data(0)]),
+        Frame::group(&[data(0), data(0)]),
+        Frame::group(&[zero(0, 1 << 63)]),
+        Frame::group(&[zero(0, u64::MAX - 511)]),
+        Frame::group(&[zero(0, 0)]),
+        Frame::group(&[data(SIZE)]),
+        Frame::group(&[(b"DISC", 0, 512, &[])]),
+        Frame::group(&[(b"GRUP", 0, 512, &[])]),
+        Frame::group(&[(b"\x1b[2J", 0, 512, &[])]),
+        Frame::group(&[(b"DATA", 0, u64::MAX, &[1; 512])]),
+        Frame::group(&[(b"DATA", 0, 1024, &[1; 512])]),
+        changed(0, &u32::MAX.to_le_bytes()),
+        changed(0, &3_u32.to_le_bytes()),
+        changed(0, &0_u32.to_le_bytes()),
+        changed(4, &[1]),
+        changed(12, &[1]),
+        changed(32, &[9; 32]),
+        Frame { offset: 512, ..Frame::group(&[data(0)]) },
+        Frame { length: 1, ..Frame::group(&[data(0)]) },
+        Frame { codec: 1, ..Frame::group(&[data(0)]) },
+        Frame { codec: 2, ..Frame::group(&[data(0)]) },
+        Frame { flags: 1, ..Frame::group(&[data(0)]) },
+        Frame { digest: [0; 32], ..Frame::group(&[data(0)]) },
+        Frame { stored: vec![0; 7], ..Frame::group(&[data(0)]) },
+    ] {
+        refused_frames(&format!("{frame:?}"), &header, std::slice::from_ref(&frame));
+    }
+    // As many records as fit, of which each is sound.
+    let many: Vec<_> = (0..18_000).map(|number| zero(number * 512, 512)).collect();
+    let (size, full) = (18_000 * 512, Header { base: None, ..Header::of_size(18_000 * 512) });
+    let group = Frame::group(&many);
+    let ended = Place::new(&stream(&full, &[group])).fed("lvpatch", &["--verify"]);
+    assert!(ended.code == 4 && ended.stderr.contains("counts"), "{size}: {}", ended.stderr);
+}
+
+#[test]
+fn trailers_that_cannot_be() {
+    let (header, frames) = sound();
+    let ends = |tail: Tail| stream_that_ends(&header.to_bytes(), &frames, &tail);
+    let length = stream(&header, &frames).len() as u64 - 248;
+    let place = Place::new(&ends(Tail { length: Some(length), roots: 3, ..Tail::default() }));
+    place.fed("lvpatch", &["--verify"]).expect(0);
+    let root = [[7; 32], [0; 32]];
+    for tail in [
+        Tail { length: Some(0), ..Tail::default() },
+        Tail { length: Some(length - 1), ..Tail::default() },
+        Tail { length: Some(u64::MAX), ..Tail::default() },
+        Tail { index: length, ..Tail::default() },
+        Tail { index: u64::MAX, ..Tail::default() },
+        Tail { roots: 4, ..Tail::default() },
+        Tail { roots: u64::MAX, ..Tail::default() },
+        Tail { roots: 0, root, ..Tail::default() },
+        Tail { roots: 2, root, ..Tail::default() },
+    ] {
+        refused(&format!("{tail:?}"), &ends(tail.clone()));
+    }
+    // The root of no base, and another one than at the beginning.
+    let full = Header { base: None, base_origin: Vec::new(), ..header.clone() };
+    let tail = Tail { roots: 1, root, ..Tail::default() };
+    refused("a root of no base", &stream_that_ends(&full.to_bytes(), &frames, &tail));
+    let whole = Header { detect_level: 3, ..header.clone() };
+    let mut frames = frames.clone();
+    frames.insert(0, Frame::new(b"ROOT", 0, 0, &[8; 32]));
+    refused("two roots of the base", &stream_that_ends(&whole.to_bytes(), &frames, &tail));
+}
+
+#[test]
+fn an_index_leads_nowhere_that_matters() {
+    // A reader that goes front to back passes it over, whatever it says; --info does not follow it.
+    let (header, mut frames) = sound();
+    for content in [vec![], vec![0xff; 32], vec![0; 31], vec![0xff; 1 << 20]] {
+        frames.truncate(1);
+        frames.push(Frame { flags: 1, ..Frame::new(b"INDX", 0, 0, &content) });
+        for index in [0, 1, 15, 16, 100] {
+            let tail = Tail { index, ..Tail::default() };
+            let place = Place::new(&stream_that_ends(&header.to_bytes(), &frames, &tail));
+            place.fed("lvpatch", &["--verify"]).expect(0);
+            place.fed("lvpatch", &["--info", "stream", "stream"]).expect(0);
+            place.fed("lvpatch", &["--device", "image"]).expect(0);
+        }
+    }
+    frames[1].flags = 0;
+    refused("an index that must be known", &stream(&header, &frames));
+}
+
+#[test]
+fn the_rest_of_a_stream_that_cannot_be() {
+    let (header, frames) = sound();
+    let rest = Header { rest: 1, ..header.clone() };
+    let entry = |offset: u64, length: u64| {
+        [&offset.to_le_bytes()[..], &length.to_le_bytes(), &[0; 32]].concat()
+    };
+    let with_part = |header: &Header, entries: &[Vec<u8>], frames: &[Frame]| {
+        let part = Frame::new(b"PART", 0, 0, &entries.concat());
+        stream(header, &[&[part], frames].concat())
+    };
+    let data = [Frame::data(65536, &[1; 512])];
+    // It is sound, and is applied to nothing: nobody has proved that the beginning is there.
+    let sound = with_part(&rest, &[entry(0, 512)], &data);
+    let place = Place::new(&sound);
+    place.fed("lvpatch", &["--verify"]).expect(0);
+    let before = place.content();
+    for arguments in
+        [&["--device", "image"][..], &["--device", "image", "-i", "stream"], &["--device", "new"]]
+    {
+        let ended = place.fed("lvpatch", arguments);
+        assert_eq!(ended.code, 2, "{}", ended.stderr);
+        assert!(ended.stderr.contains("is the rest of a stream"), "{}", ended.stderr);
+    }
+    let ended = place.end("lvdiff", &["--merge", "stream", "stream"]);
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    assert!(place.content() == before);
+
+    for entries in [
+        vec![],
+        vec![entry(0, 0)],
+        vec![entry(0, SIZE + 1)],
+        vec![entry(u64::MAX, 2)],
+        vec![entry(512, 512), entry(0, 512)],
+        vec![entry(0, 1024), entry(512, 512)],
+        vec![vec![0; 47]],
+    ] {
+        refused(&format!("{entries:?}"), &with_part(&rest, &entries, &data));
+    }
+    refused("a record before its end", &with_part(&rest, &[entry(0, 1024)], &frames));
+    refused("a part of a whole stream", &with_part(&header, &[entry(0, 512)], &data));
 }
 
 #[test]

@@ -77,6 +77,28 @@ impl Files {
 /// What a stream makes of a volume that holds `content`, and its header. Behind its end, the volume
 /// holds nothing.
 fn applied(content: &[u8], stream: &[u8]) -> (Header, Vec<u8>) {
+    let (header, image) = applied_by_us(content, stream);
+    // A reader that was made from the text of the format agrees in all.
+    let read = system_tests::reader::read(stream).unwrap();
+    assert_eq!(read.length, stream.len());
+    assert!(read.apply(content) == image);
+    assert_eq!((&read.target.name, read.target.size), (&header.target.name, header.target.size));
+    // Its index leads to every record, and to nothing else.
+    let (mut frames, mut covered) = (read.index.iter(), 0);
+    let mut last = (0, 0);
+    for record in &read.records {
+        while record.offset >= covered {
+            let (offset, length, _) = *frames.next().expect("the index goes on");
+            assert!(offset >= last.0 + last.1 && offset == record.offset);
+            (last, covered) = ((offset, length), offset + length);
+        }
+        assert!(record.offset + record.length <= covered);
+    }
+    assert!(frames.next().is_none());
+    (header, image)
+}
+
+fn applied_by_us(content: &[u8], stream: &[u8]) -> (Header, Vec<u8>) {
     let mut decoder = Decoder::new(stream).unwrap();
     let header = decoder.header().clone();
     let mut image = content.to_vec();

@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use hyperlayer::{Contents, MAX_RECORD, Outline, Place};
+use hyperlayer::{Contents, Index, MAX_RECORD, Outline, Place};
 
 use crate::repair;
 
@@ -23,6 +23,16 @@ pub fn run(input: &[u8]) {
         for outline in &outlines {
             assert_eq!(outline.begin, begin, "a stream begins where the one before ends");
             assert!(outline.end > begin);
+            // Wherever its index leads, it comes to an end.
+            if let Some(index) = Index::of(outline) {
+                for place in [0, outline.header.target.size / 2, u64::MAX] {
+                    let found = index.find(&mut Cursor::new(&stream), place);
+                    if let Ok(Some(entry)) = found {
+                        assert!(entry.offset.saturating_add(entry.length) > place);
+                        assert!(entry.position >= begin);
+                    }
+                }
+            }
             begin = outline.end;
         }
         assert_eq!(begin, stream.len() as u64, "the last one ends with the file");
