@@ -273,7 +273,7 @@ fn what_is_of_another_disk_or_set_is_refused() {
     for (from, to) in [(&full, "a"), (&other, "b"), (&one, "c")] {
         expect(&sets.run("lvdiff", &["--convert", "-i", from, "-o", to]), 0);
     }
-    sets.refused(&["-i", "a", "-i", "b"], 3, &["vdb/virtnbdbackup.0", "vda/virtnbdbackup.0"]);
+    sets.refused(&["-i", "a", "-i", "b"], 3, &["of disk vdb, expected vda"]);
     expect(&sets.run("lvdiff", &["--merge", "a", "b", "-o", "both"]), 3);
     expect(&sets.run("lvdiff", &["--merge", "a", "c", "-o", "both"]), 0);
     assert_eq!(sets.apply(&["-i", "both"]).0, expected);
@@ -367,7 +367,10 @@ fn what_is_converted_follows_what_is_not_and_the_other_way_round() {
         }
         // Only the next one of the same disk.
         let full = format!("{set}/vda.full.data");
-        for (wrong, found) in [("vdb.1", "vdb/virtnbdbackup.0"), ("vda.2", "vda/virtnbdbackup.1")] {
+        for (wrong, found) in [
+            ("vdb.1", "of disk vdb, expected vda"),
+            ("vda.2", "from the checkpoint virtnbdbackup.1, expected virtnbdbackup.0"),
+        ] {
             sets.refused(&["-i", &full, "-i", wrong], 3, &[&full, wrong, found]);
             let table = sets.run("lvpatch", &["--info", &full, wrong]);
             assert!(String::from_utf8_lossy(&table.stdout).contains("-- the chain breaks here"));

@@ -2,7 +2,7 @@
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
-use hyperlayer::{Encoder, FRAME_BYTES, Header, Identity, Outline, Volume};
+use hyperlayer::{Encoder, Error, Header, Identity, Outline, Volume};
 
 /// As much as is read at once where frames are near to each other.
 const WINDOW: usize = 64 << 10;
@@ -56,19 +56,33 @@ fn stream(records: u64, length: usize) -> Vec<u8> {
 }
 
 #[test]
-fn small_records_are_outlined_by_the_window_and_large_ones_unread() {
-    let read = |records, length| {
-        let bytes = stream(records, length);
-        let file = Cursor::new(bytes.as_slice());
-        let mut file = Counted { file, calls: 0, bytes: 0 };
-        let outlines = Outline::all(&mut file).unwrap();
-        assert_eq!(outlines[0].totals.data_records, records);
-        assert_eq!(outlines[0].end, bytes.len() as u64);
-        (file.calls, file.bytes, bytes.len())
+fn a_stream_of_any_length_is_outlined_by_its_two_ends() {
+    let read = |bytes: &[u8]| {
+        let mut file = Counted { file: Cursor::new(bytes), calls: 0, bytes: 0 };
+        (Outline::all(&mut file), file.calls, file.bytes)
     };
-    let (calls, _, length) = read(10_000, 512);
-    assert!(calls <= length / WINDOW * 2 + 20, "{calls} calls for {length} bytes");
-    let (calls, bytes, _) = read(100, 1 << 20);
-    assert!(calls <= 100 * 2 + 20, "{calls} calls");
-    assert!(bytes < 100 * FRAME_BYTES + 3 * WINDOW, "{bytes} bytes");
+    for (records, length) in [(10_000, 512), (100, 1 << 20)] {
+        let bytes = stream(records, length);
+        let (outlines, calls, taken) = read(&bytes);
+        let outline = &outlines.unwrap()[0];
+        assert_eq!((outline.totals.data_records, outline.end), (records, bytes.len() as u64));
+        assert!(calls <= 12 && taken < 1000, "{calls} calls, {taken} bytes");
+    }
+    // Three streams, one behind the other.
+    let chain = [stream(10, 512), stream(20_000, 512), stream(1, 512)].concat();
+    let (outlines, calls, _) = read(&chain);
+    let counts: Vec<_> =
+        outlines.unwrap().iter().map(|outline| outline.totals.data_records).collect();
+    assert_eq!(counts, [10, 20_000, 1]);
+    assert!(calls <= 30, "{calls} calls");
+}
+
+#[test]
+fn where_the_end_is_missing_frames_are_gone_through_by_the_window() {
+    let bytes = stream(10_000, 512);
+    let cut = &bytes[..bytes.len() - 1];
+    let mut file = Counted { file: Cursor::new(cut), calls: 0, bytes: 0 };
+    let error = Outline::all(&mut file).unwrap_err();
+    assert!(matches!(error, Error::Cut { at, .. } if at == cut.len() as u64), "{error}");
+    assert!(file.calls <= bytes.len() / WINDOW * 2 + 40, "{} calls", file.calls);
 }

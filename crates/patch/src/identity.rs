@@ -1,7 +1,7 @@
 //! Which volume a volume is a copy of, as its tags say.
 
 use flow::{Refusal, WayOut, escaped};
-use hyperlayer::Header;
+use hyperlayer::{Header, Volume};
 use lvm::LogicalVolume;
 
 use crate::request::Cut;
@@ -40,7 +40,8 @@ pub(crate) fn other_tags(volume: &LogicalVolume) -> Vec<String> {
 /// # Errors
 /// [`Refusal::base_mismatch`] where the volume is a copy of another one.
 pub(crate) fn check(header: &Header, cut: Cut, volume: &LogicalVolume) -> anyhow::Result<()> {
-    let Some(base) = header.base.as_ref().filter(|base| !base.uuid.is_empty()) else {
+    let is_known = |base: &&Volume| !base.uuid.is_empty() || !header.identity.disk.is_empty();
+    let Some(base) = header.base.as_ref().filter(is_known) else {
         return Ok(());
     };
     let Some(source) = volume.tags.iter().find_map(|tag| tag.strip_prefix(SOURCE)) else {

@@ -84,7 +84,7 @@ impl Entry {
         let Stream::Other(foreign, _) = &self.stream else {
             return match &previous.stream {
                 Stream::Own(outline) => self.follows(outline),
-                Stream::Other(other, _) => other.check_precedes(before, self.header()),
+                Stream::Other(..) => self.header().follows(before, None),
             }
             .err();
         };
@@ -92,13 +92,11 @@ impl Entry {
         let follows = || foreign.header_after(before)?.follows(before, None);
         match &previous.stream {
             Stream::Own(_) => follows(),
-            Stream::Other(other, _) => foreign
-                .check_disk(other)
-                .and_then(|()| {
-                    foreign::check_machine(self.machine.as_deref(), previous.machine.as_deref())
-                })
-                .and_then(|()| follows())
-                .and_then(|()| foreign.check_date(other)),
+            Stream::Other(other, _) => {
+                foreign::check_machine(self.machine.as_deref(), previous.machine.as_deref())
+                    .and_then(|()| follows())
+                    .and_then(|()| foreign.check_date(other))
+            }
         }
         .err()
     }

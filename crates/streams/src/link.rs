@@ -108,16 +108,11 @@ impl Link {
                     .into(),
             ));
         }
-        if let (Some(foreign), Some(before)) = (self.decoder.foreign(), &previous.foreign) {
-            foreign.check_disk(before).map_err(refused)?;
+        if self.decoder.foreign().is_some() && previous.foreign.is_some() {
             foreign::check_machine(self.machine.as_deref(), previous.machine.as_deref())
                 .map_err(refused)?;
         }
-        match (self.decoder.foreign(), &previous.foreign) {
-            (None, Some(before)) => before.check_precedes(&previous.header, self.header()),
-            _ => self.header().follows(&previous.header, previous.digest),
-        }
-        .map_err(refused)?;
+        self.header().follows(&previous.header, previous.digest).map_err(refused)?;
         check_roots(previous.root, self.base_root()).map_err(refused)?;
         if let (Some(foreign), Some(before)) = (self.decoder.foreign(), &previous.foreign)
             && let Err(why) = foreign.check_date(before)

@@ -4,12 +4,12 @@ use std::time::SystemTime;
 
 use flow::{Refusal, WayOut};
 use foreign::Foreign;
-use hyperlayer::Header;
+use hyperlayer::{Header, Identity};
 
 /// After which stream to stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Until {
-    /// The one whose volume has this name or UUID.
+    /// The one whose volume has this name or UUID, or which leads to this checkpoint.
     Volume(String),
     /// The last that was made no later than this.
     Time(Time),
@@ -57,7 +57,11 @@ impl Until {
     /// Whether the chain ends after this stream.
     pub(crate) fn is_reached(&self, header: &Header) -> bool {
         let Self::Volume(volume) = self else { return false };
-        header.target.name == *volume || header.target.uuid == *volume
+        let Identity { disk, checkpoint, .. } = &header.identity;
+        let is_checkpoint = checkpoint == volume || *volume == format!("{disk}/{checkpoint}");
+        header.target.name == *volume
+            || header.target.uuid == *volume
+            || (is_checkpoint && !checkpoint.is_empty())
     }
 }
 

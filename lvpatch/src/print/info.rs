@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use cli::json_text;
 use flow::{escaped, time_text};
 use foreign::{Foreign, Start};
-use hyperlayer::{BaseChecksum, BaseDigest, DigestKind, Header, Volume};
+use hyperlayer::{BaseChecksum, BaseDigest, DigestKind, Header, Identity, Volume};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -44,6 +44,17 @@ fn own_text(header: &Header, digests: &[BaseDigest]) -> String {
     };
     line("Volume:", volume_text(&header.target));
     line("Base:", header.base.as_ref().map_or("none".into(), volume_text));
+    let Identity { disk, checkpoint, base_checkpoint, previous } = &header.identity;
+    let known = [("Disk:", disk), ("Checkpoint:", checkpoint), ("From:", base_checkpoint)];
+    for (key, value) in known.into_iter().filter(|(_, value)| !value.is_empty()) {
+        line(key, escaped(value));
+    }
+    if let Some(digest) = previous {
+        line("After:", format!("the stream {}", blake3::Hash::from(*digest).to_hex()));
+    }
+    if header.rest {
+        line("Rest:", "it is for a volume that holds the beginning already".into());
+    }
     if header.undo {
         line("Undo:", "it leads back: what was there before it was overwritten".into());
     }
@@ -91,6 +102,29 @@ pub(crate) struct Described<'a> {
     undo: bool,
     unmapped_bytes: u64,
     volume: VolumeJson<'a>,
+    /// Of a disk that is no logical volume only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identity: Option<IdentityJson<'a>>,
+    /// Of the rest of a stream only.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    rest: bool,
+}
+
+#[derive(Serialize)]
+struct IdentityJson<'a> {
+    disk: &'a str,
+    checkpoint: &'a str,
+    base_checkpoint: &'a str,
+    previous: Option<String>,
+}
+
+impl<'a> IdentityJson<'a> {
+    fn of(identity: &'a Identity) -> Option<Self> {
+        let Identity { disk, checkpoint, base_checkpoint, previous } = identity;
+        let previous = previous.map(|digest| blake3::Hash::from(digest).to_string());
+        let is_there = !disk.is_empty() || previous.is_some();
+        is_there.then_some(Self { disk, checkpoint, base_checkpoint, previous })
+    }
 }
 
 #[derive(Serialize)]
@@ -146,6 +180,8 @@ impl<'a> Described<'a> {
             format: "HYPERLAYER/2.0",
             pairs: pairs_json(&header.pairs),
             tool: &header.tool,
+            identity: IdentityJson::of(&header.identity),
+            rest: header.rest,
             undo: header.undo,
             unmapped_bytes: header.unmapped_bytes,
             volume: volume(&header.target),

@@ -15,9 +15,6 @@ pub(super) const NO_IDENTITY: &str = "no identity of the base";
 /// What a stream lacks that may be silent about ranges that have changed: they show old data.
 pub const LEFT_OUT: &str = "what became a hole may be left out";
 
-/// How long a UUID may be in a header of ours.
-pub(super) const MAX_UUID: usize = 64;
-
 /// What a stream of another tool says of itself, and what it cannot promise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Foreign {
@@ -145,19 +142,17 @@ impl Foreign {
             }
         };
         let name = self.name.as_ref().or(missing.name.as_ref());
+        // Names of checkpoints are no UUIDs: they are the same for all disks.
+        let uuid = |text: &str| if self.disk.is_some() { String::new() } else { text.to_owned() };
         let header = Header {
             target: Volume {
                 name: name.map_or("volume", |name| name).into(),
-                uuid: self.uuid.clone(),
+                uuid: uuid(&self.uuid),
                 size,
             },
             base: match &self.starts {
                 Start::Nothing => None,
-                // A stream that was converted knows it by a longer name.
-                Start::Base { uuid } => match &missing.base {
-                    Some(known) if known.uuid == self.with_disk(uuid) => Some(base(&known.uuid)),
-                    _ => Some(base(uuid)),
-                },
+                Start::Base { uuid: of_base } => Some(base(&uuid(of_base))),
                 Start::Unknown => missing.base.as_ref().map(|known| base(&known.uuid)),
             },
             chunk_size: self.chunk_size.or(missing.chunk_size).unwrap_or(CHUNK),
@@ -175,23 +170,25 @@ impl Foreign {
             created: 0,
             undo: false,
             base_origin: String::new(),
-            identity: Identity::default(),
+            identity: self.identity(),
             rest: false,
         };
         header.validate()?;
         Ok(header)
     }
 
-    /// What one of the stream's UUIDs is called outside of its chain: names of checkpoints are the same
-    /// for all disks, so the disk's name belongs to it.
-    pub fn with_disk(&self, uuid: &str) -> String {
-        let Some(disk) = self.disk.as_ref().filter(|_| !uuid.is_empty()) else {
-            return uuid.into();
+    /// What the volume and its base are known by: of a disk, by the names of its checkpoints.
+    fn identity(&self) -> Identity {
+        let Some(disk) = &self.disk else { return Identity::default() };
+        let base = match &self.starts {
+            Start::Base { uuid } => uuid.clone(),
+            Start::Nothing | Start::Unknown => String::new(),
         };
-        let whole = format!("{disk}/{uuid}");
-        match whole.len() <= MAX_UUID && whole.bytes().all(|byte| byte.is_ascii_graphic()) {
-            true => whole,
-            false => uuid.into(),
+        Identity {
+            disk: disk.clone(),
+            checkpoint: self.uuid.clone(),
+            base_checkpoint: base,
+            previous: None,
         }
     }
 }

@@ -77,7 +77,8 @@ fn compressed_with_lz4() {
     assert_eq!(read(&stream, 0).unwrap(), [('d', 0, 512, 0), ('d', 4096, 2048, 0)]);
     every_cut_but(&stream, &[]);
     let decoder = Unfinished::begin(stream.as_slice()).unwrap();
-    assert_eq!(decoder.header().base.as_ref().unwrap().uuid, "virtnbdbackup.0");
+    assert!(decoder.header().base.is_some());
+    assert_eq!(decoder.header().identity.base_checkpoint, "virtnbdbackup.0");
 }
 
 /// Python's lz4 links a frame's blocks, and says how long the content is.

@@ -151,17 +151,15 @@ fn header(
     options: &ConvertOptions,
     session: &Session<'_>,
 ) -> Header {
-    let Previous { header, foreign, .. } = this;
-    let with_disk =
-        |volume: &Volume| Volume { uuid: foreign.with_disk(&volume.uuid), ..volume.clone() };
-    let mut target = with_disk(&header.target);
-    if this.is_differential {
-        // Only the file's name says so, and it is not kept: the next increment must not follow.
-        target.uuid = foreign.differential_with_disk(&header.target.uuid);
+    let Previous { header, .. } = this;
+    let mut identity = header.identity.clone();
+    if this.is_differential && !identity.disk.is_empty() {
+        // Only the file's name says so, and it is not kept. It has the name of the next checkpoint, which another
+        // stream makes: the next increment must not follow this one.
+        identity.checkpoint += ".diff";
     }
     Header {
-        target,
-        base: header.base.as_ref().map(with_disk),
+        identity,
         pairs: [&header.pairs[..], &options.pairs].concat(),
         detect_level: 0,
         extents: settled.extents,
@@ -187,7 +185,6 @@ impl Previous {
         if previous.is_differential {
             return Err("that is a differential one, which leads to no checkpoint".into());
         }
-        self.foreign.check_disk(&previous.foreign)?;
         foreign::check_machine(self.machine.as_deref(), previous.machine.as_deref())?;
         self.header.follows(&previous.header, None)?;
         self.foreign.check_date(&previous.foreign)
