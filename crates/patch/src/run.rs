@@ -152,6 +152,8 @@ fn run_each(
             Err(error) => return Err(target.abandon(error, 0)),
         };
         tally.add(&link, totals);
+        // What is complete stays, so nothing wrong may be.
+        link.check_root()?;
         let stream_digest = link.decoder.stream_digest();
         let root = match whole {
             Whole::Taken => None,

@@ -7,7 +7,7 @@ use flow::{Input, Interrupt, Refusal, WayOut, escaped, usage};
 use foreign::{Foreign, Lacks, Missing, Unfinished};
 use hyperlayer::{Error, Header, Records};
 
-use crate::link::{Link, Previous, check_roots};
+use crate::link::{Link, Previous};
 use crate::sources::{NamedInput, Sources};
 use crate::until::{Clock, Until};
 
@@ -110,23 +110,21 @@ impl<'a> Chain<'a> {
     /// # Errors
     /// Where a stream is damaged or cut, where the next one does not follow ([`Refusal::base_mismatch`]), and
     /// as [`Chain::first`].
-    pub fn next(&mut self, link: Link) -> anyhow::Result<Option<Link>> {
-        let Link { name, mut decoder, is_differential, machine, expected_root, .. } = link;
+    pub fn next(&mut self, mut link: Link) -> anyhow::Result<Option<Link>> {
         loop {
-            match decoder.next_record() {
+            match link.decoder.next_record() {
                 Ok(Some(_)) => {}
                 Ok(None) => break,
                 Err(Error::Cut { .. }) if self.rules.accepts_cut => {
-                    return self.end_cut(&name).map(|()| None);
+                    return self.end_cut(&link.name).map(|()| None);
                 }
-                Err(error) => return Err(error).context(name),
+                Err(error) => return Err(error).context(link.name),
             }
         }
+        link.check_root()?;
+        let Link { name, decoder, is_differential, machine, .. } = link;
         let (header, foreign) = (decoder.header().clone(), decoder.foreign().cloned());
         let (digest, roots) = (decoder.stream_digest(), decoder.roots());
-        check_roots(expected_root, roots.base).map_err(|why| {
-            Refusal::base_mismatch(format!("{name} does not follow the stream before it: {why}"))
-        })?;
         // The checkpoint that a differential stream names is made by another one.
         if self.rules.until.as_ref().is_some_and(|until| until.is_reached(&header))
             && !is_differential

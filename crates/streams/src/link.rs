@@ -57,6 +57,18 @@ impl Link {
         self.decoder.foreign().is_none_or(Foreign::has_end)
     }
 
+    /// Holds the root of what it starts from, once its trailer was read, against what the stream before it leads
+    /// to.
+    ///
+    /// # Errors
+    /// [`Refusal::base_mismatch`].
+    pub fn check_root(&self) -> Result<(), Refusal> {
+        check_roots(self.expected_root, self.base_root()).map_err(|why| {
+            let name = &self.name;
+            Refusal::base_mismatch(format!("{name} does not follow the stream before it: {why}"))
+        })
+    }
+
     /// The root of what it starts from, as far as it has been read.
     pub(crate) fn base_root(&self) -> Option<[u8; 32]> {
         // An undo stream proves what it leads back to.

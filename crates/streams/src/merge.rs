@@ -108,6 +108,16 @@ impl Merge {
         Ok((output, Merged { header, finished }))
     }
 
+    /// What the first base and the last target are known by: checkpoints are of one disk.
+    fn identity(&self) -> Identity {
+        let (first, last) = (&self.chain.first.identity, &self.chain.last.identity);
+        let base_checkpoint = match first.disk == last.disk {
+            true => first.base_checkpoint.clone(),
+            false => String::new(),
+        };
+        Identity { base_checkpoint, previous: first.previous, ..last.clone() }
+    }
+
     /// From the first base to the last target, with the pairs of the last stream and those given.
     fn header(&self, options: &MergeOptions) -> Header {
         let Self { chain, settled, .. } = self;
@@ -125,11 +135,7 @@ impl Merge {
             created: chain.last.created,
             undo: false,
             base_origin: chain.first.base_origin.clone(),
-            identity: Identity {
-                disk: chain.last.identity.disk.clone(),
-                checkpoint: chain.last.identity.checkpoint.clone(),
-                ..chain.first.identity.clone()
-            },
+            identity: self.identity(),
             rest: false,
         }
     }

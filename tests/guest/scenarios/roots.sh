@@ -74,5 +74,11 @@ expect_text "starts from other content"
 run lvcreate -s -kn -n again1 vg1/s0
 expect_exit 3 'cat s1.diff s3.diff | lvpatch -g vg1 -l again1 both'
 expect_text "starts from other content"
+say "a volume of each stays as far as they do"
+run lvremove -q -f vg1/s1
+expect_exit 3 'cat s1.diff s3.diff | lvpatch -g vg1 --each'
+expect_text "starts from other content"
+expect_same /dev/vg1/s1 /dev/vg1/again
+[ ! -e /dev/vg1/s3 ] || fail "the wrong one was kept"
 no_leftovers
 check_pool vg0/pool0 vg1/pool0
