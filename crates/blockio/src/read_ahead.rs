@@ -46,6 +46,8 @@ struct State {
     order: VecDeque<u64>,
     under_way: HashSet<u64>,
     ready: HashMap<u64, io::Result<Box<[u8]>>>,
+    /// How often pieces were announced that had been announced and not read yet: they are kept for that.
+    again: HashMap<u64, usize>,
     /// What somebody waits for, among what is under way.
     awaited: Vec<u64>,
     threads: Vec<JoinHandle<()>>,
@@ -166,6 +168,25 @@ impl<D: ReadAt> Shared<D> {
 }
 
 impl State {
+    /// A piece that is there. One that is wanted once more stays, and is copied to `buf` if it is as long: then
+    /// there is nothing to be yielded.
+    fn take(&mut self, offset: u64, buf: &mut [u8]) -> Option<io::Result<Option<Box<[u8]>>>> {
+        let kept = match (self.ready.get(&offset)?, self.again.get_mut(&offset)) {
+            (Ok(piece), Some(again)) if piece.len() == buf.len() => Some((piece, again)),
+            _ => None,
+        };
+        let Some((piece, again)) = kept else {
+            self.again.remove(&offset);
+            return self.ready.remove(&offset).map(|piece| piece.map(Some));
+        };
+        buf.copy_from_slice(piece);
+        *again -= 1;
+        if *again == 0 {
+            self.again.remove(&offset);
+        }
+        Some(Ok(None))
+    }
+
     /// Begins to read the piece at `offset` and those near it; `None` where that was done already.
     fn begin(&mut self, offset: u64) -> Option<Group> {
         let length = self.announced.remove(&offset)?;
@@ -197,9 +218,9 @@ impl<D: ReadAt + Send + Sync + 'static> ReadAt for ReadAhead<D> {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
         let mut state = self.shared.lock();
         loop {
-            if let Some(piece) = state.ready.remove(&offset) {
+            if let Some(piece) = state.take(offset, buf) {
                 drop(state);
-                let piece = piece?;
+                let Some(piece) = piece? else { return Ok(()) };
                 if piece.len() == buf.len() {
                     buf.copy_from_slice(&piece);
                     return Ok(());
@@ -240,12 +261,13 @@ impl<D: ReadAt + Send + Sync + 'static> ReadAt for ReadAhead<D> {
         if state.is_full && state.threads.is_empty() {
             return; // nobody takes it out of the order again
         }
-        if state.under_way.contains(&offset) || state.ready.contains_key(&offset) {
+        let is_known = state.under_way.contains(&offset) || state.ready.contains_key(&offset);
+        if is_known || state.announced.contains_key(&offset) {
+            *state.again.entry(offset).or_default() += 1;
             return;
         }
-        if state.announced.insert(offset, length).is_none() {
-            state.order.push_back(offset);
-        }
+        state.announced.insert(offset, length);
+        state.order.push_back(offset);
         if state.announced.len() >= BATCH {
             self.call(&mut state);
         }
@@ -343,6 +365,28 @@ mod tests {
         let reads = ahead.shared.source.reads.lock().unwrap();
         assert!(reads.len() < 700, "{} reads", reads.len());
         assert!(reads.iter().all(|(_, length)| *length <= GROUP));
+    }
+
+    #[test]
+    fn what_is_announced_twice_is_read_once_and_kept_for_the_second() {
+        let ahead = ReadAhead::new(source(1000));
+        // As where two trees that share most of their nodes are gone through side by side.
+        for block in 0..1000 {
+            ahead.will_read(block * 4096, 4096);
+            ahead.will_read(block * 4096, 4096);
+        }
+        let mut buf = [0; 4096];
+        for block in 0..1000 {
+            for _ in 0..2 {
+                ahead.read_at(block * 4096, &mut buf).unwrap();
+                assert_eq!(buf, [(block % 255) as u8; 4096]);
+            }
+        }
+        let reads = ahead.shared.source.reads.lock().unwrap();
+        let bytes: usize = reads.iter().map(|(_, length)| length).sum();
+        assert_eq!(bytes, 1000 * 4096, "{} reads", reads.len());
+        let state = ahead.shared.lock();
+        assert!(state.ready.is_empty() && state.again.is_empty());
     }
 
     #[test]

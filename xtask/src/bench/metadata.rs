@@ -30,8 +30,8 @@ pub(crate) fn measure(programs: &Path, runs: u32, mappings: u64) -> Result<Strin
         "A volume of {mappings} mappings (runs of about 64, one in ten single), and snapshots of it in which so many chunks were \
          written. `lvdiff --list` against `thin_delta`, whole processes on one core: on the image (through the page cache, warm), and with \
          `--direct` (O_DIRECT, as on a device).\n\n\
-         | layout | changed chunks | thin_delta takes | ours on the image, times faster | ours with `--direct`, times faster |\n\
-         | --- | --- | --- | --- | --- |\n"
+         | layout | changed chunks | thin_delta takes | ours on the image, times faster | ours with `--direct`, times faster | `--map thin-delta --direct`, times faster |\n\
+         | --- | --- | --- | --- | --- | --- |\n"
     );
     for (title, layout) in [("in order", Layout::InOrder), ("shuffled", Layout::Shuffled(7))] {
         let image = folder.path().join("image");
@@ -68,16 +68,22 @@ fn row(programs: &Path, image: &str, id: u32, runs: u32) -> Result<String> {
     let lvdiff = lvdiff.to_str().context("the target folder's name is not UTF-8")?;
     let warm = ["--list", "--metadata", image, &base, &target];
     let direct = ["--list", "--direct", "--metadata", image, &base, &target];
-    let (mut on_image, mut on_device, mut all) = (Vec::new(), Vec::new(), Vec::new());
+    let all_blocks =
+        ["--list", "--map", "thin-delta", "--direct", "--metadata", image, &base, &target];
+    let (mut on_image, mut on_device, mut one_by_one, mut all) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for number in 0..=runs {
         let theirs = time("thin_delta", &theirs)?;
         let (warm, direct) = (time(lvdiff, &warm)?, time(lvdiff, &direct)?);
+        let compared = time(lvdiff, &all_blocks)?;
         if number > 0 {
             on_image.push((theirs, warm));
             on_device.push((theirs, direct));
+            one_by_one.push((theirs, compared));
             all.push(theirs);
         }
     }
     let (warm, direct) = (Ratio::of(&on_image), Ratio::of(&on_device));
-    Ok(format!("{:.1} s | {warm} | {direct}", median(all).as_secs_f64()))
+    let compared = Ratio::of(&one_by_one);
+    Ok(format!("{:.1} s | {warm} | {direct} | {compared}", median(all).as_secs_f64()))
 }
