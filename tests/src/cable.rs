@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result};
 
-/// One end of a cable: whoever has it plugged in sees a network card, `vec0`.
+/// One end of a cable: the guest that has it plugged in sees a network card, `vec0`.
 ///
 /// The cable is a pair of sockets, and each datagram is an Ethernet frame. It needs no root, leaves
 /// nothing behind, and reaches nobody but the two guests: the host itself is not on it.

@@ -57,7 +57,7 @@ pub struct Header {
 }
 
 impl Header {
-    /// A sound header of a volume of so many bytes, with a base of the same size.
+    /// A sound header of a volume of this many bytes, with a base of the same size.
     pub fn of_size(size: u64) -> Self {
         let volume = |name: &str| Volume { name: name.into(), uuid: name.into(), size };
         Self {
@@ -146,7 +146,7 @@ pub struct Frame {
     pub length: u64,
     /// 0, or 1 for zstd.
     pub codec: u32,
-    /// What is stored behind it.
+    /// What is stored after it.
     pub stored: Vec<u8>,
     /// What it says of how much is stored, where that is not true.
     pub stored_size: Option<u32>,
@@ -206,6 +206,20 @@ impl Frame {
         Self { digest, ..Self::new(b"GRUP", begin, content.len() as u64, &content) }
     }
 
+    /// The kinds and lengths of its records, as far as its table says them: what a trailer counts.
+    fn records(&self) -> Vec<([u8; 4], u64)> {
+        if self.kind != *b"GRUP" {
+            return vec![(self.kind, self.length)];
+        }
+        let count = self.stored.first_chunk().map_or(0, |count| u32::from_le_bytes(*count));
+        let entries = self.stored.get(8..).unwrap_or(&[]).chunks_exact(56);
+        let record = |entry: &[u8]| {
+            let length = entry[16..24].try_into().expect("8 bytes");
+            (entry[..4].try_into().expect("4 bytes"), u64::from_le_bytes(length))
+        };
+        entries.take(count as usize).map(record).collect()
+    }
+
     /// Its 80 bytes.
     fn head(&self, sequence: u64) -> Vec<u8> {
         let mut bytes = self.kind.to_vec();
@@ -262,10 +276,11 @@ pub fn stream_that_ends(header: &[u8], frames: &[Frame], tail: &Tail) -> Vec<u8>
         sequence += 1;
     }
     let mut trailer = Vec::new();
+    let records: Vec<_> = frames.iter().flat_map(Frame::records).collect();
     for kind in [b"DATA", b"ZERO", b"DISC"] {
-        let of_kind = || frames.iter().filter(|frame| frame.kind == *kind);
+        let of_kind = || records.iter().filter(|record| record.0 == *kind);
         put(&mut trailer, of_kind().count() as u64);
-        put(&mut trailer, of_kind().fold(0, |sum, frame| sum.wrapping_add(frame.length)));
+        put(&mut trailer, of_kind().fold(0, |sum, record| sum.wrapping_add(record.1)));
     }
     put(&mut trailer, tail.length.unwrap_or(stream.len() as u64));
     put(&mut trailer, tail.index);

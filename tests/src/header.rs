@@ -24,7 +24,7 @@ pub(crate) enum Tests {
     One,
     /// One, in two guests.
     OfTwoGuests,
-    /// So many, each a part of the script.
+    /// This many, each a part of the script.
     Parts(u32),
     /// What `guests.rs` makes of it.
     ByHand,

@@ -327,7 +327,7 @@ fn index(top: u64, frames: &[(u64, Vec<u8>)]) -> Result<Vec<(u64, u64, u64)>> {
         let (offset, length, position) = (number(entry, 0), number(entry, 8), number(entry, 16));
         match &entry[24..28] {
             b"INDX" => {
-                ensure!(position < top, "an index that points behind itself");
+                ensure!(position < top, "an index that points after itself");
                 all.extend(index(position, frames)?);
             }
             _ => all.push((offset, length, position)),

@@ -196,7 +196,7 @@ proptest! {
         let base: Vec<u8> = (0..base_size.unwrap_or(0)).map(|place| (place / 7 % 251) as u8).collect();
         let mut expected = base.clone();
         expected.resize(size, 0);
-        // Behind the base's end nothing is mapped.
+        // After the base's end nothing is mapped.
         let base_end = base_size.unwrap_or(0);
         let mut holes: Vec<_> = (0..sectors).map(|sector| sector * SECTOR >= base_end).collect();
         for change in &changes {

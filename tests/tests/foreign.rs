@@ -156,7 +156,7 @@ fn a_wrong_base_is_refused_by_its_checksums() {
 fn a_base_of_another_size_is_refused() {
     let base = image("base");
     let smaller = &base[..base.len() / 2];
-    // HYPERLAYER/1.0 says the size; the others write behind the end.
+    // HYPERLAYER/1.0 says the size; the others write after the end.
     for (name, code) in THIN.map(|name| (name, if name.starts_with("hyper") { 3 } else { 4 })) {
         let place = Place::new(Some(smaller), &stream(name));
         expect(&place.lvpatch(&["--device", "image"]), code);
@@ -358,7 +358,7 @@ fn of_records_in_any_order_the_last_one_wins() {
     let behind = lvmsync(&[(0, 512), (1 << 20, 512)]);
     let place = Place::new(Some(&before), &behind);
     let stderr = expect(&place.lvpatch(&["--device", "image"]), 4);
-    assert!(stderr.contains("behind the volume's end"), "{stderr}");
+    assert!(stderr.contains("after the volume's end"), "{stderr}");
     assert!(place.image() == before);
 }
 

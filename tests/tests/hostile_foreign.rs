@@ -17,7 +17,7 @@ fn be(number: u64) -> [u8; 8] {
 fn streams_of_thin_send() {
     let whole = fixture("thin_send-1.1-incremental.stream");
     // Each command is a magic number, an offset, a length and a number of its own; the first one is
-    // the begin command. Behind its 28 bytes and what it carries stands that of a range.
+    // the begin command. After its 28 bytes and what it carries stands that of a range.
     let begin = 28 + u64::from_be_bytes(*whole[16..].first_chunk().unwrap()) as usize;
     assert_eq!(whole[begin..begin + 8], whole[..8]);
     for (place, numbers) in [
@@ -207,7 +207,7 @@ fn streams_of_virtnbdbackup() {
         ("an odd value", meta("1048576", "0", ", \"compressed\": \"\\u001b\"")),
         ("a kind with an escape", [meta("1048576", "512", ""), frame("\x1b[2J", 0, 0)].concat()),
         ("data of 2^63", [meta("1048576", "512", ""), frame("data", 0, 1 << 63)].concat()),
-        ("data behind the end", [meta("1048576", "512", ""), frame("data", 1 << 20, 512)].concat()),
+        ("data after the end", [meta("1048576", "512", ""), frame("data", 1 << 20, 512)].concat()),
         ("more data than announced", [meta("1048576", "512", ""), frame("data", 0, 1024)].concat()),
         (
             "zeros of 2^64",
@@ -237,7 +237,7 @@ fn what_stands_behind_a_stream_of_virtnbdbackup() {
         ("an escape", b"meta \x1b[2J".to_vec()),
         ("lvbackup's", lvbackup(1, SIZE, 65536, 0)),
     ] {
-        refused(&format!("behind a stream: {what}"), &[&first[..], &next].concat());
+        refused(&format!("after a stream: {what}"), &[&first[..], &next].concat());
     }
     // Dates are shown, so what a terminal would obey is no date.
     for date in [

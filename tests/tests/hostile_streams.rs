@@ -254,9 +254,8 @@ fn groups_that_cannot_be() {
     let zero = |offset, length| -> (&[u8; 4], u64, u64, &[u8]) { (b"ZERO", offset, length, &[]) };
     // What is sound, so that the rest is refused for what it says.
     let place = Place::new(&stream(&header, &[Frame::group(&[data(0), zero(512, 512)])]));
-    let ended = place.fed("lvpatch", &["--verify"]);
-    assert_eq!(ended.code, 4, "{}", ended.stderr);
-    assert!(ended.stderr.contains("counts"), "the trailer's counts are all that is wrong");
+    place.fed("lvpatch", &["--verify"]).expect(0);
+    place.fed("lvpatch", &["--device", "image"]).expect(0);
 
     let changed = |at: usize, bytes: &[u8]| {
         let mut group = Frame::group(&[data(0), data(1024)]);
@@ -295,10 +294,8 @@ fn groups_that_cannot_be() {
     }
     // As many records as fit, of which each is sound.
     let many: Vec<_> = (0..18_000).map(|number| zero(number * 512, 512)).collect();
-    let (size, full) = (18_000 * 512, Header { base: None, ..Header::of_size(18_000 * 512) });
-    let group = Frame::group(&many);
-    let ended = Place::new(&stream(&full, &[group])).fed("lvpatch", &["--verify"]);
-    assert!(ended.code == 4 && ended.stderr.contains("counts"), "{size}: {}", ended.stderr);
+    let full = Header { base: None, base_origin: Vec::new(), ..Header::of_size(18_000 * 512) };
+    Place::new(&stream(&full, &[Frame::group(&many)])).fed("lvpatch", &["--verify"]).expect(0);
 }
 
 #[test]

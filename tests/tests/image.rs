@@ -270,7 +270,7 @@ fn what_is_cut_is_the_last_that_partial_takes() {
         assert!(said.contains("undo2 is cut, and undo1 follows it"), "{said}");
         assert!(place.holds("image", &last));
     }
-    // No other kind of stream behind it either.
+    // No other kind of stream after it either.
     place.write("undo2", &whole);
     place.expect("--device image --partial -i undo2 -i diff2", 2);
     assert!(place.holds("image", &last));

@@ -92,7 +92,7 @@ struct Step {
     size: usize,
     records: Vec<(usize, usize, Kind)>,
     compressed: bool,
-    /// It stands behind the stream before it, in the same file.
+    /// It stands after the stream before it, in the same file.
     joined: bool,
 }
 

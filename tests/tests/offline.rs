@@ -74,7 +74,7 @@ impl Files {
     }
 }
 
-/// What a stream makes of a volume that holds `content`, and its header. Behind its end, the volume
+/// What a stream makes of a volume that holds `content`, and its header. After its end, the volume
 /// holds nothing.
 fn applied(content: &[u8], stream: &[u8]) -> (Header, Vec<u8>) {
     let (header, image) = applied_by_us(content, stream);

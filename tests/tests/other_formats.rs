@@ -240,7 +240,7 @@ fn a_borg_map_ends_where_the_volume_ends() {
     let size = 102 * CHUNK + 512;
     let text = map(&["--size", &size.to_string()], &["2", "3"]);
     assert_eq!(borg(&text, size).last(), Some(&(102 * CHUNK, 512, "same")));
-    // The base ends before chunk 102, so there it holds nothing; behind chunk 102 the target neither.
+    // The base ends before chunk 102, so there it holds nothing; after chunk 102 the target neither.
     let (base, size) = ((101 * CHUNK).to_string(), 150 * CHUNK);
     let text = map(&["--size", &size.to_string(), "--base-size", &base], &["2", "3"]);
     let end = [

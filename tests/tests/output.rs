@@ -136,7 +136,7 @@ fn a_closed_standard_output_is_an_error_and_not_dev_null() {
             let stderr = expect(&output, 1);
             assert!(!others.is_empty() || stderr.contains("standard output is closed"), "{stderr}");
         }
-        // Whoever throws it away wants that: as a shell does it, as daemon(3) does, and Python.
+        // Anyone who throws it away wants that: as a shell does it, as daemon(3) does, and Python.
         expect(&place.bash(&format!("{run} > /dev/null")), 0);
         expect(&place.bash(&format!("{run} 1<> /dev/null 2>&1")), 0);
         // What is open for reading only takes nothing either.

@@ -1,4 +1,4 @@
-//! What the READMEs say, held against what the tests run.
+//! What the READMEs say, checked against what the tests run.
 
 use std::path::Path;
 use std::process::Command;

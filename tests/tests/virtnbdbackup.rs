@@ -21,7 +21,7 @@ impl Sets {
         ruzstd::decoding::StreamingDecoder::new(file).unwrap().read_to_end(&mut bytes).unwrap();
         let sets = Self(tempfile::tempdir().unwrap());
         let mut rest = bytes.as_slice();
-        // The tar format: blocks of 512 bytes, a name in the first one, its content in those behind it.
+        // The tar format: blocks of 512 bytes, a name in the first one, its content in those after it.
         while let Some((head, after)) = rest.split_at_checked(512).filter(|(head, _)| head[0] != 0)
         {
             let text = |from: usize, to: usize| {
@@ -251,7 +251,7 @@ fn what_is_of_another_disk_or_set_is_refused() {
     let arguments = [&["--convert", "-o", "ours"][..], &inputs(&files)].concat();
     assert!(expect(&sets.run("lvdiff", &arguments), 3).contains(another));
     fs::write(&config, text).unwrap();
-    // Not the next one, and one behind a differential one.
+    // Not the next one, and one after a differential one.
     let files = chain(&[full.clone(), two.clone()]);
     sets.refused(&inputs(&files), 3, &["virtnbdbackup.1", "virtnbdbackup.0"]);
     let diff = plain("vda.diff.1795646061");

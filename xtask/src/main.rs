@@ -1,6 +1,6 @@
 //! The project's tasks, run as `cargo xtask <task>`.
 //!
-//! Messages go to standard error, each behind `xtask:`; standard output is what a task makes.
+//! Messages go to standard error, each after `xtask:`; standard output is what a task makes.
 
 mod bench;
 mod cargo;
@@ -49,7 +49,7 @@ enum Task {
     },
     /// Rounds of random histories, each with a fault, in guests: whether a promise is broken
     Torture {
-        /// No round begins after so many minutes
+        /// No round begins after this many minutes
         #[arg(long, default_value = "10")]
         minutes: u32,
         /// What all of it follows from [default: a random number, which is printed]
@@ -85,7 +85,7 @@ enum Task {
         /// Build the programs with optimisation
         #[arg(long)]
         release: bool,
-        /// Two more disks of so many MiB, /dev/ubdc and /dev/ubdd
+        /// Two more disks of this many MiB, /dev/ubdc and /dev/ubdd
         #[arg(long, value_name = "MIB")]
         disks: Option<u64>,
         /// A guest of that release of Debian, as in `test --full`

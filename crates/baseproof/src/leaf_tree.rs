@@ -100,10 +100,10 @@ impl LeafTree {
     /// Puts in the digest of a leaf, none where it holds zeros. Leaves ascend; the last one may come again.
     ///
     /// # Errors
-    /// Where the file cannot be written to, and where the leaf lies behind the volume's end.
+    /// Where the file cannot be written to, and where the leaf lies after the volume's end.
     pub fn leaf(&mut self, number: u64, digest: Option<Digest>) -> io::Result<()> {
         if number >= self.levels[0].count {
-            return Err(io::Error::other(format!("leaf {number} lies behind the volume's end")));
+            return Err(io::Error::other(format!("leaf {number} lies after the volume's end")));
         }
         let next = self.first + self.waiting.len() as u64;
         let goes_on = number == next && !number.is_multiple_of(FAN_OUT as u64);

@@ -35,7 +35,7 @@ impl DerefMut for AlignedBuf {
     }
 }
 
-/// Whether a device with sectors of so many bytes takes this as it is.
+/// Whether a device with sectors of this many bytes takes this as it is.
 pub(crate) fn is_aligned(offset: u64, buf: &[u8], sector: u64) -> bool {
     offset.is_multiple_of(sector)
         && (buf.len() as u64).is_multiple_of(sector)

@@ -231,7 +231,7 @@ impl Device {
         }
     }
 
-    /// The first place from `offset` on that may hold something else than zeros: behind the hole in
+    /// The first place from `offset` on that may hold something else than zeros: after the hole in
     /// a file that begins there, at the file's end where there is nothing more. A block device does
     /// not tell its holes: there it is `offset` itself.
     ///

@@ -15,7 +15,7 @@ const GROUP: usize = 256 << 10;
 /// How many bytes between two pieces are read with them, because that is quicker than a read more.
 const GAP: u64 = 24 << 10;
 
-/// A thread is called once so many pieces wait, or sooner where a reader would have to: to call one for each
+/// A thread is called once this many pieces wait, or sooner where a reader would have to: to call one for each
 /// would cost more than the reads. The caller announces further ahead than this.
 const BATCH: usize = 64;
 

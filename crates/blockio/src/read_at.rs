@@ -11,7 +11,7 @@ pub trait ReadAt {
     /// The read is whole or an error: [`io::ErrorKind::UnexpectedEof`] where the end comes first.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()>;
 
-    /// Says that so many bytes will soon be read at `offset`. A source that can read ahead may
+    /// Says that this many bytes will soon be read at `offset`. A source that can read ahead may
     /// begin to; most do nothing.
     fn will_read(&self, _offset: u64, _length: usize) {}
 

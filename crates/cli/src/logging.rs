@@ -8,7 +8,7 @@ use log::LevelFilter;
 
 use crate::Common;
 
-/// So many warnings are kept for the report.
+/// This many warnings are kept for the report.
 const KEPT: usize = 1000;
 
 /// A logger has no value of its own to keep them in.

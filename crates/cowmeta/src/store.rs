@@ -15,7 +15,7 @@ const PIECE: u64 = 64 << 10;
 
 /// The exception store of a snapshot (drivers/md/dm-snap-persistent.c).
 ///
-/// Chunk 0 is the header. Then there are areas of one chunk each, and behind each area as many
+/// Chunk 0 is the header. Then there are areas of one chunk each, and after each area as many
 /// chunks of data as it has room for exceptions.
 pub struct Store<R> {
     reader: R,

@@ -11,7 +11,7 @@ pub struct Image {
 }
 
 impl Image {
-    /// The store of a snapshot that was just taken, with chunks of so many sectors.
+    /// The store of a snapshot that was just taken, with chunks of this many sectors.
     pub fn new(chunk_sectors: u32) -> Self {
         // The header and the first area are taken.
         Self { chunk_sectors, kept: vec![], next_free: 2 }

@@ -14,7 +14,7 @@ pub struct ChunkSize {
 }
 
 impl ChunkSize {
-    /// The size of so many sectors of 512 bytes; `None` where the kernel takes no such size.
+    /// The size of this many sectors of 512 bytes; `None` where the kernel takes no such size.
     pub fn from_sectors(sectors: u32) -> Option<Self> {
         (sectors.is_power_of_two() && sectors <= MAX_SECTORS).then_some(Self { sectors })
     }

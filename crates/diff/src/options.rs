@@ -33,7 +33,7 @@ pub struct RootSearch {
 /// How the records are made.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Detail {
-    /// Send only blocks of so many bytes that differ from the base.
+    /// Send only blocks of this many bytes that differ from the base.
     pub granularity: Option<u64>,
     /// Compress with zstd at this level.
     pub level: Option<i32>,

@@ -14,7 +14,7 @@ use crate::roots::{self, Leaf, RootFinder};
 pub(crate) struct Content<B, T> {
     /// None where everything is compared with nothing.
     pub(crate) base: Option<B>,
-    /// In bytes; behind its end the base counts as zeros.
+    /// In bytes; after its end the base counts as zeros.
     pub(crate) base_size: u64,
     pub(crate) target: T,
     /// The target's size, in bytes.
@@ -180,7 +180,7 @@ impl Tools {
             if let (Some(base), Some(source)) = (&mut self.base, &content.base) {
                 let there = content.base_size.saturating_sub(offset).min(length) as usize;
                 let base = &mut base[place];
-                // Behind its end, not even nothing can be read.
+                // After its end, not even nothing can be read.
                 if there > 0 {
                     read("base", source, offset, &mut base[..there])?;
                 }

@@ -20,7 +20,7 @@ const LOOK_UP: Duration = Duration::from_millis(1);
 pub struct OutputOptions {
     /// Compute the SHA-1 of what is written.
     pub sha1: bool,
-    /// Write no more than so many bytes in a second.
+    /// Write no more than this many bytes in a second.
     pub bytes_per_second: Option<u64>,
 }
 

@@ -140,7 +140,12 @@ pub(crate) fn unpack(
     }
     match frame.kind {
         // Its digest is that of its table, which has the digests of the records.
-        frame::GROUP => Ok(()),
+        frame::GROUP if content.len() as u64 == frame.length.get() => Ok(()),
+        frame::GROUP => Err(damaged(format!(
+            "a group of {} bytes, where its frame says {}",
+            content.len(),
+            frame.length
+        ))),
         _ => verify(frame, content).map_err(damaged),
     }
 }

@@ -63,8 +63,8 @@ impl<R: Read> Decoder<R> {
         Self::begin(input, &[], Vec::new())
     }
 
-    /// Makes sure that all of this stream has arrived, passing over records that have not been
-    /// taken, and goes on to the one behind it; `None` where the input ends.
+    /// Makes sure that all of this stream has arrived, skipping records that have not been
+    /// taken, and goes on to the one after it; `None` where the input ends.
     ///
     /// # Errors
     /// As [`Records::finish`], and as [`Decoder::new`].

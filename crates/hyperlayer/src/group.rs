@@ -31,7 +31,7 @@ struct Entry {
 }
 const _: () = assert!(size_of::<Head>() == 8 && size_of::<Entry>() == 56);
 
-/// How many bytes of a group's content its table takes, for so many records.
+/// How many bytes of a group's content its table takes, for this many records.
 fn table_bytes(records: usize) -> usize {
     size_of::<Entry>().saturating_mul(records).saturating_add(size_of::<Head>())
 }
@@ -50,7 +50,7 @@ pub struct PackedGroup {
 }
 
 impl PackedGroup {
-    /// Whether a group has room for so many records with so many bytes of data together.
+    /// Whether a group has room for this many records with this many bytes of data together.
     pub fn has_room_for(records: usize, bytes: usize) -> bool {
         table_bytes(records).saturating_add(bytes) <= MAX_RECORD
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// empty where the volumes' UUIDs say enough.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// The disk, in the words of whoever keeps it: the same in all of its streams. Empty where there is none.
+    /// The disk, in the words of the program that keeps it: the same in all of its streams. Empty where there is none.
     pub disk: String,
     /// The moment of the disk that the target is, such as a checkpoint's name. Needs a disk.
     pub checkpoint: String,

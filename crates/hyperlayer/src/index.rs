@@ -18,7 +18,7 @@ pub struct Entry {
     pub length: u64,
     /// Where it stands in the file, in bytes.
     pub position: u64,
-    /// Its size with what is stored behind it, in bytes.
+    /// Its size with what is stored after it, in bytes.
     pub size: u64,
     /// Whether it has data: what has none is zeros, unmapped or not.
     pub has_data: bool,

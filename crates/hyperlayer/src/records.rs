@@ -35,11 +35,11 @@ pub trait Records {
     /// What has been handed out so far; all of it, once there is no next record.
     fn totals(&self) -> Totals;
 
-    /// Makes sure that all of the stream has arrived and that nothing follows it, passing over
+    /// Makes sure that all of the stream has arrived and that nothing follows it, skipping
     /// records that have not been taken.
     ///
     /// # Errors
     /// [`Error::Cut`] where the end has not been reached; [`Error::Damaged`] where the input goes
-    /// on behind it.
+    /// on after it.
     fn finish(&mut self) -> Result<Totals, Error>;
 }

@@ -94,7 +94,7 @@ impl TreeHasher {
         *hasher.finalize().as_bytes()
     }
 
-    /// The digest of a leaf: of [`LEAF_BYTES`] bytes, or fewer and zeros behind them.
+    /// The digest of a leaf: of [`LEAF_BYTES`] bytes, or fewer and zeros after them.
     ///
     /// # Panics
     /// Where there are more.
@@ -111,7 +111,7 @@ impl TreeHasher {
     /// # Panics
     /// Where the leaves do not ascend, or one lies behind the volume's end.
     pub fn leaf(&mut self, number: u64, digest: Digest) {
-        assert!(number < leaves_of(self.size), "leaf {number} lies behind the end");
+        assert!(number < leaves_of(self.size), "leaf {number} lies after the end");
         let gap = number.checked_sub(self.next).expect("leaves ascend");
         self.zeros(0, gap);
         self.push(0, digest);
@@ -125,7 +125,7 @@ impl TreeHasher {
         Self::root_digest(self.size, &self.top.unwrap_or(ZEROS[height]))
     }
 
-    /// Puts in so many leaves or nodes of zeros.
+    /// Puts in this many leaves or nodes of zeros.
     fn zeros(&mut self, level: usize, mut count: u64) {
         const WHOLE: u64 = FAN_OUT as u64;
         while count > 0 {

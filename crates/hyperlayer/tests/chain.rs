@@ -1,4 +1,4 @@
-//! Several streams, one behind the other.
+//! Several streams, one after the other.
 
 mod common;
 

@@ -7,7 +7,7 @@ use hyperlayer::{Contents, Decoder, Encoder, Error, Header, Packer, Place, Recor
 
 type Content = (u64, Vec<u8>);
 
-/// Two streams, one behind the other: one with an optional frame among the records, one whose
+/// Two streams, one after the other: one with an optional frame among the records, one whose
 /// records are compressed. Yields what the data records hold, and their places.
 fn chain() -> (Vec<u8>, Vec<Content>, Vec<Place>) {
     let header = Header { detect_level: 0, unmapped_bytes: 0, ..example().0 };

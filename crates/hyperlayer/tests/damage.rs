@@ -38,7 +38,7 @@ fn data(offset: u64, byte: u8) -> RawFrame {
     RawFrame::new(b"DATA", offset, 512, &[byte; 512])
 }
 
-/// A stream of these frames behind a header that announces what they cover.
+/// A stream of these frames after a header that announces what they cover.
 fn with_header(frames: &[RawFrame]) -> Vec<u8> {
     let sum = |kinds: &[&[u8; 4]]| {
         let of_kind = frames.iter().filter(|frame| kinds.contains(&&frame.kind));

@@ -100,6 +100,14 @@ fn what_no_group_can_be_is_refused() {
         refused(&changed(8, kind), table, 512, 0, "not as it must be");
     }
     refused(&changed(24, &u64::MAX.to_le_bytes()), table, 512, 0, "its table says");
+    // A frame that says another length than its content has.
+    let mut longer = stream(&sound, table, 512, 0, &sound);
+    let frame = longer.len() - sound.len() - 80;
+    longer[frame + 24] += 1;
+    let check = blake3::hash(&longer[frame..frame + 72]);
+    longer[frame + 72..frame + 80].copy_from_slice(&check.as_bytes()[..8]);
+    let (records, error) = read(&longer);
+    assert!(records.is_empty() && error.to_string().contains("where its frame says"), "{error}");
     // Rules of records: what came before has been handed out.
     let ranges = |records: &[_], before, word| {
         let (content, table) = content(records);

@@ -87,7 +87,7 @@ fn whatever_is_no_index_is_refused() {
     };
     refused(&changed(8, 0), place); // no length
     refused(&changed(16, 0), place); // before the header
-    // A frame that stands behind the index, or is the index: it would never end.
+    // A frame that stands after the index, or is the index: it would never end.
     refused(&changed(16, place), place);
     let mut circle = changed(16, place);
     circle.content[24..28].copy_from_slice(b"INDX");

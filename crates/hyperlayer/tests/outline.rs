@@ -68,7 +68,7 @@ fn a_stream_of_any_length_is_outlined_by_its_two_ends() {
         assert_eq!((outline.totals.data_records, outline.end), (records, bytes.len() as u64));
         assert!(calls <= 12 && taken < 1000, "{calls} calls, {taken} bytes");
     }
-    // Three streams, one behind the other.
+    // Three streams, one after the other.
     let chain = [stream(10, 512), stream(20_000, 512), stream(1, 512)].concat();
     let (outlines, calls, _) = read(&chain);
     let counts: Vec<_> =

@@ -93,7 +93,7 @@ fn the_rest_of_a_stream_is_the_second_example() {
     decoder.finish().unwrap();
 }
 
-/// Reads the dump behind a mark of the document: lines of an offset and up to 16 bytes in hexadecimal
+/// Reads the dump after a mark of the document: lines of an offset and up to 16 bytes in hexadecimal
 /// digits, a `*` for lines that repeat the one before, and the end's offset alone on the last line.
 fn golden_bytes(document: &str, mark: &str) -> Vec<u8> {
     let dump = document.split(mark).nth(1).expect("the mark is there");

@@ -53,7 +53,7 @@ fn hex(digest: [u8; 32]) -> String {
     blake3::Hash::from(digest).to_hex().to_string()
 }
 
-/// Compares a table's rows behind the document's mark.
+/// Compares a table's rows after the document's mark.
 fn assert_rows(mark: &str, expected: &str) {
     let table = DOCUMENT.split(&format!("<!-- {mark} -->\n")).nth(1).expect("the mark is there");
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
@@ -125,7 +125,7 @@ fn leaves_ascend() {
 }
 
 #[test]
-#[should_panic(expected = "lies behind the end")]
+#[should_panic(expected = "lies after the end")]
 fn no_leaf_lies_behind_the_end() {
     TreeHasher::new(65537).leaf(2, [0; 32]);
 }
@@ -169,7 +169,7 @@ proptest! {
         let size = content.len() as u64;
         let digest = tree(&content, size);
         prop_assert_eq!(digest, root::digest(&content));
-        // Zeros that are put in make no difference, one byte does, and so do zeros behind the end.
+        // Zeros that are put in make no difference, one byte does, and so do zeros after the end.
         let mut looked_at = TreeHasher::new(size);
         for (number, leaf) in (0..).zip(content.chunks(LEAF_BYTES)) {
             looked_at.leaf(number, TreeHasher::leaf_digest(leaf));

@@ -9,7 +9,7 @@ use crate::Node;
 use crate::error::Result;
 use crate::{DeviceMapper, DeviceNumber, ThinDevice, ioctl};
 
-/// Devices lie on others, but not on so many: a loop in what sysfs says must end.
+/// Devices lie on others, but not on this many: a loop in what sysfs says must end.
 const MOST: usize = 1000;
 
 impl ThinDevice {

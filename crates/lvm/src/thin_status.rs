@@ -11,7 +11,7 @@ use crate::{DeviceMapper, Error, ThinDevice};
 pub struct ThinStatus {
     /// How much is mapped, in bytes.
     pub mapped: u64,
-    /// Where the last mapped chunk ends, in bytes: it may lie behind the volume's end, if that was made
+    /// Where the last mapped chunk ends, in bytes: it may lie after the volume's end, if that was made
     /// smaller. 0 where nothing is mapped.
     pub end: u64,
 }

@@ -170,7 +170,7 @@ mod tests {
         let error = check(1 << 30, 11).unwrap_err();
         assert!(is_no_space(&error));
         assert!(error.to_string().contains("external origin"), "{error}");
-        // Behind the origin's end they are unmapped.
+        // After the origin's end they are unmapped.
         assert_eq!(check(10 * 65536, 10000).unwrap(), 10);
         check(10 * 65536 + 512, 10000).unwrap_err();
     }

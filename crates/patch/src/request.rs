@@ -68,7 +68,7 @@ pub enum Proof {
     Skipped,
 }
 
-/// Whether what streams made is read and held against the root digest that the last one has of it.
+/// Whether what streams made is read and checked against the root digest that the last one has of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whole {
     /// It is not: every record was verified before it was written.

@@ -1,4 +1,4 @@
-//! What streams made, held against the root digest that the last one has of it.
+//! What streams made, checked against the root digest that the last one has of it.
 
 use anyhow::Context;
 use blockio::Device;

@@ -74,7 +74,7 @@ pub struct Changes {
 /// Reads what changed. Memory follows the number of extents.
 ///
 /// Without a base, what is mapped in the target has changed. A base of another size is compared as
-/// far as both go. Behind its end it holds nothing, whatever its tree says: a volume that shrank
+/// far as both go. After its end it holds nothing, whatever its tree says: a volume that shrank
 /// keeps its mappings there, and one that grew again shows them.
 ///
 /// # Errors
@@ -111,7 +111,7 @@ pub(crate) fn collect<R: ReadAt>(
     for run in metadata.mappings(target.id)?.runs_from((common / chunk_size).into()) {
         let run = run.context("the volume's mappings")?;
         let Some(range) = in_volume(run.begin, run.length, chunk_size, target.size) else { break };
-        // The chunk in which the base ends is only new behind that.
+        // The chunk in which the base ends is only new after that.
         let offset = range.offset.max(common);
         let length = range.offset + range.length - offset;
         changes.add(Range { offset, length }, ExtentKind::Changed);
@@ -127,7 +127,7 @@ pub(crate) fn in_volume(begin: u64, length: u64, chunk_size: u64, size: u64) -> 
 }
 
 impl Changes {
-    /// Nothing yet, in chunks of so many bytes.
+    /// Nothing yet, in chunks of this many bytes.
     pub fn new(chunk_size: u64) -> Self {
         Self { chunk_size, extents: vec![], sample: vec![], mapped: None }
     }
@@ -237,7 +237,7 @@ mod tests {
                         *writes += 1;
                         self.chunks.insert(chunk, *writes);
                     }
-                    // The kernel passes over a chunk that the volume's end cuts off.
+                    // The kernel skips a chunk that the volume's end cuts off.
                     Step::Discard(chunk) if (chunk + 1) * CHUNK <= self.size => {
                         pool.discard(1, chunk);
                         self.chunks.remove(&chunk);

@@ -13,7 +13,7 @@ pub struct Compared {
     pub base: Option<ThinId>,
     /// The new volume.
     pub target: ThinId,
-    /// As far as something is mapped there, also behind a volume's end; in blocks of the pool.
+    /// As far as something is mapped there, also after a volume's end; in blocks of the pool.
     pub stretches: Vec<Stretch>,
     /// In bytes.
     pub chunk_size: u64,

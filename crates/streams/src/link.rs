@@ -52,7 +52,7 @@ impl Link {
         self.decoder.foreign().is_none_or(|foreign| foreign.changed.is_some())
     }
 
-    /// Whether one that is cut is told from one that is whole.
+    /// Whether one that is cut can be told from one that is whole.
     pub fn has_end(&self) -> bool {
         self.decoder.foreign().is_none_or(Foreign::has_end)
     }

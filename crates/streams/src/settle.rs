@@ -23,11 +23,11 @@ pub(crate) struct Settled<C> {
     pub(crate) unmapped_bytes: u64,
 }
 
-/// Makes records of `changes`, which ascend and do not overlap, and in which everything behind the
+/// Makes records of `changes`, which ascend and do not overlap, and in which everything after the
 /// base's end is discarded that nothing covers.
 ///
 /// Whole chunks are unmapped, where the base has them. A part of a chunk cannot be: where the base
-/// has it, it becomes zeros, and the chunk is one that is written. Behind the base's end there is
+/// has it, it becomes zeros, and the chunk is one that is written. After the base's end there is
 /// nothing to unmap, and what nobody writes to reads as zeros.
 pub(crate) fn settle<C: Change>(changes: &[C], ends: Ends) -> Settled<C> {
     let mut settled = Vec::new();

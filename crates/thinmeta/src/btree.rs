@@ -140,7 +140,7 @@ impl<'m, R: ReadAt, V: Value> Cursor<'m, R, V> {
         }
     }
 
-    /// Passes over what comes next.
+    /// Skips what comes next.
     fn skip(&mut self) {
         self.root = None;
         if let Some(step) = self.path.last_mut() {
@@ -171,7 +171,7 @@ impl<'m, R: ReadAt, V: Value> Cursor<'m, R, V> {
         Ok(())
     }
 
-    /// Passes over the next entry and returns it; None at the end.
+    /// Skips the next entry and returns it; None at the end.
     pub(crate) fn next_entry(&mut self) -> Result<Option<(u64, V)>> {
         Ok(self.next_in_leaf()?.map(|(_, key, value)| (key, value)))
     }

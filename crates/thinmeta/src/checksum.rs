@@ -14,7 +14,7 @@ pub(crate) enum Salt {
 }
 
 /// The checksum that belongs into the first four bytes of `page`: the kernel's crc32c, which is not
-/// inverted at its end, over all bytes behind those four, mixed with the salt.
+/// inverted at its end, over all bytes after those four, mixed with the salt.
 pub(crate) fn checksum(page: &Page, salt: Salt) -> u32 {
     let (_, covered) = page.bytes().split_at(4);
     !crc32c::crc32c(covered) ^ salt as u32

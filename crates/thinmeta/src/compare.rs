@@ -46,7 +46,7 @@ impl<'m, R: ReadAt> Comparison<'m, R> {
         Self { sides: Some([base.peekable(), target.peekable()]), open: None }
     }
 
-    /// The lowest block that is mapped on either side, and passes over it on both.
+    /// The lowest block that is mapped on either side, and skips it on both.
     fn next_block(&mut self) -> Result<Option<(u64, Relation)>> {
         let Some([base, target]) = &mut self.sides else { return Ok(None) };
         let order = match (known(base)?, known(target)?) {

@@ -35,7 +35,7 @@ pub(crate) const THIN_SUPERBLOCK_MAGIC: u64 = 27_022_010;
 /// `THIN_METADATA_NEEDS_CHECK_FLAG`
 pub(crate) const NEEDS_CHECK: u32 = 1;
 
-/// `struct node_header` (drivers/md/persistent-data/dm-btree-internal.h). Behind it come
+/// `struct node_header` (drivers/md/persistent-data/dm-btree-internal.h). After it come
 /// `max_entries` keys of 8 bytes and `max_entries` values of `value_size` bytes.
 #[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]

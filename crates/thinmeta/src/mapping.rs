@@ -117,7 +117,7 @@ impl<'m, R: ReadAt> Mappings<'m, R> {
         let found = self.tree.find(self.blocks, |node: &Node<U64>| {
             let count = node.keys().len();
             let place = fraction * count as f64;
-            // Rounding (or a fraction of 1) may name the entry behind the last.
+            // Rounding (or a fraction of 1) may name the entry after the last.
             let index = (place as usize).min(count.checked_sub(1)?);
             fraction = (place - index as f64).clamp(0.0, 1.0);
             Some(index)
@@ -243,7 +243,7 @@ impl Run {
         Self { begin: block, length: 1 }
     }
 
-    /// Takes `block` in if it is the one behind the run.
+    /// Takes `block` in if it is the one after the run.
     pub(crate) fn extend(&mut self, block: u64) -> bool {
         let next = self.begin.checked_add(self.length);
         match self.length.checked_add(1) {

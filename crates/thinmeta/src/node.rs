@@ -133,7 +133,7 @@ impl<V: Value> Node<V> {
         if self.leaf { self.entries::<V>() } else { Default::default() }
     }
 
-    /// The value at `index` of a leaf; None behind the last one, and in an inner node.
+    /// The value at `index` of a leaf; None after the last one, and in an inner node.
     pub(crate) fn value(&self, index: usize) -> Option<(u64, V)> {
         if !self.leaf {
             return None;
@@ -142,7 +142,7 @@ impl<V: Value> Node<V> {
         Some((keys.get(index)?.get(), *values.get(index)?))
     }
 
-    /// The subtree at `index` of an inner node; None behind the last one, and in a leaf.
+    /// The subtree at `index` of an inner node; None after the last one, and in a leaf.
     pub(crate) fn subtree(&self, index: usize) -> Option<Subtree> {
         if self.leaf {
             return None;

@@ -124,7 +124,7 @@ impl<'m, R: ReadAt> Walk<'m, R> {
         })
     }
 
-    /// Passes over so many of a tree's entries, which [`Walk::leaves`] has shown.
+    /// Skips this many of a tree's entries, which [`Walk::leaves`] has shown.
     pub(crate) fn pass(&mut self, side: Side, count: usize) {
         if let Some(level) = self.levels.first_mut() {
             level.sides[side as usize].pass(count);

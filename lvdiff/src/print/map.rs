@@ -25,7 +25,7 @@ pub(crate) fn print(pair: &Pair, format: MapFormat, out: impl Write) -> io::Resu
 }
 
 /// Lines `START LENGTH data|zero|same`, each beginning where the one before ends, from 0 to the
-/// target's size. Behind the base's end, what has not changed is zero: there is nothing to be the
+/// target's size. After the base's end, what has not changed is zero: there is nothing to be the
 /// same as.
 fn borg(pair: &Pair, out: &mut impl Write) -> io::Result<()> {
     let (base, target) = (pair.base_size(), pair.names.target.size);

@@ -27,7 +27,7 @@ pub(crate) fn run(stream: &[u8], mode: u8) {
         && let Ok(totals) = decoder.finish()
     {
         assert_eq!(totals, decoder.totals());
-        assert!(matches!(decoder.next_record(), Ok(None)), "a record behind the last");
+        assert!(matches!(decoder.next_record(), Ok(None)), "a record after the last");
         assert!(whole.is_ok(), "it is whole, but {:?}", whole.err());
     }
 }

@@ -5,7 +5,7 @@
 //! [`target!`]. Under `cargo xtask fuzz` the program is libFuzzer's; built any other way it runs the
 //! files that it is given, once each. A target does two things beyond calling what it is for. It
 //! repairs checksums, unless the input says otherwise, because no fuzzer guesses them and
-//! whoever damages on purpose makes them right too. And it holds the result against a second,
+//! anyone who damages on purpose makes them right too. And it checks the result against a second,
 //! simpler way to it, so that a wrong answer is found, not only a crash.
 
 mod convert;

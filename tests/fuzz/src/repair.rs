@@ -12,7 +12,7 @@ const KINDS: [&[u8; 4]; 3] = [b"DATA", b"ZERO", b"DISC"];
 
 /// Gives every frame of a stream of ours its number, its content's digest and its check, and the
 /// trailer its counts and the stream's digest. A frame whose content goes beyond the end gets what
-/// is there. Behind a trailer another stream may begin.
+/// is there. After a trailer another stream may begin.
 pub(crate) fn hyperlayer(stream: &mut [u8]) {
     let mut at = 0;
     while stream.get(at..).is_some_and(|rest| rest.starts_with(MAGIC)) {

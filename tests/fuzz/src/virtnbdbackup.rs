@@ -33,7 +33,7 @@ fn repaired(mut stream: &[u8]) -> Vec<u8> {
     streams
 }
 
-/// The first of the streams, and what stands behind it.
+/// The first of the streams, and what stands after it.
 fn repaired_one(stream: &[u8]) -> (Vec<u8>, &[u8]) {
     let Some((first, mut rest)) = stream.split_at_checked(FRAME) else {
         return (stream.to_vec(), &[]);
@@ -64,7 +64,7 @@ fn repaired_one(stream: &[u8]) -> (Vec<u8>, &[u8]) {
                 sizes.push(frames);
                 take(&mut rest, 2, &mut body);
             }
-            // Another one stands behind it.
+            // Another one stands after it.
             b"stop" if rest.starts_with(NEXT) => {
                 behind = std::mem::take(&mut rest);
             }
@@ -94,7 +94,7 @@ fn size(frames: &[usize]) -> String {
     }
 }
 
-/// The JSON with another number behind `"dataSize": `.
+/// The JSON with another number after `"dataSize": `.
 fn with_sum(json: &[u8], sum: u64) -> Vec<u8> {
     const KEY: &[u8] = b"\"dataSize\": ";
     let Some(place) = json.windows(KEY.len()).position(|window| window == KEY) else {
@@ -110,7 +110,7 @@ fn number(frame: &[u8], place: Range<usize>) -> u64 {
     u64::from_str_radix(text, 16).unwrap_or(0)
 }
 
-/// Copies so many bytes, or as many as there are.
+/// Copies this many bytes, or as many as there are.
 fn take(rest: &mut &[u8], length: u64, to: &mut Vec<u8>) {
     let (piece, after) = rest.split_at(length.min(rest.len() as u64) as usize);
     to.extend(piece);

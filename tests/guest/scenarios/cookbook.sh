@@ -4,7 +4,7 @@ source /run/guest/lib.sh
 source /run/guest/net.sh
 join_network
 
-# code MARK: the code of the page that stands behind `<!-- MARK -->`.
+# code MARK: the code of the page that stands after `<!-- MARK -->`.
 code() {
 	local text
 	text=$(awk -v mark="<!-- $1 -->" '

@@ -45,7 +45,7 @@ for frame in 2 3 4 5; do
 	flawed "digest is not that of the stream" "mangle splice /tmp/other $frame"
 done
 
-say "something behind the trailer"
+say "something after the trailer"
 flawed "does not follow" "cat - /tmp/sound" 3
 flawed "does not follow" "cat - /tmp/other" 3
 flawed "bytes after the trailer" "cat - <(printf x)"

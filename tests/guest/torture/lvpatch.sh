@@ -21,7 +21,7 @@ struck() {
 	writes_now || echo "(it has not begun to write)"
 }
 
-# bytes_of_writing: $BYTES ends behind the first record, or in it if there is no other, and before the end
+# bytes_of_writing: $BYTES ends after the first record, or in it if there is no other, and before the end
 # of the last one that has data: then lvpatch writes, and has more to write. Fails without a record.
 bytes_of_writing() {
 	local i kind at length before=0 first='' last='' last_kind=''

@@ -57,7 +57,7 @@ draw_word() {
 	printf -v "$_name" %s "$1"
 }
 
-# numbers FIRST LAST PREFIX: the numbers, each behind the prefix.
+# numbers FIRST LAST PREFIX: the numbers, each after the prefix.
 numbers() {
 	local i
 	for ((i = $1; i <= $2; i++)); do
@@ -203,7 +203,7 @@ judge_diff() {
 }
 
 # no_half_stream FILE: lvdiff failed, or was killed. With -o there is no FILE, unless it failed
-# behind the stream's end, and then FILE is right; with > FILE there is what was written so far, and
+# after the stream's end, and then FILE is right; with > FILE there is what was written so far, and
 # lvpatch takes it for what it is.
 no_half_stream() {
 	[ -e "$1" ] || return 0

@@ -187,7 +187,7 @@ fn rename(stream: &[u8], name: &str, base: bool) -> Result<Vec<u8>> {
     forged(&join(&frames))
 }
 
-/// Behind the two volumes stand the chunk's size, a count and as many pairs of texts, the detect
+/// After the two volumes stand the chunk's size, a count and as many pairs of texts, the detect
 /// level of a byte, the number of extents, and the two sums.
 fn set_number(stream: &[u8], field: &str, number: u64) -> Result<Vec<u8>> {
     let mut all: Vec<Vec<u8>> = frames(stream)?.into_iter().map(Vec::from).collect();

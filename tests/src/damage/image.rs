@@ -130,7 +130,7 @@ impl Image {
         self.value(self.inner(), 1)
     }
 
-    /// A copy of a node in a new block behind the end.
+    /// A copy of a node in a new block after the end.
     pub(super) fn append_copy(&mut self, node: u64) -> u64 {
         let block = self.blocks();
         let copy = self.bytes[node as usize * BLOCK..][..BLOCK].to_vec();

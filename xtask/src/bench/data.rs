@@ -157,7 +157,7 @@ fn only(log: &str, begin: &str) -> Result<[u64; 2]> {
     numbers(log, begin)?.first().copied().with_context(|| format!("the guest told no {begin}"))
 }
 
-/// The two numbers behind each line that begins so.
+/// The two numbers after each line that begins so.
 fn numbers(log: &str, begin: &str) -> Result<Vec<[u64; 2]>> {
     let lines = log.lines().filter_map(|line| line.trim().strip_prefix(begin));
     lines

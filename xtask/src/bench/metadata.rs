@@ -10,7 +10,7 @@ use thinmeta::testing::{Layout, Pool, Random, Shape};
 use super::pairs::{Ratio, median, time};
 use crate::say;
 
-/// What is changed in a snapshot: a title, its thin id, and runs of so many blocks each.
+/// What is changed in a snapshot: a title, its thin id, and runs of this many blocks each.
 const CHANGES: [(&str, u32, (u64, u64)); 5] = [
     ("0", 2, (0, 1)),
     ("100, scattered", 3, (100, 1)),

@@ -30,7 +30,7 @@ impl<R: Read> Bytes<R> {
         let length = self.fill(&mut bytes)?;
         bytes.truncate(length);
         self.at = self.at.saturating_sub(length as u64);
-        // What was not taken yet of the bytes put back before stays behind these.
+        // What was not taken yet of the bytes put back before stays after these.
         let place = self.first.position() as usize;
         let rest = self.first.get_ref().get(place..).unwrap_or_default();
         self.first = io::Cursor::new([&bytes[..], rest].concat());
@@ -98,7 +98,7 @@ impl<R: Read> Bytes<R> {
     pub(crate) fn expect_end(&mut self) -> Result<()> {
         match self.fill(&mut [0])? {
             0 => Ok(()),
-            _ => Err(damaged(self.at, "the input goes on behind the stream's end".into())),
+            _ => Err(damaged(self.at, "the input goes on after the stream's end".into())),
         }
     }
 
@@ -121,7 +121,7 @@ impl<R: Read> Bytes<R> {
             Some(end) if whole && self.size < MOST => Err(damaged(
                 at,
                 format!(
-                    "{length} bytes at offset {offset} end at {end}, behind the volume's end at {}",
+                    "{length} bytes at offset {offset} end at {end}, after the volume's end at {}",
                     self.size
                 ),
             )),

@@ -1,4 +1,4 @@
-//! Whether a stream of another tool belongs behind another one, as far as both say it: streams
+//! Whether a stream of another tool belongs after another one, as far as both say it: streams
 //! without UUIDs have disk names and dates.
 
 use super::said::{Foreign, Missing};

@@ -63,9 +63,9 @@ impl<R: Read> Format<R> for HyperLayer1 {
             if self.inside {
                 self.inside = false;
                 let (at, mut byte) = (source.at(), [0]);
-                source.fill_whole(&mut byte, "a block: the line feed behind it is missing")?;
+                source.fill_whole(&mut byte, "a block: the line feed after it is missing")?;
                 if byte != *b"\n" {
-                    return Err(damaged(at, "no line feed stands behind a block's data".into()));
+                    return Err(damaged(at, "no line feed stands after a block's data".into()));
                 }
             }
             let at = source.at();
@@ -346,7 +346,7 @@ mod tests {
             (r#""a\": b" : c"#, "a\": b", " c"),
             ("'it''s: ': c", "it's: ", " c"),
             (r#""1":2"#, "1", "2"),
-            // No text in quotes with a colon behind it.
+            // No text in quotes with a colon after it.
             ("'a: b", "'a", " b"),
             (r#""a" b: c"#, r#""a" b"#, " c"),
         ] {

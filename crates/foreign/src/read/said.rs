@@ -48,11 +48,11 @@ pub struct Foreign {
     pub base_checksums: Vec<BaseChecksum>,
     /// Data that is all zeros stands for zeros and for holes.
     pub(super) zeros_are_holes: bool,
-    /// What may stand behind it.
+    /// What may stand after it.
     pub(super) followed_by: FollowedBy,
 }
 
-/// What may stand behind a stream's end.
+/// What may stand after a stream's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FollowedBy {
     Nothing,
@@ -109,7 +109,7 @@ impl Foreign {
         }
     }
 
-    /// Whether a stream that is cut is told from one that is whole.
+    /// Whether a stream that is cut can be told from one that is whole.
     pub fn has_end(&self) -> bool {
         !self.lacks.contains(&NO_END)
     }
@@ -120,7 +120,7 @@ impl Foreign {
         self.lacks.iter().filter(|lack| !is_there(lack)).copied().collect()
     }
 
-    /// Whether another stream may stand behind it.
+    /// Whether another stream may stand after it.
     pub fn may_be_followed(&self) -> bool {
         self.followed_by != FollowedBy::Nothing
     }

@@ -18,7 +18,7 @@ pub(crate) const UNMAP: u32 = 1;
 pub(crate) const BEGIN: u32 = 2;
 pub(crate) const END: u32 = 3;
 /// Since 1.1: a reader that does not know a command with this bit skips it, and the `length` bytes
-/// behind it.
+/// after it.
 const OPTIONAL: u32 = 1 << 31;
 /// What the end command carries: the counts of all commands, of data and of unmap.
 pub(crate) const END_BYTES: u64 = 24;
@@ -86,7 +86,7 @@ impl<R: Read> Format<R> for ThinSend {
                     return Ok(Some(Change { what: What::Discard, offset, length }));
                 }
                 BEGIN if has_ends && !self.begun => {
-                    // thin_recv would take bytes behind it for the next command.
+                    // thin_recv would take bytes after it for the next command.
                     if length != 0 {
                         return Err(damaged(at, format!("a begin of {length} bytes: expected 0")));
                     }

@@ -29,7 +29,7 @@ const FRAME: usize = 40;
 const END: &[u8] = b"\r\n";
 /// The most that JSON may have before the data, in bytes.
 const META: u64 = MAX_RECORD as u64;
-/// The most that it may have behind the data: a number for each block.
+/// The most that it may have after the data: a number for each block.
 const SIZES: u64 = 256 << 20;
 
 pub(super) struct VirtNbdBackup {
@@ -237,7 +237,7 @@ impl VirtNbdBackup {
         // the file that is read sees its end, too, before the last record counts as read.
         let next = source.peek(FIRST.len())?;
         if !FIRST.starts_with(&next) {
-            return Err(damaged(source.at(), "the input goes on behind the stream's end".into()));
+            return Err(damaged(source.at(), "the input goes on after the stream's end".into()));
         }
         Ok(())
     }
@@ -263,7 +263,7 @@ impl VirtNbdBackup {
         let expected = format!("\r\ncomp {:016x} {length:016x}\r\n", 0);
         if tail != expected.as_bytes() {
             let found = tail.escape_ascii();
-            return Err(damaged(at, format!("behind {inside} stands \"{found}\"")));
+            return Err(damaged(at, format!("after {inside} stands \"{found}\"")));
         }
         match found.sizes == self.sizes {
             true => Ok(()),
@@ -295,7 +295,7 @@ fn expect_line_end<R: Read>(source: &mut Bytes<R>) -> Result<()> {
     source.fill_whole(&mut bytes, "a frame's content")?;
     match bytes == *END {
         true => Ok(()),
-        false => Err(damaged(at, "no line end stands behind a frame's content".into())),
+        false => Err(damaged(at, "no line end stands after a frame's content".into())),
     }
 }
 

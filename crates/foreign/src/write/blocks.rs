@@ -10,7 +10,7 @@ pub(super) trait Blocks {
     /// The block that begins at `offset`: its length, and what is written before its content.
     fn begin(&mut self, offset: u64) -> Result<(u64, Vec<u8>)>;
 
-    /// What is written behind a block's content.
+    /// What is written after a block's content.
     const TAIL: &'static [u8];
 }
 

@@ -221,7 +221,7 @@ mod tests {
         refused(|header| header.chunk_size = 0);
 
         let new = || Hyperlayer1::new(Vec::new(), &header(2048, 0), &[]).unwrap();
-        // Within a chunk, behind the end, too many, too few, a part.
+        // Within a chunk, after the end, too many, too few, a part.
         assert!(new().zero(512, 512).is_err());
         assert!(new().zero(6144, 512).is_err());
         assert!(new().zero(0, 4096).is_err());

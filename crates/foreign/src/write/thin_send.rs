@@ -1,7 +1,7 @@
 //! [`ThinSend`]: the stream of thin_send 1.1, which thin_recv reads.
 //!
 //! All integers are big-endian. A header of 28 bytes: u64 magic, u64 offset and u64 length in bytes,
-//! u32 command. Behind the header of data come so many bytes of it; behind that of the end, 24 bytes:
+//! u32 command. After the header of data come this many bytes of it; after that of the end, 24 bytes:
 //! how many headers there are, and how many of them are of data and of what is unmapped.
 
 use std::io::Write;

@@ -73,11 +73,11 @@ fn cuts() {
 fn flaws() {
     let with = |middle: &str, blocks: &[&str]| stream(HEADER, middle, blocks);
     damaged(&with(CHECK, &["W 1 1", "W 5 1", "W 7 1"]), "more blocks");
-    damaged(&with(CHECK, &["W 800 1", "W 5 1"]), "behind the volume's end");
+    damaged(&with(CHECK, &["W 800 1", "W 5 1"]), "after the volume's end");
     damaged(&with(CHECK, &["W 7FFFFFFFFFFFFF 1"]), "offset");
     damaged(&with(CHECK, &["W FFFFFFFFFFFFFFFF 1"]), "a block begins with");
     damaged(&with(CHECK, &["W 1 0"]), "whole sectors");
-    damaged(&with(CHECK, &["W 1 FFFFFFFFFF"]), "behind the volume's end");
+    damaged(&with(CHECK, &["W 1 FFFFFFFFFF"]), "after the volume's end");
     damaged(&with(CHECK, &["W 1 1", "5 1"]), "a block begins with");
     damaged(&with(CHECK, &["W 1 +1"]), "a block begins with");
     damaged(&with(CHECK, &["W 1 1 1"]), "a block begins with");

@@ -80,7 +80,7 @@ fn flaws() {
     damaged(&with((MIB, 4096, u64::MAX)), "blocks in a volume");
     damaged(&with((u64::MAX, 4096, 1)), "size");
     let behind = [header(1, 1, (MIB, 4096, 1), ("u", "")), block(256, 1)].concat();
-    damaged(&behind, "behind the volume's end");
+    damaged(&behind, "after the volume's end");
     let huge = [header(1, 1, (MIB, 4096, 1), ("u", "")), block(u64::MAX, 1)].concat();
     damaged(&huge, "there is no block");
     damaged(&[full(), b"xx".to_vec()].concat(), "no other stream");

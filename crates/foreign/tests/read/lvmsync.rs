@@ -35,8 +35,8 @@ fn records_in_any_order() {
 fn flaws() {
     unsupported(b"lvmsync PROTO[1]\nabc", "PROTO[1]");
     unsupported(b"lvmsync PROTO[2]\nabc", "PROTO[2]");
-    damaged(&stream(&[(MIB, 512)]), "behind the volume's end");
-    damaged(&stream(&[(MIB - 512, 1024)]), "behind the volume's end");
+    damaged(&stream(&[(MIB, 512)]), "after the volume's end");
+    damaged(&stream(&[(MIB - 512, 1024)]), "after the volume's end");
     damaged(&stream(&[(0, u32::MAX)]), "sectors");
     damaged(&stream(&[(0, 0)]), "sectors");
     damaged(&stream(&[(100, 512)]), "sectors");

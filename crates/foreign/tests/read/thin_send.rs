@@ -99,8 +99,8 @@ fn flaws() {
     damaged(&command(V1_1, 0, 0, 1 << 31 | 2), "before the begin");
     for magic in [FIRST, V1_0] {
         let with = |offset, length, code| command(magic, offset, length, code);
-        damaged(&with(MIB, 512, 0), "behind the volume's end");
-        damaged(&with(MIB, 512, 1), "behind the volume's end");
+        damaged(&with(MIB, 512, 0), "after the volume's end");
+        damaged(&with(MIB, 512, 1), "after the volume's end");
         damaged(&with(u64::MAX - 511, 512, 0), "sectors");
         damaged(&with(1, 512, 0), "sectors");
         damaged(&with(0, 513, 0), "sectors");
@@ -108,5 +108,5 @@ fn flaws() {
         unsupported(&with(0, 0, 2), "command 0x2");
         unsupported(&with(0, 0, 77), "command 0x4d");
     }
-    damaged(&command(V1_0, 0, 1 << 60, 0), "behind the volume's end");
+    damaged(&command(V1_0, 0, 1 << 60, 0), "after the volume's end");
 }

@@ -127,7 +127,7 @@ fn zeros_in_an_incremental_stream_are_what_did_not_change() {
     let lacks = &decoder.foreign().unwrap().lacks;
     assert!(lacks.contains(&"what became a hole may be left out"), "{lacks:?}");
     let outside = [meta(&incremental, 0), frame("zero", MIB, 512), frame("stop", 0, 0)].concat();
-    damaged(&outside, "behind the volume's end");
+    damaged(&outside, "after the volume's end");
 }
 
 #[test]
@@ -156,9 +156,9 @@ fn flaws() {
     let with = |middle: Vec<u8>| [meta(FULL, 512), middle, frame("stop", 0, 0)].concat();
     damaged(&with(data(0, &[1; 1024])), "more data");
     damaged(&with(vec![]), "0 bytes of data: expected 512");
-    damaged(&with(data(MIB, &[1; 512])), "behind the volume's end");
-    damaged(&with(frame("zero", MIB, 512)), "behind the volume's end");
-    damaged(&with(frame("data", 0, 1 << 60)), "behind the volume's end");
+    damaged(&with(data(MIB, &[1; 512])), "after the volume's end");
+    damaged(&with(frame("zero", MIB, 512)), "after the volume's end");
+    damaged(&with(frame("data", 0, 1 << 60)), "after the volume's end");
     damaged(&with(frame("data", u64::MAX, 512)), "sectors");
     damaged(&with(frame("zero", 0, 0)), "sectors");
     damaged(&with(frame("what", 0, 0)), "what");

@@ -45,7 +45,7 @@ pub(crate) fn stream_of(frames: &[RawFrame]) -> Vec<u8> {
 }
 
 /// An index frame of the frames of records among these, which stand at the beginning of a stream, and
-/// where it stands itself behind them.
+/// where it stands itself after them.
 pub(crate) fn index_of(frames: &[RawFrame]) -> (RawFrame, u64) {
     let (mut position, mut content) = (15, Vec::new());
     for frame in frames {

@@ -82,7 +82,7 @@ impl Storage for Unzeroed {
 const UNIT: u64 = 64 << 10;
 const UNITS: u64 = 48;
 
-/// A record of so many units, which follows the one before after so many.
+/// A record of this many units, which follows the one before after this many.
 #[derive(Clone, Copy, Debug)]
 struct Step {
     gap: u64,

@@ -221,7 +221,7 @@ fn write_to(
     let thin = made.device(dm)?;
     let device = source::open_thin(&thin, OpenMode::WriteExclusive)?;
     let applier = Applier::new(&device, name, ground, given.session.interrupt);
-    // A volume that was shrunk once can have old data behind its end.
+    // A volume that was shrunk once can have old data after its end.
     where_mapped(given, dm, &thin, before.min(size)..size, |begin, end| applier.clear(begin, end))?;
     let totals = apply_link(given.session, link, &applier, Extras::default())?;
     // What is cut off would stay mapped for ever.

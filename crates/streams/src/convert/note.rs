@@ -82,7 +82,7 @@ fn note(
     let ends = ends(&this.header);
     let (mut ranges, mut end, mut ascends) = (Ranges::default(), 0, true);
     if ends.base_size > 0 && ends.base_size < ends.target_size {
-        // Behind the base's end nothing is mapped. Nor is it in a full stream, but there
+        // After the base's end nothing is mapped. Nor is it in a full stream, but there
         // no chunk has a part that a base holds.
         ranges.cover(ends.base_size, ends.target_size, Kind::Discard);
     }
@@ -180,7 +180,7 @@ struct Previous {
 }
 
 impl Previous {
-    /// Whether it belongs behind `previous`.
+    /// Whether it belongs after `previous`.
     fn check_follows(&self, previous: &Self) -> Result<(), String> {
         if previous.is_differential {
             return Err("that is a differential one, which leads to no checkpoint".into());

@@ -19,7 +19,7 @@ pub(super) struct Proof {
     pub(super) base_size: u64,
 }
 
-/// A stream that begins behind others.
+/// A stream that begins after others.
 #[derive(Clone, Copy)]
 pub(super) struct Next<'a> {
     pub(super) header: &'a Header,

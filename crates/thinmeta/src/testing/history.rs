@@ -25,7 +25,7 @@ impl Random {
 }
 
 impl Pool {
-    /// Makes a thin device with about so many mappings, whose data blocks are all fresh: one run
+    /// Makes a thin device with about this many mappings, whose data blocks are all fresh: one run
     /// in ten is a single block, the others have 64 blocks on the average. Yields the thin blocks.
     pub fn create_volume(&mut self, id: u32, mappings: u64, random: &mut Random) -> Vec<u64> {
         let mut entries = Vec::new();

@@ -22,7 +22,7 @@ pub enum Layout {
 }
 
 impl Layout {
-    /// Where each of so many blocks lies; block 0 stays.
+    /// Where each of this many blocks lies; block 0 stays.
     fn places(self, count: u64) -> Vec<u64> {
         let mut places: Vec<u64> = (0..count).collect();
         if let Self::Shuffled(seed) = self {

@@ -8,7 +8,7 @@ use zerocopy::little_endian::{U32, U64};
 use super::blocks::Image;
 use crate::checksum::Salt;
 
-/// The blocks that one bitmap counts, two bits each, behind a header of 16 bytes.
+/// The blocks that one bitmap counts, two bits each, after a header of 16 bytes.
 const PER_BITMAP: u64 = (4096 - 16) * 4;
 
 /// Reference counts; blocks that are not among them have none.

@@ -148,7 +148,7 @@ impl Arena {
         }
     }
 
-    /// Merges the children at `index` and behind it, or evens them out.
+    /// Merges the children at `index` and after it, or evens them out.
     fn rebalance(&mut self, parent: u64, index: usize) {
         let (left, right) = (self.own_child(parent, index), self.own_child(parent, index + 1));
         let mut keys = std::mem::take(&mut self.node_mut(left).keys);

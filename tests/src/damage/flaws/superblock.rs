@@ -317,7 +317,7 @@ pub(super) const SUPERBLOCK: &[Flaw] = &[
         },
     },
     Flaw {
-        name: "image-cut-behind-the-superblock",
+        name: "image-cut-after-the-superblock",
         answer: Refused("is damaged: it lies past the end, block 1"),
         check: Refuses,
         from: Kernel,

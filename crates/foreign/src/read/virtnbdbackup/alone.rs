@@ -31,7 +31,7 @@ pub fn virtnbdbackup_is_alone(file: &mut (impl Read + Seek)) -> Result<bool> {
         at = at.saturating_add(FRAME as u64);
         match &kind {
             b"stop" => return Ok(at == size),
-            // A line end stands behind the data.
+            // A line end stands after the data.
             b"data" => at = at.saturating_add(length).saturating_add(2),
             b"zero" => {}
             _ => return Ok(false),

@@ -18,7 +18,7 @@ impl Sizes {
         self.add(b"block");
     }
 
-    /// The next frame of the block has so many bytes.
+    /// The next frame of the block has this many bytes.
     pub(super) fn frame(&mut self, size: u64) {
         self.add(b"frame");
         self.digest.update(&size.to_le_bytes());
