@@ -11,7 +11,7 @@ use cli::Common;
 /// The stream comes on standard input, or from files. The base is proved to be the one that the
 /// diff was made from, and is never written: the changes go to a snapshot of it, which becomes the
 /// new volume once all of the stream has arrived and been verified. Whatever fails leaves nothing
-/// after. A full stream needs no base, and makes its volume in a pool. Streams that follow one
+/// behind. A full stream needs no base, and makes its volume in a pool. Streams that follow one
 /// another, a full one and its increments say, are applied in one run.
 #[derive(Debug, Parser)]
 #[command(name = "lvpatch", version, max_term_width = 100)]

@@ -283,7 +283,7 @@ unchanged() {
 }
 
 # refused N COMMAND…: as expect_exit, and nothing may have come of it. What the run itself left
-# after is not hidden by a later one that clears it away.
+# behind is not hidden by a later one that clears it away.
 refused() {
 	expect_exit "$@"
 	[[ $OUTPUT != *"left by a run that was killed"* ]] || fail "the run before left something behind"

@@ -477,7 +477,7 @@ fn one_block_under_two_parents_with_disjoint_keys() {
     pool.snapshot(1, 2);
     pool.write(2, 10);
     let mut image = Image { bytes: pool.image(), root: pool.root(1) };
-    // Device 2 becomes the first two subtrees of device 1, the second of them far after its keys.
+    // Device 2 becomes the first two subtrees of device 1, the second of them far past its keys.
     let root = pool.root(2);
     let shared = image.inner();
     image.set(root, VALUES, &u64(image.child(image.root, 0)));

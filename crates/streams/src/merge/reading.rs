@@ -28,7 +28,7 @@ pub(super) struct ReadStreams {
     unproved: Option<String>,
     /// How many streams there are.
     pub(super) streams: u64,
-    /// What all of them do, in ascending order. It may reach after the last target's end.
+    /// What all of them do, in ascending order. It may reach past the last target's end.
     pub(super) pieces: Vec<Piece>,
 }
 
