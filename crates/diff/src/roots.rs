@@ -2,11 +2,12 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use baseproof::LeafTree;
-use blockio::{Range, ReadAt, is_zero};
+use blockio::{AlignedBuf, Device, OpenMode, Range, ReadAt, is_zero};
 use flow::{Interruptible, Session};
 use hyperlayer::{LEAF_BYTES, Roots, TreeHasher, Volume};
 use source::Pair;
@@ -126,12 +127,10 @@ fn known_tree(
     size: u64,
     base: &impl ReadAt,
 ) -> anyhow::Result<Option<(LeafTree, [u8; 32])>> {
-    let mut known = match File::open(path) {
+    match Device::open(path, OpenMode::Read) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        known => known?,
-    };
-    // Shared by both, where the file system can do that.
-    io::copy(&mut known, &mut &*file)?;
+        known => copy(&known?, file)?,
+    }
     let tree = LeafTree::sealed(file.try_clone()?, size)?;
     let agrees = match &tree {
         Some((tree, _)) => tree.agrees_with(base).context("reading the base")?,
@@ -147,6 +146,23 @@ fn known_tree(
         return Ok(None);
     }
     Ok(tree)
+}
+
+/// Copies a file to an empty one, and leaves out its holes: there is one where nothing is mapped.
+fn copy(from: &Device, to: &File) -> io::Result<()> {
+    const PIECE: u64 = 64 << 10;
+    let mut bytes = AlignedBuf::new(PIECE as usize)?;
+    let mut at = from.behind_hole(0)?;
+    to.set_len(from.size())?;
+    while at < from.size() {
+        let piece = &mut bytes[..(from.size() - at).min(PIECE) as usize];
+        from.read_at(at, piece)?;
+        if !is_zero(piece) {
+            to.write_all_at(piece, at)?;
+        }
+        at = from.behind_hole(at + piece.len() as u64)?;
+    }
+    Ok(())
 }
 
 /// What the leaves hold in which the job's extents lie. `buf` is what was read for the job.
@@ -195,11 +211,39 @@ pub(crate) fn leaves(
 /// The digest of one leaf of a volume, if it does not hold zeros.
 fn leaf_at(volume: &impl ReadAt, number: u64, size: u64) -> anyhow::Result<Option<[u8; 32]>> {
     let begin = number * LEAF_BYTES as u64;
-    let mut bytes = blockio::AlignedBuf::new(LEAF_BYTES)?;
+    let mut bytes = AlignedBuf::new(LEAF_BYTES)?;
     let length = (size - begin).min(LEAF_BYTES as u64) as usize;
     volume
         .read_at(begin, &mut bytes[..length])
         .with_context(|| format!("reading {length} bytes of the volume at offset {begin}"))?;
     let bytes = &bytes[..length];
     Ok((!is_zero(bytes)).then(|| TreeHasher::leaf_digest(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    #[test]
+    fn a_copy_has_the_holes_of_what_it_is_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tree");
+        let from = File::create(&path).unwrap();
+        from.set_len((4 << 30) + 77).unwrap();
+        let places = [0, 1 << 20, 3 << 30, 4 << 30];
+        for place in places {
+            from.write_all_at(&[7; 77], place).unwrap();
+        }
+        let to = tempfile::tempfile_in(folder.path()).unwrap();
+        copy(&Device::open(&path, OpenMode::Read).unwrap(), &to).unwrap();
+        assert_eq!(to.metadata().unwrap().len(), (4 << 30) + 77);
+        assert!(to.metadata().unwrap().blocks() * 512 <= 5 * (64 << 10));
+        for place in places {
+            let mut found = [0; 77];
+            to.read_exact_at(&mut found, place).unwrap();
+            assert_eq!(found, [7; 77]);
+        }
+    }
 }
