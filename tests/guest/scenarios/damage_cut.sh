@@ -6,7 +6,7 @@ run 'lvdiff vg0/sp0 vol0 > /tmp/sound'
 size=$(stat -c %s /tmp/sound)
 run 'mangle boundaries < /tmp/sound'
 kinds=$(awk '{ printf "%s ", $2 }' <<< "$OUTPUT")
-[ "$kinds" = "HEAD BASE DATA ZERO DISC DATA TAIL " ] || fail "a stream with other frames: $kinds"
+[ "$kinds" = "HEAD BASE DATA ZERO DISC DATA INDX TAIL " ] || fail "a stream with other frames: $kinds"
 
 # The first line's end; each frame's begin, the middle of its 80 bytes, its content's begin and
 # middle, and one byte short of its end.

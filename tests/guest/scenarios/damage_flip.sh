@@ -22,7 +22,7 @@ while read -r _ kind begin length; do
 	begins+=("$begin") lengths+=("$length")
 	rest=$((rest + length))
 done <<< "$OUTPUT"
-[ "${#begins[@]}" = 8 ] || fail "a stream with other frames"
+[ "${#begins[@]}" = 9 ] || fail "a stream with other frames"
 
 # below N: a number from 0 to N - 1, in $number: RANDOM has 15 bits.
 below() {

@@ -5,7 +5,7 @@ make_twins 4
 run 'lvdiff -d 0 vg0/sp0 vol0 > /tmp/sound'
 run 'mangle boundaries < /tmp/sound'
 kinds=$(awk '{ printf "%s ", $2 }' <<< "$OUTPUT")
-[ "$kinds" = "HEAD DATA ZERO DISC DATA TAIL " ] || fail "a stream with other frames: $kinds"
+[ "$kinds" = "HEAD DATA ZERO DISC DATA INDX TAIL " ] || fail "a stream with other frames: $kinds"
 
 # Another stream with frames of the same kinds, ranges and sizes, and other bytes in the first data.
 run lvcreate -s -kn -n vol1 vg0/vol0
@@ -28,20 +28,20 @@ flawed() {
 }
 
 say "two records in each other's place"
-for pair in "1 2" "2 3" "1 4" "4 5" "0 1"; do
+for pair in "1 2" "2 3" "1 4" "4 5" "5 6" "0 1"; do
 	flawed "where frame" "mangle swap $pair"
 done
 
 say "a record twice, and a record missing"
-for frame in 0 1 2 3 4; do
+for frame in 0 1 2 3 4 5; do
 	flawed "where frame" "mangle double $frame"
 	flawed "where frame" "mangle drop $frame"
 done
-flawed "bytes after the trailer" "mangle double 5"
-flawed "cut" "mangle drop 5"
+flawed "bytes after the trailer" "mangle double 6"
+flawed "cut" "mangle drop 6"
 
 say "the head of one stream and the tail of another: only the trailer tells"
-for frame in 2 3 4 5; do
+for frame in 2 3 4 5 6; do
 	flawed "digest is not that of the stream" "mangle splice /tmp/other $frame"
 done
 

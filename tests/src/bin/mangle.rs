@@ -29,7 +29,7 @@ Frames are counted from 0, which is the header.
                     before frame I stands a record of this kind, with zeros for data; likewise, and
                     the trailer counts it
   renumber          every frame's number and check are right for its place
-  forge             renumber, and the trailer's digest is right as well; its counts stay";
+  forge             renumber, and the trailer's length and digest are right as well; its counts stay";
 
 const MAGIC: &[u8] = b"HYPERLAYER/2.0\n";
 const FRAME: usize = 80;
@@ -44,8 +44,10 @@ const CODEC: Range<usize> = 36..40;
 const DIGEST: Range<usize> = 40..72;
 const CHECK: Range<usize> = 72..80;
 
-/// Where the digest of the stream lies in the trailer's content.
-const STREAM_DIGEST: Range<usize> = 48..80;
+/// Where the trailer's content has the length of what comes before the trailer.
+const STREAM_LENGTH: Range<usize> = 48..56;
+/// Where it has the digest of the stream, which covers the rest of the content as well.
+const STREAM_DIGEST: Range<usize> = 136..168;
 
 fn main() -> ExitCode {
     match run() {
@@ -99,8 +101,8 @@ fn run() -> Result<()> {
         }
         ["records"] => {
             let mut records: Vec<Vec<u8>> = frames(&stream)?.into_iter().map(Vec::from).collect();
-            records
-                .retain(|frame| ![*b"HEAD", *b"BASE", *b"ROOT", *b"TAIL"].contains(&kind(frame)));
+            let others = [*b"HEAD", *b"BASE", *b"ROOT", *b"INDX", *b"TAIL"];
+            records.retain(|frame| !others.contains(&kind(frame)));
             for record in &mut records {
                 // The number depends on whether there are base digests.
                 record[SEQUENCE].fill(0);
@@ -253,7 +255,7 @@ fn renumbered(stream: &[u8]) -> Result<Vec<u8>> {
     Ok(join(&frames))
 }
 
-/// The trailer's digest, made right for what comes before the trailer.
+/// The trailer's length and digest, made right for what comes before the trailer.
 fn forged(stream: &[u8]) -> Result<Vec<u8>> {
     let mut frames = frames(stream)?;
     let mut trailer =
@@ -268,6 +270,8 @@ fn forged(stream: &[u8]) -> Result<Vec<u8>> {
         let raw = frame[CODEC] == [0; 4];
         digest.update(if raw { &frame[..FRAME] } else { frame });
     }
+    content[STREAM_LENGTH].copy_from_slice(&(before.len() as u64).to_le_bytes());
+    digest.update(&content[..STREAM_DIGEST.start]);
     content[STREAM_DIGEST].copy_from_slice(digest.finalize().as_bytes());
     seal(&mut trailer);
     Ok([before, trailer].concat())
