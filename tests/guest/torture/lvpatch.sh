@@ -27,7 +27,7 @@ bytes_of_writing() {
 	local i kind at length before=0 first='' last='' last_kind=''
 	for ((i = HIT; i <= ${NEW#s}; i++)); do
 		while read -r _ kind at length; do
-			[[ $kind != @(HEAD|BASE|ROOT|TAIL) ]] || continue
+			[[ $kind != @(HEAD|BASE|ROOT|INDX|TAIL) ]] || continue
 			at=$((before + at + length))
 			first=${first:-$at}
 			if [ "$kind" = DATA ] || [ "$last_kind" != DATA ]; then
