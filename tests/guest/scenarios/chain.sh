@@ -1,4 +1,5 @@
 # One difference after the other: a chain of snapshots, and metadata that was read before.
+#@ quick
 source /run/guest/lib.sh
 
 make_vgs

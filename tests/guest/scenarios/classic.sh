@@ -1,5 +1,4 @@
 # Classic (thick) snapshots: a copy in another volume group is kept in step, and brought back.
-#@ quick
 source /run/guest/lib.sh
 
 # changed_bytes SNAPSHOT: what a diff lists, summed up.
