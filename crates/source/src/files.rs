@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use blockio::{Device, OpenMode, ReadAhead, ReadAt};
+use blockio::{Device, OpenMode, ReadAhead, ReadAt, Scattered};
 use flow::{Interrupt, Interruptible, Session};
 use hyperlayer::{Identity, Volume};
 use thinmeta::{Mappings, Metadata, ThinId, View};
@@ -133,7 +133,7 @@ fn open_metadata(path: &Path, direct: bool) -> io::Result<(Metafile, u64)> {
     if direct || device.is_block() {
         return Ok((Box::new(ReadAhead::new(device)), size));
     }
-    Ok((Box::new(device), size))
+    Ok((Box::new(Scattered::new(device)), size))
 }
 
 fn open_data(path: &Path, direct: bool) -> anyhow::Result<Device> {

@@ -1,12 +1,18 @@
 //! [`Blocks`]: the metadata device as whole blocks, in memory that `O_DIRECT` accepts.
 
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
 use blockio::ReadAt;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::{Error, MetaBlock, Result};
 
+/// How many blocks are kept: a few times the way down through the trees of two devices.
+const KEPT: usize = 32;
+
 /// One block, aligned to a page.
-#[derive(FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[derive(Clone, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C, align(4096))]
 pub(crate) struct Page([u8; 4096]);
 const _: () = assert!(size_of::<Page>() as u64 == MetaBlock::SIZE);
@@ -31,12 +37,14 @@ impl Page {
 pub(crate) struct Blocks<R> {
     reader: R,
     count: u64,
+    /// The blocks that look-ups read last, the newest at the end.
+    kept: Mutex<VecDeque<(MetaBlock, Box<Page>)>>,
 }
 
 impl<R: ReadAt> Blocks<R> {
     /// The whole blocks of `reader`, which has `size` bytes.
     pub(crate) fn new(reader: R, size: u64) -> Self {
-        Self { reader, count: size / MetaBlock::SIZE }
+        Self { reader, count: size / MetaBlock::SIZE, kept: Mutex::default() }
     }
 
     /// Says that a block will be read soon.
@@ -57,6 +65,22 @@ impl<R: ReadAt> Blocks<R> {
         };
         let mut page = Page::zeroed();
         self.reader.read_at(offset, &mut page.0).map_err(|source| Error::Io { block, source })?;
+        Ok(page)
+    }
+
+    /// The same for a block that is likely to be read again soon, as those on the way down to an entry are.
+    pub(crate) fn read_kept(&self, block: MetaBlock) -> Result<Box<Page>> {
+        // A thread that panicked with it left whole pages.
+        let kept = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, page)) = kept().iter().find(|(number, _)| *number == block) {
+            return Ok(page.clone());
+        }
+        let page = self.read(block)?;
+        let mut kept = kept();
+        if kept.len() >= KEPT {
+            kept.pop_front();
+        }
+        kept.push_back((block, page.clone()));
         Ok(page)
     }
 }

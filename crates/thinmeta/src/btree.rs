@@ -5,7 +5,7 @@ use blockio::ReadAt;
 use zerocopy::little_endian::U64;
 
 use crate::block::Blocks;
-use crate::node::{Node, Subtree, Value, read_node};
+use crate::node::{Node, Subtree, Value, read_kept_node};
 use crate::{Error, MetaBlock, Result};
 
 /// No tree of 2^64 keys is as deep as this.
@@ -165,7 +165,7 @@ impl<'m, R: ReadAt, V: Value> Cursor<'m, R, V> {
         if self.path.len() >= MAX_DEPTH {
             return Err(Error::corrupt(block, "a depth beyond 64"));
         }
-        let node = read_node(self.blocks, subtree)?;
+        let node = read_kept_node(self.blocks, subtree)?;
         self.root = None;
         self.path.push(Step { node, index: 0 });
         Ok(())

@@ -57,6 +57,15 @@ pub(crate) fn read_node<R: ReadAt, V: Value>(
     Node::from_page(page, subtree)
 }
 
+/// The same on the way down to an entry, which many look-ups share: the block is kept for the next one.
+pub(crate) fn read_kept_node<R: ReadAt, V: Value>(
+    blocks: &Blocks<R>,
+    subtree: Subtree,
+) -> Result<Node<V>> {
+    let page = blocks.read_kept(subtree.block)?;
+    Node::from_page(page, subtree)
+}
+
 impl<V: Value> Node<V> {
     fn from_page(page: Box<Page>, place: Subtree) -> Result<Self> {
         let corrupt = |reason: String| Err(Error::corrupt(place.block, reason));
