@@ -11,6 +11,14 @@ const PIECE: usize = 16 * LEAF_BYTES;
 /// Enough reads at once for a disk to have something to choose from.
 const WIDTH: Width = Width { threads: 8, window: 16 };
 
+/// The ranges of a volume that are mapped, in ascending order.
+pub type Mapped<'a> = Box<dyn Iterator<Item = io::Result<Range>> + Send + 'a>;
+
+/// The same of ranges that are in memory.
+pub fn mapped_in(ranges: &[Range]) -> Mapped<'_> {
+    Box::new(ranges.iter().copied().map(Ok))
+}
+
 /// The digest of each range.
 ///
 /// # Errors
@@ -41,7 +49,7 @@ pub fn digest_ranges(base: &(impl ReadAt + Sync), ranges: &[Range]) -> io::Resul
 pub fn digest_whole(
     base: &(impl ReadAt + Sync),
     size: u64,
-    mapped: Option<&[Range]>,
+    mapped: Option<Mapped<'_>>,
     go_on: &(dyn Fn() -> io::Result<()> + Sync),
 ) -> io::Result<BaseDigest> {
     let mut tree = TreeHasher::new(size);
@@ -61,12 +69,13 @@ pub fn digest_whole(
 pub fn for_each_leaf(
     base: &(impl ReadAt + Sync),
     size: u64,
-    mapped: Option<&[Range]>,
+    mapped: Option<Mapped<'_>>,
     go_on: &(dyn Fn() -> io::Result<()> + Sync),
     mut take: impl FnMut(u64, [u8; 32]) -> io::Result<()>,
 ) -> io::Result<()> {
     let everything = [Range { offset: 0, length: size }];
-    let mut pieces = Pieces { mapped: mapped.unwrap_or(&everything), size, place: 0 };
+    let mapped = mapped.unwrap_or_else(|| mapped_in(&everything));
+    let mut pieces = Pieces { mapped, first: None, size, place: 0 };
     let buffers = Spare::default();
     in_order(
         WIDTH,
@@ -113,8 +122,9 @@ impl Piece {
 
 /// All pieces of a volume in which there may be data.
 struct Pieces<'a> {
-    /// Ascending; those that are done are taken off.
-    mapped: &'a [Range],
+    mapped: Mapped<'a>,
+    /// The first range that may not be done.
+    first: Option<Range>,
     size: u64,
     /// What lies before it is done.
     place: u64,
@@ -123,20 +133,20 @@ struct Pieces<'a> {
 impl Pieces<'_> {
     fn next(&mut self, base: &impl ReadAt) -> io::Result<Option<Piece>> {
         loop {
-            let Some(rest) = self.rest() else { return Ok(None) };
+            let Some(rest) = self.rest()? else { return Ok(None) };
             let data = base.behind_hole(rest.offset)?;
             if data <= rest.offset {
-                return Ok(Some(self.take(rest.offset - rest.offset % PIECE as u64)));
+                return self.take(rest.offset - rest.offset % PIECE as u64).map(Some);
             }
             self.place = data;
         }
     }
 
     /// The piece from `begin` on.
-    fn take(&mut self, begin: u64) -> Piece {
+    fn take(&mut self, begin: u64) -> io::Result<Piece> {
         let end = begin.saturating_add(PIECE as u64).min(self.size);
         let mut parts = Vec::<Range>::new();
-        while let Some(rest) = self.rest().filter(|rest| rest.offset < end) {
+        while let Some(rest) = self.rest()?.filter(|rest| rest.offset < end) {
             let length = rest.length.min(end - rest.offset);
             match parts.last_mut() {
                 Some(last) if last.offset + last.length == rest.offset => last.length += length,
@@ -144,20 +154,24 @@ impl Pieces<'_> {
             }
             self.place = rest.offset + length;
         }
-        Piece { begin, end, parts }
+        Ok(Piece { begin, end, parts })
     }
 
     /// What is still to be done of the first range of which there is something, as far as the volume goes.
-    fn rest(&mut self) -> Option<Range> {
-        while let [range, others @ ..] = self.mapped {
-            let offset = range.offset.max(self.place);
-            let end = range.offset.saturating_add(range.length).min(self.size);
-            if offset < end {
-                return Some(Range { offset, length: end - offset });
+    fn rest(&mut self) -> io::Result<Option<Range>> {
+        loop {
+            if let Some(range) = self.first {
+                let offset = range.offset.max(self.place);
+                let end = range.offset.saturating_add(range.length).min(self.size);
+                if offset < end {
+                    return Ok(Some(Range { offset, length: end - offset }));
+                }
             }
-            self.mapped = others;
+            self.first = self.mapped.next().transpose()?;
+            if self.first.is_none() {
+                return Ok(None);
+            }
         }
-        None
     }
 }
 
@@ -185,7 +199,7 @@ mod tests {
     use super::*;
 
     fn digest(base: &(impl ReadAt + Sync), size: u64, mapped: Option<&[Range]>) -> BaseDigest {
-        digest_whole(base, size, mapped, &|| Ok(())).unwrap()
+        digest_whole(base, size, mapped.map(mapped_in), &|| Ok(())).unwrap()
     }
 
     /// The same of all bytes, one leaf after another.

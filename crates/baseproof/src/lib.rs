@@ -27,7 +27,7 @@ mod sample;
 mod verify;
 
 pub use checksum::checksum_ranges;
-pub use digest::{digest_ranges, digest_whole, for_each_leaf};
+pub use digest::{Mapped, digest_ranges, digest_whole, for_each_leaf, mapped_in};
 pub use leaf_tree::LeafTree;
 pub use sample::{SAMPLE_CHUNKS, positions};
 pub use verify::{Error, verify, verify_checksums};

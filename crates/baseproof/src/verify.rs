@@ -6,7 +6,7 @@ use blockio::{AlignedBuf, Range, ReadAt};
 use hyperlayer::{BaseChecksum, BaseDigest, DigestKind};
 
 use crate::checksum::crc32;
-use crate::digest::{digest_ranges, digest_whole};
+use crate::digest::{Mapped, digest_ranges, digest_whole};
 
 /// How much is read at once, in bytes.
 const PIECE: usize = 1 << 20;
@@ -88,7 +88,7 @@ impl Error {
 pub fn verify(
     base: &(impl ReadAt + Sync),
     digests: &[BaseDigest],
-    mapped: Option<&[Range]>,
+    mapped: Option<Mapped<'_>>,
     go_on: &(dyn Fn() -> io::Result<()> + Sync),
 ) -> Result<(), Error> {
     let found = match digests {

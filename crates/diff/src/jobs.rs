@@ -1,5 +1,7 @@
 //! [`Jobs`]: extents, cut and gathered into what is read at once.
 
+use std::io;
+
 use blockio::Range;
 use hyperlayer::MAX_RECORD;
 use source::Extent;
@@ -52,7 +54,7 @@ impl Job {
 }
 
 /// The jobs that extents make.
-pub(crate) struct Jobs<'a, I: Iterator<Item = &'a Extent>> {
+pub(crate) struct Jobs<I: Iterator<Item = io::Result<Extent>>> {
     extents: std::iter::Peekable<I>,
     /// What is left of an extent that was begun.
     rest: Option<Range>,
@@ -64,7 +66,7 @@ pub(crate) struct Jobs<'a, I: Iterator<Item = &'a Extent>> {
     gathers: bool,
 }
 
-impl<'a, I: Iterator<Item = &'a Extent>> Jobs<'a, I> {
+impl<I: Iterator<Item = io::Result<Extent>>> Jobs<I> {
     /// `block` is the unit by which zeros are found, in bytes.
     /// `room` is the size of the buffer.
     pub(crate) fn new(extents: I, block: usize, room: usize, gathers: bool) -> Self {
@@ -73,14 +75,18 @@ impl<'a, I: Iterator<Item = &'a Extent>> Jobs<'a, I> {
         Self { extents: extents.peekable(), rest: None, whole, most, gathers }
     }
 
-    pub(crate) fn next(&mut self) -> Option<Job> {
+    /// The next one.
+    ///
+    /// # Errors
+    /// Those of the extents.
+    pub(crate) fn next(&mut self) -> io::Result<Option<Job>> {
         let first = match self.rest.take() {
             Some(rest) => rest,
             None => {
-                let extent = self.extents.next()?;
+                let Some(extent) = self.extents.next().transpose()? else { return Ok(None) };
                 if extent.kind() == ExtentKind::Unmapped {
                     let parts = vec![Part::Discard(extent.range())];
-                    return Some(Job { parts, reads: vec![] });
+                    return Ok(Some(Job { parts, reads: vec![] }));
                 }
                 extent.range()
             }
@@ -88,10 +94,11 @@ impl<'a, I: Iterator<Item = &'a Extent>> Jobs<'a, I> {
         if first.length > self.whole {
             let (offset, length) = (first.offset + self.whole, first.length - self.whole);
             self.rest = Some(Range { offset, length });
-            return Some(Job::of(Range { offset: first.offset, length: self.whole }));
+            return Ok(Some(Job::of(Range { offset: first.offset, length: self.whole })));
         }
         let mut job = Job::of(first);
-        while let Some(next) = self.extents.peek() {
+        // An error is the next job's.
+        while let Some(Ok(next)) = self.extents.peek() {
             let is_taken = match next.kind() {
                 ExtentKind::Unmapped if self.gathers => job.discard(next.range()),
                 ExtentKind::Unmapped => false,
@@ -103,7 +110,7 @@ impl<'a, I: Iterator<Item = &'a Extent>> Jobs<'a, I> {
             }
             self.extents.next();
         }
-        Some(job)
+        Ok(Some(job))
     }
 }
 

@@ -17,7 +17,7 @@
 //! let mut new = vec![1_u8; 16384];
 //! new[4096..8192].fill(2);
 //! let mut changes = Changes::new(4096);
-//! changes.add(Range { offset: 4096, length: 4096 }, ExtentKind::Changed);
+//! changes.add(Range { offset: 4096, length: 4096 }, ExtentKind::Changed)?;
 //! changes.sample = vec![Range { offset: 0, length: 4096 }];
 //! let names = Names {
 //!     base: Some(volume("old")),

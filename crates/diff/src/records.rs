@@ -74,7 +74,7 @@ pub(crate) fn write<S: RecordSink>(
         width,
         || {
             interrupt.check()?;
-            Ok(jobs.next())
+            jobs.next().context("what changed")
         },
         |job| {
             let mut tools = idle.take(|| Tools::new(detail, room))?;

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use baseproof::LeafTree;
+use baseproof::{LeafTree, Mapped};
 use blockio::{AlignedBuf, Device, OpenMode, Range, ReadAt, is_zero};
 use flow::{Interruptible, Session};
 use hyperlayer::{LEAF_BYTES, Roots, TreeHasher, Volume};
@@ -14,9 +14,6 @@ use source::Pair;
 use tempfile::{NamedTempFile, TempPath};
 
 use crate::jobs::{Job, Part};
-
-/// Where digests that are not kept are held for the time of a run; not in memory.
-const PLACE: &str = "/var/tmp";
 
 /// The digests of all leaves of the target, as far as they are known.
 pub(crate) struct RootFinder {
@@ -67,7 +64,9 @@ impl RootFinder {
         let mut tree = LeafTree::new(file, size).with_context(holding)?;
         let mut base_tree = TreeHasher::new(base_size);
         let (whole, cut) = (size.div_ceil(LEAF_BYTES as u64), size < base_size);
-        let (mapped, go_on) = (pair.changes.mapped.as_deref(), || session.interrupt.check());
+        let mapped = pair.changes.mapped.as_ref();
+        let mapped = mapped.map(|ranges| Box::new(ranges.iter()) as Mapped<'_>);
+        let go_on = || session.interrupt.check();
         baseproof::for_each_leaf(&source, base_size, mapped, &go_on, |number, digest| {
             base_tree.leaf(number, digest);
             if number < whole { tree.leaf(number, Some(digest)) } else { Ok(()) }
@@ -111,9 +110,7 @@ impl RootFinder {
 /// A file without content: beside `path`, where it has to be kept.
 fn new_file(path: Option<&Path>) -> anyhow::Result<(File, Option<TempPath>)> {
     let Some(folder) = path.and_then(Path::parent) else {
-        let place = std::env::var_os("TMPDIR").map_or_else(|| PLACE.into(), PathBuf::from);
-        let file = tempfile::tempfile_in(&place);
-        return Ok((file.with_context(|| place.display().to_string())?, None));
+        return Ok((flow::scratch_file()?, None));
     };
     let file = NamedTempFile::with_prefix_in(".lvdiff-", folder);
     let (file, path) = file.with_context(|| folder.display().to_string())?.into_parts();

@@ -1,8 +1,9 @@
 //! [`Stream`]: a pair, proved and written.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use anyhow::Context;
+use baseproof::Mapped;
 use flow::{Interruptible, Session, usage};
 use foreign::{Hyperlayer1, ThinSend};
 use hyperlayer::{BaseChecksum, BaseDigest, DigestKind, Encoder, Finished, Header, RecordSink};
@@ -34,7 +35,7 @@ impl<'a> Stream<'a> {
         options: &'a Options,
         session: &Session<'_>,
     ) -> anyhow::Result<Self> {
-        tell(pair, options);
+        tell(pair, options)?;
         let pair = &*pair;
         check(pair, options)?;
         let changes = &pair.changes;
@@ -54,7 +55,8 @@ impl<'a> Stream<'a> {
                         Ok(vec![BaseDigest { offset: 0, length, kind, digest }])
                     }
                     (3, None) => {
-                        let mapped = changes.mapped.as_deref();
+                        let mapped = changes.mapped.as_ref();
+                        let mapped = mapped.map(|ranges| Box::new(ranges.iter()) as Mapped<'_>);
                         baseproof::digest_whole(&source, pair.base_size(), mapped, &go_on)
                             .map(|digest| vec![digest])
                     }
@@ -77,9 +79,9 @@ impl<'a> Stream<'a> {
                 true => 0,
                 false => options.detect_level,
             },
-            extents: changes.extents.len() as u64,
-            changed_bytes: changes.announced(pair.names.target.size),
-            unmapped_bytes: changes.bytes(ExtentKind::Unmapped),
+            extents: changes.extents.len(),
+            changed_bytes: changes.announced(pair.names.target.size)?,
+            unmapped_bytes: changes.bytes(ExtentKind::Unmapped)?,
             tool: options.tool.clone(),
             created: (session.clock)(),
             undo: false,
@@ -112,9 +114,11 @@ impl<'a> Stream<'a> {
                 self.fill(Hyperlayer1::new(output, &self.header, &self.checksums)?, session)
             }
             StreamFormat::ThinSend => {
-                let changed = self.pair.changes.extents.iter();
-                let changed = changed.filter(|extent| extent.kind() == ExtentKind::Changed);
-                let ranges = changed.map(|extent| (extent.range().offset, extent.range().length));
+                let ranges = self.pair.changes.extents.iter().filter_map(|extent| match extent {
+                    Ok(extent) if extent.kind() == ExtentKind::Unmapped => None,
+                    Ok(extent) => Some(Ok((extent.range().offset, extent.range().length))),
+                    Err(error) => Some(Err(error)),
+                });
                 self.fill(ThinSend::new(output, ranges)?, session)
             }
         }
@@ -145,21 +149,22 @@ impl<'a> Stream<'a> {
 }
 
 /// Puts what differs as the format tells it.
-fn tell(pair: &mut Pair, options: &Options) {
-    let Some(compared) = pair.compared.take() else { return };
+fn tell(pair: &mut Pair, options: &Options) -> io::Result<()> {
+    let Some(compared) = pair.compared.take() else { return Ok(()) };
     let size = pair.names.target.size;
     match options.format {
         StreamFormat::Hyperlayer2 => {}
         StreamFormat::Hyperlayer1 => {
-            pair.changes.sample = compared.heads(options.detect_level, size);
+            pair.changes.sample = compared.heads(options.detect_level, size)?;
         }
         // It tells apart what the delta joins. It knows of no external origin and of no other size;
         // there, what has to be sent is not what the stretches say.
         StreamFormat::ThinSend if compared.says_all => {
-            pair.changes.extents = compared.extents(size);
+            pair.changes.extents = compared.extents(size)?;
         }
         StreamFormat::ThinSend => {}
     }
+    Ok(())
 }
 
 /// Refuses what cannot be said in the format, or of such a base.

@@ -35,7 +35,9 @@ fn pair(old: &[u8], new: &[u8], base: Base, detect_level: u8) -> Pair {
         }
         // A whole chunk of zeros is a hole.
         let is_hole = new.len() == CHUNK && new.iter().all(|&byte| byte == 0);
-        changes.add(range, if is_hole { ExtentKind::Unmapped } else { ExtentKind::Changed });
+        changes
+            .add(range, if is_hole { ExtentKind::Unmapped } else { ExtentKind::Changed })
+            .unwrap();
     }
     if detect_level == 0 {
         changes.sample.clear();

@@ -64,7 +64,7 @@ fn roots(
             true => ExtentKind::Unmapped,
             false => ExtentKind::Changed,
         };
-        changes.add(Range { offset: offset as u64, length: chunk.len() as u64 }, kind);
+        changes.add(Range { offset: offset as u64, length: chunk.len() as u64 }, kind).unwrap();
     }
     let read = Arc::new(AtomicU64::new(0));
     let base = base.map(|(_, content)| Box::new(Counted(content.to_vec(), read.clone())) as _);

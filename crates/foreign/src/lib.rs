@@ -11,7 +11,7 @@
 //! use foreign::{Missing, ThinSend, Unfinished};
 //! use hyperlayer::{Packed, Record, RecordSink, Records};
 //!
-//! let mut sink = ThinSend::new(Vec::new(), [(0, 512)].into_iter())?;
+//! let mut sink = ThinSend::new(Vec::new(), [Ok((0, 512))].into_iter())?;
 //! sink.packed_data(0, &[7; 512], &Packed::plain(&[7; 512]))?;
 //! let (stream, _) = sink.finish()?;
 //!

@@ -19,7 +19,8 @@ pub(crate) fn prove(
     interrupt: &Interrupt,
 ) -> anyhow::Result<()> {
     let base = Interruptible { source: base, interrupt };
-    match baseproof::verify(&base, digests, mapped, &|| interrupt.check()) {
+    match baseproof::verify(&base, digests, mapped.map(baseproof::mapped_in), &|| interrupt.check())
+    {
         Ok(()) => Ok(()),
         Err(error) if error.is_mismatch() => Err(Refusal::base_mismatch(format!(
             "{name} is not the base that the diff was made from: {error}"

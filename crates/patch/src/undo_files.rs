@@ -101,7 +101,12 @@ impl UndoFiles {
         let mapped = if header.detect_level == 3 { mapped()? } else { None };
         let mapped = mapped.map(|ranges| undo.mapped(ranges));
         let undone = Interruptible { source: Undone::new(device, undo), interrupt };
-        match baseproof::verify(&undone, digests, mapped.as_deref(), &|| interrupt.check()) {
+        match baseproof::verify(
+            &undone,
+            digests,
+            mapped.as_deref().map(baseproof::mapped_in),
+            &|| interrupt.check(),
+        ) {
             Ok(()) => Ok(()),
             Err(error) if error.is_mismatch() => Err(Refusal::base_mismatch(format!(
                 "{name} is not what the undo was made for, or was written to since: undone, {error}"

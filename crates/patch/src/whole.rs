@@ -59,6 +59,7 @@ pub(crate) fn root_of(
     let mapped = mapped_at(device, session.interrupt)?;
     let source = Interruptible { source: device, interrupt: session.interrupt };
     let go_on = || session.interrupt.check();
-    let root = baseproof::digest_whole(&source, size, mapped.as_deref(), &go_on);
+    let root =
+        baseproof::digest_whole(&source, size, mapped.as_deref().map(baseproof::mapped_in), &go_on);
     Ok(root.context("reading what became of it")?.digest)
 }

@@ -1,9 +1,12 @@
 //! [`Changes`]: all that a run needs of the metadata, as plain values.
 
+use std::io;
+
 use anyhow::Context;
 use blockio::{Range, ReadAt};
 use thinmeta::{ExtentKind, Metadata, ThinId};
 
+use crate::series::{Item, Series};
 use crate::wants::Wants;
 
 /// A thin device, as far as its metadata does not say it.
@@ -16,69 +19,70 @@ pub struct Side {
     pub external_origin: bool,
 }
 
-/// A run of bytes that differs, in 16 bytes: there can be many millions.
+/// A run of bytes that differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {
-    offset: u64,
-    /// The length, below 2^63, and the kind in the highest bit.
-    length_and_kind: u64,
+    range: Range,
+    kind: ExtentKind,
 }
-const _: () = assert!(size_of::<Extent>() == 16);
-
-const UNMAPPED: u64 = 1 << 63;
 
 impl Extent {
     /// A run of one kind.
     pub fn new(range: Range, kind: ExtentKind) -> Self {
-        let kind = if kind == ExtentKind::Unmapped { UNMAPPED } else { 0 };
-        Self { offset: range.offset, length_and_kind: range.length | kind }
+        Self { range, kind }
     }
 
     /// Where it is.
     pub fn range(self) -> Range {
-        Range { offset: self.offset, length: self.length_and_kind & !UNMAPPED }
+        self.range
     }
 
     /// What became of it.
     pub fn kind(self) -> ExtentKind {
-        match self.length_and_kind & UNMAPPED {
-            0 => ExtentKind::Changed,
-            _ => ExtentKind::Unmapped,
-        }
+        self.kind
     }
 
     /// Takes in what follows it at once and is of its kind.
     fn extend(&mut self, range: Range, kind: ExtentKind) -> bool {
-        let own = self.range();
-        let joins = self.kind() == kind && own.offset + own.length == range.offset;
+        let joins = self.kind == kind && self.range.offset + self.range.length == range.offset;
         if joins {
-            self.length_and_kind += range.length;
+            self.range.length += range.length;
         }
         joins
     }
 }
 
+impl Item for Extent {
+    fn parts(self) -> (u64, u64, u8) {
+        (self.range.offset, self.range.length, u8::from(self.kind == ExtentKind::Unmapped))
+    }
+
+    fn of(offset: u64, length: u64, kind: u8) -> Self {
+        let kind = if kind == 0 { ExtentKind::Changed } else { ExtentKind::Unmapped };
+        Self { range: Range { offset, length }, kind }
+    }
+}
+
 /// What differs, and what the base is to be proved by.
-#[derive(Clone, Debug)]
 pub struct Changes {
     /// The pool's chunk size in bytes.
     pub chunk_size: u64,
     /// In ascending order, within the target's size.
-    pub extents: Vec<Extent>,
+    pub extents: Series<Extent>,
     /// The ranges of the base that its digests are of, at detect levels 1 and 2.
     pub sample: Vec<Range>,
     /// What is mapped in the base, where that is wanted; `None` where all of it must be read.
-    pub mapped: Option<Vec<Range>>,
+    pub mapped: Option<Series<Range>>,
 }
 
-/// Reads what changed. Memory follows the number of extents.
+/// Reads what changed.
 ///
 /// Without a base, what is mapped in the target has changed. A base of another size is compared as
 /// far as both go. After its end it holds nothing, whatever its tree says: a volume that shrank
 /// keeps its mappings there, and one that grew again shows them.
 ///
 /// # Errors
-/// Where the metadata cannot be read, or is damaged.
+/// Where the metadata cannot be read, or is damaged; and as [`Changes::add`].
 pub(crate) fn collect<R: ReadAt>(
     metadata: &Metadata<R>,
     base: Option<&Side>,
@@ -97,7 +101,7 @@ pub(crate) fn collect<R: ReadAt>(
             };
             // With an external origin, what is unmapped must be read like the rest.
             let kind = if target.external_origin { ExtentKind::Changed } else { extent.kind };
-            changes.add(range, kind);
+            changes.add(range, kind)?;
         }
         changes.prove(metadata, base, wants)?;
     }
@@ -105,7 +109,7 @@ pub(crate) fn collect<R: ReadAt>(
         return Ok(changes);
     }
     if target.external_origin {
-        changes.add(Range { offset: common, length: target.size - common }, ExtentKind::Changed);
+        changes.add(Range { offset: common, length: target.size - common }, ExtentKind::Changed)?;
         return Ok(changes);
     }
     for run in metadata.mappings(target.id)?.runs_from((common / chunk_size).into()) {
@@ -114,7 +118,7 @@ pub(crate) fn collect<R: ReadAt>(
         // The chunk in which the base ends is only new after that.
         let offset = range.offset.max(common);
         let length = range.offset + range.length - offset;
-        changes.add(Range { offset, length }, ExtentKind::Changed);
+        changes.add(Range { offset, length }, ExtentKind::Changed)?;
     }
     Ok(changes)
 }
@@ -129,13 +133,17 @@ pub(crate) fn in_volume(begin: u64, length: u64, chunk_size: u64, size: u64) -> 
 impl Changes {
     /// Nothing yet, in chunks of this many bytes.
     pub fn new(chunk_size: u64) -> Self {
-        Self { chunk_size, extents: vec![], sample: vec![], mapped: None }
+        Self { chunk_size, extents: Series::default(), sample: vec![], mapped: None }
     }
 
     /// Takes in the next difference.
-    pub fn add(&mut self, range: Range, kind: ExtentKind) {
-        if !self.extents.last_mut().is_some_and(|last| last.extend(range, kind)) {
-            self.extents.push(Extent::new(range, kind));
+    ///
+    /// # Errors
+    /// Where there are so many that they go to a file, and that cannot be written.
+    pub fn add(&mut self, range: Range, kind: ExtentKind) -> io::Result<()> {
+        match self.extents.last_mut().is_some_and(|last| last.extend(range, kind)) {
+            true => Ok(()),
+            false => self.extents.push(Extent::new(range, kind)),
         }
     }
 
@@ -154,11 +162,11 @@ impl Changes {
             })?;
         }
         if (level == 3 || wants.base_mapped) && !base.external_origin {
-            let mut ranges = Vec::new();
+            let mut ranges = Series::default();
             for run in mappings.runs() {
                 let run = run.context("the base's mappings")?;
                 match in_volume(run.begin, run.length, chunk_size, base.size) {
-                    Some(range) => ranges.push(range),
+                    Some(range) => ranges.push(range)?,
                     None => break,
                 }
             }
@@ -168,23 +176,33 @@ impl Changes {
     }
 
     /// How many bytes of the target are of this kind.
-    pub fn bytes(&self, kind: ExtentKind) -> u64 {
-        let of_kind = self.extents.iter().filter(|extent| extent.kind() == kind);
-        of_kind.map(|extent| extent.range().length).sum()
+    ///
+    /// # Errors
+    /// Where the extents are in a file, and that cannot be read.
+    pub fn bytes(&self, kind: ExtentKind) -> io::Result<u64> {
+        let length = |extent: Extent| if extent.kind() == kind { extent.range().length } else { 0 };
+        self.extents.iter().map(|extent| extent.map(length)).sum()
     }
 
     /// How many bytes the chunks have in which something changed, as far as a volume of `size` bytes
     /// goes: the program that applies the stream makes room for so much. An extent can begin inside a chunk,
     /// where the base ended.
-    pub fn announced(&self, size: u64) -> u64 {
+    ///
+    /// # Errors
+    /// As [`Changes::bytes`].
+    pub fn announced(&self, size: u64) -> io::Result<u64> {
         let (mut end, mut bytes) = (0, 0);
-        for extent in self.extents.iter().filter(|extent| extent.kind() == ExtentKind::Changed) {
+        for extent in &self.extents {
+            let extent = extent?;
+            if extent.kind() != ExtentKind::Changed {
+                continue;
+            }
             let Range { offset, length } = extent.range();
             let begin = (offset - offset % self.chunk_size).max(end);
             end = (offset + length).next_multiple_of(self.chunk_size).min(size);
             bytes += end - begin;
         }
-        bytes
+        Ok(bytes)
     }
 }
 
@@ -266,6 +284,7 @@ mod tests {
         let mut units = vec![None; (size / UNIT) as usize];
         let mut before: Option<Extent> = None;
         for extent in &changes.extents {
+            let extent = extent.unwrap();
             let (range, kind) = (extent.range(), extent.kind());
             if let Some(before) = before {
                 let end = before.range().offset + before.range().length;
@@ -274,7 +293,7 @@ mod tests {
             assert!(range.length > 0 && range.offset % UNIT == 0 && range.length % UNIT == 0);
             let (begin, length) = (range.offset / UNIT, range.length / UNIT);
             units[begin as usize..(begin + length) as usize].fill(Some(kind));
-            before = Some(*extent);
+            before = Some(extent);
         }
         units
     }
@@ -324,6 +343,7 @@ mod tests {
                 prop_assert_eq!(units(&changes, target.size), expected.collect::<Vec<_>>());
                 // What is mapped in the base, for its proof.
                 let mapped = changes.mapped.as_ref().map(|ranges| {
+                    let ranges: Vec<_> = ranges.iter().map(Result::unwrap).collect();
                     let inside = |unit: u64| ranges.iter().any(|range| {
                         (range.offset..range.offset + range.length).contains(&(unit * UNIT))
                     });
@@ -337,7 +357,7 @@ mod tests {
                     (*write != 0 || external_origin).then_some(ExtentKind::Changed)
                 };
                 prop_assert_eq!(units(&full, target.size), new.iter().map(mapped).collect::<Vec<_>>());
-                prop_assert_eq!((full.sample.len(), full.mapped), (0, None));
+                prop_assert!(full.sample.is_empty() && full.mapped.is_none());
             }
         }
     }
@@ -358,7 +378,7 @@ mod tests {
         let range = |offset, length| Range { offset, length };
         let expected = [range(3 * CHUNK + 512, 3 * CHUNK - 512), range(7 * CHUNK, CHUNK)]
             .map(|range| Extent::new(range, ExtentKind::Changed));
-        assert_eq!(changes.extents, expected);
+        assert_eq!(changes.extents.iter().map(Result::unwrap).collect::<Vec<_>>(), expected);
     }
 
     #[test]
@@ -383,11 +403,13 @@ mod tests {
     fn whole_chunks_are_announced() {
         let extent = |offset, length| Extent::new(Range { offset, length }, ExtentKind::Changed);
         let unmapped = Extent::new(Range { offset: 512, length: 512 }, ExtentKind::Unmapped);
-        let extents = vec![extent(1536, 512), unmapped, extent(2048, 512), extent(3072, 512)];
-        let changes = Changes { chunk_size: 1024, extents, sample: vec![], mapped: None };
-        assert_eq!(changes.announced(1 << 20), 3072);
+        let mut changes = Changes::new(1024);
+        for extent in [extent(1536, 512), unmapped, extent(2048, 512), extent(3072, 512)] {
+            changes.extents.push(extent).unwrap();
+        }
+        assert_eq!(changes.announced(1 << 20).unwrap(), 3072);
         // The last chunk is a part of one.
-        assert_eq!(changes.announced(3584), 1024 + 1024 + 512);
+        assert_eq!(changes.announced(3584).unwrap(), 1024 + 1024 + 512);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A classic snapshot and its origin: what changed stands in the snapshot's exception store.
 
-use std::convert::Infallible;
+use std::io;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -233,18 +233,18 @@ fn collect(exceptions: &Exceptions, size: u64, detect_level: u8) -> anyhow::Resu
     let mut changes = Changes::new(chunk_size);
     for run in exceptions.runs() {
         if let Some(range) = in_volume(run.begin, run.length, chunk_size, size) {
-            changes.add(range, ExtentKind::Changed);
+            changes.add(range, ExtentKind::Changed)?;
         }
     }
     if matches!(detect_level, 1 | 2) {
-        let all = changes.bytes(ExtentKind::Changed);
+        let all = changes.bytes(ExtentKind::Changed)?;
         let mut extents = changes.extents.iter();
         let (mut current, mut behind) = (None, 0);
         changes.sample = baseproof::positions(detect_level, size, chunk_size, |fraction| {
             // They are asked for in ascending order.
             let place = (all as f64 * fraction) as u64;
             while place >= behind {
-                let Some(extent) = extents.next() else { return Ok::<_, Infallible>(None) };
+                let Some(extent) = extents.next().transpose()? else { return io::Result::Ok(None) };
                 behind += extent.range().length;
                 current = Some(extent.range());
             }
@@ -275,14 +275,14 @@ mod tests {
     fn chunks_become_extents_within_the_volume() {
         let size = 100 * CHUNK - 512;
         let changes = changes([99, 4, 5, 7], size, 0);
-        let ranges: Vec<_> = changes.extents.iter().map(|extent| extent.range()).collect();
+        let ranges: Vec<_> = changes.extents.iter().map(|extent| extent.unwrap().range()).collect();
         let range = |offset, length| blockio::Range { offset, length };
         assert_eq!(
             ranges,
             [range(4 * CHUNK, 2 * CHUNK), range(7 * CHUNK, CHUNK), range(99 * CHUNK, CHUNK - 512)]
         );
-        assert_eq!(changes.bytes(ExtentKind::Changed), 4 * CHUNK - 512);
-        assert_eq!(changes.bytes(ExtentKind::Unmapped), 0);
+        assert_eq!(changes.bytes(ExtentKind::Changed).unwrap(), 4 * CHUNK - 512);
+        assert_eq!(changes.bytes(ExtentKind::Unmapped).unwrap(), 0);
         assert!(changes.sample.is_empty() && changes.mapped.is_none());
     }
 

@@ -1,20 +1,22 @@
 //! [`Compared`]: two volumes' blocks one by one, shared ones included, for formats that need them.
 
+use std::io;
+
 use anyhow::Context;
 use blockio::{Range, ReadAt};
 use thinmeta::{ExtentKind, Metadata, Relation, Stretch, ThinId};
 
 use crate::changes::{Extent, Side, in_volume};
+use crate::series::{Item, Series};
 
-/// How two volumes' blocks stand to each other, and what the metadata says of the pool. Memory
-/// follows the number of stretches.
+/// How two volumes' blocks stand to each other, and what the metadata says of the pool.
 pub struct Compared {
     /// None where the target is compared with nothing.
     pub base: Option<ThinId>,
     /// The new volume.
     pub target: ThinId,
     /// As far as something is mapped there, also after a volume's end; in blocks of the pool.
-    pub stretches: Vec<Stretch>,
+    pub stretches: Series<Stretch>,
     /// In bytes.
     pub chunk_size: u64,
     /// The pool's time.
@@ -41,21 +43,25 @@ impl Compared {
         target: &Side,
     ) -> anyhow::Result<Self> {
         let superblock = metadata.superblock();
-        let stretches = match base {
-            Some(base) => metadata.compare(base.id, target.id)?.collect::<Result<_, _>>(),
-            None => {
-                let runs = metadata.mappings(target.id)?.placed_runs();
-                let relation = Relation::TargetOnly;
-                runs.map(|run| {
-                    run.map(|run| Stretch { begin: run.begin, length: run.length, relation })
-                })
-                .collect()
+        let mut stretches = Series::default();
+        match base {
+            Some(base) => {
+                for stretch in metadata.compare(base.id, target.id)? {
+                    stretches.push(stretch.context("the volumes' mappings")?)?;
+                }
             }
-        };
+            None => {
+                for run in metadata.mappings(target.id)?.placed_runs() {
+                    let run = run.context("the volume's mappings")?;
+                    let relation = Relation::TargetOnly;
+                    stretches.push(Stretch { begin: run.begin, length: run.length, relation })?;
+                }
+            }
+        }
         Ok(Self {
             base: base.map(|base| base.id),
             target: target.id,
-            stretches: stretches.context("the volumes' mappings")?,
+            stretches,
             chunk_size: superblock.data_block_size(),
             time: superblock.time(),
             transaction_id: superblock.transaction_id(),
@@ -67,7 +73,10 @@ impl Compared {
 
     /// What differs in a volume of this size, as far as the base has the same: an extent for each
     /// stretch. They are those of the delta, but not joined.
-    pub fn extents(&self, size: u64) -> Vec<Extent> {
+    ///
+    /// # Errors
+    /// Where the stretches or the extents are in a file, and that fails.
+    pub fn extents(&self, size: u64) -> io::Result<Series<Extent>> {
         let extent = |stretch: &Stretch| {
             let kind = match stretch.relation {
                 Relation::Same => return None,
@@ -77,16 +86,25 @@ impl Compared {
             let range = in_volume(stretch.begin, stretch.length, self.chunk_size, size)?;
             Some(Extent::new(range, kind))
         };
-        self.stretches.iter().filter_map(extent).collect()
+        let mut extents = Series::default();
+        for stretch in &self.stretches {
+            if let Some(extent) = extent(&stretch?) {
+                extents.push(extent)?;
+            }
+        }
+        Ok(extents)
     }
 
     /// What of the base the original lvdiff takes the checksums of, in a volume of this size. For
     /// each run of chunks that are mapped in either volume: its first chunk; at level 3 its first
     /// two; at level 1 that of the first run only. Parts of chunks are left out, because the
     /// original lvpatch reads whole ones.
-    pub fn heads(&self, level: u8, size: u64) -> Vec<Range> {
+    ///
+    /// # Errors
+    /// Where the stretches are in a file, and that cannot be read.
+    pub fn heads(&self, level: u8, size: u64) -> io::Result<Vec<Range>> {
         let most = match level {
-            0 => return vec![],
+            0 => return Ok(vec![]),
             3 => 2,
             _ => 1,
         };
@@ -94,6 +112,7 @@ impl Compared {
         // Where the run that the last head is of ends, in chunks.
         let mut end = None;
         for stretch in &self.stretches {
+            let stretch = stretch?;
             let joins = end == Some(stretch.begin);
             end = stretch.begin.checked_add(stretch.length);
             let Some(range) = in_volume(stretch.begin, stretch.length, self.chunk_size, size)
@@ -115,6 +134,21 @@ impl Compared {
                 _ => {}
             }
         }
-        heads
+        Ok(heads)
+    }
+}
+
+/// What becomes of a stretch in a series, and back.
+const RELATIONS: [Relation; 4] =
+    [Relation::Same, Relation::Different, Relation::BaseOnly, Relation::TargetOnly];
+
+impl Item for Stretch {
+    fn parts(self) -> (u64, u64, u8) {
+        let kind = RELATIONS.iter().position(|relation| *relation == self.relation).unwrap_or(0);
+        (self.begin, self.length, kind as u8)
+    }
+
+    fn of(begin: u64, length: u64, kind: u8) -> Self {
+        Self { begin, length, relation: RELATIONS[usize::from(kind) % RELATIONS.len()] }
     }
 }

@@ -15,7 +15,7 @@
 //! // A source of one's own: two volumes in memory, of one chunk each.
 //! let volume = |name: &str| hyperlayer::Volume { name: name.into(), uuid: String::new(), size: 4096 };
 //! let mut changes = Changes::new(4096);
-//! changes.add(Range { offset: 0, length: 4096 }, ExtentKind::Changed);
+//! changes.add(Range { offset: 0, length: 4096 }, ExtentKind::Changed)?;
 //! let names = Names {
 //!     base: Some(volume("old")),
 //!     target: volume("new"),
@@ -24,7 +24,7 @@
 //! };
 //! let content = (Some(Box::new(vec![1_u8; 4096]) as _), Box::new(vec![2_u8; 4096]) as _);
 //! let pair = Pair::new(names, "old -> new".into(), (changes, None), content, Box::new(()));
-//! assert_eq!(pair.changes.bytes(ExtentKind::Changed), 4096);
+//! assert_eq!(pair.changes.bytes(ExtentKind::Changed)?, 4096);
 //! pair.release()?;
 //! # anyhow::Ok(())
 //! ```
@@ -41,6 +41,7 @@ mod mapped_volume;
 mod pair;
 mod pool;
 mod pool_view;
+mod series;
 mod source;
 mod wants;
 mod watch;
@@ -55,5 +56,6 @@ pub use listing::{Listed, Listing, list};
 pub use pair::{Content, Hold, Names, Pair};
 pub use pool::PoolSource;
 pub use pool_view::{HeldMetadata, with_held_metadata};
+pub use series::{Item, Items, Series};
 pub use source::Source;
 pub use wants::Wants;

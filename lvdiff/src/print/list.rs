@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
-use source::Extent;
+use source::{Extent, Series};
 use thinmeta::ExtentKind;
 
 #[derive(Serialize)]
@@ -14,12 +14,13 @@ struct Line {
 }
 
 /// Prints one line for each extent: offset, length and kind, or a JSON array of objects with them.
-pub(crate) fn print(extents: &[Extent], json: bool, out: impl Write) -> io::Result<()> {
+pub(crate) fn print(extents: &Series<Extent>, json: bool, out: impl Write) -> io::Result<()> {
     let mut out = BufWriter::new(out);
     if json {
         write!(out, "[")?;
     }
     for (number, extent) in extents.iter().enumerate() {
+        let extent = extent?;
         let line = Line {
             offset: extent.range().offset,
             length: extent.range().length,

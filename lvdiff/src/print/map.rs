@@ -38,6 +38,7 @@ fn borg(pair: &Pair, out: &mut impl Write) -> io::Result<()> {
         io::Result::Ok(())
     };
     for extent in &pair.changes.extents {
+        let extent = extent?;
         let range = extent.range();
         line(&mut place, range.offset.min(base), "same")?;
         line(&mut place, range.offset, "zero")?;
@@ -60,6 +61,7 @@ struct RbdExtent {
 fn rbd(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
     write!(out, "[")?;
     for (number, extent) in changes.extents.iter().enumerate() {
+        let extent = extent?;
         if number > 0 {
             write!(out, ",")?;
         }
@@ -89,6 +91,7 @@ fn thin_delta(compared: &Compared, out: &mut impl Write) -> io::Result<()> {
     let base = compared.base.ok_or_else(|| io::Error::other("there is no base"))?.get();
     writeln!(out, ">\n  <diff left=\"{base}\" right=\"{}\">", compared.target.get())?;
     for stretch in &compared.stretches {
+        let stretch = stretch?;
         let name = match stretch.relation {
             Relation::Same => "same",
             Relation::Different => "different",

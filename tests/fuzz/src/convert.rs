@@ -22,7 +22,7 @@ pub(crate) fn check(whole: &Whole) {
 
 fn thin_send(whole: &Whole) {
     let extents = whole.records.iter().filter(|record| record.0 != 'u');
-    let extents = extents.map(|record| (record.1, record.2));
+    let extents = extents.map(|record| Ok((record.1, record.2)));
     let sink = ThinSend::new(Vec::new(), extents).expect("memory does not fail");
     let stream = write(sink, whole).expect("all that was announced comes");
     let missing = Missing { size: Some(whole.header.target.size), ..Missing::default() };

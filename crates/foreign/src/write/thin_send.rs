@@ -4,7 +4,7 @@
 //! u32 command. After the header of data come this many bytes of it; after that of the end, 24 bytes:
 //! how many headers there are, and how many of them are of data and of what is unmapped.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use super::blocks::{Blocks, Filler};
 use crate::Result;
@@ -24,7 +24,7 @@ struct Extents<I> {
     count: u64,
 }
 
-impl<W: Write, I: Iterator<Item = (u64, u64)>> ThinSend<W, I> {
+impl<W: Write, I: Iterator<Item = io::Result<(u64, u64)>>> ThinSend<W, I> {
     /// Begins the stream. `extents` are the ranges of which all content will come, in ascending
     /// order, as offset and length in bytes: each has one header.
     ///
@@ -37,7 +37,7 @@ impl<W: Write, I: Iterator<Item = (u64, u64)>> ThinSend<W, I> {
     }
 }
 
-impl<W: Write, I: Iterator<Item = (u64, u64)>> RecordSink for ThinSend<W, I> {
+impl<W: Write, I: Iterator<Item = io::Result<(u64, u64)>>> RecordSink for ThinSend<W, I> {
     type Output = W;
 
     fn packed_data(&mut self, offset: u64, bytes: &[u8], _: &Packed) -> Result<()> {
@@ -57,7 +57,7 @@ impl<W: Write, I: Iterator<Item = (u64, u64)>> RecordSink for ThinSend<W, I> {
 
     fn finish(mut self) -> Result<(W, Finished)> {
         self.filler.check_filled()?;
-        if let Some((offset, _)) = self.filler.blocks.ahead.next() {
+        if let Some((offset, _)) = self.filler.blocks.ahead.next().transpose()? {
             return Err(Error::Invalid(format!("nothing for the extent at offset {offset}")));
         }
         let (mut output, totals) = (self.filler.output, self.filler.totals);
@@ -73,11 +73,11 @@ impl<W: Write, I: Iterator<Item = (u64, u64)>> RecordSink for ThinSend<W, I> {
     }
 }
 
-impl<I: Iterator<Item = (u64, u64)>> Blocks for Extents<I> {
+impl<I: Iterator<Item = io::Result<(u64, u64)>>> Blocks for Extents<I> {
     const TAIL: &'static [u8] = b"";
 
     fn begin(&mut self, offset: u64) -> Result<(u64, Vec<u8>)> {
-        match self.ahead.next() {
+        match self.ahead.next().transpose()? {
             Some((begin, length)) if begin == offset => {
                 self.count = self.count.saturating_add(1);
                 Ok((length, header(offset, length, DATA)))
@@ -108,7 +108,8 @@ mod tests {
 
     #[test]
     fn extents_have_one_header_each_however_their_content_comes() {
-        let mut stream = ThinSend::new(Vec::new(), [(512, 2048), (2560, 512)].into_iter()).unwrap();
+        let mut stream =
+            ThinSend::new(Vec::new(), [Ok((512, 2048)), Ok((2560, 512))].into_iter()).unwrap();
         stream.packed_data(512, &[7; 512], &packed()).unwrap();
         // Zeros that go on in the next extent.
         stream.zero(1024, 2048).unwrap();
@@ -124,7 +125,7 @@ mod tests {
 
     #[test]
     fn what_was_not_announced_or_does_not_come_is_refused() {
-        let new = || ThinSend::new(Vec::new(), [(512, 1024)].into_iter()).unwrap();
+        let new = || ThinSend::new(Vec::new(), [Ok((512, 1024))].into_iter()).unwrap();
         assert!(new().zero(0, 512).is_err());
         assert!(new().zero(512, 1536).is_err());
         assert!(new().finish().is_err());

@@ -120,7 +120,9 @@ fn compare(
     interrupt: &Interrupt,
 ) -> anyhow::Result<()> {
     let content = Interruptible { source: content, interrupt };
-    match baseproof::verify(&content, digests, mapped, &|| interrupt.check()) {
+    match baseproof::verify(&content, digests, mapped.map(baseproof::mapped_in), &|| {
+        interrupt.check()
+    }) {
         Ok(()) => Ok(()),
         Err(error) if error.is_mismatch() => Err(differs(next, &error)),
         Err(error) => Err(anyhow::Error::new(error).context(next.name.to_owned())),
