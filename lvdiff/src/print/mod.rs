@@ -2,4 +2,5 @@
 
 pub(crate) mod list;
 pub(crate) mod map;
+mod table;
 pub(crate) mod volumes;
