@@ -115,7 +115,8 @@ pub(crate) struct Args {
     pub(crate) reverse: bool,
 
     /// Print the extents that differ instead of a stream, with VOLUME alone those that are mapped; no
-    /// data is read. Without a name: the thin volumes that there are
+    /// data is read. Without a name: the thin volumes that there are, with --metadata the thin devices
+    /// in it
     #[arg(long, conflicts_with_all = ["output", "pairs", "head"])]
     pub(crate) list: bool,
 

@@ -22,6 +22,8 @@ pub(crate) enum Request {
     Map(Subject, Option<MapFormat>),
     /// The thin volumes that there are.
     Volumes { scope: Scope, reserve: Reserve, json: bool },
+    /// The thin devices in a pool's metadata.
+    Devices { metadata: PathBuf, direct: bool, json: bool },
     /// The streams in files, as one.
     Merged(Vec<PathBuf>, StreamRequest),
     /// Streams of another tool, as ours.
@@ -92,7 +94,7 @@ impl Request {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Stream(..) => "diff",
-            Self::Map(..) | Self::Volumes { .. } => "list",
+            Self::Map(..) | Self::Volumes { .. } | Self::Devices { .. } => "list",
             Self::Merged(..) => "merge",
             Self::Converted(..) => "convert",
         }
@@ -120,7 +122,10 @@ impl Request {
         let scope = || Scope::new(args.lvgroup.as_deref(), args.pool.as_deref());
         let (base, target) = args.names();
         let place = match (&args.metadata, target) {
-            (Some(metadata), _) => Location::Files(in_files(metadata.clone(), args)?),
+            (Some(metadata), None) => return devices(metadata.clone(), args),
+            (Some(metadata), Some(target)) => {
+                Location::Files(in_files(metadata.clone(), base, target, args)?)
+            }
             (None, None) => {
                 let json = args.json || args.map == Some(MapFormat::Json);
                 return Ok(Self::Volumes { scope: scope()?, reserve, json });
@@ -277,10 +282,21 @@ fn in_streams(args: &Args) -> Foreign {
     }
 }
 
-fn in_files(metadata: PathBuf, args: &Args) -> anyhow::Result<FilesSource> {
-    let (base, Some(target)) = args.names() else {
-        return Err(usage("with --metadata, name volumes by their thin ids"));
-    };
+/// The thin devices in metadata. What is said of a single volume, or of data, would mean nothing.
+fn devices(metadata: PathBuf, args: &Args) -> anyhow::Result<Request> {
+    let given = [("--data", args.data.is_some()), ("--size", args.size.is_some())];
+    match given.iter().find(|(_, is_given)| *is_given) {
+        Some((option, _)) => Err(usage(format!("{option} needs the thin id of a volume"))),
+        None => Ok(Request::Devices { metadata, direct: args.direct, json: args.json }),
+    }
+}
+
+fn in_files(
+    metadata: PathBuf,
+    base: Option<&str>,
+    target: &str,
+    args: &Args,
+) -> anyhow::Result<FilesSource> {
     if args.data.is_none() && !args.list {
         return Err(usage("a stream needs the pool's data: add --data FILE, or --list"));
     }

@@ -7,7 +7,7 @@ use hyperlayer::{Finished, Header};
 use source::{ClassicSource, Found, Pair, PoolSource, Source, Wants};
 
 use crate::cli::MapFormat;
-use crate::print::{list, map, volumes};
+use crate::print::{devices, list, map, volumes};
 use crate::report::Wrote;
 use crate::request::{Location, Named, Request, StreamRequest, Subject, TOOL};
 use crate::summary::summarize;
@@ -33,6 +33,10 @@ pub(crate) fn run(
                 log::warn!("what is mapped in the volumes of {pool} is not known: {why:#}{words}");
             }
             volumes::print(&listing.volumes, json)
+        }
+        Request::Devices { metadata, direct, json } => {
+            let listed = source::list_devices(&metadata, direct, session.interrupt)?;
+            devices::print(&listed, json)
         }
         Request::Map(subject, format) => print_map(subject, format, session),
         Request::Stream(subject, stream) => {

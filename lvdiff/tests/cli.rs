@@ -43,7 +43,6 @@ fn wrong_usage_is_exit_2_and_says_why() {
     );
     refused(&["--list", "-d", "3"], "-d 3 for a list");
     refused(&["--list", "--snapshot"], "name of a volume");
-    refused(&["--list", "--metadata", "x"], "thin ids");
     refused(&["--base-size", "1M", "1", "2"], "--metadata");
     refused(&["-d", "4", "a", "b"], "4 is not in 0..=3");
     refused(&["--pair", "no colon", "a", "b"], "no colon");
@@ -79,6 +78,52 @@ fn wrong_usage_is_exit_2_and_says_why() {
     let mut arguments = vec!["a", "b"];
     arguments.extend([["--pair", &long]; 6].as_flattened());
     refused(&arguments, "the pairs take");
+}
+
+#[test]
+fn a_list_of_the_devices_in_metadata_takes_nothing_that_needs_a_volume() {
+    let list = |options: &[&'static str], word| {
+        refused(&[&["--list", "--metadata", "/no/such/file"], options].concat(), word);
+    };
+    list(&["--size", "1M"], "--size needs the thin id of a volume");
+    list(&["--size", "1M", "--base-size", "1M"], "--base-size for a list");
+    list(&["--base-size", "1M"], "with --size");
+    list(&["--data", "x"], "--data needs the thin id of a volume");
+    list(&["-d", "1"], "-d 1 for a list");
+    for map in ["json", "thin-delta", "borg", "rbd"] {
+        list(&["--map", map], "--map needs the name of a volume");
+    }
+    for option in [
+        "-R",
+        "--snapshot",
+        "-gvg0",
+        "-ppool0",
+        "--force-release",
+        "-ox",
+        "--pair=a:b",
+        "--head=x",
+        "--granularity=4K",
+        "--compress=zstd",
+        "--bwlimit=1M",
+        "--no-sha1",
+        "--roots",
+        "--root-cache=x",
+        "--format=thin-send",
+        "--merge=x",
+        "--convert",
+    ] {
+        list(&[option], "cannot be used with");
+    }
+    refused(&["--metadata", "/no/such/file"], "no volume is named");
+    refused(&["--metadata", "/no/such/file", "--json"], "--list");
+    // What is left is looked for.
+    for options in [&[][..], &["--json"], &["--direct"], &["-d", "0"]] {
+        let list = [&["--list", "--metadata", "/no/such/file"], options].concat();
+        let (code, stdout, stderr) = lvdiff(&list);
+        assert_eq!((code, stdout.as_str()), (Some(1), ""), "{stderr}");
+        assert!(stderr.contains("metadata /no/such/file"), "{stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    }
 }
 
 #[test]

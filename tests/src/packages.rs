@@ -15,13 +15,14 @@ const FOLDERS: [&str; 6] =
 /// comes from. A program is looked for rather than a package, so that one built by hand will do. What
 /// `mount`, `util-linux` and `coreutils` bring is here for systems cut down below Debian's essential
 /// set.
-const NEEDED: [(&str, &str); 26] = [
+const NEEDED: [(&str, &str); 27] = [
     ("linux.uml", "user-mode-linux"),
     ("lvm", "lvm2"),
     ("dmsetup", "dmsetup"),
     ("thin_check", "thin-provisioning-tools"),
     ("thin_delta", "thin-provisioning-tools"),
     ("thin_dump", "thin-provisioning-tools"),
+    ("thin_ls", "thin-provisioning-tools"),
     ("thin_restore", "thin-provisioning-tools"),
     ("insmod", "kmod"),
     ("mkfs.ext4", "e2fsprogs"),

@@ -97,6 +97,67 @@ fn each_flaw_is_told_or_does_not_matter() {
     }
 }
 
+/// What a list of the devices does with a flaw.
+enum OfDevices {
+    /// It is refused as one of two volumes is.
+    RefusedLikewise,
+    /// It is refused: the flaw is in the details, and this is what it says.
+    Refused(&'static str),
+    /// There is one device less.
+    WithoutTheLast,
+    /// It does not read what is damaged.
+    NotRead,
+}
+
+fn of_devices(flaw: &Flaw) -> OfDevices {
+    let is_refused = matches!(flaw.answer, Answer::Refused(_) | Answer::NotSupported(_));
+    match flaw.name {
+        "device-counts-more-than-is-mapped" => OfDevices::Refused(
+            "is damaged: in the tree below it, device 3 maps 18446744073709551615",
+        ),
+        "superblock-details-root-past-the-end" => {
+            OfDevices::Refused("is damaged: it lies past the end, block 1024")
+        }
+        "device-with-mappings-and-no-details" => OfDevices::WithoutTheLast,
+        name if name.starts_with("superblock-mapping-root-") => OfDevices::NotRead,
+        name if is_refused && (name.starts_with("superblock-") || name.starts_with("image-")) => {
+            OfDevices::RefusedLikewise
+        }
+        _ => OfDevices::NotRead,
+    }
+}
+
+#[test]
+fn a_list_of_the_devices_minds_flaws_of_the_superblock_and_of_details_alone() {
+    for flaw in flaws() {
+        let damaged = flaw.image().unwrap();
+        let (place, sound) = (Place::new(&damaged.bytes), Place::new(&flaw.sound().unwrap()));
+        let (list, expected) = (place.list(&[]), sound.list(&[]));
+        expected.expect(0);
+        let expected = String::from_utf8(expected.stdout).unwrap();
+        match (of_devices(flaw), flaw.answer) {
+            (OfDevices::RefusedLikewise, Answer::Refused(says) | Answer::NotSupported(says)) => {
+                refused(flaw, &list, says);
+                assert!(list.stdout.is_empty(), "{}", flaw.name);
+            }
+            (OfDevices::Refused(says), _) => {
+                refused(flaw, &list, &format!("metadata block {} {says}", damaged.block));
+                assert!(list.stdout.is_empty(), "{}", flaw.name);
+            }
+            (OfDevices::WithoutTheLast, _) => {
+                list.expect(0);
+                let lines: Vec<_> = expected.lines().collect();
+                let (_, others) = lines.split_last().unwrap();
+                assert!(String::from_utf8(list.stdout).unwrap().lines().eq(others.iter().copied()));
+            }
+            _ => {
+                list.expect(0);
+                assert_eq!(String::from_utf8(list.stdout).unwrap(), expected, "{}", flaw.name);
+            }
+        }
+    }
+}
+
 #[test]
 fn thin_check_refuses_what_the_table_says() {
     let tool = ["/usr/sbin/thin_check", "/sbin/thin_check", "/usr/bin/thin_check"];

@@ -47,9 +47,8 @@ impl FilesSource {
         for path in [Some(path), self.data.as_ref()].into_iter().flatten() {
             await_device(path, interrupt)?;
         }
-        let (reader, size) = open_metadata(path, self.direct).with_context(context)?;
-        let reader = Stoppable { source: reader, interrupt: interrupt.clone() };
-        let metadata = Arc::new(Metadata::open(reader, size, View::Live).with_context(context)?);
+        let metadata = open_metadata(path, self.direct, interrupt).with_context(context)?;
+        let metadata = Arc::new(metadata);
         let chunk_size = metadata.superblock().data_block_size();
         let base = self.base.map(|base| metadata.mappings(base)).transpose()?;
         let target = metadata.mappings(self.target)?;
@@ -101,7 +100,7 @@ fn nothing() -> Content {
 }
 
 /// As [`Interruptible`], for as long as anybody reads.
-struct Stoppable<R> {
+pub(crate) struct Stoppable<R> {
     source: R,
     interrupt: Interrupt,
 }
@@ -123,9 +122,20 @@ impl<R: ReadAt> ReadAt for Stoppable<R> {
 /// A file or device that holds metadata.
 type Metafile = Box<dyn ReadAt + Send + Sync>;
 
+/// Opens metadata as the pool last committed it.
+pub(crate) fn open_metadata(
+    path: &Path,
+    direct: bool,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Metadata<Stoppable<Metafile>>> {
+    let (source, size) = open_metafile(path, direct)?;
+    let reader = Stoppable { source, interrupt: interrupt.clone() };
+    Ok(Metadata::open(reader, size, View::Live)?)
+}
+
 /// A device, which may be live, is read past the page cache, many blocks at once. An image mostly is in
 /// the page cache, where that would cost more than it saves.
-fn open_metadata(path: &Path, direct: bool) -> io::Result<(Metafile, u64)> {
+fn open_metafile(path: &Path, direct: bool) -> io::Result<(Metafile, u64)> {
     // A running pool holds its devices, and what is read of them past it is of no one time.
     let mode = if direct { OpenMode::ReadDirect } else { OpenMode::ReadExclusive };
     let device = Device::open(path, mode).map_err(not_of_a_running_pool)?;

@@ -4,8 +4,8 @@
 //! and both of them open for reading. [`PoolSource`] has two thin volumes of a running pool, [`ClassicSource`] a
 //! classic snapshot and its origin, [`FilesSource`] a pool's metadata and data in files. Whatever a source
 //! activates, reserves or watches is behind [`Hold`], so that readers of a pair need not know where it comes
-//! from. [`find`] says which source two names of this machine mean, [`list`] what there is to name. The crate
-//! `diff` makes a stream of a pair.
+//! from. [`find`] says which source two names of this machine mean, [`list`] what there is to name,
+//! [`list_devices`] what there is in a pool's metadata. The crate `diff` makes a stream of a pair.
 //!
 //! ```
 //! use source::{Changes, Names, Pair};
@@ -33,6 +33,7 @@ mod changes;
 mod classic;
 mod compared;
 mod device;
+mod devices;
 mod files;
 mod find;
 mod found;
@@ -50,6 +51,7 @@ pub use changes::{Changes, Extent, Side};
 pub use classic::ClassicSource;
 pub use compared::Compared;
 pub use device::{await_device, open_device, open_thin, read_once, write_back};
+pub use devices::{ListedDevice, list_devices};
 pub use files::FilesSource;
 pub use find::{Found, find};
 pub use listing::{Listed, Listing, list};

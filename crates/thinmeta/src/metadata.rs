@@ -90,6 +90,21 @@ impl<R: ReadAt> Metadata<R> {
         Ok(devices)
     }
 
+    /// How many bytes the mapped blocks of a device hold, as its details say: no mapping is read.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] where that is more than can be.
+    pub fn mapped_bytes(&self, device: &DeviceInfo) -> Result<u64> {
+        let blocks = device.mapped_blocks;
+        blocks.checked_mul(self.superblock.data_block_size()).ok_or_else(|| {
+            let id = device.id;
+            Error::corrupt(
+                self.superblock.device_details_root,
+                format!("in the tree below it, device {id} maps {blocks} blocks, more than can be"),
+            )
+        })
+    }
+
     /// The mappings of the thin device `id`.
     ///
     /// # Errors

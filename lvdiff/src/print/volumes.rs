@@ -1,10 +1,10 @@
 //! The thin volumes that there are, for people and scripts.
 
-use std::io::{self, Write};
-
 use flow::{human, time_text};
 use serde::Serialize;
 use source::Listed;
+
+use crate::print::table::{self, Column};
 
 /// A thin volume, as it is printed.
 #[derive(Serialize)]
@@ -25,7 +25,10 @@ struct Line<'a> {
 /// Prints the volumes as a table, or as a JSON array of objects.
 pub(crate) fn print(volumes: &[Listed], json: bool) -> anyhow::Result<()> {
     let lines: Vec<_> = volumes.iter().map(Line::new).collect();
-    cli::print(|out| if json { print_json(&lines, out) } else { print_table(&lines, out) })
+    cli::print(|out| match json {
+        true => table::print_json(&lines, out),
+        false => table::print(COLUMNS, lines.iter().map(row), out),
+    })
 }
 
 impl<'a> Line<'a> {
@@ -46,44 +49,21 @@ impl<'a> Line<'a> {
     }
 }
 
-fn print_json(lines: &[Line<'_>], mut out: impl Write) -> io::Result<()> {
-    write!(out, "[")?;
-    for (number, line) in lines.iter().enumerate() {
-        write!(out, "{}", if number == 0 { "\n" } else { ",\n" })?;
-        serde_json::to_writer(&mut out, line)?;
-    }
-    write!(out, "\n]\n")?;
-    out.flush()
-}
-
-const HEADINGS: [&str; 10] =
-    ["VOLUME", "POOL", "ID", "SIZE", "MAPPED", "ORIGIN", "CREATED", "ACTIVE", "UUID", "TAGS"];
-
-fn print_table(lines: &[Line<'_>], mut out: impl Write) -> io::Result<()> {
-    let mut rows = vec![HEADINGS.map(str::to_owned)];
-    rows.extend(lines.iter().map(row));
-    let mut widths = [0; HEADINGS.len()];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.len().max(*width);
-        }
-    }
-    for row in rows {
-        let mut text = String::new();
-        for (number, (cell, width)) in row.iter().zip(widths).enumerate() {
-            // Numbers end where their headings end.
-            text += &match HEADINGS[number] {
-                "ID" | "SIZE" | "MAPPED" => format!("{cell:>width$}  "),
-                _ => format!("{cell:width$}  "),
-            };
-        }
-        writeln!(out, "{}", text.trim_end())?;
-    }
-    out.flush()
-}
+const COLUMNS: [Column; 10] = [
+    Column::text("VOLUME"),
+    Column::text("POOL"),
+    Column::number("ID"),
+    Column::number("SIZE"),
+    Column::number("MAPPED"),
+    Column::text("ORIGIN"),
+    Column::text("CREATED"),
+    Column::text("ACTIVE"),
+    Column::text("UUID"),
+    Column::text("TAGS"),
+];
 
 /// A line's cells. None is empty, so that what counts columns finds them.
-fn row(line: &Line<'_>) -> [String; HEADINGS.len()] {
+fn row(line: &Line<'_>) -> [String; COLUMNS.len()] {
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".into());
     [
         line.name.clone(),
@@ -120,7 +100,7 @@ mod tests {
         };
         let lines = [line("vg0/a", Some(1_572_864)), line("vg0/long-name", None)];
         let mut table = Vec::new();
-        print_table(&lines, &mut table).unwrap();
+        table::print(COLUMNS, lines.iter().map(row), &mut table).unwrap();
         let expected = "\
 VOLUME         POOL   ID     SIZE   MAPPED  ORIGIN  CREATED               ACTIVE  UUID     TAGS
 vg0/a          pool0   7  1.0 GiB  1.5 MiB  -       2026-11-21T00:00:00Z  yes     abc-def  a,b=1
@@ -128,7 +108,7 @@ vg0/long-name  pool0   7  1.0 GiB        -  -       2026-11-21T00:00:00Z  yes   
 ";
         assert_eq!(String::from_utf8(table).unwrap(), expected);
         let mut json = Vec::new();
-        print_json(&lines[1..], &mut json).unwrap();
+        table::print_json(&lines[1..], &mut json).unwrap();
         let expected = r#"[
 {"name":"vg0/long-name","pool":"pool0","thin_id":7,"uuid":"abc-def","size":1073741824,"mapped_bytes":null,"origin":null,"created":1795219200,"tags":["a","b=1"],"active":true}
 ]
