@@ -17,7 +17,7 @@ use crate::error::Result;
 /// The form of a report, whatever lvm.conf says of it: with compact output, fields that are empty are
 /// left out, and what is put before messages is put before the report's lines, too.
 const FORM: &str = r#"report { time_format="%s" compact_output=0 compact_output_cols="" list_item_separator=","
-    prefixes=0 headings=1 columns_as_rows=0 buffered=1 }
+    prefixes=0 headings=1 columns_as_rows=0 buffered=1 binary_values_as_numeric=1 }
     log { report_command_log=0 prefix="" command_names=0 }"#;
 
 /// Where LVM writes: a report's descriptor is the standard output, and has nothing else on it. Whatever
@@ -32,11 +32,11 @@ struct Answer<R> {
 /// A part of a report; its rows are called by the command's own word.
 #[derive(Deserialize)]
 struct Report<R> {
-    #[serde(alias = "lv", alias = "pv")]
+    #[serde(alias = "lv", alias = "pv", alias = "vg")]
     rows: Vec<R>,
 }
 
-/// Runs `lvs` or `pvs`: its rows, with sizes in bytes.
+/// Runs `lvs`, `pvs` or `vgs`: its rows, with sizes in bytes.
 pub(crate) fn report<R: DeserializeOwned>(
     program: &'static str,
     fields: &str,

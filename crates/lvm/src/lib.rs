@@ -17,7 +17,6 @@
 //! ```
 
 mod activation;
-mod autoactivation;
 mod below;
 mod command;
 mod device_number;

@@ -38,11 +38,11 @@ impl<'a> NoMerge<'a> {
 /// # Errors
 /// [`Error::State`] where there is such a merge; where `lvs` fails.
 pub fn refuse_merge(volume: &LogicalVolume) -> Result<()> {
-    let merging = LogicalVolume::merging()?;
+    let merging = LogicalVolume::merging_in(&volume.group)?;
     if merging.is_empty() {
         return Ok(());
     }
-    match find(volume, &merging, &LogicalVolume::list()?) {
+    match find(volume, &merging, &LogicalVolume::list_in(&volume.group)?) {
         Some((snapshot, origin)) => Err(refusal(volume, snapshot, origin)),
         None => Ok(()),
     }

@@ -139,6 +139,21 @@ impl VolumeName {
         &self.volume
     }
 
+    /// The volumes among which the names are looked up: those of one group, where all names, or the scope, say the same
+    /// one; else all.
+    ///
+    /// # Errors
+    /// As [`LogicalVolume::list`].
+    pub fn candidates(names: &[&Self], scope: &Scope) -> Result<Vec<LogicalVolume>> {
+        let mut groups: Vec<_> = names.iter().map(|name| name.group().or(scope.group())).collect();
+        if names.is_empty() {
+            groups.push(scope.group());
+        }
+        groups.dedup();
+        let [Some(group)] = groups.as_slice() else { return LogicalVolume::list() };
+        LogicalVolume::list_in(group)
+    }
+
     /// Finds the one volume that has this name.
     ///
     /// # Errors
@@ -331,7 +346,7 @@ pub(crate) fn dm_name(group: &str, volume: &str) -> String {
     format!("{}-{}", group.replace('-', "--"), volume.replace('-', "--"))
 }
 
-fn has_lvm_characters(name: &str) -> bool {
+pub(crate) fn has_lvm_characters(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+_.-".contains(&byte);
     !name.is_empty()
         && name.len() <= 127
@@ -379,6 +394,7 @@ pub(crate) fn example(group: &str, name: &str, pool: &str) -> LogicalVolume {
         origin: None,
         origin_uuid: None,
         created: None,
+        autoactivation: None,
     }
 }
 

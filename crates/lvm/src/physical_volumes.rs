@@ -19,11 +19,20 @@ struct Row {
 /// LVM writes past the page cache, and leaves it to the disks' caches when they write it down.
 ///
 /// # Errors
-/// Where `pvs` fails; [`Error::State`] where a disk has no path; [`Error::Io`] where a disk fails.
+/// Where `vgs` and `pvs` fail; [`Error::State`] where a disk has no path; [`Error::Io`] where a disk fails.
 pub fn sync(volume: &LogicalVolume) -> Result<()> {
-    // Selected here: LVM 2.03.16 crashes where log/report_command_log meets a selection.
-    let mut disks: Vec<Row> = command::report("pvs", "pv_name,pv_uuid,vg_uuid", &[])?;
-    disks.retain(|disk| disk.vg_uuid == volume.group_uuid);
+    const FIELDS: &str = "pv_name,pv_uuid,vg_uuid";
+    let is_of_group = |disk: &Row| disk.vg_uuid == volume.group_uuid;
+    // One group costs less than all. Its name may be another's, too: then there is no answer.
+    let mut disks: Vec<Row> = match command::report("vgs", FIELDS, &[&volume.group]) {
+        Ok(disks) => disks,
+        Err(error) => {
+            log::debug!("the disks of all groups are listed: {error}");
+            // Selected here: LVM 2.03.16 crashes where log/report_command_log meets a selection.
+            command::report("pvs", FIELDS, &[])?
+        }
+    };
+    disks.retain(is_of_group);
     for path in paths(&disks, &volume.group)? {
         File::open(path).and_then(|disk| disk.sync_all()).map_err(|error| {
             Error::Io(format!("{path}, a disk of volume group {}", volume.group), error)

@@ -1,10 +1,12 @@
 //! [`LogicalVolume`]: what `lvs` says of one.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Deserialize;
 
 use crate::error::Result;
+use crate::name::has_lvm_characters;
 use crate::{DeviceNumber, Error, SegmentType, command, owner};
 
 /// A logical volume.
@@ -42,11 +44,19 @@ pub struct LogicalVolume {
     pub origin_uuid: Option<String>,
     /// When it was made, in seconds since 1970-01-01 00:00 UTC, where LVM knows.
     pub created: Option<u64>,
+    /// Whether LVM activates it by itself, when its group's disks appear; LVM knows since 2.03.12.
+    pub autoactivation: Option<bool>,
 }
 
 const FIELDS: &str = "vg_extent_size,vg_name,lv_name,lv_uuid,lv_size,segtype,pool_lv,thin_id,\
                       chunk_size,lv_dm_path,lv_tags,origin,lv_time,lv_attr,origin_size,\
                       vg_uuid,pool_lv_uuid,origin_uuid";
+
+/// What LVM before 2.03.12 does not know.
+const NEWER_FIELDS: &str = "lv_autoactivation";
+
+/// Whether this LVM knows those, as far as was seen.
+static KNOWS_NEWER_FIELDS: AtomicBool = AtomicBool::new(true);
 
 /// One row of the report, all text.
 #[derive(Deserialize)]
@@ -69,6 +79,21 @@ struct Row {
     vg_uuid: String,
     pool_lv_uuid: String,
     origin_uuid: String,
+    #[serde(default)]
+    lv_autoactivation: String,
+}
+
+/// Runs `lvs` with these options.
+fn report(options: &[&str]) -> Result<Vec<Row>> {
+    if KNOWS_NEWER_FIELDS.load(Ordering::Relaxed) {
+        match command::report("lvs", &format!("{FIELDS},{NEWER_FIELDS}"), options) {
+            Err(Error::Command { message, .. }) if message.contains("nrecognised field") => {
+                KNOWS_NEWER_FIELDS.store(false, Ordering::Relaxed);
+            }
+            done => return done,
+        }
+    }
+    command::report("lvs", FIELDS, options)
 }
 
 impl LogicalVolume {
@@ -77,7 +102,23 @@ impl LogicalVolume {
     /// # Errors
     /// Where this is not root, LVM is not installed, or `lvs` fails.
     pub fn list() -> Result<Vec<Self>> {
-        Self::from_rows(command::report("lvs", FIELDS, &[])?)
+        Self::from_rows(report(&[])?)
+    }
+
+    /// The same of one group, which costs a host with many volumes in others much less; all, where that says
+    /// nothing: LVM answers for a name that one group has, and for no other.
+    ///
+    /// # Errors
+    /// As for [`Self::list`].
+    pub fn list_in(group: &str) -> Result<Vec<Self>> {
+        if has_lvm_characters(group) {
+            match report(&[group]).and_then(Self::from_rows) {
+                Ok(volumes) if !volumes.is_empty() => return Ok(volumes),
+                Ok(_) => {}
+                Err(error) => log::debug!("all groups are listed: {error}"),
+            }
+        }
+        Self::list()
     }
 
     /// The classic snapshots that are being merged into their origins, or will be once these are
@@ -86,8 +127,25 @@ impl LogicalVolume {
     /// # Errors
     /// As for [`Self::list`].
     pub fn merging() -> Result<Vec<Self>> {
+        Self::merging_of(report(&["-a"])?)
+    }
+
+    /// The same of one group, as [`Self::list_in`].
+    ///
+    /// # Errors
+    /// As for [`Self::list`].
+    pub fn merging_in(group: &str) -> Result<Vec<Self>> {
+        if has_lvm_characters(group) {
+            match report(&["-a", group]) {
+                Ok(rows) => return Self::merging_of(rows),
+                Err(error) => log::debug!("all groups are listed: {error}"),
+            }
+        }
+        Self::merging()
+    }
+
+    fn merging_of(mut rows: Vec<Row>) -> Result<Vec<Self>> {
         // Selected here: LVM 2.03.16 crashes where log/report_command_log meets a selection.
-        let mut rows: Vec<Row> = command::report("lvs", FIELDS, &["-a"])?;
         // lvs(8): the first character of lv_attr is S.
         rows.retain(|row| row.lv_attr.starts_with('S'));
         Self::from_rows(rows)
@@ -149,6 +207,12 @@ impl LogicalVolume {
             origin: some(row.origin),
             origin_uuid: some(row.origin_uuid),
             created: row.lv_time.parse().ok(),
+            // The report says 0 or 1: see `command::report`.
+            autoactivation: match row.lv_autoactivation.as_str() {
+                "0" => Some(false),
+                "1" => Some(true),
+                _ => None,
+            },
             group: row.vg_name,
             group_uuid: row.vg_uuid,
             name: name.into(),
@@ -214,7 +278,7 @@ mod tests {
           {
               "lv": [
                   {"vg_extent_size":"4194304", "vg_name":"vg-a", "vg_uuid":"VVV", "lv_name":"pool0", "lv_uuid":"AAA", "lv_size":"419430400", "segtype":"thin-pool", "pool_lv":"", "pool_lv_uuid":"", "thin_id":"", "chunk_size":"65536", "lv_dm_path":"/dev/mapper/vg--a-pool0", "lv_tags":"", "origin":"", "origin_uuid":"", "lv_time":"", "lv_attr":"-wi-a-----", "origin_size":""},
-                  {"vg_extent_size":"4194304", "vg_name":"vg-a", "vg_uuid":"VVV", "lv_name":"vm-1", "lv_uuid":"BBB", "lv_size":"67108864", "segtype":"thin", "pool_lv":"pool0", "pool_lv_uuid":"AAA", "thin_id":"7", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-vm--1", "lv_tags":"a,b", "origin":"vm-0", "origin_uuid":"OOO", "lv_time":"1795219200", "lv_attr":"-wi-a-----", "origin_size":""},
+                  {"vg_extent_size":"4194304", "vg_name":"vg-a", "vg_uuid":"VVV", "lv_name":"vm-1", "lv_uuid":"BBB", "lv_size":"67108864", "segtype":"thin", "pool_lv":"pool0", "pool_lv_uuid":"AAA", "thin_id":"7", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-vm--1", "lv_tags":"a,b", "origin":"vm-0", "origin_uuid":"OOO", "lv_time":"1795219200", "lv_attr":"-wi-a-----", "origin_size":"", "lv_autoactivation":"0"},
                   {"vg_extent_size":"4194304", "vg_name":"vg-a", "vg_uuid":"VVV", "lv_name":"two", "lv_uuid":"CCC", "lv_size":"8388608", "segtype":"linear", "pool_lv":"", "pool_lv_uuid":"", "thin_id":"", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-two", "lv_tags":"", "origin":"", "origin_uuid":"", "lv_time":"", "lv_attr":"-wi-a-----", "origin_size":""},
                   {"vg_extent_size":"4194304", "vg_name":"vg-a", "vg_uuid":"VVV", "lv_name":"two", "lv_uuid":"CCC", "lv_size":"8388608", "segtype":"linear", "pool_lv":"", "pool_lv_uuid":"", "thin_id":"", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-two", "lv_tags":"", "origin":"", "origin_uuid":"", "lv_time":"", "lv_attr":"-wi-a-----", "origin_size":""}
               ]
@@ -234,6 +298,8 @@ mod tests {
         assert_eq!(thin.tags, ["a", "b"]);
         assert_eq!((thin.origin.as_deref(), thin.created), (Some("vm-0"), Some(1_795_219_200)));
         assert_eq!((&volumes[2].origin, volumes[2].created), (&None, None));
+        let autoactivation = volumes.iter().map(|volume| volume.autoactivation);
+        assert_eq!(autoactivation.collect::<Vec<_>>(), [None, Some(false), None]);
         assert_eq!((thin.full_name().as_str(), thin.group_uuid.as_str()), ("vg-a/vm-1", "VVV"));
         assert!(thin.is_in(&volumes[0]) && !volumes[2].is_in(&volumes[0]));
         assert_eq!(thin.origin_uuid.as_deref(), Some("OOO"));

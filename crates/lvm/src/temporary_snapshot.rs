@@ -18,10 +18,7 @@ use crate::merge::NoMerge;
 use crate::name::{TEMPORARY_BEGINNINGS, dm_name, is_temporary_name, temporary_name};
 use crate::not_activated::not_activated;
 use crate::suspension::wait_for_volume;
-use crate::{
-    DeviceMapper, Error, LogicalVolume, ThinDevice, autoactivation, command, no_space,
-    physical_volumes,
-};
+use crate::{DeviceMapper, Error, LogicalVolume, ThinDevice, command, no_space, physical_volumes};
 
 /// A snapshot of a thin volume, under a name of its own, active and writable.
 pub struct TemporarySnapshot {
@@ -132,7 +129,7 @@ impl TemporarySnapshot {
 
     fn look_up(&mut self) -> Result<()> {
         let (group, name) = (&self.volume.group, &self.volume.name);
-        let found = LogicalVolume::list()?
+        let found = LogicalVolume::list_in(group)?
             .into_iter()
             .find(|volume| volume.group_uuid == self.volume.group_uuid && &volume.name == name);
         // In test mode LVM makes nothing.
@@ -178,8 +175,11 @@ impl TemporarySnapshot {
     /// # Errors
     /// Where LVM fails to do it.
     pub fn take_over_autoactivation(&self, origin: &LogicalVolume) -> Result<()> {
-        match autoactivation::of(origin)? {
-            Some(false) => autoactivation::turn_off(&self.volume),
+        match origin.autoactivation {
+            Some(false) => {
+                let name = self.volume.full_name();
+                command::run("lvchange", &["--setautoactivation", "n", &name]).map(drop)
+            }
             Some(true) | None => Ok(()),
         }
     }
@@ -212,7 +212,8 @@ impl TemporarySnapshot {
         if let Err(error) = command::run("lvrename", &[&self.volume.group, &self.volume.name, name])
         {
             // It can fail after LVM wrote the new name down.
-            let mut volumes = LogicalVolume::list().unwrap_or_default();
+            let group = &self.volume.group;
+            let mut volumes = LogicalVolume::list_in(group).unwrap_or_default();
             volumes.retain(|volume| volume.uuid == self.volume.uuid && volume.name == name);
             let [renamed] = volumes.as_slice() else { return Err(error) };
             log::warn!("{} has its name, though: {error}", renamed.full_name());
@@ -340,7 +341,7 @@ fn check_size(volume: &LogicalVolume, size: u64) -> Result<()> {
 /// undo what was changed.
 fn is_there(volume: &LogicalVolume) -> Result<bool> {
     let is_it = |other: &LogicalVolume| other.uuid == volume.uuid && other.name == volume.name;
-    Ok(LogicalVolume::list()?.iter().any(is_it))
+    Ok(LogicalVolume::list_in(&volume.group)?.iter().any(is_it))
 }
 
 fn lock_object(group: &str, name: &str) -> String {

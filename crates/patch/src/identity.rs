@@ -125,6 +125,7 @@ mod tests {
             origin: None,
             origin_uuid: None,
             created: None,
+            autoactivation: None,
         }
     }
 

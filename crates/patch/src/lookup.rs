@@ -12,7 +12,7 @@ use crate::size::{base_of, check_base_size};
 
 /// Finds what the first stream starts from, and makes sure that it can be meant for it.
 pub(crate) fn look_up(request: &Request, header: &Header) -> anyhow::Result<Plan> {
-    let volumes = LogicalVolume::list().context("the logical volumes cannot be listed")?;
+    let volumes = list(request)?;
     let start = match header.base {
         Some(_) => Start::Base(find_base(request, header, &volumes)?),
         None => Start::Pool(find_pool(request, &volumes)?),
@@ -38,6 +38,14 @@ pub(crate) fn look_up(request: &Request, header: &Header) -> anyhow::Result<Plan
     };
     plan.check_chunk_size(header)?;
     Ok(plan)
+}
+
+/// The volumes of the group that is named, if one is; else all.
+pub(crate) fn list(request: &Request) -> anyhow::Result<Vec<LogicalVolume>> {
+    let scope = scope(request)?;
+    let name = request.named.volume.as_deref().map(VolumeName::parse).transpose()?;
+    let names: Vec<_> = name.iter().collect();
+    VolumeName::candidates(&names, &scope).context("the logical volumes cannot be listed")
 }
 
 fn find_base(

@@ -7,9 +7,8 @@ use blockio::{Device, OpenMode};
 use flow::{Refusal, WayOut};
 use foreign::{Foreign, Missing, Start};
 use hyperlayer::Volume;
-use lvm::LogicalVolume;
 
-use crate::lookup::{find_pool, find_volume};
+use crate::lookup::{find_pool, find_volume, list};
 use crate::request::{Destination, Request};
 
 /// What a stream is read for.
@@ -75,7 +74,7 @@ fn of_volume(request: &Request, purpose: Purpose, foreign: &Foreign) -> anyhow::
         Start::Base { .. } => false,
         Start::Unknown => request.named.volume.is_none() && request.named.pool.is_some(),
     };
-    let volumes = LogicalVolume::list().context("the logical volumes cannot be listed")?;
+    let volumes = list(request)?;
     if is_full {
         let pool = find_pool(request, &volumes)?;
         let chunk_size = Some(pool.chunk_size);

@@ -28,7 +28,9 @@ pub enum Found {
 pub fn find(base: Option<&str>, target: &str, scope: &Scope) -> anyhow::Result<Found> {
     let base = base.map(VolumeName::parse).transpose()?;
     let target = VolumeName::parse(target)?;
-    let volumes = LogicalVolume::list().context("the logical volumes cannot be listed")?;
+    let names: Vec<_> = base.iter().chain([&target]).collect();
+    let volumes = VolumeName::candidates(&names, scope);
+    let volumes = volumes.context("the logical volumes cannot be listed")?;
     let find = |name: VolumeName| match name.find(&volumes, scope) {
         Ok(found) => Ok(found.clone()),
         Err(error) => Err(merging(&name, scope).unwrap_or_else(|| error.into())),
