@@ -80,8 +80,8 @@ pub(crate) struct Args {
 
     /// Apply to this block device or image file itself, which must be the base; no LVM is needed.
     /// There is no snapshot then: a stream in a file is verified whole before the first write, one
-    /// in a pipe record by record. A full stream makes a new, sparse file, or goes to a block device
-    /// that holds nothing but zeros
+    /// in a pipe record by record. A full stream makes a new, sparse file, which is there only once
+    /// it is complete, or goes to a block device that holds nothing but zeros
     #[arg(long, value_name = "PATH", conflicts_with_all = ["names", "lvgroup", "lv", "pool"])]
     pub(crate) device: Option<PathBuf>,
 

@@ -147,6 +147,35 @@ fn a_device_that_does_not_fit_is_not_touched() {
 }
 
 #[test]
+fn a_damaged_file_leaves_no_new_image() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let header =
+        Header { base: None, changed_bytes: 2 << 20, ..hyperlayer::testing::header(4 << 20) };
+    let mut encoder = Encoder::new(Vec::new(), &header, &[]).unwrap();
+    encoder.data(0, &[7; 1 << 20]).unwrap();
+    encoder.data(2 << 20, &[8; 1 << 20]).unwrap();
+    let stream = encoder.finish().unwrap().0;
+    let mut damaged = stream.clone();
+    let last = damaged.iter().rposition(|&byte| byte == 8).unwrap();
+    damaged[last] = 9;
+    let cut = &stream[..stream.len() - 1];
+    let arguments = ["--device", &path("image"), "-i", &path("stream")];
+    for bytes in [&damaged[..], cut] {
+        std::fs::write(path("stream"), bytes).unwrap();
+        let (code, _, stderr) = lvpatch(&arguments, b"");
+        assert_eq!(code, Some(4), "{stderr}");
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "{stderr}");
+    }
+    std::fs::write(path("stream"), &stream).unwrap();
+    assert_eq!(lvpatch(&arguments, b"").0, Some(0));
+    let mut expected = vec![0; 4 << 20];
+    expected[..1 << 20].fill(7);
+    expected[2 << 20..3 << 20].fill(8);
+    assert!(std::fs::read(path("image")).unwrap() == expected);
+}
+
+#[test]
 fn several_streams_are_a_table_in_the_order_of_the_chain() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, streams: &[Vec<u8>]| {

@@ -8,7 +8,9 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags, FallocateFlags, OFlag, fallocate};
+use nix::fcntl::{
+    AT_FDCWD, AtFlags, FallocateFlags, OFlag, PosixFadviseAdvice, fallocate, posix_fadvise,
+};
 use nix::unistd::{AccessFlags, Whence, faccessat, lseek};
 
 use crate::aligned::is_aligned;
@@ -46,6 +48,8 @@ pub struct Device {
     sector: u64,
     /// Held while a part of a sector is written, for two ranges can share one.
     edges: Mutex<()>,
+    /// Held while something is written through the page cache.
+    turns: Mutex<()>,
     rdev: u64,
     /// What is locked for as long as this is open.
     held: Vec<File>,
@@ -95,7 +99,8 @@ impl Device {
             (false, false) => sector::LEAST,
         };
         let rdev = opened.rdev();
-        Ok(Self { file, size, block, direct, sector, edges: Mutex::default(), rdev, held: vec![] })
+        let (edges, turns) = (Mutex::default(), Mutex::default());
+        Ok(Self { file, size, block, direct, sector, edges, turns, rdev, held: vec![] })
     }
 
     /// The size in bytes.
@@ -151,7 +156,13 @@ impl Device {
     /// Where the range lies past the end, or the device fails.
     pub fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.check(offset, bytes.len() as u64)?;
-        if !self.direct || is_aligned(offset, bytes, self.sector) {
+        if !self.direct {
+            // The kernel lets one write at a time to a file, and who waits for its lock spins, on a CPU that
+            // others need. Here they sleep.
+            let _turn = self.turns.lock().expect("nobody panics with it");
+            return self.file.write_all_at(bytes, offset);
+        }
+        if is_aligned(offset, bytes, self.sector) {
             return self.file.write_all_at(bytes, offset);
         }
         let of = |part: &Range<u64>| {
@@ -275,6 +286,21 @@ impl Device {
         match self.fallocate(FallocateFlags::FALLOC_FL_ZERO_RANGE, offset, length) {
             Err(error) if unsupported(&error) => self.write_zeros(offset, length),
             done => done,
+        }
+    }
+
+    /// Begins to write what the page cache holds of a range to the disk, and does not wait for it. The kernel
+    /// would begin only when a tenth of all memory is to be written.
+    pub fn begin_sync(&self, offset: u64, length: u64) {
+        let (Ok(offset), Ok(length)) = (offset.try_into(), length.try_into()) else { return };
+        if self.direct || length == 0 {
+            return; // a length of nothing would be all of the file
+        }
+        // It says that nobody needs these pages soon, and the first that the kernel does with it is to
+        // begin to write those that are dirty.
+        let advice = PosixFadviseAdvice::POSIX_FADV_DONTNEED;
+        if let Err(error) = posix_fadvise(&self.file, offset, length, advice) {
+            log::debug!("nothing is written before the end: {error}");
         }
     }
 
@@ -408,6 +434,26 @@ mod tests {
         let mut byte = [0; 4];
         device.read_at(1 << 29, &mut byte).unwrap();
         assert_eq!(&byte, b"data");
+    }
+
+    #[test]
+    fn a_sync_that_begins_early_changes_nothing() {
+        use std::os::unix::fs::MetadataExt;
+        let (file, _) = file_of(&[]);
+        file.as_file().set_len(16 << 20).unwrap();
+        let device = Device::open(file.path(), OpenMode::WriteExclusive).unwrap();
+        device.write_at(1 << 20, &[1; 4096]).unwrap();
+        device.write_at(8 << 20, &[2; 4096]).unwrap();
+        for (offset, length) in [(0, 9 << 20), (0, 0), (8 << 20, 1 << 30), (u64::MAX, 1)] {
+            device.begin_sync(offset, length);
+        }
+        device.sync().unwrap();
+        let mut expected = vec![0; 16 << 20];
+        expected[1 << 20..][..4096].fill(1);
+        expected[8 << 20..][..4096].fill(2);
+        assert!(std::fs::read(file.path()).unwrap() == expected);
+        // What was a hole still is one.
+        assert!(file.path().metadata().unwrap().blocks() * 512 <= 4 << 20);
     }
 
     #[test]

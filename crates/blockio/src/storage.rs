@@ -29,6 +29,10 @@ pub trait Storage: ReadAt + Sync {
     /// Frees a range where that reads as zeros for good from then on; elsewhere nothing happens.
     fn punch(&self, offset: u64, length: u64) -> io::Result<()>;
 
+    /// Begins to bring what was written in a range to stable storage, so that a later [`Storage::sync`] finds
+    /// less to wait for. Proves nothing: whatever fails here, `sync` says it.
+    fn begin_sync(&self, _offset: u64, _length: u64) {}
+
     /// Waits until everything written is on stable storage.
     fn sync(&self) -> io::Result<()>;
 }
@@ -52,6 +56,10 @@ impl Storage for Device {
 
     fn punch(&self, offset: u64, length: u64) -> io::Result<()> {
         self.punch(offset, length)
+    }
+
+    fn begin_sync(&self, offset: u64, length: u64) {
+        self.begin_sync(offset, length);
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -3,9 +3,18 @@
 use flow::{Interrupt, Refusal};
 use streams::{Link, Rules, Sources};
 
-use crate::request::{Cut, Request};
+use crate::request::{Cut, Destination, Request};
 use crate::size::check_size_stays;
 use crate::undo::Undo;
+
+/// Whether what will be written is a file that is not there yet, and nobody sees before it is complete: then
+/// nothing can be lost by a stream that turns out to be damaged while it is applied.
+pub(crate) fn makes_file(request: &Request) -> bool {
+    match &request.destination {
+        Destination::Path(path, how) => how.backup.is_none() && !path.exists(),
+        _ => false,
+    }
+}
 
 /// A stream that can be read twice is verified whole before the first byte is written. Yields whether
 /// its records were found to ascend.

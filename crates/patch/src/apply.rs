@@ -11,6 +11,7 @@ use crate::fresh::{Fresh, Tail};
 use crate::ground::Ground;
 use crate::touched::Touched;
 use crate::undo::Undo;
+use crate::unsynced::Unsynced;
 use crate::writer::Writer;
 
 /// Applies records to storage that holds the base.
@@ -39,6 +40,9 @@ const KEPT_AT_ONCE: u64 = 16 << 20;
 
 /// Enough writes at once to keep a disk busy; each takes 1 MiB.
 const WIDTH: Width = Width { threads: 4, window: 16 };
+
+/// How much is applied between two times that the storage begins to sync it.
+const SYNCED_AT_ONCE: u64 = 8 << 20;
 
 /// A record that is to be applied. Records cover different ranges, so several can be at once.
 enum Owned {
@@ -128,16 +132,21 @@ impl<'a> Applier<'a> {
             }
             return Ok(records.totals());
         }
+        let storage = self.writer.storage;
+        let mut unsynced = Unsynced::new(SYNCED_AT_ONCE);
         in_order(
             WIDTH,
             next_kept,
             |job| {
-                let length = job.length();
+                let range = (job.offset(), job.length());
                 self.apply(job)?;
-                Ok(length)
+                Ok(range)
             },
-            |length| {
+            |(offset, length)| {
                 progress.add(length);
+                if let Some((offset, length)) = unsynced.add(offset, length) {
+                    storage.begin_sync(offset, length);
+                }
                 Ok(())
             },
         )?;
@@ -222,6 +231,8 @@ impl Owned {
     }
 }
 
+#[cfg(test)]
+mod begun;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

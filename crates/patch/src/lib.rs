@@ -85,6 +85,7 @@ pub mod undo;
 mod undo_file;
 mod undo_files;
 mod undone;
+mod unsynced;
 mod whole;
 mod writer;
 

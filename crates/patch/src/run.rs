@@ -5,7 +5,7 @@ use flow::Session;
 use hyperlayer::Totals;
 use streams::{Chain, Link, Rules, Sources, Tally};
 
-use crate::accept::verify_first;
+use crate::accept::{makes_file, verify_first};
 use crate::given::{Given, undo_files};
 use crate::lookup::look_up;
 use crate::request::{Cut, Destination, Making, Request, Whole};
@@ -82,14 +82,16 @@ fn overwrite(
     session: &Session<'_>,
 ) -> anyhow::Result<Done> {
     let interrupt = session.interrupt;
-    let ascends = verify_first(request, &sources, rules, interrupt)?;
+    let is_new = makes_file(request);
+    let ascends = !is_new && verify_first(request, &sources, rules, interrupt)?;
     let undo_files = undo_files(request, &sources, interrupt)?;
     let given = Given { request, session, undo_files: &undo_files };
     let mut chain = Chain::new(sources, rules, interrupt).ascends(ascends);
     let first = chain.first()?;
     match &request.destination {
         Destination::Path(path, how) => {
-            run(Image::open(given, path, &first)?, &mut chain, first, how.cut, request.whole)
+            let image = Image::open(given, path, &first, is_new)?;
+            run(image, &mut chain, first, how.cut, request.whole)
         }
         _ => run(InPlace::open(given, &first)?, &mut chain, first, request.cut(), request.whole),
     }

@@ -1,5 +1,6 @@
 //! [`Image`]: what lies at a path, itself: a block device, an image, or a new image.
 
+use std::io;
 use std::path::Path;
 
 use anyhow::Context;
@@ -38,10 +39,20 @@ pub(crate) struct Image<'a> {
 }
 
 impl<'a> Image<'a> {
-    /// Opens what lies there, or makes an image as large as the first stream's volume.
-    pub(crate) fn open(given: Given<'a>, path: &Path, link: &Link) -> anyhow::Result<Self> {
+    /// Opens what lies there, or makes an image as large as the first stream's volume. `must_be_new`: nothing
+    /// was there, and the streams have not been verified for something that is.
+    pub(crate) fn open(
+        given: Given<'a>,
+        path: &Path,
+        link: &Link,
+        must_be_new: bool,
+    ) -> anyhow::Result<Self> {
         let name = path.display().to_string();
-        let new = match link.header().base.is_none() && !path.exists() {
+        let is_there = path.exists();
+        if must_be_new && is_there {
+            return Err(exists(&name)); // since a moment ago
+        }
+        let new = match link.header().base.is_none() && !is_there {
             true => Some(make(path, &name, link.header().target.size)?),
             false => None,
         };
@@ -51,6 +62,8 @@ impl<'a> Image<'a> {
         accept(given.request, 0, link)?;
         let opened = match &new {
             Some(file) => Device::open(&file.open_path(), OpenMode::WriteExclusive),
+            // There is nothing; what has come to be there since has not been verified for.
+            None if must_be_new => path.metadata().and(Err(io::ErrorKind::AlreadyExists.into())),
             None => Device::open(path, OpenMode::WriteExclusive),
         };
         let device = hold(&name, WRITABLE, opened.map_err(anyhow::Error::new))?;
