@@ -18,6 +18,7 @@
 
 mod activation;
 mod below;
+mod characters;
 mod command;
 mod device_number;
 mod device_status;

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
+use crate::characters::has_lvm_characters;
 use crate::error::Result;
 use crate::{DeviceNumber, Error, LogicalVolume, SegmentType};
 
@@ -344,15 +345,6 @@ pub fn check_new_name(name: &str, group: &str, volumes: &[LogicalVolume]) -> Res
 /// Device-mapper's name of a volume.
 pub(crate) fn dm_name(group: &str, volume: &str) -> String {
     format!("{}-{}", group.replace('-', "--"), volume.replace('-', "--"))
-}
-
-pub(crate) fn has_lvm_characters(name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+_.-".contains(&byte);
-    !name.is_empty()
-        && name.len() <= 127
-        && !name.starts_with('-')
-        && !matches!(name, "." | "..")
-        && name.bytes().all(allowed)
 }
 
 fn describe(group: Option<&str>, pool: Option<&str>) -> String {

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Deserialize;
 
+use crate::characters::has_lvm_characters;
 use crate::error::Result;
-use crate::name::has_lvm_characters;
 use crate::{DeviceNumber, Error, SegmentType, command, owner};
 
 /// A logical volume.
