@@ -161,8 +161,8 @@ fn every_column_is_that_of_thin_ls() {
         };
         assert!(devices == 1 || expected.iter().any(tells_apart));
 
-        // Past the page cache, as a device is read, it is no other; and it is that of the last commit,
-        // whatever a metadata snapshot holds.
+        // O_DIRECT gives the same list. It shows the last commit, even where the pool holds a metadata
+        // snapshot.
         assert_eq!(metadata.list(&["--direct"]), metadata.list(&[]));
         pool.hold();
         pool.create(0);

@@ -292,15 +292,21 @@ impl Device {
     /// Begins to write what the page cache holds of a range to the disk, and does not wait for it. The kernel
     /// would begin only when a tenth of all memory is to be written.
     pub fn begin_sync(&self, offset: u64, length: u64) {
-        let (Ok(offset), Ok(length)) = (offset.try_into(), length.try_into()) else { return };
         if self.direct || length == 0 {
             return; // a length of nothing would be all of the file
         }
         // It says that nobody needs these pages soon, and the first that the kernel does with it is to
         // begin to write those that are dirty.
-        let advice = PosixFadviseAdvice::POSIX_FADV_DONTNEED;
-        if let Err(error) = posix_fadvise(&self.file, offset, length, advice) {
-            log::debug!("nothing is written before the end: {error}");
+        self.advise(offset, length, PosixFadviseAdvice::POSIX_FADV_DONTNEED);
+    }
+
+    /// Tells the kernel how a range will be used; a length of 0 means all from the offset on. It may ignore that,
+    /// so a failure is no error either.
+    pub(crate) fn advise(&self, offset: u64, length: u64, advice: PosixFadviseAdvice) {
+        if let (Ok(offset), Ok(length)) = (offset.try_into(), length.try_into())
+            && let Err(error) = posix_fadvise(&self.file, offset, length, advice)
+        {
+            log::debug!("{advice:?} at {offset}: {error}");
         }
     }
 

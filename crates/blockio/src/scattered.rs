@@ -3,7 +3,7 @@
 use std::io::{self, IoSliceMut};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
+use nix::fcntl::PosixFadviseAdvice;
 use rustix::io::{ReadWriteFlags, preadv2};
 
 use crate::{Device, ReadAt};
@@ -25,7 +25,7 @@ pub struct Scattered {
 impl Scattered {
     /// Reads pieces of `file`, which is read through the page cache.
     pub fn new(file: Device) -> Self {
-        advise(&file, 0, 0, PosixFadviseAdvice::POSIX_FADV_RANDOM);
+        file.advise(0, 0, PosixFadviseAdvice::POSIX_FADV_RANDOM);
         Self { file, fetches: AtomicU32::new(0) }
     }
 
@@ -53,7 +53,7 @@ impl ReadAt for Scattered {
                 fetches.checked_sub(1)
             });
         if is_fetched.is_ok() {
-            advise(&self.file, offset, length, PosixFadviseAdvice::POSIX_FADV_WILLNEED);
+            self.file.advise(offset, length as u64, PosixFadviseAdvice::POSIX_FADV_WILLNEED);
         }
     }
 
@@ -62,20 +62,12 @@ impl ReadAt for Scattered {
     }
 }
 
-/// Tells the kernel what will be read. It may ignore that, so a failure is no error either.
-fn advise(file: &Device, offset: u64, length: usize, advice: PosixFadviseAdvice) {
-    if let (Ok(offset), Ok(length)) = (offset.try_into(), length.try_into())
-        && let Err(error) = posix_fadvise(file.file(), offset, length, advice)
-    {
-        log::debug!("{advice:?} at {offset}: {error}");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs::File;
     use std::os::unix::fs::FileExt;
 
+    use nix::fcntl::posix_fadvise;
     use tempfile::NamedTempFile;
 
     use super::*;

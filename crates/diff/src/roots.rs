@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use baseproof::{LeafTree, Mapped};
+use baseproof::LeafTree;
 use blockio::{AlignedBuf, Device, OpenMode, Range, ReadAt, is_zero};
 use flow::{Interruptible, Session};
 use hyperlayer::{LEAF_BYTES, Roots, TreeHasher, Volume};
@@ -64,8 +64,7 @@ impl RootFinder {
         let mut tree = LeafTree::new(file, size).with_context(holding)?;
         let mut base_tree = TreeHasher::new(base_size);
         let (whole, cut) = (size.div_ceil(LEAF_BYTES as u64), size < base_size);
-        let mapped = pair.changes.mapped.as_ref();
-        let mapped = mapped.map(|ranges| Box::new(ranges.iter()) as Mapped<'_>);
+        let mapped = pair.changes.mapped();
         let go_on = || session.interrupt.check();
         baseproof::for_each_leaf(&source, base_size, mapped, &go_on, |number, digest| {
             base_tree.leaf(number, digest);

@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 
 use anyhow::Context;
-use baseproof::Mapped;
 use flow::{Interruptible, Session, usage};
 use foreign::{Hyperlayer1, ThinSend};
 use hyperlayer::{BaseChecksum, BaseDigest, DigestKind, Encoder, Finished, Header, RecordSink};
@@ -55,9 +54,7 @@ impl<'a> Stream<'a> {
                         Ok(vec![BaseDigest { offset: 0, length, kind, digest }])
                     }
                     (3, None) => {
-                        let mapped = changes.mapped.as_ref();
-                        let mapped = mapped.map(|ranges| Box::new(ranges.iter()) as Mapped<'_>);
-                        baseproof::digest_whole(&source, pair.base_size(), mapped, &go_on)
+                        baseproof::digest_whole(&source, pair.base_size(), changes.mapped(), &go_on)
                             .map(|digest| vec![digest])
                     }
                     _ => baseproof::digest_ranges(&source, &changes.sample),

@@ -96,6 +96,18 @@ fn report(options: &[&str]) -> Result<Vec<Row>> {
     command::report("lvs", FIELDS, options)
 }
 
+/// The same for one group; for all, where that says nothing.
+fn report_in(group: &str, options: &[&str]) -> Result<Vec<Row>> {
+    if has_lvm_characters(group) {
+        match report(&[options, &[group]].concat()) {
+            Ok(rows) if !rows.is_empty() => return Ok(rows),
+            Ok(_) => {}
+            Err(error) => log::debug!("all groups are listed: {error}"),
+        }
+    }
+    report(options)
+}
+
 impl LogicalVolume {
     /// All logical volumes that are not LVM's own internal ones.
     ///
@@ -111,14 +123,7 @@ impl LogicalVolume {
     /// # Errors
     /// As for [`Self::list`].
     pub fn list_in(group: &str) -> Result<Vec<Self>> {
-        if has_lvm_characters(group) {
-            match report(&[group]).and_then(Self::from_rows) {
-                Ok(volumes) if !volumes.is_empty() => return Ok(volumes),
-                Ok(_) => {}
-                Err(error) => log::debug!("all groups are listed: {error}"),
-            }
-        }
-        Self::list()
+        Self::from_rows(report_in(group, &[])?)
     }
 
     /// The classic snapshots that are being merged into their origins, or will be once these are
@@ -135,13 +140,7 @@ impl LogicalVolume {
     /// # Errors
     /// As for [`Self::list`].
     pub fn merging_in(group: &str) -> Result<Vec<Self>> {
-        if has_lvm_characters(group) {
-            match report(&["-a", group]) {
-                Ok(rows) => return Self::merging_of(rows),
-                Err(error) => log::debug!("all groups are listed: {error}"),
-            }
-        }
-        Self::merging()
+        Self::merging_of(report_in(group, &["-a"])?)
     }
 
     fn merging_of(mut rows: Vec<Row>) -> Result<Vec<Self>> {

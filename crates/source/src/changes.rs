@@ -3,6 +3,7 @@
 use std::io;
 
 use anyhow::Context;
+use baseproof::Mapped;
 use blockio::{Range, ReadAt};
 use thinmeta::{ExtentKind, Metadata, ThinId};
 
@@ -139,7 +140,7 @@ impl Changes {
     /// Takes in the next difference.
     ///
     /// # Errors
-    /// Where there are so many that they go to a file, and that cannot be written.
+    /// Where the temporary file that takes very many of them cannot be made or written.
     pub fn add(&mut self, range: Range, kind: ExtentKind) -> io::Result<()> {
         match self.extents.last_mut().is_some_and(|last| last.extend(range, kind)) {
             true => Ok(()),
@@ -173,6 +174,11 @@ impl Changes {
             self.mapped = Some(ranges);
         }
         Ok(())
+    }
+
+    /// What is mapped in the base, as its digests take it.
+    pub fn mapped(&self) -> Option<Mapped<'_>> {
+        self.mapped.as_ref().map(|ranges| Box::new(ranges.iter()) as Mapped<'_>)
     }
 
     /// How many bytes of the target are of this kind.
