@@ -1,4 +1,4 @@
-//! [`Aside`]: a file that nobody sees before it is complete.
+//! [`Aside`]: a file that stays invisible until it is complete.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -11,14 +11,14 @@ use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::unistd::{geteuid, linkat};
 use tempfile::NamedTempFile;
 
-/// A new file for what is to have a name only once all of it is there, readable by its owner only.
+/// A new file that gets its name only once it is complete; only its owner can read it.
 ///
-/// Where the file system can do that, it has no name at all until then, so that nothing is left of it
-/// however the run ends, but for the moment in which it replaces another file. Elsewhere it has a random one, beside the place where it will be, and is
-/// removed with this value: a run that is killed leaves it.
+/// Where the file system supports it, the file has no name at all until then, so nothing is left behind
+/// however the run ends, except during the moment in which it replaces another file. Elsewhere it has a random
+/// name next to its destination and is removed when this value is dropped: a run that is killed leaves it.
 pub struct Aside {
     file: Body,
-    /// Where it will be.
+    /// The destination.
     path: PathBuf,
     prefix: &'static str,
 }
@@ -29,10 +29,10 @@ enum Body {
 }
 
 impl Aside {
-    /// Makes the file, in the folder of `path`; where it has a name, that begins with `prefix`.
+    /// Creates the file in the folder of `path`; a temporary name begins with `prefix`.
     ///
     /// # Errors
-    /// Where the folder takes no files.
+    /// If the file cannot be created in that folder.
     pub fn new(path: &Path, prefix: &'static str) -> io::Result<Self> {
         let file = match nameless(folder_of(path)) {
             Some(file) => Body::Nameless(file),
@@ -49,7 +49,7 @@ impl Aside {
         }
     }
 
-    /// A path by which this process can open the file once more.
+    /// A path by which this process can open the file again.
     pub fn open_path(&self) -> PathBuf {
         match &self.file {
             Body::Nameless(file) => link_of(file),
@@ -57,17 +57,17 @@ impl Aside {
         }
     }
 
-    /// Waits until all of it is on stable storage, and gives it its name. A file that has that name
-    /// already is replaced: anyone who opens it sees the old one or the new one.
+    /// Waits until the file is on stable storage, then gives it its name. An existing file of that
+    /// name is replaced: anyone who opens it sees either the old one or the new one.
     ///
     /// # Errors
-    /// Where it cannot be written or named.
+    /// If it cannot be written or named.
     pub fn replace(self) -> io::Result<()> {
         self.file().sync_all()?;
         match self.file {
             Body::Named(file) => file.persist(&self.path).map(drop).map_err(|error| error.error)?,
             Body::Nameless(file) => match link(&file, &self.path) {
-                // No call gives a file without a name that of another one: for a moment it has two.
+                // No system call lets an unnamed file replace a named one: for a moment it has two names.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     let mut builder = tempfile::Builder::new();
                     let beside = builder.prefix(self.prefix);
@@ -80,10 +80,10 @@ impl Aside {
         sync_folder(&self.path)
     }
 
-    /// The same, where nothing has that name.
+    /// Like [`Aside::replace`], but the name must not be taken.
     ///
     /// # Errors
-    /// Where something does, a link that leads nowhere included, and as [`Aside::replace`].
+    /// If the name is taken, even by a dangling link, and as [`Aside::replace`].
     pub fn place(self) -> io::Result<()> {
         self.file().sync_all()?;
         match self.file {
@@ -96,13 +96,13 @@ impl Aside {
     }
 }
 
-/// Whether `path` is a link that somebody else made in a folder that is anybody's to write: who replaces
-/// what it leads to as root replaces whatever file they chose. It is the rule by which the kernel
-/// follows links (kernel: Documentation/admin-guide/sysctl/fs.rst, protected_symlinks), which a link
-/// that is read is not subject to.
+/// Whether `path` is a link that somebody else made in a world-writable folder: root, replacing its
+/// target, would replace whatever file they chose. This is the rule by which the kernel
+/// follows links (kernel: Documentation/admin-guide/sysctl/fs.rst, protected_symlinks); it does not
+/// apply to reading a link.
 ///
 /// # Errors
-/// Where it cannot be looked at.
+/// If it cannot be examined.
 pub fn is_planted_link(path: &Path) -> io::Result<bool> {
     const STICKY_AND_ANYBODYS: u32 = 0o1002;
     let (link, folder) = (path.symlink_metadata()?, folder_of(path).metadata()?);
@@ -111,7 +111,7 @@ pub fn is_planted_link(path: &Path) -> io::Result<bool> {
     Ok(link.is_symlink() && is_shared && is_others)
 }
 
-/// None where there are no such files.
+/// None if the file system has no unnamed files.
 fn nameless(folder: &Path) -> Option<File> {
     let file = OpenOptions::new()
         .read(true)
@@ -120,7 +120,7 @@ fn nameless(folder: &Path) -> Option<File> {
         .custom_flags(OFlag::O_TMPFILE.bits())
         .open(folder)
         .ok()?;
-    // That is how it gets its name; without /proc it would be too late to find out.
+    // It gets its name through /proc; if that is missing, later would be too late to find out.
     link_of(&file).exists().then_some(file)
 }
 
@@ -132,7 +132,7 @@ fn link_of(file: &File) -> PathBuf {
     format!("/proc/self/fd/{}", file.as_raw_fd()).into()
 }
 
-/// Gives a file a name; fails where it is taken.
+/// Gives a file a name; fails if it is taken.
 fn link(file: &File, path: &Path) -> io::Result<()> {
     Ok(linkat(AT_FDCWD, &link_of(file), AT_FDCWD, path, AtFlags::AT_SYMLINK_FOLLOW)?)
 }
@@ -144,7 +144,7 @@ mod tests {
 
     use super::*;
 
-    /// Without a name, if the file system can do that, and with one.
+    /// Without a name, if the file system supports it, and with one.
     fn both(path: &Path) -> Vec<Aside> {
         let prefix = ".test-";
         let file = Body::Named(named(path, prefix).unwrap());

@@ -1,6 +1,6 @@
-//! Texts that come from a stream, for a terminal.
+//! Text from a stream, made safe for a terminal.
 
-/// A text with everything escaped that a terminal would obey, line feeds and tabs included.
+/// Escapes everything that a terminal would interpret, line feeds and tabs included.
 pub fn escaped(text: &str) -> String {
     let escape = |character: char| match character {
         '\n' | '\r' | '\t' => character.escape_default().to_string(),
@@ -10,13 +10,13 @@ pub fn escaped(text: &str) -> String {
     text.chars().map(escape).collect()
 }
 
-/// The same of a text of several lines, which stay lines.
+/// Like [`escaped`], but keeps line breaks.
 pub fn escaped_lines(text: &str) -> String {
     text.split('\n').map(escaped).collect::<Vec<_>>().join("\n")
 }
 
-/// Whether a terminal does something else with a character than show it: controls, and marks that
-/// turn the direction of what follows.
+/// Whether a terminal interprets a character instead of showing it: control characters, and marks
+/// that change the text direction.
 pub fn is_obeyed(character: char) -> bool {
     character.is_control()
         || matches!(

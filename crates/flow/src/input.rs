@@ -1,4 +1,4 @@
-//! [`Input`]: the stream's end that is read.
+//! [`Input`]: the reading end of a stream.
 
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
@@ -11,18 +11,18 @@ const AHEAD: usize = 8;
 const BLOCK: usize = 1 << 20;
 const LOOK_UP: Duration = Duration::from_millis(50);
 
-/// A reader that reads ahead on a thread of its own. A pipe can keep a reader waiting for ever;
-/// here a signal ends the waiting.
+/// A reader that reads ahead on its own thread. A pipe can keep a reader waiting forever;
+/// here a signal ends the wait.
 pub struct Input {
     blocks: Receiver<io::Result<Block>>,
     block: Block,
     place: usize,
-    /// Blocks go back to be filled again: fresh memory costs a page fault for every page of it.
+    /// Blocks go back to be refilled: fresh memory costs a page fault per page.
     back: Sender<Box<[u8]>>,
     interrupt: Interrupt,
 }
 
-/// A buffer, and how much of it is filled; nothing is at the end.
+/// A buffer, and how much of it is filled; an empty one marks the end.
 #[derive(Default)]
 struct Block {
     bytes: Box<[u8]>,
@@ -30,15 +30,15 @@ struct Block {
 }
 
 impl Input {
-    /// Begins to read `source`.
+    /// Starts reading `source`.
     ///
     /// # Errors
-    /// Where no thread can be started for it.
+    /// If its thread cannot be started.
     pub fn new(source: impl Read + Send + 'static, interrupt: &Interrupt) -> io::Result<Self> {
         let (sender, blocks) = sync_channel(AHEAD);
         let (back, emptied) = channel();
-        // The thread is not joined: it may hang in a read that never ends, and holds nothing that
-        // must be undone.
+        // The thread is not joined: it may hang in a read that never ends, and it holds nothing that
+        // needs cleaning up.
         thread::start("reading the input", move || {
             let mut source = source;
             loop {
@@ -55,7 +55,7 @@ impl Input {
     }
 }
 
-/// Memory for a block; an error, and no abort, where there is none.
+/// Allocates a block; returns an error instead of aborting if there is no memory.
 fn new_block() -> io::Result<Box<[u8]>> {
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(BLOCK)?;
@@ -63,7 +63,7 @@ fn new_block() -> io::Result<Box<[u8]>> {
     Ok(bytes.into())
 }
 
-/// One read's worth: what a pipe holds is passed on at once; an empty block is the end.
+/// Does one read, so that what a pipe holds is passed on at once; an empty block is the end.
 fn read_block(source: &mut impl Read, mut bytes: Box<[u8]>) -> io::Result<Block> {
     loop {
         match source.read(&mut bytes) {
@@ -90,7 +90,7 @@ impl Read for Input {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                // The thread ends after the end, which was handed out then.
+                // The thread exits after the end, which has been handed out by then.
                 Err(RecvTimeoutError::Disconnected) => return Ok(0),
             }
         }

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use blockio::ReadAt;
 use nix::libc::{SIGINT, SIGTERM};
 
-/// Says whether a signal asked this program to end. The signal itself does nothing more: the code at work
-/// asks here, and leaves by an error, so that every guard on the way is undone.
+/// Says whether a signal asked this program to end. The signal handler does nothing else: running code
+/// polls this flag and returns an error, so that every guard on the way is dropped.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt {
     signal: Arc<AtomicUsize>,
@@ -20,20 +20,20 @@ pub struct Interrupt {
 struct Interrupted(&'static str);
 
 impl Interrupt {
-    /// The number of the signal that has come, 0 before: what catches signals sets it.
+    /// The number of the signal received, 0 if none: the signal handler sets it.
     pub fn signal(&self) -> &Arc<AtomicUsize> {
         &self.signal
     }
 
-    /// True until a signal has come.
+    /// True until a signal arrives.
     pub fn is_absent(&self) -> bool {
         self.signal.load(Ordering::Relaxed) == 0
     }
 
-    /// An error once a signal has come.
+    /// Fails once a signal has arrived.
     ///
     /// # Errors
-    /// That one.
+    /// If a signal has arrived.
     pub fn check(&self) -> io::Result<()> {
         let signal = self.signal.load(Ordering::Relaxed);
         let name = match i32::try_from(signal) {
@@ -46,7 +46,7 @@ impl Interrupt {
     }
 }
 
-/// Whether an error is one of [`Interrupt::check`].
+/// Whether an error came from [`Interrupt::check`].
 pub fn is_interruption(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let inner = cause.downcast_ref::<io::Error>().and_then(|error| error.get_ref());
@@ -54,11 +54,11 @@ pub fn is_interruption(error: &anyhow::Error) -> bool {
     })
 }
 
-/// A source of bytes whose reads fail once a signal has come.
+/// A source of bytes whose reads fail once a signal has arrived.
 pub struct Interruptible<'a, R> {
     /// The source.
     pub source: R,
-    /// Who knows of the signal.
+    /// The flag that is checked before each read.
     pub interrupt: &'a Interrupt,
 }
 

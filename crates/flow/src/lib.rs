@@ -1,9 +1,9 @@
 //! What long work needs, without a terminal: the two ends of a stream, the stop flag, progress, and refusals.
 //!
-//! [`Input`] and [`Output`] are the ends of a stream. The other side of a pipe may keep them waiting for ever;
-//! an [`Interrupt`] ends the wait. [`Aside`] is a file that nobody sees before it is complete. Work reports how
-//! far it has come to a [`Progress`], and says why it will not go on with a [`Refusal`]. Nothing here knows of
-//! a command line: the programs set the flag, draw the bar, and turn an error into a line and an exit code.
+//! [`Input`] and [`Output`] are the ends of a stream. The other side of a pipe may keep them waiting forever;
+//! an [`Interrupt`] ends the wait. [`Aside`] is a file that stays invisible until it is complete. Work reports
+//! its progress to a [`Progress`], and says why it will not continue with a [`Refusal`]. Nothing here knows about
+//! the command line: the programs set the flag, draw the bar, and turn an error into a line and an exit code.
 //!
 //! ```
 //! use std::io::{Read, Write};

@@ -1,4 +1,4 @@
-//! [`open`]: files that may keep anyone who opens them waiting.
+//! [`open`]: opens files whose opening may block.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -10,15 +10,15 @@ use crate::{Interrupt, thread};
 
 const LOOK_UP: Duration = Duration::from_millis(50);
 
-/// Opens a file. A FIFO waits until its other end is open too, for ever maybe; here a signal ends the
-/// waiting.
+/// Opens a file. Opening a FIFO blocks until its other end is open too, maybe forever; here a signal ends
+/// the wait.
 ///
 /// # Errors
-/// Where it cannot be opened, or that of a signal.
+/// If it cannot be opened, or a signal arrived.
 pub fn open(options: &OpenOptions, path: &Path, interrupt: &Interrupt) -> io::Result<File> {
     let (sender, opened) = channel();
     let (options, path) = (options.clone(), path.to_path_buf());
-    // The thread is not joined: it may hang, and holds nothing that must be undone.
+    // The thread is not joined: it may hang, and it holds nothing that needs cleaning up.
     thread::start("opening it", move || sender.send(options.open(path)))?;
     loop {
         interrupt.check()?;

@@ -1,4 +1,4 @@
-//! [`Output`]: the stream's end that is written.
+//! [`Output`]: the writing end of a stream.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,30 +15,30 @@ const AHEAD: usize = 8;
 const BLOCK: usize = 1 << 20;
 const LOOK_UP: Duration = Duration::from_millis(1);
 
-/// What an [`Output`] does beside writing.
+/// What an [`Output`] does besides writing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OutputOptions {
     /// Compute the SHA-1 of what is written.
     pub sha1: bool,
-    /// Write no more than this many bytes in a second.
+    /// Write at most this many bytes per second.
     pub bytes_per_second: Option<u64>,
 }
 
-/// A writer that writes on a thread of its own, and computes the SHA-1 of all of it on another. A
-/// pipe can keep a writer waiting for ever; here a signal ends the waiting.
+/// A writer that writes on its own thread, and computes the SHA-1 of everything on another. A
+/// pipe can keep a writer waiting forever; here a signal ends the wait.
 pub struct Output<W> {
     threads: Option<Threads<W>>,
     block: Vec<u8>,
     idle: Arc<Mutex<Vec<Vec<u8>>>>,
     bytes: u64,
     interrupt: Interrupt,
-    /// Nobody waits for the writer any more: its thread ends, and what clears up after a run has room for
-    /// its processes.
+    /// Nobody waits for the writer any more: its thread exits, which leaves room for the processes of the
+    /// cleanup after a run.
     given_up: Arc<AtomicBool>,
 }
 
-/// A block on its way to those who use it. Its memory comes back with the last of them, and is used
-/// again: fresh memory costs a page fault for every page of it.
+/// A block on its way to the threads that use it. The last of them returns its memory for reuse:
+/// fresh memory costs a page fault per page.
 struct Block {
     bytes: Vec<u8>,
     idle: Arc<Mutex<Vec<Vec<u8>>>>,
@@ -63,18 +63,18 @@ struct Threads<W> {
 pub struct Written {
     /// How many bytes.
     pub bytes: u64,
-    /// Their SHA-1, in hexadecimal digits, if that was wanted.
+    /// Their SHA-1, in hexadecimal digits, if it was requested.
     pub sha1: Option<String>,
 }
 
 impl<W: Write + Send + 'static> Output<W> {
-    /// Begins to write to `target`.
+    /// Starts writing to `target`.
     ///
     /// # Errors
-    /// Where no thread can be started for it, or there is no memory.
+    /// If its threads cannot be started, or there is no memory.
     pub fn new(target: W, options: OutputOptions, interrupt: &Interrupt) -> io::Result<Self> {
         let block = new_block()?;
-        // First what ends by itself where the other cannot be started.
+        // First the thread that ends by itself if the other one cannot be started.
         let sha1 = options.sha1.then(|| {
             let (sender, blocks) = sync_channel(AHEAD);
             let sha1 = thread::start("the SHA-1 of the output", move || sha1_of(&blocks))?;
@@ -96,15 +96,15 @@ impl<W: Write + Send + 'static> Output<W> {
         })
     }
 
-    /// Waits until everything has been written and flushed; gives the target back.
+    /// Waits until everything has been written and flushed; returns the target.
     ///
     /// # Errors
-    /// The target's, or that of a signal.
+    /// If the target cannot be written, or a signal arrived.
     pub fn finish(mut self) -> io::Result<(W, Written)> {
         self.send()?;
         let threads = self.threads.take().ok_or(io::ErrorKind::BrokenPipe)?;
         drop(threads.to_writer);
-        // The other side of the pipe may never read on: look up in between.
+        // The other side of the pipe may never read again: check for a signal in between.
         while !threads.writer.is_finished() {
             self.interrupt.check()?;
             sleep(LOOK_UP);
@@ -135,7 +135,7 @@ impl<W: Write + Send + 'static> Output<W> {
             sent &= self.send_to(to_sha1, block)?;
         }
         if !sent && let Some(threads) = self.threads.take() {
-            // The writer has gone: its error is the reason.
+            // The writer thread has exited: its error is the reason.
             drop(threads.to_writer);
             joined(threads.writer)??;
             return Err(io::ErrorKind::BrokenPipe.into());
@@ -144,7 +144,7 @@ impl<W: Write + Send + 'static> Output<W> {
         Ok(())
     }
 
-    /// Waits for room; false where the thread has gone.
+    /// Waits for room; false if the thread has exited.
     fn send_to(&self, blocks: &SyncSender<Arc<Block>>, mut block: Arc<Block>) -> io::Result<bool> {
         loop {
             self.interrupt.check()?;
@@ -179,7 +179,7 @@ impl<W> Drop for Output<W> {
     }
 }
 
-/// Memory for a block; an error, and no abort, where there is none.
+/// Allocates a block; returns an error instead of aborting if there is no memory.
 fn new_block() -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(BLOCK)?;
@@ -221,7 +221,7 @@ fn sha1_of(blocks: &Receiver<Arc<Block>>) -> String {
     sha1.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Keeps to a rate, counted from the beginning.
+/// Limits the rate, averaged from the start.
 struct Throttle {
     begun: Instant,
     bytes: u64,

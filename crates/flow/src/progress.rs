@@ -1,12 +1,12 @@
-//! [`Progress`]: who is told how far work has come.
+//! [`Progress`]: where work reports how far it has come.
 
 /// Shows how far work has come, or does not: a bar on a terminal, lines of a log, nothing.
 pub trait Progress: Sync {
-    /// Another piece of work begins, which is done after `bytes`.
+    /// A new task begins, which is done after `bytes`.
     fn begin(&self, what: &'static str, bytes: u64) -> Box<dyn Task>;
 }
 
-/// A piece of work that is under way; it ends with this value.
+/// A task in progress; it ends when this value is dropped.
 pub trait Task: Sync {
     /// Another `bytes` are done.
     fn add(&self, bytes: u64);

@@ -1,9 +1,9 @@
-//! [`Refusal`]: why work is not begun, or not gone on with, and what would make it possible.
+//! [`Refusal`]: why work is not started or not continued, and what would make it possible.
 
 use crate::WayOut;
 
-/// A refusal, told apart by who must act, with the way out of it if there is one. No library knows what that is
-/// called on a command line: the programs say it.
+/// A refusal, classified by who must act, with a way out if there is one. Libraries do not know the command-line
+/// option for it: the programs name it.
 #[derive(Debug, thiserror::Error)]
 #[error("{why}")]
 pub struct Refusal {
@@ -12,18 +12,18 @@ pub struct Refusal {
     way_out: Option<WayOut>,
 }
 
-/// Who must act. Each kind has an exit code of the programs.
+/// Who must act. Each kind has its own exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// What was asked for cannot be (exit code 2).
+    /// The request is impossible (exit code 2).
     Usage,
-    /// The base is not the one that the diff was made from (exit code 3).
+    /// The base is not the one the diff was made from (exit code 3).
     BaseMismatch,
-    /// The stream's format cannot promise what was asked for (exit code 4).
+    /// The stream's format cannot guarantee what was requested (exit code 4).
     Unverifiable,
     /// There is not enough space (exit code 7).
     NoSpace,
-    /// What is there is not fit for it (exit code 1).
+    /// The existing state does not allow it (exit code 1).
     Unfit,
 }
 
@@ -32,17 +32,17 @@ impl Refusal {
         Self { kind, why: why.into(), way_out: None }
     }
 
-    /// What was asked for cannot be.
+    /// The request is impossible.
     pub fn usage(why: impl Into<String>) -> Self {
         Self::new(Kind::Usage, why)
     }
 
-    /// The base is not the one that the diff was made from.
+    /// The base is not the one the diff was made from.
     pub fn base_mismatch(why: impl Into<String>) -> Self {
         Self::new(Kind::BaseMismatch, why)
     }
 
-    /// The stream's format cannot promise what was asked for.
+    /// The stream's format cannot guarantee what was requested.
     pub fn unverifiable(why: impl Into<String>) -> Self {
         Self::new(Kind::Unverifiable, why)
     }
@@ -52,12 +52,12 @@ impl Refusal {
         Self::new(Kind::NoSpace, why)
     }
 
-    /// What is there is not fit for it.
+    /// The existing state does not allow it.
     pub fn unfit(why: impl Into<String>) -> Self {
         Self::new(Kind::Unfit, why)
     }
 
-    /// The same, and what would make it possible.
+    /// Adds what would make it possible.
     #[must_use]
     pub fn but(self, way_out: WayOut) -> Self {
         Self { way_out: Some(way_out), ..self }
@@ -68,7 +68,7 @@ impl Refusal {
         self.kind
     }
 
-    /// What would make it possible, if anything would.
+    /// What would make it possible, if anything.
     pub fn way_out(&self) -> Option<WayOut> {
         self.way_out
     }

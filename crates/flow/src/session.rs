@@ -1,14 +1,14 @@
-//! [`Session`]: what every stage of a run is handed.
+//! [`Session`]: what every stage of a run is given.
 
 use std::time::{Instant, SystemTime};
 
 use crate::{Interrupt, Progress};
 
-/// A run: when it stops, who is told how far it has come, and what time it is.
+/// A run: its stop flag, its progress, and its clock.
 pub struct Session<'a> {
-    /// Asked between any two pieces of work.
+    /// Checked between steps.
     pub interrupt: &'a Interrupt,
-    /// Told of long work.
+    /// Where long work is reported.
     pub progress: &'a dyn Progress,
     /// When the run began.
     pub begun: Instant,
@@ -17,18 +17,18 @@ pub struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// A run that begins now, by the system's clock.
+    /// A run that begins now, with the system clock.
     pub fn new(interrupt: &'a Interrupt, progress: &'a dyn Progress) -> Self {
         Self { interrupt, progress, begun: Instant::now(), clock: system_clock }
     }
 
-    /// Whether to wait on for a lock or a device: until the interrupt comes.
+    /// Whether to keep waiting for a lock or a device: true until interrupted.
     pub fn keep_waiting(&self) -> bool {
         self.interrupt.is_absent()
     }
 }
 
 fn system_clock() -> u64 {
-    // Before 1970 only where the clock was never set.
+    // Before 1970 only if the clock was never set.
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -1,18 +1,18 @@
-//! [`start`]: threads, which the system may refuse.
+//! [`start`]: starts threads, which the system may refuse.
 
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
-/// How long a limit is waited for: a thread that has ended counts for a moment more.
+/// How long to retry at a limit: a thread that has ended still counts for a moment.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Starts a thread for `what`, which an error names, and the kernel's list of threads. (`std::thread::spawn` panics where a limit is
-/// reached.)
+/// Starts a thread; `what` names it in errors and in the kernel's list of threads.
+/// (`std::thread::spawn` panics when a limit is reached.)
 ///
 /// # Errors
-/// Where the system has no room for another thread.
+/// If the system has no room for another thread.
 pub(crate) fn start<T: Send + 'static>(
     what: &str,
     work: impl FnOnce() -> T + Send + 'static,
@@ -25,7 +25,7 @@ fn start_with<T: Send + 'static>(
     what: &str,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<JoinHandle<T>> {
-    // What a thread that does not start is given is gone.
+    // A thread that fails to start consumes its closure.
     let work = Arc::new(Mutex::new(Some(work)));
     let begun = Instant::now();
     loop {

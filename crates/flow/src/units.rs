@@ -1,4 +1,4 @@
-//! Sizes and times, as people read them.
+//! Sizes and times in human-readable form.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,9 +12,9 @@ pub fn human(bytes: u64) -> String {
     }
 }
 
-/// A time in seconds since 1970-01-01 00:00 UTC, as RFC 3339 has it, in UTC.
+/// A time in seconds since 1970-01-01 00:00 UTC, in RFC 3339 form, in UTC.
 pub fn time_text(seconds: u64) -> String {
-    // humantime knows the years up to 9999.
+    // humantime supports years up to 9999.
     const END: u64 = 253_402_300_800;
     match SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)) {
         Some(time) if seconds < END => humantime::format_rfc3339_seconds(time).to_string(),

@@ -1,12 +1,12 @@
-//! [`WayOut`]: what would make possible what was refused.
+//! [`WayOut`]: what would make a refused request possible.
 
-/// What would make possible what was refused. Each program says it in the words of its command line.
+/// What would make a refused request possible. Each program names its own command-line option for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WayOut {
     /// Name the disk that is meant.
     NameDisk,
-    /// Name a folder of several disks' streams.
+    /// Name a folder with the streams of several disks.
     NameFolder,
     /// Name the base.
     NameBase,
@@ -18,34 +18,34 @@ pub enum WayOut {
     SaySize,
     /// Leave the size out: the stream says it.
     LeaveOutSize,
-    /// Give a stream in a file of its own, for it is read twice.
+    /// Give the stream as its own file, because it is read twice.
     ReadFile,
-    /// The same, or keep nothing of what is overwritten.
+    /// Give the stream as its own file, or do not keep what is overwritten.
     ReadFileToKeep,
     /// Give it on standard input.
     ReadStandardInput,
-    /// Leave out where to stop.
+    /// Leave out the stopping point.
     LeaveOutEnd,
     /// Give the time to stop at in local time.
     StopAtLocalTime,
     /// Name the volume to stop at.
     StopAtVolume,
-    /// Apply a cut stream in a run of its own.
+    /// Apply a cut stream in a separate run.
     ApplyPart,
     /// Write onto the volume itself.
     WriteInPlace,
     /// Make a new volume.
     MakeNewVolume,
-    /// Apply to chunks of another size.
+    /// Apply to a different chunk size.
     AllowOtherChunks,
-    /// Accept a format that promises less.
+    /// Accept a format that guarantees less.
     AcceptLess,
     /// Do not prove the base.
     SkipProof,
-    /// Keep nothing of what is overwritten.
+    /// Do not keep what is overwritten.
     KeepNothing,
     /// Make the stream with root digests.
     FindRoots,
-    /// Release the pool's metadata snapshot, which others hold.
+    /// Release the pool's metadata snapshot, which someone else holds.
     ReleaseMetadataSnapshot,
 }
