@@ -12,25 +12,25 @@ use hyperlayer::{Header, Outline};
 
 /// A stream in a file.
 pub struct Entry {
-    /// The file, and the stream's number in it where there are several; escaped.
+    /// The file, and the stream's number in it if there are several; escaped.
     pub place: String,
     /// What it says of itself.
     pub stream: Stream,
     /// It has a checksum beside it.
     pub has_checksum: bool,
-    /// Its file's name says that it is a differential stream of virtnbdbackup's.
+    /// Its file name says that it is a differential stream by virtnbdbackup.
     is_differential: bool,
-    /// The UUID of the virtual machine that it is of.
+    /// The UUID of the virtual machine it belongs to.
     machine: Option<String>,
-    /// Why it does not follow the one before it, or why nobody knows; none where it does.
+    /// Why it does not follow the one before it, or why that is unknown; `None` if it does.
     pub breaks: Option<String>,
 }
 
-/// A stream, as far as it can be known without its data.
+/// A stream, as far as it is known without reading its data.
 pub enum Stream {
     /// One of ours.
     Own(Outline),
-    /// Another tool's, with the header that ours would be.
+    /// Another tool's, with its header converted to ours.
     Other(Foreign, Header),
 }
 
@@ -43,7 +43,7 @@ impl Entry {
         }
     }
 
-    /// Whether it says what volume it starts from, or that it starts from nothing.
+    /// Whether it names the volume it starts from, or says that it starts from nothing.
     fn has_base(&self) -> bool {
         match &self.stream {
             Stream::Own(_) => true,
@@ -55,7 +55,7 @@ impl Entry {
         }
     }
 
-    /// Whether it says what volume it leads to.
+    /// Whether it names the volume it leads to.
     fn has_target(&self) -> bool {
         !matches!(&self.stream, Stream::Other(foreign, _) if foreign.uuid.is_empty())
     }
@@ -69,7 +69,7 @@ impl Entry {
         }
     }
 
-    /// Why it cannot be applied to what `previous` makes, or why nobody knows.
+    /// Why it cannot be applied to the result of `previous`, or why that is unknown.
     fn break_after(&self, previous: &Self) -> Option<String> {
         if !self.has_base() {
             return Some("it does not say what its base is".into());
@@ -88,7 +88,7 @@ impl Entry {
             }
             .err();
         };
-        // Its size is that of the volume; its base's is for the stream before to say.
+        // Its size is the volume's; the base's size comes from the previous stream.
         let follows = || foreign.header_after(before)?.follows(before, None);
         match &previous.stream {
             Stream::Own(_) => follows(),
@@ -102,12 +102,12 @@ impl Entry {
     }
 }
 
-/// What the streams in `paths` are, in the order in which they follow one another. Of a folder of
-/// virtnbdbackup's all streams are listed, or those of one `disk`. With `is_strict`, a stream whose format
-/// cannot promise all that ours does is refused.
+/// Lists the streams in `paths`, in the order in which they follow one another. For a virtnbdbackup
+/// folder, lists all streams, or only those of `disk`. With `is_strict`, refuses a stream whose format
+/// guarantees less than ours.
 ///
 /// # Errors
-/// Where a file cannot be read, or holds no streams that are known.
+/// If a file cannot be read, or holds no known streams.
 pub fn catalogue(
     paths: &[PathBuf],
     disk: Option<&str>,
@@ -141,7 +141,7 @@ pub fn catalogue(
 
 fn read(path: &Path, is_strict: bool, lacks: &mut Lacks) -> anyhow::Result<Vec<Entry>> {
     let name = || escaped(&path.display().to_string());
-    // Opening a FIFO would wait for its other end, so the kind is asked first.
+    // Opening a FIFO would wait for its other end, so check the file type first.
     if !std::fs::metadata(path).with_context(name)?.is_file() {
         return Err(Refusal::usage(format!("{} is no regular file", name()))
             .but(WayOut::ReadStandardInput)
@@ -155,7 +155,7 @@ fn read(path: &Path, is_strict: bool, lacks: &mut Lacks) -> anyhow::Result<Vec<E
     let streams: Vec<_> = match begun.foreign() {
         Some(_) => {
             let mut again = File::open(path).with_context(name)?;
-            // Whatever is wrong with it is said when it is read.
+            // Any problem with it is reported when it is read.
             let is_alone = foreign::virtnbdbackup_is_alone(&mut again).unwrap_or(false);
             let said = path.display().to_string();
             others(begun, &name(), is_alone, |foreign| {
@@ -181,8 +181,8 @@ fn read(path: &Path, is_strict: bool, lacks: &mut Lacks) -> anyhow::Result<Vec<E
     Ok(streams.into_iter().enumerate().map(entry).collect())
 }
 
-/// The streams of another tool in a file. Where one can follow another, all is read, if it is not
-/// known already that it is alone.
+/// The streams of another tool in a file. If its format allows several, the whole file is read, unless
+/// it is already known to hold only one.
 fn others(
     begun: Unfinished<impl Read>,
     name: &str,
@@ -203,8 +203,8 @@ fn others(
     Ok(found)
 }
 
-/// Sorts streams so that each comes after the one that it follows, if that is there. Those that
-/// follow none of them begin a chain, in the order given.
+/// Sorts streams so that each comes after the one it follows, if present. Those that
+/// follow none of the others begin a chain, in the order given.
 fn in_order(entries: Vec<Entry>) -> Vec<Entry> {
     let follows = |one: &Entry, other: &Entry| one.break_after(other).is_none();
     let mut rest: Vec<Option<Entry>> = entries.into_iter().map(Some).collect();
@@ -212,7 +212,7 @@ fn in_order(entries: Vec<Entry>) -> Vec<Entry> {
     while rest.iter().any(Option::is_some) {
         let next = |rest: &[Option<Entry>]| {
             let after = |last: &Entry| {
-                // What nothing follows comes last.
+                // A stream that nothing follows comes last.
                 let one = |ends: bool| {
                     let is = |one: &Entry| one.is_differential == ends && follows(one, last);
                     rest.iter().position(|one| one.as_ref().is_some_and(is))

@@ -13,50 +13,50 @@ use crate::until::{Clock, Until};
 
 /// How streams are read: what is refused, what is accepted, and where they end.
 pub struct Rules<'a> {
-    /// A stream whose format cannot promise all that ours does is refused.
+    /// A stream whose format guarantees less than ours is refused.
     pub is_strict: bool,
-    /// A stream that is cut ends the chain, and is no error.
+    /// A cut stream ends the chain and is not an error.
     pub accepts_cut: bool,
-    /// A stream may be the rest of one whose beginning is elsewhere.
+    /// A stream may be the remainder of one whose beginning is elsewhere.
     pub accepts_rest: bool,
     /// A stream of another tool may be older than the one before it.
     pub ignores_dates: bool,
-    /// What is overwritten is kept, in a stream: records must ascend, also where the format lets them come
-    /// in any order.
+    /// Overwritten data is kept, in a stream: records must ascend, even if the format allows any
+    /// order.
     pub must_ascend: bool,
-    /// The name of the volume that is made, if it was given: for streams that have none.
+    /// The name of the new volume, if given: for streams that have none.
     pub name: Option<String>,
-    /// The size of the volume that is made, if it was given: refused where the first stream says it.
+    /// The size of the new volume, if given: refused if the first stream says it.
     pub size: Option<u64>,
-    /// Where the chain ends before its end.
+    /// Where to end the chain early.
     pub until: Option<Until>,
-    /// Finds what the first stream does not say, where it is one of another tool. What later ones do not
-    /// say, the stream before them does.
+    /// Finds what the first stream does not say, if another tool made it. What later streams do not
+    /// say is taken from the stream before them.
     pub complete: &'a dyn Fn(&Foreign) -> anyhow::Result<Missing>,
 }
 
 /// The streams of all sources, in order, each of which must follow the one before.
 pub struct Chain<'a> {
     sources: std::vec::IntoIter<NamedInput>,
-    /// The source that is being read, and the number of its stream.
+    /// The source being read, and the number of its current stream.
     source: String,
     number: usize,
     has_checksum: bool,
     path: Option<PathBuf>,
-    /// What has been said of formats.
+    /// The format warnings given so far.
     lacks: Lacks,
-    /// The clock that streams were compared with a time by, and which was the last.
+    /// The clock by which streams were compared with a time, and the last stream compared.
     clock: Option<(Clock, String)>,
     rules: &'a Rules<'a>,
     interrupt: &'a Interrupt,
-    /// What formats cannot promise is not said.
+    /// Do not warn about what formats cannot guarantee.
     is_silent: bool,
     /// All records are known to ascend.
     ascends: bool,
 }
 
 impl<'a> Chain<'a> {
-    /// What `sources` hold, from their beginning on.
+    /// The streams in `sources`, from the beginning.
     pub fn new(sources: Sources, rules: &'a Rules<'a>, interrupt: &'a Interrupt) -> Self {
         Self {
             sources: sources.into_iter(),
@@ -73,13 +73,13 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// The same, which says nothing of what formats cannot promise: that is for a second reading.
+    /// Turns off the warnings about what formats cannot guarantee, for streams that are read a second time.
     pub(crate) fn silent(mut self) -> Self {
         self.is_silent = true;
         self
     }
 
-    /// The same, of which is known that all records ascend, also where the format lets them come in any
+    /// Marks all records as known to ascend, even if the format allows any
     /// order: [`accept_all`](crate::accept_all) has read them.
     #[must_use]
     pub fn ascends(mut self, ascends: bool) -> Self {
@@ -90,7 +90,7 @@ impl<'a> Chain<'a> {
     /// The first stream.
     ///
     /// # Errors
-    /// Where there is none, where it cannot be read or completed, or [`Refusal`]s that the rules ask for.
+    /// If there is none, if it cannot be read or completed, or if the rules refuse it ([`Refusal`]).
     pub fn first(&mut self) -> anyhow::Result<Link> {
         let link = self.next_source(None)?.context("there is no input")?;
         match self.is_past(&link)? {
@@ -103,12 +103,12 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// Makes sure that all of a stream has arrived, and goes on to the next; `None` where the chain
-    /// ends. Where a cut is accepted, it ends there: nothing says what the stream leads to, so nothing
+    /// Checks that all of a stream has arrived, and goes on to the next; `None` at the end of the
+    /// chain. An accepted cut ends the chain: nothing says what the cut stream leads to, so nothing
     /// may follow it.
     ///
     /// # Errors
-    /// Where a stream is damaged or cut, where the next one does not follow ([`Refusal::base_mismatch`]), and
+    /// If a stream is damaged or cut, if the next one does not follow ([`Refusal::base_mismatch`]), and
     /// as [`Chain::first`].
     pub fn next(&mut self, mut link: Link) -> anyhow::Result<Option<Link>> {
         loop {
@@ -125,7 +125,7 @@ impl<'a> Chain<'a> {
         let Link { name, decoder, is_differential, machine, .. } = link;
         let (header, foreign) = (decoder.header().clone(), decoder.foreign().cloned());
         let (digest, roots) = (decoder.stream_digest(), decoder.roots());
-        // The checkpoint that a differential stream names is made by another one.
+        // The checkpoint that a differential stream names is created by another stream.
         if self.rules.until.as_ref().is_some_and(|until| until.is_reached(&header))
             && !is_differential
         {
@@ -155,10 +155,10 @@ impl<'a> Chain<'a> {
         Ok(Some(next))
     }
 
-    /// Ends with a stream that is cut.
+    /// Ends the chain with a cut stream.
     ///
     /// # Errors
-    /// [`Refusal::usage`] where there is more.
+    /// [`Refusal::usage`] if there are more streams.
     pub fn end_cut(&self, name: &str) -> anyhow::Result<()> {
         let Some(source) = self.sources.as_slice().first() else { return Ok(()) };
         Err(Refusal::usage(format!(
@@ -170,7 +170,7 @@ impl<'a> Chain<'a> {
         .into())
     }
 
-    /// Whether the chain ends before this stream, by when it was made.
+    /// Whether the chain ends before this stream, judging by its creation time.
     fn is_past(&mut self, link: &Link) -> anyhow::Result<bool> {
         let Some(Until::Time(time)) = &self.rules.until else { return Ok(false) };
         let (clock, is_past) = time.compare(&link.name, link.header(), link.decoder.foreign())?;
@@ -201,7 +201,7 @@ impl<'a> Chain<'a> {
         Ok(Some(self.link(begun, previous)?))
     }
 
-    /// A stream that has begun; what it does not say is filled in.
+    /// Completes a stream that has begun with what it does not say.
     fn link(
         &mut self,
         begun: Unfinished<Input>,
@@ -253,7 +253,7 @@ impl<'a> Chain<'a> {
         Ok(Link { name, decoder, has_checksum, ascends, is_differential, machine, expected_root })
     }
 
-    /// A size that the stream says itself is not replaced by one that is given, nor is that skipped.
+    /// If the stream states its size, a given one is refused rather than ignored.
     fn check_size(&self, begun: &Unfinished<Input>) -> anyhow::Result<()> {
         let said = match begun.foreign() {
             Some(foreign) => foreign.size,

@@ -1,7 +1,7 @@
 //! [`Conversion`]: streams of another tool → ours, with checksums.
 //!
-//! Files are read twice: the first time all of it is verified, as far as its format allows, and
-//! what it changes is noted; the second time it is written. Records that do not ascend go through a
+//! Files are read twice: the first pass verifies everything, as far as the format allows, and
+//! notes what changes; the second pass writes the stream. Records that do not ascend go through a
 //! sparse file.
 
 mod file;
@@ -29,8 +29,8 @@ impl<'a> Conversion<'a> {
     /// Reads the streams in these files, each of which must follow the one before, and notes what they do.
     ///
     /// # Errors
-    /// Where a file cannot be read twice or is damaged; where a stream is of our format, lacks what the
-    /// options do not say either, or does not follow the one before; that of a signal.
+    /// If a file cannot be read twice or is damaged; if a stream is in our format, lacks what the
+    /// options do not say either, or does not follow the one before; if a signal arrives.
     pub fn note(
         paths: &[PathBuf],
         options: &'a ConvertOptions,
@@ -49,22 +49,22 @@ impl<'a> Conversion<'a> {
         self.noted.iter().map(|noted| noted.header.unmapped_bytes).sum()
     }
 
-    /// The headers of the streams that are written, in their order.
+    /// The headers of the streams to be written, in order.
     pub fn headers(&self) -> impl Iterator<Item = &Header> {
         self.noted.iter().map(|noted| &noted.header)
     }
 
-    /// The files of which nothing said how large the base was, with the size that it was taken to have, in bytes:
-    /// the volume's own.
+    /// The files for which nothing says how large the base was, with the size assumed for it, in bytes:
+    /// the volume's own size.
     pub fn assumed_base_sizes(&self) -> impl Iterator<Item = (&Path, u64)> {
         self.noted.iter().filter_map(|noted| Some((&*noted.path, noted.assumed_base_size?)))
     }
 
-    /// Reads the files once more, writes what was noted, and gives the output back, with what each stream
-    /// holds. `writing` is the context of the output's errors; `task` is told of the data.
+    /// Reads the files again, writes what was noted, and returns the output with what each stream
+    /// holds. `writing` is the context of output errors; `task` counts the data.
     ///
     /// # Errors
-    /// Those of the output; where a file is no longer what it was; that of a signal.
+    /// If the output cannot be written, a file has changed, or a signal arrives.
     pub fn write<W: Write>(
         &self,
         output: W,

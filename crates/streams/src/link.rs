@@ -15,11 +15,11 @@ pub struct Link {
     pub has_checksum: bool,
     /// Its records are known to ascend.
     pub ascends: bool,
-    /// Nothing follows it, whatever it says.
+    /// Nothing can follow it, whatever its header says.
     pub(crate) is_differential: bool,
-    /// The UUID of the virtual machine that it is of.
+    /// The UUID of the virtual machine it belongs to.
     pub(crate) machine: Option<String>,
-    /// The root of what the stream before leads to: what this one starts from.
+    /// The root that the previous stream leads to, from which this one starts.
     pub(crate) expected_root: Option<[u8; 32]>,
 }
 
@@ -47,18 +47,18 @@ impl Link {
         self.decoder.foreign().is_none_or(|foreign| foreign.name.is_some())
     }
 
-    /// Whether the header says how much is written at the most.
+    /// Whether the header announces how much is written at most.
     pub fn announces(&self) -> bool {
         self.decoder.foreign().is_none_or(|foreign| foreign.changed.is_some())
     }
 
-    /// Whether one that is cut can be told from one that is whole.
+    /// Whether the format can tell a cut stream from a complete one.
     pub fn has_end(&self) -> bool {
         self.decoder.foreign().is_none_or(Foreign::has_end)
     }
 
-    /// Holds the root of what it starts from, once its trailer was read, against what the stream before it leads
-    /// to.
+    /// Checks the root it starts from, once its trailer has been read, against the root that the previous stream
+    /// leads to.
     ///
     /// # Errors
     /// [`Refusal::base_mismatch`].
@@ -69,7 +69,7 @@ impl Link {
         })
     }
 
-    /// The root of what it starts from, as far as it has been read.
+    /// The root it starts from, as far as it has been read.
     pub(crate) fn base_root(&self) -> Option<[u8; 32]> {
         // An undo stream proves what it leads back to.
         let root = self.decoder.base_digests().first().filter(|_| !self.header().undo);
@@ -80,7 +80,7 @@ impl Link {
     /// Reads all records, which must ascend.
     ///
     /// # Errors
-    /// [`Refusal::usage`] where they do not, and what is wrong with the stream.
+    /// [`Refusal::usage`] if they do not; otherwise what is wrong with the stream.
     pub(crate) fn check_order(&mut self) -> anyhow::Result<()> {
         let mut end = 0;
         while let Some(record) = self.decoder.next_record().with_context(|| self.name.clone())? {
@@ -97,8 +97,8 @@ impl Link {
         Ok(())
     }
 
-    /// Refuses what does not belong after `previous`. With `ignores_dates`, one that was made before it is
-    /// only warned of.
+    /// Refuses a stream that does not follow `previous`. With `ignores_dates`, an older one only gets
+    /// a warning.
     ///
     /// # Errors
     /// [`Refusal::base_mismatch`].
@@ -141,7 +141,7 @@ impl Link {
     }
 }
 
-/// Holds the root of what a stream leads to against that of what the next one starts from, where both say it.
+/// Checks the root that a stream leads to against the root the next one starts from, if both state it.
 pub(crate) fn check_roots(
     expected: Option<[u8; 32]>,
     found: Option<[u8; 32]>,

@@ -1,8 +1,8 @@
 //! [`Merge`]: consecutive streams → one, without a device.
 //!
-//! All files are read and verified first; then it is known what every range becomes, and where its
-//! content stands. The second time, only what is still to be seen in the end is read. In between, what
-//! proves the base of a later stream is read of those before it.
+//! All files are read and verified first, which shows what every range becomes and where its
+//! content is stored. The second pass reads only content that no later stream replaces. In between, the
+//! base of each later stream is checked against the content of the streams before it.
 
 mod content;
 mod copy;
@@ -24,7 +24,7 @@ use self::piece::Piece;
 use self::reading::ReadStreams;
 use crate::settle::{Ends, Settled, settle};
 
-/// What the merged stream says beside what the streams say, and how it is written.
+/// What is added to the merged stream, and how it is written.
 #[derive(Clone, Debug, Default)]
 pub struct MergeOptions {
     /// Added to the pairs of the last stream.
@@ -35,7 +35,7 @@ pub struct MergeOptions {
     pub tool: String,
 }
 
-/// Streams that were read and verified, each of which follows the one before.
+/// Streams that were read and verified, each following the one before.
 pub struct Merge {
     inputs: Vec<MergedFile>,
     chain: ReadStreams,
@@ -52,12 +52,12 @@ pub struct Merged {
 }
 
 impl Merge {
-    /// Reads and verifies the streams in these files, in this order. The files stay open: what is still to
-    /// be seen of them is read once more. `what` is the work's name where progress is shown.
+    /// Reads and verifies the streams in these files, in this order. The files stay open, because content that
+    /// survives the merge is read again. `what` names the work in progress output.
     ///
     /// # Errors
-    /// Where a file cannot be read twice or is damaged, a stream is one that cannot be merged, or does not
-    /// follow the one before; that of a signal.
+    /// If a file cannot be read twice or is damaged, a stream cannot be merged or does not
+    /// follow the one before, or a signal arrives.
     pub fn read(
         paths: &[PathBuf],
         what: &'static str,
@@ -85,11 +85,11 @@ impl Merge {
         data.map(Piece::length).sum()
     }
 
-    /// Writes the merged stream, and gives the output back. `writing` is the context of the output's
-    /// errors; `task` is told of the data.
+    /// Writes the merged stream, and returns the output. `writing` is the context of output
+    /// errors; `task` counts the data.
     ///
     /// # Errors
-    /// Those of the output; where a file is no longer what it was; that of a signal.
+    /// If the output cannot be written, a file has changed, or a signal arrives.
     pub fn write<W: Write>(
         &self,
         output: W,
@@ -108,7 +108,7 @@ impl Merge {
         Ok((output, Merged { header, finished }))
     }
 
-    /// What the first base and the last target are known by: checkpoints are of one disk.
+    /// Identifies the first base and the last target: checkpoints belong to one disk.
     fn identity(&self) -> Identity {
         let (first, last) = (&self.chain.first.identity, &self.chain.last.identity);
         let base_checkpoint = match first.disk == last.disk {

@@ -1,8 +1,8 @@
-//! [`Settled`]: changes as records can say them, and what the header announces of them.
+//! [`Settled`]: changes in the form of records, and what the header announces about them.
 
 use crate::change::{Change, push};
 
-/// What counts of the volumes at the two ends, in bytes.
+/// The sizes that matter at the two ends, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ends {
     pub(crate) chunk_size: u64,
@@ -23,8 +23,8 @@ pub(crate) struct Settled<C> {
     pub(crate) unmapped_bytes: u64,
 }
 
-/// Makes records of `changes`, which ascend and do not overlap, and in which everything after the
-/// base's end is discarded that nothing covers.
+/// Turns `changes` into records. The changes must ascend, must not overlap, and must discard everything
+/// after the base's end that no other change covers.
 ///
 /// Whole chunks are unmapped, where the base has them. A part of a chunk cannot be: where the base
 /// has it, it becomes zeros, and the chunk is one that is written. After the base's end there is
@@ -132,7 +132,7 @@ mod tests {
         let ends = Ends { base_size: 40960 - 512, target_size: 40960 - 512, ..ENDS };
         let last = Piece::discard(40960 - 4096, 3584);
         assert_eq!(settled(&[last], ends), (vec![last], 1, 0, 3584));
-        // What is cut off by a smaller target is not there.
+        // A smaller target cuts off the rest.
         let ends = Ends { target_size: 40960 - 4096 + 512, ..ends };
         assert_eq!(settled(&[last], ends), (vec![Piece::discard(36864, 512)], 1, 0, 512));
         assert_eq!(settled(&[last], Ends { target_size: 4096, ..ends }), (vec![], 0, 0, 0));

@@ -10,7 +10,7 @@ use flow::Interrupt;
 use foreign::{Checksum, Summed};
 use hyperlayer::{Header, Outline};
 
-/// Where streams come from: files, and what else was opened already, one after another.
+/// Where streams come from: files and inputs that are already open, one after another.
 #[derive(Default)]
 pub struct Sources {
     all: Vec<NamedInput>,
@@ -20,9 +20,9 @@ pub struct Sources {
 pub(crate) struct NamedInput {
     pub(crate) name: String,
     file: File,
-    /// What must come of its bytes.
+    /// The checksum its bytes must have.
     checksum: Option<Checksum>,
-    /// Where it lies: its name and its neighbours say more of a stream of virtnbdbackup's.
+    /// Its path: for a virtnbdbackup stream, the name and the neighbouring files say more.
     pub(crate) path: Option<PathBuf>,
 }
 
@@ -57,7 +57,7 @@ impl Sources {
         Ok(())
     }
 
-    /// Takes what was opened already as the next one, standard input say; messages call it `name`.
+    /// Adds an already open file, such as standard input, as the next one; messages call it `name`.
     pub fn take(&mut self, name: &str, file: File) {
         self.all.push(NamedInput { name: name.into(), file, checksum: None, path: None });
     }
@@ -70,7 +70,7 @@ impl Sources {
     /// Whether all of it can be read twice.
     ///
     /// # Errors
-    /// Where a source cannot be asked what it is.
+    /// If a source's type cannot be determined.
     pub fn are_files(&self) -> anyhow::Result<bool> {
         for NamedInput { name, file, .. } in &self.all {
             if !file.metadata().with_context(|| name.clone())?.is_file() {
@@ -97,17 +97,17 @@ impl Sources {
         Ok(self.again()?.all.into_iter().map(|source| (source.name, source.file)).collect())
     }
 
-    /// The last stream's header, where that can be known beforehand: in files.
+    /// The last stream's header, if it can be known in advance: only for files.
     ///
     /// # Errors
-    /// Where the last file cannot be opened again.
+    /// If the last file cannot be opened again.
     pub fn last_header(&self) -> anyhow::Result<Option<Header>> {
         let Some(NamedInput { name, file, .. }) = self.all.last() else { return Ok(None) };
         if !self.are_files()? {
             return Ok(None);
         }
         let mut file = again(file).with_context(|| name.clone())?;
-        // Whatever is wrong with it is said when its turn comes.
+        // Any problem with it is reported when its turn comes.
         let outlines = Outline::all(&mut file).unwrap_or_default();
         Ok(outlines.into_iter().last().map(|outline| outline.header))
     }
@@ -117,8 +117,8 @@ impl Sources {
     }
 }
 
-/// A file once more, at the same place. Opened anew: what reads ahead would go on moving a place
-/// that both share.
+/// The same file at the same position. Reopened, because a reader that reads ahead would keep moving a
+/// shared position.
 fn again(file: &File) -> io::Result<File> {
     let mut place = file;
     let mut again = File::open(format!("/proc/self/fd/{}", file.as_raw_fd()))?;

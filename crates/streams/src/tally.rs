@@ -1,4 +1,4 @@
-//! [`Tally`]: what was read or applied of several streams.
+//! [`Tally`]: totals of several streams that were read or applied.
 
 use hyperlayer::Totals;
 
@@ -11,7 +11,7 @@ pub struct Tally {
     pub streams: usize,
     /// Their records.
     pub totals: Totals,
-    /// Of one of them at least, nobody can tell whether all of it arrived: its format has no end.
+    /// For at least one of them it is unknown whether all of it arrived: its format has no end marker.
     pub is_open: bool,
 }
 

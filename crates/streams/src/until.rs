@@ -1,4 +1,4 @@
-//! [`Until`]: where a chain of streams ends before its end.
+//! [`Until`]: where to end a chain of streams early.
 
 use std::time::SystemTime;
 
@@ -11,7 +11,7 @@ use hyperlayer::{Header, Identity};
 pub enum Until {
     /// The one whose volume has this name or UUID, or which leads to this checkpoint.
     Volume(String),
-    /// The last that was made no later than this.
+    /// The last one made no later than this.
     Time(Time),
 }
 
@@ -71,10 +71,10 @@ impl Time {
         self.local.is_some()
     }
 
-    /// Whether a stream was made later than this, and by what clock; messages call it `name`.
+    /// Whether a stream was made later than this, and by which clock; messages call it `name`.
     ///
     /// # Errors
-    /// Where the stream does not say, or in a way that this time cannot be compared with.
+    /// If the stream has no time, or one that cannot be compared with this time.
     pub(crate) fn compare(
         &self,
         name: &str,

@@ -1,4 +1,4 @@
-//! [`verify`] and [`accept_all`]: everything is read, and nothing is done with it.
+//! [`verify`] and [`accept_all`]: read everything and change nothing.
 
 use anyhow::Context;
 use flow::Interrupt;
@@ -9,7 +9,7 @@ use crate::link::Link;
 use crate::sources::Sources;
 use crate::tally::Tally;
 
-/// Reads all streams of a chain; ends well only where they are sound and follow one another.
+/// Reads all streams of a chain; succeeds only if they are sound and follow one another.
 ///
 /// # Errors
 /// As [`Chain::next`].
@@ -47,7 +47,7 @@ pub fn accept_all(
             link.check_order()?;
         }
         next = match chain.next(link) {
-            // What is sound of it is applied all the same: it leads back so far.
+            // Its sound part is applied all the same: it leads back that far.
             Err(error) if rules.accepts_cut && error.is::<Error>() => return Ok(()),
             next => next?,
         };
