@@ -1,9 +1,9 @@
-//! [`Bars`]: how far a run has come, on stderr, where that is a terminal.
+//! [`Bars`]: progress bars on stderr, if that is a terminal.
 
 use flow::{Progress, Task};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Draws a bar for each piece of work; invisible where stderr is no terminal.
+/// Draws a bar for each task; invisible if stderr is not a terminal.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bars;
 
@@ -17,7 +17,7 @@ impl Progress for Bars {
             "{msg} [{bar:30}] {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
         );
         bar.set_style(style.expect("the template is constant and right").progress_chars("=> "));
-        // Drawn whenever something is done, and not by a thread of its own: starting one can panic.
+        // Drawn on each update rather than by its own thread: starting one can panic.
         bar.tick();
         Box::new(Bar(bar))
     }

@@ -8,15 +8,15 @@ use flow::{Interrupt, Output, OutputOptions, Written, widen_pipe};
 
 use crate::sink::Sink;
 
-/// Writes a stream to `path`, or to standard output without one. What is at `path` is replaced once all of
-/// the stream is there and on stable storage; until then, and after an error, it stays what it was.
+/// Writes a stream to `path`, or to standard output without one. An existing file at `path` is replaced once the
+/// whole stream is on stable storage; until then, and after an error, it is unchanged.
 ///
-/// `write` does the writing, gives the output back, and yields what it has to say of the stream. It is handed
-/// the context of the output's errors too, which says where the stream goes: only `write` can tell them from
-/// those of what it reads.
+/// `write` does the writing, and returns the output and its result. It also gets the context of output
+/// errors, which says where the stream goes: only `write` can tell output errors from
+/// read errors.
 ///
 /// # Errors
-/// Those of `write`; where the output cannot be opened, written or kept; that of a signal.
+/// Those of `write`; if the output cannot be opened, written or kept; if a signal arrives.
 pub fn deliver<T>(
     path: Option<&Path>,
     options: OutputOptions,

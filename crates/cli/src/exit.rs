@@ -5,7 +5,7 @@ use std::io;
 use flow::{Kind, Refusal, is_interruption};
 use nix::errno::Errno;
 
-/// The exit code for an error: that of the first cause that has one of its own, else 1.
+/// The exit code for an error: that of the first cause that has its own, else 1.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     error.chain().find_map(code_of).unwrap_or(1)
 }
@@ -49,7 +49,7 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         };
     }
     let error = cause.downcast_ref::<io::Error>()?;
-    // An error that travels inside one of the system's is not in the chain of sources.
+    // An error wrapped inside a system error is not in the chain of sources.
     if let Some(code) = error.get_ref().and_then(|inner| code_of(inner)) {
         return Some(code);
     }
@@ -71,7 +71,7 @@ pub(crate) fn kind(error: &anyhow::Error) -> &'static str {
     }
 }
 
-/// What may be behind an error whose text does not say it.
+/// The likely cause of an error whose text does not say it.
 pub(crate) fn hint(error: &anyhow::Error) -> Option<&'static str> {
     let errors = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
     let mut numbers = errors.filter_map(io::Error::raw_os_error).map(Errno::from_raw);

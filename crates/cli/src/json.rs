@@ -1,4 +1,4 @@
-//! [`json_text`] and [`json_line`]: JSON that may be printed to a terminal.
+//! [`json_text`] and [`json_line`]: JSON that is safe to print to a terminal.
 
 use std::fmt::Write as _;
 
@@ -6,15 +6,15 @@ use anyhow::Context;
 use flow::is_obeyed;
 use serde::Serialize;
 
-/// A value as JSON in lines, with everything escaped that a terminal would obey.
+/// A value as JSON over several lines, with everything escaped that a terminal would interpret.
 ///
 /// # Errors
-/// Where the value has no JSON.
+/// If the value cannot be expressed as JSON.
 pub fn json_text(value: &impl Serialize) -> anyhow::Result<String> {
     shown(&serde_json::to_string_pretty(value).context("writing JSON")?)
 }
 
-/// The same in one line.
+/// Like [`json_text`], but on one line.
 ///
 /// # Errors
 /// As [`json_text`].

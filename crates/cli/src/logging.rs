@@ -19,7 +19,7 @@ pub(crate) fn warnings() -> Vec<String> {
     WARNINGS.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// Begins to log in the name of `program`.
+/// Starts logging under the name of `program`.
 pub(crate) fn init(program: &'static str, common: &Common) {
     let level = match (common.quiet, common.verbose) {
         (true, _) | (_, 0) => LevelFilter::Warn,

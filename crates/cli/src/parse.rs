@@ -12,8 +12,8 @@ use flow::{Interrupt, usage};
 use crate::report::{Outcome, ReportTo};
 use crate::{Common, ReportFormat};
 
-/// Parses this process's arguments. Where they are wrong, the program ends with exit code 2, as clap ends
-/// it; but anyone who asked for a report among them has it.
+/// Parses this process's arguments. If they are wrong, the program exits with code 2, as clap does,
+/// but still writes the report if one was requested.
 pub fn parse<A: Parser>(program: &'static str) -> A {
     A::try_parse().unwrap_or_else(|error| {
         if error.use_stderr() {
@@ -33,7 +33,7 @@ pub fn parse<A: Parser>(program: &'static str) -> A {
     })
 }
 
-/// The report that is asked for among arguments of which not all can be understood.
+/// The report requested by arguments that cannot all be parsed.
 fn asked_for(args: impl Iterator<Item = OsString>) -> Common {
     let mut common = Common::default();
     let mut args = args.take_while(|arg| arg != "--");

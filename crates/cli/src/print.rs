@@ -1,4 +1,4 @@
-//! [`print`]: what goes to standard output as text.
+//! [`print`]: text output on standard output.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -8,12 +8,12 @@ use anyhow::Context;
 
 use crate::standard::{standard_output, standard_output_is_closed};
 
-/// Prints to standard output. What goes to a file is on stable storage afterwards.
+/// Prints to standard output. If that is a file, the text is on stable storage afterwards.
 ///
-/// Not through `std::io::stdout`, for which a descriptor that cannot be written to is no error.
+/// Not through `std::io::stdout`, which does not report a descriptor that cannot be written to.
 ///
 /// # Errors
-/// Where it is closed, or cannot be written or synced.
+/// If it is closed, or cannot be written or synced.
 pub fn print(write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> anyhow::Result<()> {
     let mut out = BufWriter::new(standard_output()?);
     let printed = || {
@@ -33,14 +33,14 @@ pub fn tell(write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> anyho
     if standard_output_is_closed()? { Ok(()) } else { print(write) }
 }
 
-/// Waits until what was written to a file or a block device is on stable storage: some tell of a write
-/// that failed only then. A pipe or a terminal stores nothing.
+/// Waits until data written to a file or a block device is on stable storage: some report a failed
+/// write only then. A pipe or a terminal stores nothing.
 ///
-/// It must come before anything that leads to the same open file is closed: on NFS that may take the
-/// error away.
+/// Must be called before any descriptor of the same open file is closed: on NFS, closing may consume the
+/// error.
 ///
 /// # Errors
-/// That of a write.
+/// If a write failed.
 pub fn sync(file: &File) -> io::Result<()> {
     let kind = file.metadata()?.file_type();
     if kind.is_file() || kind.is_block_device() { file.sync_all() } else { Ok(()) }

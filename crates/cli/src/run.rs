@@ -1,4 +1,4 @@
-//! [`run`]: the frame of both programs.
+//! [`run`]: the common frame of both programs.
 
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,9 +13,8 @@ use crate::report::{Outcome, ReportTo};
 use crate::signals::catch_signals;
 use crate::{Common, exit_code, logging};
 
-/// Runs `work`; an error becomes one line on stderr and an exit code. `way_out` says which option leads out of
-/// an error, if one does. What `work` notes in the outcome is
-/// what the report says, where one is asked for.
+/// Runs `work`; an error becomes one line on stderr and an exit code. `way_out` says which option avoids
+/// an error, if one does. If a report is requested, it contains what `work` noted in the outcome.
 pub fn run(
     program: &'static str,
     common: &Common,
@@ -25,8 +24,8 @@ pub fn run(
     logging::init(program, common);
     let done = catch_signals().context("/proc/self/status").and_then(|signals| {
         let report = ReportTo::open(common, &signals)?;
-        // What `work` held is gone after a panic, its guards undone; nothing of it is used again but what
-        // it had noted.
+        // After a panic, everything `work` held has been dropped, guards included; only its notes are used
+        // again.
         let session = Session::new(&signals, progress(common));
         let mut outcome = Outcome::default();
         let done = catch_unwind(AssertUnwindSafe(|| work(&session, &mut outcome)))
@@ -57,7 +56,7 @@ fn say(
     error: &anyhow::Error,
     way_out: fn(&anyhow::Error) -> Option<String>,
 ) -> String {
-    // Names and texts of a stream may be in it.
+    // It may contain names and text from a stream.
     let text = [Some(format!("{error:#}")), way_out(error), hint(error).map(Into::into)];
     let text = escaped_lines(&text.into_iter().flatten().collect::<Vec<_>>().join("; "));
     // Where nobody reads it, the exit code still says it.

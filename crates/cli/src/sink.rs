@@ -19,8 +19,8 @@ const NOT_TO_A_TERMINAL: &str = "the stream is binary; redirect it (lvdiff … >
 pub enum Sink {
     /// Standard output, or something that is no regular file and can only be written to as it is.
     Open(File),
-    /// A file of its own, which takes its place in the end. It goes away with this value, not with
-    /// those that write to it: they may hang, this one does not.
+    /// A separate file, which gets its name at the end. It is removed when this value is dropped, not by its
+    /// writers: they may hang, this value does not.
     Aside {
         /// What is written to.
         file: Aside,
@@ -40,7 +40,7 @@ pub fn check_sink(path: Option<&Path>) -> anyhow::Result<()> {
         refuse_terminal(name, &file)?;
         return refuse_device(name, &file.metadata().context(name)?);
     };
-    // These lead to what has taken the place of what was closed.
+    // These lead to whatever has replaced the closed descriptor.
     if ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].map(Path::new).contains(&path) {
         standard_output()?;
     }
@@ -118,7 +118,7 @@ fn refuse_terminal(name: &str, file: &File) -> anyhow::Result<()> {
 
 /// A link stays a link: the file that it leads to is replaced. Every link on the way there is looked at.
 fn behind_links(path: &Path) -> anyhow::Result<PathBuf> {
-    /// As many as the kernel follows.
+    /// The number of links that the kernel follows.
     const MOST: usize = 40;
     let name = || path.display().to_string();
     let mut place = path.to_path_buf();
@@ -145,7 +145,7 @@ fn behind_links(path: &Path) -> anyhow::Result<PathBuf> {
     Err(usage(format!("{} leads to more than {MOST} links, one after another", path.display())))
 }
 
-/// Which file a path leads to, in the end; none where it leads nowhere.
+/// The file that a path finally leads to; `None` if it leads nowhere.
 fn identity(path: &Path) -> Option<(u64, u64)> {
     path.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }

@@ -3,7 +3,7 @@
 /// A number of bytes, with or without a suffix K, M, G or T, in either case.
 ///
 /// # Errors
-/// What is wrong with the text.
+/// Says what is wrong with the text.
 pub fn bytes(text: &str) -> Result<u64, String> {
     let (digits, power) = match text.find(|character: char| !character.is_ascii_digit()) {
         None => (text, 0),
@@ -29,7 +29,7 @@ pub fn size(text: &str) -> Result<u64, String> {
     }
 }
 
-/// Bytes in a second.
+/// Bytes per second.
 ///
 /// # Errors
 /// As [`bytes`], and for none.

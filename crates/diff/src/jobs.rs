@@ -1,4 +1,4 @@
-//! [`Jobs`]: extents, cut and gathered into what is read at once.
+//! [`Jobs`]: extents, split and gathered into units that are read at once.
 
 use std::io;
 
@@ -7,13 +7,13 @@ use hyperlayer::MAX_RECORD;
 use source::Extent;
 use thinmeta::ExtentKind;
 
-/// Extents as near to each other as this are read together.
+/// Extents no farther apart than this are read together.
 const GAP: u64 = 64 << 10;
 
-/// As many extents are gathered for a group at the most.
+/// At most this many extents are gathered for a group.
 const MOST_PARTS: usize = 4096;
 
-/// What is done at once.
+/// A unit of work.
 pub(crate) struct Job {
     /// Ascending.
     pub(crate) parts: Vec<Part>,
@@ -21,7 +21,7 @@ pub(crate) struct Job {
     pub(crate) reads: Vec<Read>,
 }
 
-/// An extent, or what fits of it.
+/// An extent, or the part of it that fits.
 #[derive(Clone, Copy)]
 pub(crate) enum Part {
     Discard(Range),
@@ -38,7 +38,7 @@ pub(crate) struct Read {
 }
 
 impl Job {
-    /// How many bytes have changed at the most.
+    /// How many bytes have changed at most.
     pub(crate) fn bytes(&self) -> u64 {
         let changed = |part: &Part| match part {
             Part::Discard(_) => 0,
@@ -53,16 +53,16 @@ impl Job {
     }
 }
 
-/// The jobs that extents make.
+/// Turns extents into jobs.
 pub(crate) struct Jobs<I: Iterator<Item = io::Result<Extent>>> {
     extents: std::iter::Peekable<I>,
-    /// What is left of an extent that was begun.
+    /// The rest of an extent that has been started.
     rest: Option<Range>,
-    /// As much as a record has at the most: whole blocks, so that zeros are found by whole ones.
+    /// The largest size of a record: whole blocks, so that zeros are detected in whole blocks.
     whole: u64,
-    /// As much as a job reads at the most.
+    /// The most that a job reads.
     most: u64,
-    /// Extents that lie apart are taken together as well: their records will be compressed together.
+    /// Extents that lie apart are gathered too: their records will be compressed together.
     gathers: bool,
 }
 
@@ -97,7 +97,7 @@ impl<I: Iterator<Item = io::Result<Extent>>> Jobs<I> {
             return Ok(Some(Job::of(Range { offset: first.offset, length: self.whole })));
         }
         let mut job = Job::of(first);
-        // An error is the next job's.
+        // An error is left for the next job.
         while let Some(Ok(next)) = self.extents.peek() {
             let is_taken = match next.kind() {
                 ExtentKind::Unmapped if self.gathers => job.discard(next.range()),
@@ -119,7 +119,7 @@ impl Job {
         Self { parts: vec![Part::Changed(range, 0)], reads: vec![Read { range, place: 0 }] }
     }
 
-    /// Takes another extent that became unmapped, if there is room for it.
+    /// Adds an extent that became unmapped, if there is room for it.
     fn discard(&mut self, range: Range) -> bool {
         let fits = self.parts.len() < MOST_PARTS;
         if fits {
@@ -128,12 +128,12 @@ impl Job {
         fits
     }
 
-    /// Takes another extent that changed, if there is room for it and what lies in between.
+    /// Adds an extent that changed, if there is room for it and the gap before it.
     fn take(&mut self, range: Range, most: u64, gathers: bool) -> bool {
         let room = self.room() as u64;
         let Some(last) = self.reads.last_mut() else { return false };
         let gap = range.offset - (last.range.offset + last.range.length);
-        // What lies in between takes room that is meant for what has changed.
+        // The gap takes room that is meant for changed data.
         let is_near = gap <= if gathers { 0 } else { GAP };
         if gathers && self.parts.len() >= MOST_PARTS {
             return false;

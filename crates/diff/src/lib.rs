@@ -1,8 +1,8 @@
 //! What changed between two volumes, as a stream.
 //!
 //! [`Stream::prove`] reads what will prove the base of a [`source::Pair`], and makes the header; [`Stream::write`]
-//! reads what changed, on several threads, and writes it in order, in the format that [`Options`] says. `hyperlayer`
-//! and `foreign` know the formats; the crate `patch` applies what comes of it.
+//! reads the changed data on several threads and writes it in order, in the format set in [`Options`]. `hyperlayer`
+//! and `foreign` know the formats; the crate `patch` applies the resulting stream.
 //!
 //! ```
 //! use blockio::Range;

@@ -1,20 +1,20 @@
-//! [`Options`]: what a stream is to be like.
+//! [`Options`]: how a stream is made.
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use source::Wants;
 
-/// What a stream is to be like.
+/// How a stream is made.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// What it is written as.
+    /// The format in which it is written.
     pub format: StreamFormat,
     /// How its records are made.
     pub detail: Detail,
     /// How the base is proved, 0 to 3; 0 without a base.
     pub detect_level: u8,
-    /// Whether the root digests of both volumes are found, and how.
+    /// Whether and how the root digests of both volumes are found.
     pub roots: Option<RootSearch>,
     /// Keys and values for the header.
     pub pairs: Vec<(String, String)>,
@@ -25,8 +25,8 @@ pub struct Options {
 /// How root digests are found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RootSearch {
-    /// The folder in which the digests of volumes' leaves are kept, in files called after the volumes' UUIDs, if
-    /// they are: of a base that has one there, only a sample is read.
+    /// The folder in which the digests of volumes' leaves are kept, if they are, in files named after the volumes'
+    /// UUIDs: if the base has a file there, only a sample of the base is read.
     pub folder: Option<PathBuf>,
 }
 
@@ -39,15 +39,15 @@ pub struct Detail {
     pub level: Option<i32>,
 }
 
-/// What a stream is written as.
+/// The format of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StreamFormat {
     /// Ours.
     #[default]
     Hyperlayer2,
-    /// That of the original lvpatch.
+    /// The format of the original lvpatch.
     Hyperlayer1,
-    /// That of thin_send 1.1.
+    /// The format of thin_send 1.1.
     ThinSend,
 }
 
@@ -55,7 +55,7 @@ impl StreamFormat {
     /// All formats.
     pub const ALL: [Self; 3] = [Self::Hyperlayer2, Self::Hyperlayer1, Self::ThinSend];
 
-    /// How it is called.
+    /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Hyperlayer2 => "hyperlayer-2.0",
@@ -80,7 +80,7 @@ impl Options {
         Wants {
             detect_level: match self.format {
                 StreamFormat::Hyperlayer2 => self.detect_level,
-                // What proves a base of theirs is chosen from the comparison.
+                // For these formats, the proof of the base is chosen from the comparison.
                 StreamFormat::Hyperlayer1 | StreamFormat::ThinSend => 0,
             },
             base_data: self.detect_level > 0

@@ -20,7 +20,7 @@ pub(crate) struct RootFinder {
     tree: LeafTree,
     /// The root of the base, if there is one.
     base: Option<[u8; 32]>,
-    /// What the tree becomes, if it is kept.
+    /// The file that the tree becomes, if it is kept.
     kept: Option<(TempPath, PathBuf)>,
 }
 
@@ -33,8 +33,8 @@ pub(crate) enum Leaf {
 }
 
 impl RootFinder {
-    /// Finds the digests of the base's leaves: in the folder, where those of volumes are kept under their
-    /// UUIDs, or by reading all of the base.
+    /// Finds the digests of the base's leaves: in the folder, where they are kept under the volume's
+    /// UUID, or by reading the whole base.
     pub(crate) fn of_pair(
         pair: &Pair,
         folder: Option<&Path>,
@@ -83,7 +83,7 @@ impl RootFinder {
         self.base
     }
 
-    /// Puts in what was found of the target, in ascending order.
+    /// Records the leaves found in the target, in ascending order.
     pub(crate) fn take(&mut self, leaves: Vec<Leaf>) -> io::Result<()> {
         for leaf in leaves {
             match leaf {
@@ -94,7 +94,7 @@ impl RootFinder {
         Ok(())
     }
 
-    /// Both roots. The digests of the target's leaves are kept, where that was asked for.
+    /// Returns both roots. Keeps the digests of the target's leaves, if requested.
     pub(crate) fn finish(mut self) -> anyhow::Result<Roots> {
         let target = self.tree.root().context("holding the digests of the volume's leaves")?;
         if let Some((part, path)) = self.kept {
@@ -106,7 +106,7 @@ impl RootFinder {
     }
 }
 
-/// A file without content: beside `path`, where it has to be kept.
+/// An empty file: next to `path`, if it is to be kept.
 fn new_file(path: Option<&Path>) -> anyhow::Result<(File, Option<TempPath>)> {
     let Some(folder) = path.and_then(Path::parent) else {
         return Ok((flow::scratch_file()?, None));
@@ -144,7 +144,7 @@ fn known_tree(
     Ok(tree)
 }
 
-/// Copies a file to an empty one, and leaves out its holes: there is one where nothing is mapped.
+/// Copies a file to an empty one and skips its holes: there is one where nothing is mapped.
 fn copy(from: &Device, to: &File) -> io::Result<()> {
     const PIECE: u64 = 64 << 10;
     let mut bytes = AlignedBuf::new(PIECE as usize)?;
@@ -189,7 +189,7 @@ pub(crate) fn leaves(
                     Leaf::Digest(number, digest)
                 }
                 None if is_whole => {
-                    // The volume's end is a leaf's end.
+                    // The volume's end also ends a leaf.
                     let last =
                         if end >= size { size.div_ceil(leaf_bytes) } else { end / leaf_bytes };
                     let first = number;

@@ -13,7 +13,7 @@ use crate::options::{Options, StreamFormat};
 use crate::records::{self, Content};
 use crate::roots::RootFinder;
 
-/// What is to be written of a pair: all but the records.
+/// A stream of a pair, ready to be written: everything but the records.
 pub struct Stream<'a> {
     pair: &'a Pair,
     options: &'a Options,
@@ -28,7 +28,7 @@ impl<'a> Stream<'a> {
     /// Reads what will prove the base.
     ///
     /// # Errors
-    /// Where the format cannot carry such a pair, or the base cannot be read.
+    /// If the format cannot express such a pair, or the base cannot be read.
     pub fn prove(
         pair: &'a mut Pair,
         options: &'a Options,
@@ -89,15 +89,15 @@ impl<'a> Stream<'a> {
         Ok(Self { pair, options, header, digests, checksums, roots })
     }
 
-    /// The header that it has.
+    /// Its header.
     pub fn header(&self) -> &Header {
         &self.header
     }
 
-    /// Writes all of it; the end only if the pair is still what it was.
+    /// Writes the whole stream; the end only if the pair is unchanged.
     ///
     /// # Errors
-    /// A [`hyperlayer::Error`] is the output's; others are those of reading, and of [`Pair::check`].
+    /// A [`hyperlayer::Error`] comes from the output; others come from reading and from [`Pair::check`].
     pub fn write<W: Write>(
         &mut self,
         output: W,
@@ -164,7 +164,7 @@ fn tell(pair: &mut Pair, options: &Options) -> io::Result<()> {
     Ok(())
 }
 
-/// Refuses what cannot be said in the format, or of such a base.
+/// Refuses what the format cannot express, or cannot express about such a base.
 fn check(pair: &Pair, options: &Options) -> anyhow::Result<()> {
     if let (Some(base), None) = (&pair.names.base, &pair.base) {
         let unreadable = |what: &str| {
