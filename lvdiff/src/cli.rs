@@ -106,6 +106,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FOLDER", conflicts_with = "list")]
     pub(crate) root_cache: Option<PathBuf>,
 
+    /// Make only the rest of a stream, from this offset on: `lvpatch --keep-part` has kept what came before it, and
+    /// says where it ends
+    #[arg(long, value_name = "OFFSET", conflicts_with = "list")]
+    pub(crate) rest_from: Option<u64>,
+
     /// Take a temporary snapshot of VOLUME and diff that: for a volume in use
     #[arg(long, conflicts_with = "metadata")]
     pub(crate) snapshot: bool,
@@ -143,7 +148,7 @@ pub(crate) struct Args {
     /// volume and no root. Works with -o, --pair, --compress, --bwlimit and --no-sha1
     #[arg(long, value_name = "FILE", num_args = 1..)]
     #[arg(conflicts_with_all = ["first", "second", "lvgroup", "pool", "detect_level", "granularity"])]
-    #[arg(conflicts_with_all = ["snapshot", "list", "force_release", "metadata", "roots", "root_cache"])]
+    #[arg(conflicts_with_all = ["snapshot", "list", "force_release", "metadata", "roots", "root_cache", "rest_from"])]
     pub(crate) merge: Vec<PathBuf>,
 
     /// Turn another tool's stream in the file that -i names into one of ours, with checksums. BASE and
@@ -151,7 +156,7 @@ pub(crate) struct Args {
     /// --base-size, -o, --pair, --compress, --bwlimit and --no-sha1
     #[arg(long, requires = "input")]
     #[arg(conflicts_with_all = ["lvgroup", "pool", "detect_level", "granularity", "merge"])]
-    #[arg(conflicts_with_all = ["snapshot", "list", "force_release", "metadata", "roots", "root_cache"])]
+    #[arg(conflicts_with_all = ["snapshot", "list", "force_release", "metadata", "roots", "root_cache", "rest_from"])]
     pub(crate) convert: bool,
 
     /// With --convert: the other tool's stream (repeatable: they must follow one another), or a folder of

@@ -86,6 +86,8 @@ pub(crate) struct StreamRequest {
     pub(crate) pairs: Vec<(String, String)>,
     pub(crate) detail: Detail,
     pub(crate) roots: Option<RootSearch>,
+    /// Where the rest of a stream begins, if only that is made.
+    pub(crate) rest_from: Option<u64>,
     pub(crate) writing: OutputOptions,
 }
 
@@ -159,6 +161,7 @@ impl StreamRequest {
             detail: Detail { granularity: args.granularity, level: args.compress },
             roots: (args.roots || args.root_cache.is_some())
                 .then(|| RootSearch { folder: args.root_cache.clone() }),
+            rest_from: args.rest_from,
             writing: OutputOptions { sha1: !args.no_sha1, bytes_per_second: args.bwlimit },
         }
     }
@@ -250,6 +253,9 @@ fn check_format(args: &Args) -> anyhow::Result<()> {
     }
     if args.granularity.is_some() {
         return refused("--granularity", "it is made of whole chunks");
+    }
+    if args.rest_from.is_some() {
+        return refused("--rest-from", "it cannot say what has arrived already");
     }
     match args.format {
         StreamFormat::Hyperlayer1 if base.is_none() => {

@@ -85,6 +85,7 @@ fn write_stream(
         detail: stream.detail,
         detect_level: base_options.detect_level(source.has_base(), default)?,
         roots: stream.roots.clone(),
+        rest_from: stream.rest_from,
         pairs,
         tool: TOOL.into(),
     };

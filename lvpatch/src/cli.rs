@@ -95,6 +95,18 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) partial: bool,
 
+    /// If the stream ends early, keep what has arrived: as a volume called after the new one, with `.part` after its
+    /// name. The error says how the rest comes to it
+    #[arg(long, conflicts_with_all = ["device", "in_place", "each", "check", "info", "verify"])]
+    pub(crate) keep_part: bool,
+
+    /// The stream is the rest of one (`lvdiff --rest-from`), and this volume, which --keep-part has kept, holds the
+    /// beginning: it is proved to hold just that, and becomes the new volume. If the stream ends early again, the
+    /// part stays, with what has arrived
+    #[arg(long, value_name = "PART")]
+    #[arg(conflicts_with_all = ["device", "in_place", "each", "check", "info", "verify"])]
+    pub(crate) part: Option<String>,
+
     /// Say whether the base would be accepted, from the stream's header and digests, and do nothing
     /// else; the rest of the stream is not read
     #[arg(long, conflicts_with_all = ["backup", "partial"])]

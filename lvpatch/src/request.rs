@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use flow::usage;
 use foreign::{Foreign, Missing};
-use patch::{Chunking, Cut, Destination, Making, Named, Overwriting, Proof, Whole};
+use patch::{
+    Chunking, Cut, Destination, Making, Named, Overwriting, Proof, Resuming, Unfinished, Whole,
+};
 use streams::{Rules, Until};
 
 use crate::cli::Args;
@@ -114,7 +116,7 @@ impl Reading {
         Rules {
             is_strict: self.is_strict,
             accepts_cut: applied.is_some_and(|request| request.cut() == Cut::Applied),
-            accepts_rest: applied.is_none(),
+            accepts_rest: applied.is_none_or(|request| request.resuming.part.is_some()),
             ignores_dates: self.proof == Proof::Skipped,
             must_ascend: applied.is_some_and(|request| request.backup().is_some()),
             name: self.name,
@@ -176,9 +178,18 @@ fn applying(args: &Args) -> patch::Request {
         proof: proof(args),
         chunks: if args.allow_chunk_mismatch { Chunking::Any } else { Chunking::Same },
         whole: if args.verify_root { Whole::Proved } else { Whole::Taken },
+        resuming: resuming(args),
         size: args.size,
         tool: TOOL.into(),
     }
+}
+
+fn resuming(args: &Args) -> Resuming {
+    let unfinished = match args.keep_part || args.part.is_some() {
+        true => Unfinished::Kept,
+        false => Unfinished::Removed,
+    };
+    Resuming { part: args.part.clone(), unfinished }
 }
 
 fn proof(args: &Args) -> Proof {

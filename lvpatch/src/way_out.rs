@@ -1,18 +1,24 @@
 //! What leads out of an error, in the words of this command line.
 
 use flow::{Refusal, WayOut};
-use patch::ChangedInPart;
+use patch::{ChangedInPart, KeptPart};
 
 /// What to do about an error, where an option helps.
 pub(crate) fn words(error: &anyhow::Error) -> Option<String> {
     if let Some(changed) = error.downcast_ref::<ChangedInPart>() {
         return back(changed);
     }
+    if let Some(KeptPart { name, up_to }) = error.downcast_ref() {
+        return Some(format!(
+            "`lvdiff --rest-from {up_to}` makes the rest, and `lvpatch --part {name}` adds it"
+        ));
+    }
     let refusal = error.chain().find_map(|cause| cause.downcast_ref::<Refusal>())?;
     let words = match refusal.way_out()? {
         WayOut::NameFolder => "--disk is for the folder that -i names",
         WayOut::NameDisk => "choose one with --disk NAME",
         WayOut::NameBase => "name the base with -l",
+        WayOut::NamePart => "name that volume with --part",
         WayOut::NamePool => "name the pool with -g VG -p POOL, and no -l",
         WayOut::SaySize => "give --size",
         WayOut::LeaveOutSize => "leave out --size",

@@ -22,12 +22,14 @@
 
 mod checksum;
 mod digest;
+mod held;
 mod leaf_tree;
 mod sample;
 mod verify;
 
 pub use checksum::checksum_ranges;
 pub use digest::{Mapped, digest_ranges, digest_whole, for_each_leaf, mapped_in};
+pub use held::{digest_held, verify_held};
 pub use leaf_tree::LeafTree;
 pub use sample::{SAMPLE_CHUNKS, positions};
 pub use verify::{Error, verify, verify_checksums};

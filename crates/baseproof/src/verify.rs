@@ -57,6 +57,21 @@ pub enum Error {
         /// Its CRC-32 now.
         found: u32,
     },
+    /// A volume that should hold the beginning of a stream holds something else.
+    #[error(
+        "it differs at offset {offset} (of {length} bytes there the BLAKE3 is {found}, expected \
+         {expected})"
+    )]
+    PartDiffers {
+        /// Where the range that differs begins, in bytes.
+        offset: u64,
+        /// How long the range is, in bytes.
+        length: u64,
+        /// Its digest in the volume that the stream leads to.
+        expected: blake3::Hash,
+        /// Its digest here.
+        found: blake3::Hash,
+    },
     /// It cannot be read.
     #[error("the base cannot be read")]
     Io(#[from] io::Error),

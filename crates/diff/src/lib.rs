@@ -33,6 +33,7 @@
 //!     detail: Detail::default(),
 //!     roots: None,
 //!     detect_level: 1,
+//!     rest_from: None,
 //!     pairs: vec![],
 //!     tool: "doctest".into(),
 //! };
@@ -51,6 +52,7 @@
 mod jobs;
 mod options;
 mod records;
+mod rest;
 mod roots;
 mod stream;
 

@@ -16,6 +16,9 @@ pub struct Options {
     pub detect_level: u8,
     /// Whether and how the root digests of both volumes are found.
     pub roots: Option<RootSearch>,
+    /// Make only the rest of the stream, from this offset on, in bytes: everything before has arrived, and the
+    /// volume that holds it is proved by digests of what the target holds there.
+    pub rest_from: Option<u64>,
     /// Keys and values for the header.
     pub pairs: Vec<(String, String)>,
     /// The program that makes it, and its version.

@@ -5,12 +5,15 @@ use std::io::{self, Write};
 use anyhow::Context;
 use flow::{Interruptible, Session, usage};
 use foreign::{Hyperlayer1, ThinSend};
-use hyperlayer::{BaseChecksum, BaseDigest, DigestKind, Encoder, Finished, Header, RecordSink};
+use hyperlayer::{
+    BaseChecksum, BaseDigest, DigestKind, Encoder, Finished, Header, Held, RecordSink,
+};
 use source::Pair;
 use thinmeta::ExtentKind;
 
-use crate::options::{Options, StreamFormat};
+use crate::options::{Detail, Options, StreamFormat};
 use crate::records::{self, Content};
+use crate::rest::{Nowhere, Rest};
 use crate::roots::RootFinder;
 
 /// A stream of a pair, ready to be written: everything but the records.
@@ -20,6 +23,8 @@ pub struct Stream<'a> {
     header: Header,
     digests: Vec<BaseDigest>,
     checksums: Vec<BaseChecksum>,
+    /// What has arrived already, if only the rest is made: it is in no record.
+    held: Vec<Held>,
     /// What finds the roots, until the records have been written.
     roots: Option<RootFinder>,
 }
@@ -35,12 +40,14 @@ impl<'a> Stream<'a> {
         session: &Session<'_>,
     ) -> anyhow::Result<Self> {
         tell(pair, options)?;
+        let rest =
+            options.rest_from.map(|from| Rest::split(&mut pair.changes, from)).transpose()?;
         let pair = &*pair;
         check(pair, options)?;
         let changes = &pair.changes;
         let (mut digests, mut checksums) = (vec![], vec![]);
         let go_on = || session.interrupt.check();
-        let roots = match &options.roots {
+        let mut roots = match &options.roots {
             Some(search) => Some(RootFinder::of_pair(pair, search.folder.as_deref(), session)?),
             None => None,
         };
@@ -67,6 +74,10 @@ impl<'a> Stream<'a> {
             }
             _ => {}
         }
+        let held = match &rest {
+            Some(rest) => prove_rest(pair, rest, roots.as_mut(), session)?,
+            None => vec![],
+        };
         let header = Header {
             target: pair.names.target.clone(),
             base: pair.names.base.clone(),
@@ -84,9 +95,9 @@ impl<'a> Stream<'a> {
             undo: false,
             base_origin: pair.names.base_origin.clone(),
             identity: pair.names.identity.clone(),
-            rest: false,
+            rest: rest.is_some(),
         };
-        Ok(Self { pair, options, header, digests, checksums, roots })
+        Ok(Self { pair, options, header, digests, checksums, held, roots })
     }
 
     /// Its header.
@@ -105,7 +116,8 @@ impl<'a> Stream<'a> {
     ) -> anyhow::Result<(W, Finished)> {
         match self.options.format {
             StreamFormat::Hyperlayer2 => {
-                self.fill(Encoder::new(output, &self.header, &self.digests)?, session)
+                let encoder = Encoder::rest(output, &self.header, &self.digests, &self.held)?;
+                self.fill(encoder, session)
             }
             StreamFormat::Hyperlayer1 => {
                 self.fill(Hyperlayer1::new(output, &self.header, &self.checksums)?, session)
@@ -126,12 +138,7 @@ impl<'a> Stream<'a> {
         mut sink: S,
         session: &Session<'_>,
     ) -> anyhow::Result<(S::Output, Finished)> {
-        let content = Content {
-            base: self.pair.base.as_ref(),
-            base_size: self.pair.base_size(),
-            target: &self.pair.target,
-            size: self.pair.names.target.size,
-        };
+        let content = content(self.pair);
         let task = session.progress.begin("lvdiff", self.header.changed_bytes);
         let detail = self.options.detail;
         let changes = &self.pair.changes;
@@ -143,6 +150,34 @@ impl<'a> Stream<'a> {
         }
         Ok(sink.finish()?)
     }
+}
+
+/// The content of both volumes.
+fn content(pair: &Pair) -> Content<&source::Content, &source::Content> {
+    Content {
+        base: pair.base.as_ref(),
+        base_size: pair.base_size(),
+        target: &pair.target,
+        size: pair.names.target.size,
+    }
+}
+
+/// Reads what the target holds of what has arrived already.
+fn prove_rest(
+    pair: &Pair,
+    rest: &Rest,
+    roots: Option<&mut RootFinder>,
+    session: &Session<'_>,
+) -> anyhow::Result<Vec<Held>> {
+    let source = Interruptible { source: &pair.target, interrupt: session.interrupt };
+    let go_on = || session.interrupt.check();
+    if let Some(roots) = roots {
+        let (detail, task) = (Detail::default(), session.progress.begin("digests", 0));
+        let (mut nowhere, content) = (Nowhere, content(pair));
+        let (interrupt, roots) = (session.interrupt, Some(roots));
+        records::write(&mut nowhere, &rest.arrived, &content, detail, roots, interrupt, &*task)?;
+    }
+    baseproof::digest_held(&source, &rest.held, &go_on).context("reading what has arrived already")
 }
 
 /// Puts what differs as the format tells it.
@@ -183,6 +218,10 @@ fn check(pair: &Pair, options: &Options) -> anyhow::Result<()> {
     if options.roots.is_some() && options.format != StreamFormat::Hyperlayer2 {
         let format = options.format.name();
         return Err(usage(format!("the format {format} has no place for root digests")));
+    }
+    if options.rest_from.is_some() && options.format != StreamFormat::Hyperlayer2 {
+        let format = options.format.name();
+        return Err(usage(format!("the format {format} cannot say what has arrived already")));
     }
     let chunk_size = pair.changes.chunk_size;
     if let Some(granularity) = options.detail.granularity

@@ -59,6 +59,7 @@ fn options(detect_level: u8, granularity: Option<u64>) -> Options {
         detail: Detail { granularity, level: Some(3) },
         detect_level,
         roots: None,
+        rest_from: None,
         pairs: vec![],
         tool: "test".into(),
     }

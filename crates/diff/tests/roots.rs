@@ -75,6 +75,7 @@ fn roots(
         detail: Detail::default(),
         detect_level,
         roots: Some(RootSearch { folder: folder.map(Into::into) }),
+        rest_from: None,
         pairs: vec![],
         tool: "test".into(),
     };

@@ -10,6 +10,8 @@ pub enum WayOut {
     NameFolder,
     /// Name the base.
     NameBase,
+    /// Name the volume that holds the beginning of the stream.
+    NamePart,
     /// Name the thin pool for a full stream's volume.
     NamePool,
     /// Name the volumes that other streams start from and lead to.

@@ -82,6 +82,36 @@ impl TemporarySnapshot {
         Ok(snapshot)
     }
 
+    /// Takes a thin volume that is nobody's, and makes it one of these: it is removed unless it is kept.
+    ///
+    /// # Errors
+    /// Where LVM fails to do it, or does not activate the volume; [`Error::State`] where it is open;
+    /// [`Error::WaitGivenUp`]. It is what it was then, or a leftover.
+    pub fn adopt(
+        dm: &DeviceMapper,
+        mut volume: LogicalVolume,
+        keep_waiting: KeepWaiting<'_>,
+    ) -> Result<Self> {
+        wait_for_volume(dm, &volume, keep_waiting)?;
+        if dm.device_of(&volume)?.is_some_and(|device| device.open_count > 0) {
+            return Err(Error::State(format!("{} is in use", volume.full_name())));
+        }
+        let name = temporary_name(&volume.group);
+        let Some(lock) = LockFile::try_now(&lock_object(&volume.group, &name))? else {
+            return Err(Error::State(format!("{}/{name} is another run's", volume.group)));
+        };
+        let full_name = volume.full_name();
+        command::run("lvchange", &["--setactivationskip", "n", "--addtag", TAG, &full_name])?;
+        command::run("lvrename", &[&volume.group, &volume.name, &name])?;
+        volume.tags.push(TAG.into());
+        volume.dm_name = dm_name(&volume.group, &name);
+        volume.name = name;
+        let mut snapshot = Self { volume, lock: Some(lock), open: None };
+        command::run("lvchange", &["--activate", "y", &snapshot.volume.full_name()])?;
+        snapshot.hold(dm)?;
+        Ok(snapshot)
+    }
+
     /// Makes a volume beside `sibling`; `how` are the arguments of lvcreate that say from what.
     fn make(dm: &DeviceMapper, sibling: &NoMerge<'_>, how: &[&str]) -> Result<Self> {
         let sibling = sibling.volume();

@@ -5,6 +5,7 @@ use hyperlayer::Totals;
 use streams::Link;
 
 use crate::apply::{Applier, Extras};
+use crate::arriving::Arriving;
 
 /// Applies one stream's records; ends well only where all of it has arrived.
 pub(crate) fn apply_link(
@@ -17,4 +18,21 @@ pub(crate) fn apply_link(
     let bytes = header.changed_bytes + header.unmapped_bytes;
     let progress = session.progress.begin("lvpatch", bytes);
     applier.apply_all(&link.name, &mut link.decoder, &*progress, extras)
+}
+
+/// Why a stream ended early, and up to which offset in bytes it was applied.
+pub(crate) type Stopped = (hyperlayer::Error, u64);
+
+/// As [`apply_link`]; but if the stream ends early, all that has arrived is applied first.
+pub(crate) fn apply_part(
+    session: &Session<'_>,
+    link: &mut Link,
+    applier: &Applier<'_>,
+) -> anyhow::Result<(Totals, Option<Stopped>)> {
+    let header = link.header();
+    let bytes = header.changed_bytes + header.unmapped_bytes;
+    let progress = session.progress.begin("lvpatch", bytes);
+    let mut arriving = Arriving::new(&mut link.decoder, session.interrupt);
+    let totals = applier.apply_all(&link.name, &mut arriving, &*progress, Extras::default())?;
+    Ok((totals, arriving.stopped()))
 }

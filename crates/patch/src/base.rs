@@ -1,10 +1,10 @@
 //! Whether what is there is the stream's base, by tags, digests and checksums.
 
 use anyhow::Context;
-use blockio::{Device, Range};
+use blockio::{Device, OpenMode, Range};
 use flow::{Interrupt, Refusal};
 use hyperlayer::Records;
-use lvm::{DeviceMapper, DeviceNumber, LogicalVolume, ThinDevice};
+use lvm::{DeviceMapper, DeviceNumber, LogicalVolume, ThinDevice, WriteWatch};
 use streams::Link;
 
 use crate::changed::Changed;
@@ -54,6 +54,21 @@ pub(crate) fn prove_thin(
     };
     prove::prove(name, device, digests, mapped.as_deref(), interrupt)
         .with_context(|| link.name.clone())
+}
+
+/// Proves the base; yields its device, and a watch over it that began before.
+pub(crate) fn prove_watched(
+    given: Given<'_>,
+    dm: &DeviceMapper,
+    thin: &ThinDevice,
+    base: &LogicalVolume,
+    link: &Link,
+) -> anyhow::Result<(Device, WriteWatch)> {
+    let device = source::open_thin(thin, OpenMode::Read)?;
+    source::write_back(dm, thin, &device).with_context(|| base.full_name())?;
+    let watch = WriteWatch::begin(&thin.device, &|| source::read_once(&device));
+    prove_thin(given, dm, thin, &device, &base.full_name(), link)?;
+    Ok((device, watch))
 }
 
 /// Holds a device against the stream's base, and its size against that of the stream's volume. A full

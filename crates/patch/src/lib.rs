@@ -47,6 +47,7 @@
 mod accept;
 mod apply;
 mod apply_link;
+mod arriving;
 mod base;
 mod changed;
 mod check;
@@ -68,10 +69,13 @@ mod missing;
 mod need;
 mod overwrite;
 mod own;
+mod part;
+mod part_proof;
 mod place;
 mod plan;
 mod prove;
 mod request;
+mod resume;
 mod room;
 mod run;
 mod size;
@@ -95,7 +99,11 @@ pub use check::{Accepted, AcceptedPlace, check};
 pub use ground::Ground;
 pub use missing::{Purpose, find_missing};
 pub use overwrite::ChangedInPart;
-pub use request::{Chunking, Cut, Destination, Making, Named, Overwriting, Proof, Request, Whole};
+pub use part::KeptPart;
+pub use request::{
+    Chunking, Cut, Destination, Making, Named, Overwriting, Proof, Request, Resuming, Unfinished,
+    Whole,
+};
 pub use run::{Done, apply, run};
 pub use target::{Made, Target};
 pub use undo_files::{Mapped, UndoFiles, UndoStream};

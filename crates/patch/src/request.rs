@@ -15,6 +15,8 @@ pub struct Request {
     pub chunks: Chunking,
     /// Whether what the streams made is proved.
     pub whole: Whole,
+    /// What becomes of a new volume whose stream ends early, and where the rest of one goes.
+    pub resuming: Resuming,
     /// The size of the volume that is made, in bytes, for streams that do not say it.
     pub size: Option<u64>,
     /// The program and its version, as the header of an undo names it.
@@ -77,6 +79,25 @@ pub enum Whole {
     Proved,
 }
 
+/// What becomes of a new volume whose stream ends early, and where the rest of one goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resuming {
+    /// The volume that holds the beginning, with or without the group: the stream is the rest.
+    pub part: Option<String>,
+    /// What becomes of what has arrived of a stream that ends early.
+    pub unfinished: Unfinished,
+}
+
+/// What becomes of what has arrived of a stream that ends early.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unfinished {
+    /// It is removed.
+    #[default]
+    Removed,
+    /// It stays, as a volume with the new volume's name and `.part` after it: the rest of the stream can be added.
+    Kept,
+}
+
 /// Which pools are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chunking {
@@ -114,6 +135,11 @@ impl Request {
     /// What becomes of a stream that is cut.
     pub fn cut(&self) -> Cut {
         self.overwriting().map_or(Cut::Refused, |how| how.cut)
+    }
+
+    /// Whether what has arrived of a stream stays if it ends early.
+    pub(crate) fn keeps_part(&self) -> bool {
+        self.resuming.unfinished == Unfinished::Kept
     }
 
     /// Whether the named volume itself is written.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use flow::{Input, Interrupt, Refusal, WayOut, escaped, usage};
+use flow::{Input, Interrupt, Refusal, WayOut, escaped};
 use foreign::{Foreign, Lacks, Missing, Unfinished};
 use hyperlayer::{Error, Header, Records};
 
@@ -244,10 +244,12 @@ impl<'a> Chain<'a> {
         let has_checksum = self.has_checksum;
         let ascends = self.ascends || decoder.ascend();
         if decoder.header().rest && !self.rules.accepts_rest {
-            return Err(usage(format!(
+            return Err(Refusal::usage(format!(
                 "{name} is the rest of a stream: it is for the volume that holds the beginning, and for \
                  no other"
-            )));
+            ))
+            .but(WayOut::NamePart)
+            .into());
         }
         let expected_root = None;
         Ok(Link { name, decoder, has_checksum, ascends, is_differential, machine, expected_root })

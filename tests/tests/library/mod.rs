@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use diff::{Detail, Options, RootSearch, Stream, StreamFormat};
 use flow::{Interrupt, Quiet, Session};
 use hyperlayer::Outline;
-use patch::{Chunking, Cut, Destination, Named, Overwriting, Proof, Request, Whole};
+use patch::{Chunking, Cut, Destination, Named, Overwriting, Proof, Request, Resuming, Whole};
 use source::FilesSource;
 use streams::{Merge, MergeOptions, Rules, Sources};
 
@@ -22,7 +22,8 @@ pub(crate) fn diff(
 ) -> Vec<u8> {
     let tool = "test".into();
     let roots = Some(RootSearch::default()).filter(|_| format == StreamFormat::Hyperlayer2);
-    let options = Options { format, detail, detect_level, roots, pairs: vec![], tool };
+    let options =
+        Options { format, detail, detect_level, roots, rest_from: None, pairs: vec![], tool };
     let interrupt = Interrupt::default();
     let session = Session::new(&interrupt, &Quiet);
     let mut pair = files.open(&options.wants(), &session).unwrap();
@@ -43,6 +44,7 @@ pub(crate) fn apply(stream: &Path, image: &Path) -> anyhow::Result<patch::Done> 
         proof: Proof::Needed,
         chunks: Chunking::Same,
         whole: if has_root(stream) { Whole::Proved } else { Whole::Taken },
+        resuming: Resuming::default(),
         size: None,
         tool: "test".into(),
     };

@@ -1,22 +1,23 @@
 //! [`NewVolume`]: base → proof → temporary snapshot → records → volume.
 
 use anyhow::Context;
-use blockio::{Device, OpenMode};
-use hyperlayer::{Header, Totals};
-use lvm::{
-    Activation, DeviceMapper, LogicalVolume, TemporarySnapshot, ThinDevice, WriteWatch, Writes,
-};
+use blockio::OpenMode;
+use flow::{Refusal, WayOut};
+use hyperlayer::{Header, Records, Totals};
+use lvm::{Activation, DeviceMapper, LogicalVolume, TemporarySnapshot, ThinDevice, Writes};
 use streams::Link;
 
 use super::{Made, Target};
 use crate::apply::{Applier, Extras};
-use crate::apply_link::apply_link;
-use crate::base::{check_identity, prove_thin};
+use crate::apply_link::{Stopped, apply_link, apply_part};
+use crate::base::{check_identity, prove_thin, prove_watched};
 use crate::demand::Demand;
 use crate::given::Given;
 use crate::ground::Ground;
 use crate::holes::mapped_ranges;
+use crate::part::{self, KeptPart};
 use crate::plan::{Plan, Start};
+use crate::resume::resume;
 use crate::whole::root_of;
 use crate::{identity, space};
 
@@ -29,6 +30,18 @@ pub(crate) struct NewVolume<'a> {
     plan: Plan,
     /// What was written to it last.
     last: Option<Last>,
+    /// What it is kept as if its stream ends early, if it is.
+    part: Option<Part>,
+}
+
+/// A volume that holds the beginning of a stream, and no more.
+struct Part {
+    name: String,
+    header: Header,
+    /// Up to which offset, in bytes; none while that is not known.
+    up_to: Option<u64>,
+    /// The size that it had when this run began, in bytes.
+    size: u64,
 }
 
 /// The stream that was written last.
@@ -47,11 +60,15 @@ impl<'a> NewVolume<'a> {
         let dm = DeviceMapper::open()?;
         if let Some(name) = expected {
             dm.check_free(plan.start.group(), name)?;
+            // Later would be too late: it is kept when something else has gone wrong.
+            if given.request.keeps_part() && given.request.resuming.part.is_none() {
+                dm.check_free(plan.start.group(), &part::new_name(name, &plan)?)?;
+            }
         }
         let keep_waiting = || given.session.keep_waiting();
         let (group, volumes) = (plan.start.group(), &mut plan.volumes);
         TemporarySnapshot::remove_leftovers(&dm, volumes, group, &keep_waiting)?;
-        Ok(Self { made: None, given, dm, plan, last: None })
+        Ok(Self { made: None, given, dm, plan, last: None, part: None })
     }
 
     /// Gives the volume its name and tags.
@@ -70,6 +87,47 @@ impl<'a> NewVolume<'a> {
         self.plan.check_chunk_size(link.header()).with_context(|| link.name.clone())
     }
 
+    /// Makes what the first stream will be applied to, once its base is proved.
+    fn start(&mut self, link: &Link) -> anyhow::Result<()> {
+        let (request, header) = (self.given.request, link.header());
+        let (name, size) = match (&request.resuming.part, header.rest) {
+            (None, true) => return Err(needs_part(&link.name)),
+            (Some(part), false) => {
+                return Err(Refusal::usage(format!(
+                    "{} is a whole stream, and {part} is for the rest of one",
+                    link.name
+                ))
+                .into());
+            }
+            (Some(part), true) => {
+                let part = part::find(request, part, &self.plan, header)?;
+                self.made = Some(resume(self.given, &self.dm, &self.plan.start, &part, link)?);
+                (part.name, part.size)
+            }
+            (None, false) => {
+                self.made = Some(make(self.given, &self.dm, &self.plan.start, link)?);
+                if !request.keeps_part() {
+                    return Ok(());
+                }
+                (part::new_name(&self.plan.name(header), &self.plan)?, size_before(header))
+            }
+        };
+        // What was there already stays whatever happens, unless nobody knows any more what it holds.
+        let up_to = link.decoder.held().last().map(|held| held.offset.saturating_add(held.length));
+        self.part = Some(Part { name, header: header.clone(), up_to, size });
+        Ok(())
+    }
+
+    /// Keeps what has arrived of a stream that ended early.
+    fn keep_part(&mut self) -> anyhow::Result<Option<KeptPart>> {
+        let Some(Part { name, header, up_to: Some(up_to), .. }) = self.part.take() else {
+            return Ok(None);
+        };
+        let Some(made) = self.made.take() else { return Ok(None) };
+        let kept = made.keep_as(&self.dm, &name, &part::tags(&header, up_to))?;
+        Ok(Some(KeptPart { name: kept.full_name(), up_to }))
+    }
+
     /// Names the volume that an error is about.
     fn full_name(&self, header: &Header) -> String {
         format!("{}/{}", self.plan.start.group(), self.plan.name(header))
@@ -79,9 +137,11 @@ impl<'a> NewVolume<'a> {
 impl Target for NewVolume<'_> {
     fn begin(&mut self, link: &Link, _count: usize) -> anyhow::Result<()> {
         let Some((made, last)) = self.made.as_ref().zip(self.last.as_ref()) else {
-            self.made = Some(make(self.given, &self.dm, &self.plan.start, link)?);
-            return Ok(());
+            return self.start(link);
         };
+        if link.header().rest {
+            return Err(needs_part(&link.name));
+        }
         self.plan.check_chunk_size(link.header()).with_context(|| link.name.clone())?;
         let thin = made.device(&self.dm)?;
         let device = source::open_thin(&thin, OpenMode::Read)?;
@@ -99,8 +159,19 @@ impl Target for NewVolume<'_> {
         let full_name = self.full_name(link.header());
         let name = self.plan.name(link.header());
         let made = self.made.as_mut().context("nothing was begun")?;
-        let totals =
-            write_to(self.given, &self.dm, made, &name, link, ground).with_context(|| full_name)?;
+        // Only of the first stream: nothing else starts from the volume that the others do.
+        let mut part = self.part.as_mut().filter(|_| self.last.is_none());
+        // After a write that failed, nobody knows what it holds.
+        let up_to = part.as_mut().and_then(|part| part.up_to.take());
+        let known = part.as_ref().map_or(size_before(link.header()), |part| part.size);
+        let site = Site { made, name: &name, ground, known };
+        let written = write_to(self.given, &self.dm, site, link, part.is_some());
+        let (totals, stopped) = written.with_context(|| full_name.clone())?;
+        if let Some((error, applied)) = stopped {
+            part.into_iter()
+                .for_each(|part| part.up_to = Some(applied).filter(|&at| at > 0).or(up_to));
+            return Err(anyhow::Error::new(error).context(link.name.clone()).context(full_name));
+        }
         let header = link.header().clone();
         let tags = identity::tags(&header, link.decoder.stream_digest());
         self.last = Some(Last { header, tags });
@@ -119,9 +190,25 @@ impl Target for NewVolume<'_> {
         Ok(Made { name: kept.full_name(), uuid: Some(kept.uuid) })
     }
 
-    fn abandon(self, error: anyhow::Error, _count: usize) -> anyhow::Error {
-        error
+    fn abandon(mut self, error: anyhow::Error, _count: usize) -> anyhow::Error {
+        match self.keep_part() {
+            Ok(None) => error,
+            Ok(Some(kept)) => error.context(kept),
+            Err(why) => {
+                log::error!("what has arrived could not be kept: {why:#}");
+                error
+            }
+        }
     }
+}
+
+/// Says that the rest of a stream is of no use alone.
+fn needs_part(name: &str) -> anyhow::Error {
+    Refusal::usage(format!(
+        "{name} is the rest of a stream: it is for the volume that holds the beginning, and for no other"
+    ))
+    .but(WayOut::NamePart)
+    .into()
 }
 
 /// Makes what a stream will be applied to: a snapshot of the base, once that is proved, or an
@@ -152,7 +239,7 @@ fn make(
             base.full_name()
         );
     }
-    let (device, watch) = prove_base(given, dm, &thin, base, link)?;
+    let (device, watch) = prove_watched(given, dm, &thin, base, link)?;
     let demand = Demand::new(link.header(), link.announces());
     space::ground(dm, &thin, &demand, None).with_context(|| link.name.clone())?;
     given.session.interrupt.check()?;
@@ -173,21 +260,6 @@ fn make(
     Ok(snapshot)
 }
 
-/// Proves the base; yields its device, and a watch over it that began before.
-fn prove_base(
-    given: Given<'_>,
-    dm: &DeviceMapper,
-    thin: &ThinDevice,
-    base: &LogicalVolume,
-    link: &Link,
-) -> anyhow::Result<(Device, WriteWatch)> {
-    let device = source::open_thin(thin, OpenMode::Read)?;
-    source::write_back(dm, thin, &device).with_context(|| base.full_name())?;
-    let watch = WriteWatch::begin(&thin.device, &|| source::read_once(&device));
-    prove_thin(given, dm, thin, &device, &base.full_name(), link)?;
-    Ok((device, watch))
-}
-
 /// Grows a volume that holds the stream's base, where it must, and looks for room. What an earlier stream
 /// wrote is the volume's own already.
 fn ground_of(
@@ -199,42 +271,57 @@ fn ground_of(
 ) -> anyhow::Result<Ground> {
     let size = link.header().target.size;
     lvm::check_extents(made.volume(), size)?;
-    if size > size_before(link.header()) {
+    if size > made.volume().size {
         made.resize(dm, size).context("growing it to the stream's size")?;
     }
     let thin = made.device(dm)?;
-    let own = (count > 0).then_some(given.session.interrupt);
+    let own = (count > 0 || link.header().rest).then_some(given.session.interrupt);
     let demand = Demand::new(link.header(), link.announces());
     space::ground(dm, &thin, &demand, own).with_context(|| link.name.clone())
 }
 
-/// Applies a stream to a volume that holds its base; `name` is what it will be called.
+/// Where records go: what holds their base, and what it will be called.
+struct Site<'a> {
+    made: &'a mut TemporarySnapshot,
+    name: &'a str,
+    ground: Ground,
+    /// Up to which offset the volume is known to hold the base, in bytes.
+    known: u64,
+}
+
+/// Applies a stream to a volume that holds its base. With `keeps_part`, what has arrived of a stream that ends early
+/// is applied, and the volume is left as it is then.
 fn write_to(
     given: Given<'_>,
     dm: &DeviceMapper,
-    made: &mut TemporarySnapshot,
-    name: &str,
+    site: Site<'_>,
     link: &mut Link,
-    ground: Ground,
-) -> anyhow::Result<Totals> {
+    keeps_part: bool,
+) -> anyhow::Result<(Totals, Option<Stopped>)> {
+    let Site { made, name, ground, known } = site;
     let (before, size) = (size_before(link.header()), link.header().target.size);
     let thin = made.device(dm)?;
     let device = source::open_thin(&thin, OpenMode::WriteExclusive)?;
     let applier = Applier::new(&device, name, ground, given.session.interrupt);
     // A volume that was shrunk once can have old data after its end.
-    where_mapped(given, dm, &thin, before.min(size)..size, |begin, end| applier.clear(begin, end))?;
-    let totals = apply_link(given.session, link, &applier, Extras::default())?;
-    // What is cut off would stay mapped for ever.
-    where_mapped(given, dm, &thin, size..before.max(size), |begin, end| {
-        applier.cut_off(begin, end)
-    })?;
+    where_mapped(given, dm, &thin, known.min(size)..size, |begin, end| applier.clear(begin, end))?;
+    let (totals, stopped) = match keeps_part {
+        true => apply_part(given.session, link, &applier)?,
+        false => (apply_link(given.session, link, &applier, Extras::default())?, None),
+    };
+    if stopped.is_none() {
+        // What is cut off would stay mapped for ever.
+        where_mapped(given, dm, &thin, size..before.max(size), |begin, end| {
+            applier.cut_off(begin, end)
+        })?;
+    }
     device.sync()?;
     // A device that is open can be renamed, but not removed should that fail.
     drop(device);
-    if size < before {
+    if stopped.is_none() && size < before {
         made.resize(dm, size).context("shrinking it to the stream's size")?;
     }
-    Ok(totals)
+    Ok((totals, stopped))
 }
 
 /// The size of what holds a stream's base.
