@@ -1,6 +1,5 @@
 //! `--convert`: streams of another tool → ours.
 
-use std::io::{self, Write};
 use std::path::Path;
 
 use blockio::folder_of;
@@ -43,7 +42,7 @@ pub(crate) fn run(
     }
     let (finished, written) =
         cli::deliver(path, options.writing, session.interrupt, |output, writing| {
-            let progress = session.progress.begin("lvdiff", conversion.changed_bytes());
+            let progress = session.progress.begin("converting", conversion.changed_bytes());
             conversion.write(output, writing, &*progress, session)
         })?;
     let streams = conversion.headers().zip(&finished);
@@ -51,17 +50,15 @@ pub(crate) fn run(
     if is_quiet {
         return Ok(());
     }
-    let mut stderr = io::stderr();
     // The stream is there, whether anybody can be told or not.
-    _ = writeln!(
-        stderr,
+    cli::note(format_args!(
         "lvdiff: {} converted: {} changed, {} unmapped; {} bytes written in {:.1} s",
         paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", "),
         human(conversion.changed_bytes()),
         human(conversion.unmapped_bytes()),
         written.bytes,
         session.begun.elapsed().as_secs_f64()
-    );
+    ));
     say_sha1(&written);
     Ok(())
 }

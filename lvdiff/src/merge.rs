@@ -1,6 +1,5 @@
 //! `--merge`: the streams in files → one.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 use cli::Outcome;
@@ -21,12 +20,12 @@ pub(crate) fn run(
 ) -> anyhow::Result<()> {
     cli::check_sink(options.output.as_deref())?;
     let pairs = options.pairs(session.interrupt)?;
-    let merge = Merge::read(paths, "lvdiff: verifying", session)?;
+    let merge = Merge::read(paths, "verifying", session)?;
     let how = MergeOptions { pairs, level: options.detail.level, tool: TOOL.into() };
     let path = options.output.as_deref();
     let ((merged, progress), written) =
         cli::deliver(path, options.writing, session.interrupt, |output, writing| {
-            let progress = session.progress.begin("lvdiff", merge.data_bytes());
+            let progress = session.progress.begin("merging", merge.data_bytes());
             let (output, merged) = merge.write(output, writing, &how, &*progress, session)?;
             Ok((output, (merged, progress)))
         })?;
@@ -37,11 +36,9 @@ pub(crate) fn run(
         return Ok(());
     }
     // The stream is there, whether anybody can be told or not.
-    let mut stderr = io::stderr();
     let (header, totals) = (&merged.header, &merged.finished.totals);
     let base = header.base.as_ref().map_or("nothing".into(), |base| escaped(&base.name));
-    _ = writeln!(
-        stderr,
+    cli::note(format_args!(
         "lvdiff: {} streams merged, {base} -> {}: {} changed, {} unmapped; {} of data and {} of \
          zeros; {} bytes written in {:.1} s",
         merge.streams(),
@@ -52,7 +49,7 @@ pub(crate) fn run(
         human(totals.zero_bytes),
         written.bytes,
         session.begun.elapsed().as_secs_f64()
-    );
+    ));
     say_sha1(&written);
     Ok(())
 }

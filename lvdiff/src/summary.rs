@@ -1,7 +1,5 @@
 //! What was done, in a line or two on stderr.
 
-use std::io::{self, Write};
-
 use flow::{Session, Written, human};
 use hyperlayer::{Header, Totals};
 
@@ -14,8 +12,7 @@ pub(crate) fn summarize(
     session: &Session<'_>,
 ) {
     // The stream is there, whether anybody can be told or not.
-    _ = writeln!(
-        io::stderr(),
+    cli::note(format_args!(
         "lvdiff: {what}: {} extents, {} changed, {} unmapped; {} of data and {} of zeros sent; \
          {} bytes written in {:.1} s",
         header.extents,
@@ -25,13 +22,13 @@ pub(crate) fn summarize(
         human(totals.zero_bytes),
         written.bytes,
         session.begun.elapsed().as_secs_f64()
-    );
+    ));
     say_sha1(written);
 }
 
 /// Says the SHA-1 of what was written, if it was computed.
 pub(crate) fn say_sha1(written: &Written) {
     if let Some(sha1) = &written.sha1 {
-        _ = writeln!(io::stderr(), "SHA1: {sha1}");
+        cli::note(format_args!("SHA1: {sha1}"));
     }
 }

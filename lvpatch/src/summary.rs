@@ -1,6 +1,6 @@
 //! What a run says at its end.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::time::Duration;
 
 use flow::{escaped, human};
@@ -16,15 +16,14 @@ pub(crate) fn done(done: &Done, took: Duration) {
         count => format!("{count} streams, "),
     };
     // The volume is there, whether anybody can be told or not.
-    _ = writeln!(
-        io::stderr(),
+    cli::note(format_args!(
         "lvpatch: {}: {streams}{} in {:.1} s{}{}",
         done.made.name,
         describe(totals),
         took.as_secs_f64(),
         if *is_open { "; the stream's end cannot be verified" } else { "" },
         if done.root.is_some() { "; it holds, as a whole, what the stream says" } else { "" }
-    );
+    ));
 }
 
 /// Says what would be done.

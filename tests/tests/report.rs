@@ -237,7 +237,7 @@ fn progress_comes_in_lines_where_there_is_no_terminal() {
     assert!(diff("--progress auto").is_empty());
     assert!(diff("--progress never").is_empty());
     let said = diff("--progress always");
-    assert!(said.len() >= 2 && said[0].contains("lvdiff: 0 bytes of "), "{said:?}");
+    assert!(said.len() >= 2 && said[0].contains("lvdiff: sending 0 bytes of "), "{said:?}");
 
     let said = diff("--progress json");
     let said: Vec<Value> = said.iter().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use flow::escaped_lines;
 use log::LevelFilter;
 
-use crate::Common;
+use crate::{Common, terminal};
 
 /// This many warnings are kept for the report.
 const KEPT: usize = 1000;
@@ -42,7 +42,7 @@ pub(crate) fn init(program: &'static str, common: &Common) {
                     warnings.push(text.clone());
                 }
             }
-            writeln!(stderr, "{program}: {kind}{text}")
+            writeln!(stderr, "{}{program}: {kind}{text}", terminal::fresh_line())
         })
         .init();
 }

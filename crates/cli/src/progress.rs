@@ -5,16 +5,16 @@ use std::io::{self, IsTerminal};
 use flow::{Progress, Quiet};
 
 use crate::bar::Bars;
-use crate::lines::{JSON_LINES, LINES};
+use crate::lines::Lines;
 use crate::{Common, When};
 
 /// What shows progress, if anything is to be said.
-pub(crate) fn progress(common: &Common) -> &'static dyn Progress {
+pub(crate) fn progress(program: &'static str, common: &Common) -> Box<dyn Progress> {
     match (common.progress, io::stderr().is_terminal()) {
-        (When::Auto, true) if !common.quiet => &Bars,
-        (When::Auto | When::Never, _) => &Quiet,
-        (When::Always, true) => &Bars,
-        (When::Always, false) => &LINES,
-        (When::Json, _) => &JSON_LINES,
+        (When::Auto, true) if !common.quiet => Box::new(Bars { program }),
+        (When::Auto | When::Never, _) => Box::new(Quiet),
+        (When::Always, true) => Box::new(Bars { program }),
+        (When::Always, false) => Box::new(Lines::text(program)),
+        (When::Json, _) => Box::new(Lines::json(program)),
     }
 }

@@ -1,6 +1,5 @@
 //! [`run`]: the common frame of both programs.
 
-use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
@@ -11,6 +10,7 @@ use crate::exit::hint;
 use crate::progress::progress;
 use crate::report::{Outcome, ReportTo};
 use crate::signals::catch_signals;
+use crate::terminal::note;
 use crate::{Common, exit_code, logging};
 
 /// Runs `work`; an error becomes one line on stderr and an exit code. `way_out` says which option avoids
@@ -26,7 +26,8 @@ pub fn run(
         let report = ReportTo::open(common, &signals)?;
         // After a panic, everything `work` held has been dropped, guards included; only its notes are used
         // again.
-        let session = Session::new(&signals, progress(common));
+        let progress = progress(program, common);
+        let session = Session::new(&signals, &*progress);
         let mut outcome = Outcome::default();
         let done = catch_unwind(AssertUnwindSafe(|| work(&session, &mut outcome)))
             .unwrap_or_else(|_| Err(anyhow::anyhow!("this is a bug; see the line above")));
@@ -60,6 +61,6 @@ fn say(
     let text = [Some(format!("{error:#}")), way_out(error), hint(error).map(Into::into)];
     let text = escaped_lines(&text.into_iter().flatten().collect::<Vec<_>>().join("; "));
     // Where nobody reads it, the exit code still says it.
-    _ = writeln!(io::stderr(), "{program}: {text}");
+    note(format_args!("{program}: {text}"));
     text
 }

@@ -139,7 +139,7 @@ impl<'a> Stream<'a> {
         session: &Session<'_>,
     ) -> anyhow::Result<(S::Output, Finished)> {
         let content = content(self.pair);
-        let task = session.progress.begin("lvdiff", self.header.changed_bytes);
+        let task = session.progress.begin("sending", self.header.changed_bytes);
         let detail = self.options.detail;
         let changes = &self.pair.changes;
         let roots = self.roots.as_mut();
@@ -172,7 +172,7 @@ fn prove_rest(
     let source = Interruptible { source: &pair.target, interrupt: session.interrupt };
     let go_on = || session.interrupt.check();
     if let Some(roots) = roots {
-        let (detail, task) = (Detail::default(), session.progress.begin("digests", 0));
+        let (detail, task) = (Detail::default(), session.progress.begin("digesting", 0));
         let (mut nowhere, content) = (Nowhere, content(pair));
         let (interrupt, roots) = (session.interrupt, Some(roots));
         records::write(&mut nowhere, &rest.arrived, &content, detail, roots, interrupt, &*task)?;

@@ -16,7 +16,7 @@ pub(crate) fn apply_link(
 ) -> anyhow::Result<Totals> {
     let header = link.header();
     let bytes = header.changed_bytes + header.unmapped_bytes;
-    let progress = session.progress.begin("lvpatch", bytes);
+    let progress = session.progress.begin("applying", bytes);
     applier.apply_all(&link.name, &mut link.decoder, &*progress, extras)
 }
 
@@ -31,7 +31,7 @@ pub(crate) fn apply_part(
 ) -> anyhow::Result<(Totals, Option<Stopped>)> {
     let header = link.header();
     let bytes = header.changed_bytes + header.unmapped_bytes;
-    let progress = session.progress.begin("lvpatch", bytes);
+    let progress = session.progress.begin("applying", bytes);
     let mut arriving = Arriving::new(&mut link.decoder, session.interrupt);
     let totals = applier.apply_all(&link.name, &mut arriving, &*progress, Extras::default())?;
     Ok((totals, arriving.stopped()))
