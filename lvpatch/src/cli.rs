@@ -43,6 +43,12 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "FILE|FOLDER")]
     pub(crate) input: Vec<PathBuf>,
 
+    /// Restore from the streams in this folder: the newest point, or the newest that --until allows. lvpatch finds the
+    /// full stream and the increments that lead to it, whatever the files are called
+    #[arg(long, value_name = "FOLDER")]
+    #[arg(conflicts_with_all = ["input", "lv", "each", "in_place", "check", "info", "verify", "part", "keep_part"])]
+    pub(crate) from: Option<PathBuf>,
+
     /// Where -i names a folder of virtnbdbackup's: the disk whose streams are read, the full one and
     /// its increments [default: the only one]
     #[arg(long, value_name = "NAME")]
@@ -67,8 +73,8 @@ pub(crate) struct Args {
     pub(crate) each: bool,
 
     /// Of streams that follow one another, stop after the one whose volume has this name or UUID,
-    /// or after the last that was made at or before this time (2026-11-21T03:00:00Z); what
-    /// follows is not read. Without the Z, it is also local time, which is what virtnbdbackup keeps
+    /// or after the last that was made on or before this date or time, by this machine's clock: 2026-11-21,
+    /// 2026-11-21 03:00, or with a time zone 2026-11-21T03:00:00Z. What follows is not read
     #[arg(long, value_name = "NAME|UUID|TIME")]
     pub(crate) until: Option<String>,
 

@@ -47,6 +47,8 @@ pub(crate) enum Detail {
 pub(crate) struct Reading {
     /// Their files, or folders of them; none: they come on standard input.
     pub(crate) files: Vec<PathBuf>,
+    /// The folder whose streams are put together, if one is.
+    pub(crate) from: Option<PathBuf>,
     /// The disk that is meant in a folder.
     pub(crate) disk: Option<String>,
     /// Formats that cannot promise all that ours does are refused.
@@ -54,7 +56,7 @@ pub(crate) struct Reading {
     proof: Proof,
     name: Option<String>,
     pub(crate) size: Option<u64>,
-    until: Option<Until>,
+    pub(crate) until: Option<Until>,
 }
 
 impl Request {
@@ -75,6 +77,7 @@ impl Request {
         };
         let reading = Reading {
             files: listed.unwrap_or_else(|| args.input.clone()),
+            from: args.from.clone(),
             disk: args.disk.clone(),
             is_strict: args.strict,
             proof: proof(args),

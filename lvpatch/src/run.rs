@@ -34,7 +34,8 @@ pub(crate) fn run(
         Action::Check(request) => patch::find_missing(request, Purpose::Check, foreign),
         _ => Ok(Missing { size, ..Missing::default() }),
     };
-    let sources = input::open(&reading.files, reading.disk.as_deref(), session.interrupt)?;
+    let mut reading = reading;
+    let sources = input::open(&mut reading, is_quiet, session.interrupt)?;
     let rules = reading.rules(&action, &complete);
     match &action {
         Action::List(_) => Ok(()), // that was above

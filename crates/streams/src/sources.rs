@@ -2,13 +2,14 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use flow::Interrupt;
 use foreign::{Checksum, Summed};
-use hyperlayer::{Header, Outline};
+use hyperlayer::{Decoder, Header, Outline, Records};
 
 /// Where streams come from: files and inputs that are already open, one after another.
 #[derive(Default)]
@@ -22,6 +23,8 @@ pub(crate) struct NamedInput {
     file: File,
     /// The checksum its bytes must have.
     checksum: Option<Checksum>,
+    /// How many bytes of it are meant, if not all.
+    length: Option<u64>,
     /// Its path: for a virtnbdbackup stream, the name and the neighbouring files say more.
     pub(crate) path: Option<PathBuf>,
 }
@@ -30,7 +33,7 @@ impl NamedInput {
     /// The same once more, at the same place.
     fn again(&self) -> io::Result<Self> {
         let (name, checksum, path) = (self.name.clone(), self.checksum.clone(), self.path.clone());
-        Ok(Self { name, file: again(&self.file)?, checksum, path })
+        Ok(Self { name, file: again(&self.file)?, checksum, length: self.length, path })
     }
 
     pub(crate) fn has_checksum(&self) -> bool {
@@ -39,7 +42,7 @@ impl NamedInput {
 
     pub(crate) fn reader(self) -> impl Read + Send + 'static {
         flow::widen_pipe(&self.file);
-        Summed::new(self.file, self.checksum)
+        Summed::new(self.file, self.checksum).take(self.length.unwrap_or(u64::MAX))
     }
 }
 
@@ -53,13 +56,43 @@ impl Sources {
         let file = flow::open(File::options().read(true), path, interrupt)
             .with_context(|| name.clone())?;
         let checksum = Checksum::beside(path, &file)?;
-        self.all.push(NamedInput { name, file, checksum, path: Some(path.into()) });
+        self.all.push(NamedInput { name, file, checksum, length: None, path: Some(path.into()) });
+        Ok(())
+    }
+
+    /// Opens a part of a file as the next one: the stream with this number, if there are several.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub(crate) fn open_part(
+        &mut self,
+        path: &Path,
+        number: Option<usize>,
+        range: Range<u64>,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<()> {
+        let name = path.display().to_string();
+        let of_part = || -> io::Result<File> {
+            let mut file = flow::open(File::options().read(true), path, interrupt)?;
+            file.seek(SeekFrom::Start(range.start))?;
+            Ok(file)
+        };
+        let file = of_part().with_context(|| name.clone())?;
+        let name = number.map_or(name.clone(), |number| format!("{name}, stream {number}"));
+        let length = Some(range.end.saturating_sub(range.start));
+        self.all.push(NamedInput { name, file, checksum: None, length, path: None });
         Ok(())
     }
 
     /// Adds an already open file, such as standard input, as the next one; messages call it `name`.
     pub fn take(&mut self, name: &str, file: File) {
-        self.all.push(NamedInput { name: name.into(), file, checksum: None, path: None });
+        self.all.push(NamedInput {
+            name: name.into(),
+            file,
+            checksum: None,
+            length: None,
+            path: None,
+        });
     }
 
     /// Whether there are none.
@@ -102,11 +135,15 @@ impl Sources {
     /// # Errors
     /// If the last file cannot be opened again.
     pub fn last_header(&self) -> anyhow::Result<Option<Header>> {
-        let Some(NamedInput { name, file, .. }) = self.all.last() else { return Ok(None) };
+        let Some(NamedInput { name, file, length, .. }) = self.all.last() else { return Ok(None) };
         if !self.are_files()? {
             return Ok(None);
         }
         let mut file = again(file).with_context(|| name.clone())?;
+        if length.is_some() {
+            // It holds one stream.
+            return Ok(Decoder::new(file).ok().map(|decoder| decoder.header().clone()));
+        }
         // Any problem with it is reported when its turn comes.
         let outlines = Outline::all(&mut file).unwrap_or_default();
         Ok(outlines.into_iter().last().map(|outline| outline.header))

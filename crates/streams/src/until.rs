@@ -1,10 +1,11 @@
 //! [`Until`]: where to end a chain of streams early.
 
-use std::time::SystemTime;
-
 use flow::{Refusal, WayOut};
 use foreign::Foreign;
 use hyperlayer::{Header, Identity};
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
 
 /// After which stream to stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,12 +16,13 @@ pub enum Until {
     Time(Time),
 }
 
-/// A time of the form `2026-11-21T03:00:00Z`.
+/// A time to stop at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Time {
-    /// In seconds since 1970, if it is UTC.
+    /// In seconds since 1970.
     seconds: u64,
-    /// As it was written, without a Z: it may be local time as well.
+    /// As this machine's clock shows it, `2026-11-21T03:00:00`, if it was given without a time zone: times that other
+    /// tools keep are compared with that.
     local: Option<String>,
 }
 
@@ -32,26 +34,36 @@ pub(crate) enum Clock {
 }
 
 impl Until {
-    /// Reads a time of the form `2026-11-21T03:00:00Z`, with a space in place of the T, or
-    /// without the Z, in UTC; everything else is a name or a UUID.
+    /// Reads a date (which means its end) or a time, `2026-11-21`, `2026-11-21 03:00` or `2026-11-21T03:00:00`, by this
+    /// machine's clock, or a time with a zone, `2026-11-21T03:00:00Z`; everything else is a name or a UUID.
     ///
     /// # Errors
-    /// What is wrong with the time.
+    /// Says what is wrong with the time.
     pub fn parse(text: &str) -> Result<Self, String> {
+        Self::parse_in(text, &TimeZone::system())
+    }
+
+    fn parse_in(text: &str, zone: &TimeZone) -> Result<Self, String> {
         if text.is_empty() {
             return Err("it is empty".into());
+        }
+        if let (10, Ok(date)) = (text.len(), text.parse::<Date>()) {
+            let end = date.tomorrow().map_err(|error| error.to_string())?;
+            return Time::of(end.at(0, 0, 0, 0), -1, zone).map(Self::Time);
         }
         // A colon is in no volume's name and in no UUID.
         if !text.contains(':') {
             return Ok(Self::Volume(text.into()));
         }
-        let time = humantime::parse_rfc3339_weak(text)
-            .map_err(|error| format!("{error}: expected a time like 2026-11-21T03:00:00Z"))?;
-        let since = time.duration_since(SystemTime::UNIX_EPOCH);
-        let seconds = since.map_err(|_| "it is before 1970")?.as_secs();
-        let has_zone = text.ends_with(['Z', 'z']);
-        let local = text.get(..19).filter(|_| !has_zone).map(|text| text.replace(' ', "T"));
-        Ok(Self::Time(Time { seconds, local }))
+        if let Ok(time) = text.parse::<Timestamp>() {
+            return Ok(Self::Time(Time { seconds: since_1970(time)?, local: None }));
+        }
+        let time = text.parse::<DateTime>().map_err(|error| {
+            format!(
+                "{error}: expected a time like 2026-11-21, 2026-11-21 03:00 or 2026-11-21T03:00:00Z"
+            )
+        })?;
+        Time::of(time, 0, zone).map(Self::Time)
     }
 
     /// Whether the chain ends after this stream.
@@ -65,7 +77,24 @@ impl Until {
     }
 }
 
+fn since_1970(time: Timestamp) -> Result<u64, String> {
+    u64::try_from(time.as_second()).map_err(|_| "it is before 1970".into())
+}
+
 impl Time {
+    /// A time by the clock of a zone, so many seconds later.
+    fn of(time: DateTime, later: i64, zone: &TimeZone) -> Result<Self, String> {
+        let of = || zone.to_timestamp(time)?.checked_add(Span::new().try_seconds(later)?);
+        let time = of().map_err(|error: jiff::Error| error.to_string())?;
+        let local = zone.to_datetime(time).strftime("%Y-%m-%dT%H:%M:%S").to_string();
+        Ok(Self { seconds: since_1970(time)?, local: Some(local) })
+    }
+
+    /// In seconds since 1970.
+    pub fn seconds(&self) -> u64 {
+        self.seconds
+    }
+
     /// Whether it may be UTC or local time.
     pub(crate) fn has_no_zone(&self) -> bool {
         self.local.is_some()
@@ -108,21 +137,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_has_colons() {
-        let local = Some("2026-11-21T03:00:00");
-        for (text, local) in [
-            ("2026-11-21T03:00:00Z", None),
-            ("2026-11-21 03:00:00", local),
-            ("2026-11-21T03:00:00", local),
-            ("2026-11-21T03:00:00.9Z", None),
-            ("2026-11-21T03:00:00.9", local),
+    fn a_time_is_local_unless_it_says_more() {
+        let zone = TimeZone::fixed(jiff::tz::offset(2));
+        for (text, seconds, local) in [
+            ("2026-11-21T03:00:00Z", 1_795_230_000, None),
+            ("2026-11-21 03:00:00Z", 1_795_230_000, None),
+            ("2026-11-21T03:00:00.9Z", 1_795_230_000, None),
+            ("2026-11-21T05:00:00+02:00", 1_795_230_000, None),
+            ("2026-11-21T05:00:00", 1_795_230_000, Some("2026-11-21T05:00:00")),
+            ("2026-11-21 05:00", 1_795_230_000, Some("2026-11-21T05:00:00")),
+            ("2026-11-21", 1_795_298_399, Some("2026-11-21T23:59:59")),
         ] {
-            let time = Time { seconds: 1_795_230_000, local: local.map(Into::into) };
-            assert_eq!(Until::parse(text), Ok(Until::Time(time)), "{text}");
+            let time = Time { seconds, local: local.map(Into::into) };
+            assert_eq!(Until::parse_in(text, &zone), Ok(Until::Time(time)), "{text}");
         }
-        assert_eq!(Until::parse("2026-11-21"), Ok(Until::Volume("2026-11-21".into())));
-        assert!(Until::parse("").is_err());
-        assert!(Until::parse("03:00").is_err());
-        assert!(Until::parse("1969-12-31T23:59:59Z").is_err());
+        for name in ["mon", "2026-11", "2026-11-21-snap", "2026-11-32"] {
+            assert_eq!(Until::parse(name), Ok(Until::Volume(name.into())));
+        }
+        for wrong in ["", "03:00", "1969-12-31T23:59:59Z", "2026-11-21 25:00"] {
+            assert!(Until::parse(wrong).is_err(), "{wrong}");
+        }
     }
 }
