@@ -33,8 +33,8 @@ Examples:
     include_str!("../../crates/cli/exit-codes.txt")
 ))]
 pub(crate) struct Args {
-    /// The new volume's name [default: the volume's name in the last stream]; with --info the files
-    /// to read
+    /// The new volume's name [default: the volume's name in the last stream]; with --info and --verify
+    /// the files to read
     #[arg(value_name = "NEW")]
     pub(crate) names: Vec<String>,
 
@@ -151,8 +151,9 @@ pub(crate) struct Args {
     #[arg(long, requires = "info")]
     pub(crate) json: bool,
 
-    /// Read all streams and say whether they are sound; nothing else is done
-    #[arg(long, conflicts_with_all = ["names", "lvgroup", "lv", "pool", "device", "in_place", "each", "until", "check", "verify_root"])]
+    /// Read all streams and say whether they are sound; nothing else is done. Of several files that are named, each
+    /// has a line, and the last lines say what can be restored from them
+    #[arg(long, conflicts_with_all = ["lvgroup", "lv", "pool", "device", "in_place", "each", "until", "check", "verify_root"])]
     pub(crate) verify: bool,
 
     #[command(flatten)]

@@ -7,6 +7,7 @@ mod report;
 mod request;
 mod run;
 mod summary;
+mod verify;
 mod way_out;
 
 use std::process::ExitCode;

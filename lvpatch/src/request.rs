@@ -28,6 +28,8 @@ pub(crate) enum Action {
     Describe(Detail),
     /// They are read, and nothing else.
     Verify,
+    /// Each of these files is, by itself.
+    VerifyEach(Vec<PathBuf>),
     /// The first one's base is looked at.
     Check(patch::Request),
     /// They are applied.
@@ -38,9 +40,18 @@ pub(crate) enum Action {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Detail {
     /// For people.
-    Text,
+    Text(Digests),
     /// For scripts.
     Json,
+}
+
+/// What is shown of base digests, of which there may be tens of thousands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Digests {
+    /// How many there are.
+    Counted,
+    /// Each of them.
+    Listed,
 }
 
 /// Where streams are read, and how.
@@ -67,10 +78,15 @@ impl Request {
         let until = args.until.as_deref().map(Until::parse).transpose();
         let until = until.map_err(|why| usage(format!("--until: {why}")))?;
         let listed = listed(args);
-        let detail = if args.json { Detail::Json } else { Detail::Text };
+        let detail = match (args.json, args.common.verbose) {
+            (true, _) => Detail::Json,
+            (false, 0) => Detail::Text(Digests::Counted),
+            (false, _) => Detail::Text(Digests::Listed),
+        };
         let action = match args {
             _ if listed.is_some() => Action::List(detail),
             _ if args.info => Action::Describe(detail),
+            _ if args.verify && !args.names.is_empty() => Action::VerifyEach(named_files(args)),
             _ if args.verify => Action::Verify,
             _ if args.check => Action::Check(applying(args)),
             _ => Action::Apply(applying(args)),
@@ -81,7 +97,7 @@ impl Request {
             disk: args.disk.clone(),
             is_strict: args.strict,
             proof: proof(args),
-            name: args.names.first().cloned(),
+            name: args.names.first().filter(|_| !args.info && !args.verify).cloned(),
             size: args.size,
             until,
         };
@@ -94,7 +110,7 @@ impl Action {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::List(_) | Self::Describe(_) => "info",
-            Self::Verify => "verify",
+            Self::Verify | Self::VerifyEach(_) => "verify",
             Self::Check(_) => "check",
             Self::Apply(_) => "apply",
         }
@@ -103,7 +119,7 @@ impl Action {
     fn applied(&self) -> Option<&patch::Request> {
         match self {
             Self::Check(request) | Self::Apply(request) => Some(request),
-            Self::List(_) | Self::Describe(_) | Self::Verify => None,
+            Self::List(_) | Self::Describe(_) | Self::Verify | Self::VerifyEach(_) => None,
         }
     }
 }
@@ -131,7 +147,10 @@ impl Reading {
 }
 
 fn check_names(args: &Args) -> anyhow::Result<()> {
-    if !args.info && args.names.len() > 1 {
+    if args.verify && !args.names.is_empty() && !args.input.is_empty() {
+        return Err(usage("--verify reads the files that are named; leave out -i"));
+    }
+    if !args.info && !args.verify && args.names.len() > 1 {
         return Err(usage(format!(
             "only one volume is made, so NEW is one name, not {}; streams are read with -i",
             args.names.join(" ")
@@ -157,9 +176,13 @@ fn check_overwriting(args: &Args) -> anyhow::Result<()> {
 fn listed(args: &Args) -> Option<Vec<PathBuf>> {
     let files = match args.names.as_slice() {
         [] => args.input.clone(),
-        names => names.iter().map(PathBuf::from).collect(),
+        _ => named_files(args),
     };
     (args.info && !files.is_empty() && files != [Path::new("-")]).then_some(files)
+}
+
+fn named_files(args: &Args) -> Vec<PathBuf> {
+    args.names.iter().map(PathBuf::from).collect()
 }
 
 fn applying(args: &Args) -> patch::Request {

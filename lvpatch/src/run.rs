@@ -3,16 +3,15 @@
 use std::io::Write;
 
 use cli::Outcome;
-use flow::Session;
+use flow::{Refusal, Session, escaped};
 use foreign::{Foreign, Missing};
-use hyperlayer::Records;
 use patch::Purpose;
-use streams::Chain;
+use streams::{Chain, Entry};
 
-use crate::print::{info, table};
+use crate::print::table;
 use crate::report::{Applied, Read, WouldApply};
 use crate::request::{Action, Detail, Request};
-use crate::{input, summary};
+use crate::{input, summary, verify};
 
 /// Does what is asked for.
 pub(crate) fn run(
@@ -26,7 +25,8 @@ pub(crate) fn run(
     if let Action::List(detail) = action {
         let entries =
             streams::catalogue(&reading.files, reading.disk.as_deref(), reading.is_strict)?;
-        return print(&table::text(&entries, detail == Detail::Json)?);
+        print(&table::text(&entries, detail)?)?;
+        return check_chain(&entries);
     }
     let size = reading.size;
     let complete = |foreign: &Foreign| match &action {
@@ -34,11 +34,14 @@ pub(crate) fn run(
         Action::Check(request) => patch::find_missing(request, Purpose::Check, foreign),
         _ => Ok(Missing { size, ..Missing::default() }),
     };
+    if let Action::VerifyEach(files) = &action {
+        return verify::each(files, reading, is_quiet, session, outcome);
+    }
     let mut reading = reading;
     let sources = input::open(&mut reading, is_quiet, session.interrupt)?;
     let rules = reading.rules(&action, &complete);
     match &action {
-        Action::List(_) => Ok(()), // that was above
+        Action::List(_) | Action::VerifyEach(_) => Ok(()), // that was above
         Action::Describe(detail) => {
             describe(&mut Chain::new(sources, &rules, session.interrupt), *detail)
         }
@@ -68,12 +71,17 @@ pub(crate) fn run(
 }
 
 fn describe(chain: &mut Chain<'_>, detail: Detail) -> anyhow::Result<()> {
-    let link = chain.first()?;
-    let (header, as_json) = (link.header(), detail == Detail::Json);
-    print(&match link.decoder.foreign() {
-        Some(foreign) => info::other(foreign, header, link.has_checksum, as_json)?,
-        None => info::own(header, link.decoder.base_digests(), as_json)?,
-    })
+    print(&table::of_link(&chain.first()?, detail)?)
+}
+
+/// Fails if a stream says of itself that it does not follow the one before it.
+fn check_chain(entries: &[Entry]) -> anyhow::Result<()> {
+    let broken = entries.iter().find(|entry| entry.is_broken);
+    let Some((entry, why)) = broken.and_then(|entry| Some((entry, entry.breaks.as_ref()?))) else {
+        return Ok(());
+    };
+    let (place, why) = (&entry.place, escaped(why));
+    Err(Refusal::base_mismatch(format!("the chain breaks before {place}: {why}")).into())
 }
 
 fn print(text: &str) -> anyhow::Result<()> {

@@ -49,7 +49,7 @@ pub(crate) fn sound(sound: &Tally) -> anyhow::Result<()> {
     cli::tell(|out| writeln!(out, "{what}{ended}: {}", describe(&sound.totals)))
 }
 
-fn describe(totals: &Totals) -> String {
+pub(crate) fn describe(totals: &Totals) -> String {
     format!(
         "{} of data, {} of zeros, {} unmapped, in {} records",
         human(totals.data_bytes),

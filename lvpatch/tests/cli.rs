@@ -102,7 +102,7 @@ fn wrong_usage_is_exit_2() {
         &["--info", "--verify"],
         &["--info", "file", "-i", "file"],
         &["--info", "--size", "1M"],
-        &["--verify", "new"],
+        &["--verify", "file", "-i", "file"],
         &["--each", "new"],
         &["--in-place"],
         &["--backup", "undo"],
@@ -198,11 +198,13 @@ fn several_streams_are_a_table_in_the_order_of_the_chain() {
     assert_eq!(places(&text), ["early, stream 1", "early, stream 2", "late"], "{text}");
 
     let gap = write("gap", &[stream_between(a, b)]);
-    let (_, text, _) = lvpatch(&["--info", &late, &gap], b"");
+    let (code, text, _) = lvpatch(&["--info", &late, &gap], b"");
+    assert_eq!(code, Some(3));
     assert!(text.contains("-- the chain breaks here: its base is "), "{text}");
     let (code, json, _) = lvpatch(&["--info", "--json", &late, &gap], b"");
-    assert_eq!(code, Some(0));
+    assert_eq!(code, Some(3));
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let json = &json["streams"];
     assert_eq!(json.as_array().unwrap().len(), 2);
     assert!(json[1]["breaks"].as_str().unwrap().contains("expected"), "{json}");
     assert_eq!(json[0]["breaks"], serde_json::Value::Null);

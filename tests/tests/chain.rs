@@ -283,3 +283,62 @@ fn a_backup_leads_back_whole_or_cut() {
     assert!(week.read("image") == *tue);
     assert!(File::open(week.path("new")).is_err());
 }
+
+#[test]
+fn a_folder_is_restored_by_date() {
+    let week = Week::new();
+    let restored = |line: &str, day: usize| {
+        let stderr = expect(&week.lvpatch(format!("--from . --device image {line}").trim()), 0);
+        assert!(week.read("image") == week.points[day].content, "{line}");
+        fs::remove_file(week.path("image")).unwrap();
+        stderr
+    };
+    let stderr = restored("", 3);
+    let said = "lvpatch: restoring thu, made at 1970-01-01T00:33:22Z, from 4 streams";
+    assert!(stderr.starts_with(said), "{stderr}");
+    restored("--until tue", 1);
+    restored("--until 1970-01-01T00:33:21Z", 2);
+    restored("--until 2038-01-01", 3);
+    let stderr = expect(&week.lvpatch("--from . --device image --until 1970-01-01T00:00:01Z"), 2);
+    assert!(stderr.contains("thu (1970-01-01T00:33:22Z), wed"), "{stderr}");
+    // A stream that is cut is left out, and what needs it cannot be restored.
+    let whole = week.read("wed");
+    fs::write(week.path("wed"), &whole[..whole.len() - 1]).unwrap();
+    let stderr = restored("", 1);
+    assert!(stderr.contains("./wed is left out: the stream is cut"), "{stderr}");
+    assert_eq!(week.others(), [""; 0]);
+}
+
+#[test]
+fn files_may_come_in_any_order() {
+    let week = Week::new();
+    expect(&week.lvpatch("--device image -i wed -i full -i thu -i tue"), 0);
+    assert!(week.read("image") == week.points[3].content);
+    fs::remove_file(week.path("image")).unwrap();
+    // Where one is missing, nothing is made.
+    expect(&week.lvpatch("--device image -i full -i wed"), 3);
+    assert_eq!(week.others(), [""; 0]);
+}
+
+#[test]
+fn each_file_is_verified_and_the_rest_is_told() {
+    let week = Week::new();
+    let verify = |code: i32| {
+        let output = week.lvpatch("--verify thu wed tue full");
+        let stderr = expect(&output, code);
+        (String::from_utf8(output.stdout).unwrap(), stderr)
+    };
+    let (text, _) = verify(0);
+    assert_eq!(text.lines().count(), 5, "{text}");
+    assert!(text.starts_with("thu: sound: "), "{text}");
+    assert!(text.ends_with("can be restored: mon, tue, wed, thu\n"), "{text}");
+    let mut wed = week.read("wed");
+    let middle = wed.len() / 2;
+    wed[middle] ^= 1;
+    fs::write(week.path("wed"), wed).unwrap();
+    let (text, stderr) = verify(4);
+    assert!(text.contains("\nwed: the stream is damaged at byte "), "{text}");
+    assert!(text.contains("\ncan be restored: mon, tue\n"), "{text}");
+    assert!(text.trim_end().ends_with("not among the sound ones: thu"), "{text}");
+    assert!(stderr.starts_with("lvpatch: 1 of 4 files cannot be used: wed: "), "{stderr}");
+}

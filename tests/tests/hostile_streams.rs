@@ -340,7 +340,7 @@ fn an_index_leads_nowhere_that_matters() {
             let tail = Tail { index, ..Tail::default() };
             let place = Place::new(&stream_that_ends(&header.to_bytes(), &frames, &tail));
             place.fed("lvpatch", &["--verify"]).expect(0);
-            place.fed("lvpatch", &["--info", "stream", "stream"]).expect(0);
+            place.fed("lvpatch", &["--info", "stream", "stream"]).expect(3);
             place.fed("lvpatch", &["--device", "image"]).expect(0);
         }
     }

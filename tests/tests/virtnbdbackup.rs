@@ -455,7 +455,7 @@ fn a_flipped_byte_is_noticed_where_a_checksum_lies_beside_it() {
             assert_eq!(text.contains("no checksums"), !is_there, "{arguments:?}: {text}");
             if is_json {
                 let json: serde_json::Value = serde_json::from_str(&text).unwrap();
-                let one = if json.is_array() { &json[0] } else { &json };
+                let one = &json["streams"][0];
                 let lacks = one["lacks"].as_array().unwrap();
                 assert_eq!(lacks.len(), if is_there { 1 } else { 2 }, "{arguments:?}: {text}");
             }
@@ -544,6 +544,7 @@ fn a_table_shows_the_chains_of_a_folder() {
     assert!(one.contains("Made at:      2026-11-25T22:34:00.631188, local time"), "{one}");
     let json = info(&["--json", "v2.47/plain", "--disk", "vda"]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let json = &json["streams"];
     assert_eq!(json[0]["made_at_local_time"], "2026-11-25T22:34:00.631188");
     assert!(json[5]["breaks"].is_null() && json[6]["breaks"].is_string(), "{json}");
 }

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use flow::{Session, escaped_lines};
+use flow::{Session, error_text, escaped_lines};
 
 use crate::exit::hint;
 use crate::progress::progress;
@@ -58,7 +58,7 @@ fn say(
     way_out: fn(&anyhow::Error) -> Option<String>,
 ) -> String {
     // It may contain names and text from a stream.
-    let text = [Some(format!("{error:#}")), way_out(error), hint(error).map(Into::into)];
+    let text = [Some(error_text(error)), way_out(error), hint(error).map(Into::into)];
     let text = escaped_lines(&text.into_iter().flatten().collect::<Vec<_>>().join("; "));
     // Where nobody reads it, the exit code still says it.
     note(format_args!("{program}: {text}"));

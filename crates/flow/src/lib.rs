@@ -22,6 +22,7 @@
 //! ```
 
 mod aside;
+mod error_text;
 mod escape;
 mod input;
 mod interrupt;
@@ -37,6 +38,7 @@ mod units;
 mod way_out;
 
 pub use aside::{Aside, is_planted_link};
+pub use error_text::error_text;
 pub use escape::{escaped, escaped_lines, is_obeyed};
 pub use input::Input;
 pub use interrupt::{Interrupt, Interruptible, is_interruption};

@@ -24,6 +24,8 @@ pub struct Entry {
     machine: Option<String>,
     /// Why it does not follow the one before it, or why that is unknown; `None` if it does.
     pub breaks: Option<String>,
+    /// It says itself that it follows none of the others.
+    pub is_broken: bool,
 }
 
 /// A stream, as far as it is known without reading its data.
@@ -35,6 +37,14 @@ pub enum Stream {
 }
 
 impl Entry {
+    /// How many bytes of the file it takes, if that is known without reading it.
+    pub fn stored_bytes(&self) -> Option<u64> {
+        match &self.stream {
+            Stream::Own(outline) => Some(outline.end.saturating_sub(outline.begin)),
+            Stream::Other(..) => None,
+        }
+    }
+
     /// Its header.
     pub fn header(&self) -> &Header {
         match &self.stream {
@@ -55,6 +65,14 @@ impl Entry {
         }
     }
 
+    /// Whether it starts from nothing.
+    fn is_full(&self) -> bool {
+        match &self.stream {
+            Stream::Own(outline) => outline.header.base.is_none(),
+            Stream::Other(foreign, _) => matches!(foreign.starts, Start::Nothing),
+        }
+    }
+
     /// Whether it names the volume it leads to.
     fn has_target(&self) -> bool {
         !matches!(&self.stream, Stream::Other(foreign, _) if foreign.uuid.is_empty())
@@ -71,6 +89,9 @@ impl Entry {
 
     /// Why it cannot be applied to the result of `previous`, or why that is unknown.
     fn break_after(&self, previous: &Self) -> Option<String> {
+        if self.is_full() {
+            return Some("it is a full stream".into());
+        }
         if !self.has_base() {
             return Some("it does not say what its base is".into());
         }
@@ -134,7 +155,16 @@ pub fn catalogue(
     }
     let mut entries = in_order(entries);
     for number in 1..entries.len() {
-        entries[number].breaks = entries[number].break_after(&entries[number - 1]);
+        // A full stream begins another chain.
+        if !entries[number].is_full() {
+            let (entry, before) = (&entries[number], &entries[number - 1]);
+            let breaks = entry.break_after(before);
+            // One that follows another than the last is a branch.
+            let is_branch = || entries.iter().any(|other| entry.break_after(other).is_none());
+            let is_known = entry.has_base() && before.has_target();
+            let is_broken = breaks.is_some() && is_known && !is_branch();
+            (entries[number].breaks, entries[number].is_broken) = (breaks, is_broken);
+        }
     }
     Ok(entries)
 }
@@ -176,7 +206,15 @@ fn read(path: &Path, is_strict: bool, lacks: &mut Lacks) -> anyhow::Result<Vec<E
                 (foreign::is_differential(path, said), foreign::machine_of(path, said))
             }
         };
-        Entry { place, stream, has_checksum, is_differential, machine, breaks: None }
+        Entry {
+            place,
+            stream,
+            has_checksum,
+            is_differential,
+            machine,
+            breaks: None,
+            is_broken: false,
+        }
     };
     Ok(streams.into_iter().enumerate().map(entry).collect())
 }

@@ -76,6 +76,14 @@ impl Points {
         }
         // In an order that does not depend on the file system.
         paths.sort();
+        Self::of_files(paths)
+    }
+
+    /// Looks at regular files; those that are no streams of ours are ignored.
+    ///
+    /// # Errors
+    /// If a file cannot be read.
+    pub fn of_files(paths: Vec<PathBuf>) -> anyhow::Result<Self> {
         let (mut found, mut unusable) = (Vec::new(), Vec::new());
         for path in paths {
             let name = escaped(&path.display().to_string());
@@ -102,6 +110,18 @@ impl Points {
         let mut points = Self { found, unusable };
         points.find_ways();
         Ok(points)
+    }
+
+    /// The names of the volumes that can be restored, and of those that cannot, because the stream that they start
+    /// from is missing; escaped, in the order of time.
+    pub fn restorable(&self) -> (Vec<String>, Vec<String>) {
+        let mut all: Vec<_> = self.found.iter().collect();
+        all.sort_by_key(|found| found.outline.header.created);
+        let (can, cannot): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|found| found.way.is_some());
+        let name = |found: &Found| escaped(&found.outline.header.target.name);
+        let names = |found: Vec<&Found>| found.into_iter().map(name).collect();
+        (names(can), names(cannot))
     }
 
     /// Whether there is no stream of ours.

@@ -22,4 +22,11 @@ impl Tally {
         self.totals = self.totals.with(totals);
         self.is_open |= !link.has_end();
     }
+
+    /// Counts what another tally counts.
+    pub fn join(&mut self, other: &Self) {
+        self.streams = self.streams.saturating_add(other.streams);
+        self.totals = self.totals.with(other.totals);
+        self.is_open |= other.is_open;
+    }
 }

@@ -2,42 +2,17 @@
 
 use std::fmt::Write as _;
 
-use cli::json_text;
 use flow::{escaped, time_text};
 use foreign::{Foreign, Start};
 use hyperlayer::{BaseChecksum, BaseDigest, DigestKind, Header, Identity, Volume};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// A stream of ours; as JSON with the same characters escaped.
-pub(crate) fn own(
-    header: &Header,
-    digests: &[BaseDigest],
-    as_json: bool,
-) -> anyhow::Result<String> {
-    match as_json {
-        true => json_text(&Described::new(header, digests)),
-        false => Ok(own_text(header, digests)),
-    }
-}
-
-/// A stream of another tool; `has_checksum` is for one that has a checksum beside it. In JSON, null is what
-/// is not known.
-pub(crate) fn other(
-    foreign: &Foreign,
-    header: &Header,
-    has_checksum: bool,
-    as_json: bool,
-) -> anyhow::Result<String> {
-    match as_json {
-        true => json_text(&DescribedForeign::new(foreign, header, has_checksum)),
-        false => Ok(other_text(foreign, header, has_checksum)),
-    }
-}
+use crate::request::Digests;
 
 /// The header and the digests as text. Whatever a stream can put into it is escaped: it may be
 /// printed to a terminal.
-fn own_text(header: &Header, digests: &[BaseDigest]) -> String {
+pub(crate) fn own(header: &Header, digests: &[BaseDigest], shown: Digests) -> String {
     let mut text = String::new();
     let mut line = |key: &str, value: String| {
         writeln!(text, "{key:<14}{value}").expect("a string takes everything");
@@ -68,8 +43,13 @@ fn own_text(header: &Header, digests: &[BaseDigest]) -> String {
     for (key, value) in &header.pairs {
         line("Pair:", format!("{}: {}", escaped(key), escaped(value)));
     }
+    let ranges = digests.iter().filter(|digest| digest.kind == DigestKind::Bytes).count();
+    if ranges > 0 && shown == Digests::Counted {
+        line("Base digests:", format!("{ranges}, of {} bytes", sum(digests)));
+    }
     for digest in digests {
         match digest.kind {
+            DigestKind::Bytes if shown == Digests::Counted => {}
             DigestKind::Root => line("Base root:", hex(digest)),
             DigestKind::Bytes => {
                 line(
@@ -193,8 +173,13 @@ fn pairs_json(pairs: &[(String, String)]) -> Vec<PairJson<'_>> {
     pairs.iter().map(|(key, value)| PairJson { key, value }).collect()
 }
 
-/// What a stream of another tool says of itself, and what it cannot promise.
-fn other_text(foreign: &Foreign, header: &Header, has_checksum: bool) -> String {
+fn sum(digests: &[BaseDigest]) -> u64 {
+    digests.iter().map(|digest| digest.length).fold(0, u64::saturating_add)
+}
+
+/// What a stream of another tool says of itself, and what it cannot promise; `has_checksum` is for one that has a
+/// checksum beside it.
+pub(crate) fn other(foreign: &Foreign, header: &Header, has_checksum: bool) -> String {
     let mut text = String::new();
     let mut line = |key: &str, value: String| {
         writeln!(text, "{key:<14}{value}").expect("a string takes everything");
@@ -303,7 +288,7 @@ mod tests {
         let value = "\x1b[2J\n\u{9b}31m a\u{202e}b \"文\"";
         let pairs = vec![("key".into(), value.into())];
         let header = Header { pairs, ..hyperlayer::testing::header(512) };
-        let text = own(&header, &[], true).unwrap();
+        let text = cli::json_text(&Described::new(&header, &[])).unwrap();
         assert!(!text.chars().any(|character| character != '\n' && is_obeyed(character)), "{text}");
         let parsed: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(parsed["pairs"][0]["value"], value);

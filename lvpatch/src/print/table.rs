@@ -3,37 +3,66 @@
 use std::fmt::Write as _;
 
 use cli::json_text;
-use flow::{escaped, time_text};
+use flow::{escaped, human, time_text};
 use foreign::Start;
-use hyperlayer::Outline;
+use hyperlayer::{Outline, Records};
 use serde::Serialize;
-use streams::{Entry, Stream};
+use streams::{Entry, Link, Stream};
 
 use super::info::{self, Described, DescribedForeign};
+use crate::request::Detail;
 
-/// One stream as a whole, several as a table.
-pub(crate) fn text(entries: &[Entry], as_json: bool) -> anyhow::Result<String> {
-    match entries {
-        [one] => match &one.stream {
-            Stream::Own(outline) => info::own(&outline.header, &outline.base_digests, as_json),
-            Stream::Other(foreign, header) => {
-                info::other(foreign, header, one.has_checksum, as_json)
-            }
-        },
-        several if as_json => json_text(&several.iter().map(EntryJson::new).collect::<Vec<_>>()),
-        several => Ok(table(several)),
+const COLUMNS: usize = 8;
+
+/// One stream as a whole, several as a table; as JSON always a list.
+pub(crate) fn text(entries: &[Entry], detail: Detail) -> anyhow::Result<String> {
+    match (entries, detail) {
+        (several, Detail::Json) => json(several.iter().map(EntryJson::new).collect()),
+        ([one], Detail::Text(digests)) => Ok(match &one.stream {
+            Stream::Own(outline) => info::own(&outline.header, &outline.base_digests, digests),
+            Stream::Other(foreign, header) => info::other(foreign, header, one.has_checksum),
+        }),
+        (several, Detail::Text(_)) => Ok(table(several)),
     }
+}
+
+/// A stream that comes through a pipe, whose trailer has not been read.
+pub(crate) fn of_link(link: &Link, detail: Detail) -> anyhow::Result<String> {
+    let (header, digests) = (link.header(), link.decoder.base_digests());
+    let foreign = link.decoder.foreign();
+    match (detail, foreign) {
+        (Detail::Text(shown), None) => Ok(info::own(header, digests, shown)),
+        (Detail::Text(_), Some(foreign)) => Ok(info::other(foreign, header, link.has_checksum)),
+        (Detail::Json, _) => {
+            let what = match foreign {
+                None => WhatJson::Own {
+                    header: Described::new(header, digests),
+                    stored_bytes: None,
+                    stream_digest: None,
+                },
+                Some(foreign) => {
+                    WhatJson::Other(DescribedForeign::new(foreign, header, link.has_checksum))
+                }
+            };
+            json(vec![EntryJson { breaks: None, what, stream: &link.name }])
+        }
+    }
+}
+
+fn json(streams: Vec<EntryJson<'_>>) -> anyhow::Result<String> {
+    json_text(&Streams { streams })
 }
 
 fn table(entries: &[Entry]) -> String {
     let mut rows = vec![
-        ["STREAM", "BASE", "VOLUME", "SIZE", "CHANGED", "UNMAPPED", "MADE AT"].map(String::from),
+        ["STREAM", "BASE", "VOLUME", "SIZE", "CHANGED", "UNMAPPED", "STORED", "MADE AT"]
+            .map(String::from),
     ];
     for entry in entries {
         rows.push(row(entry));
     }
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let widths: Vec<_> = (0..7).map(|column| width(column).unwrap_or(0)).collect();
+    let widths: Vec<_> = (0..COLUMNS).map(|column| width(column).unwrap_or(0)).collect();
     let mut text = String::new();
     for (number, row) in rows.iter().enumerate() {
         if let Some(why) = number.checked_sub(1).and_then(|entry| entries[entry].breaks.as_ref()) {
@@ -41,7 +70,7 @@ fn table(entries: &[Entry]) -> String {
                 .expect("a string takes everything");
         }
         let cell = |(column, cell): (usize, &String)| match column {
-            3..=5 => format!("{cell:>width$}", width = widths[column]),
+            3..=6 => format!("{cell:>width$}", width = widths[column]),
             _ => format!("{cell:<width$}", width = widths[column]),
         };
         let line: Vec<_> = row.iter().enumerate().map(cell).collect();
@@ -51,21 +80,22 @@ fn table(entries: &[Entry]) -> String {
 }
 
 /// A question mark is what another tool's stream does not say.
-fn row(entry: &Entry) -> [String; 7] {
+fn row(entry: &Entry) -> [String; COLUMNS] {
     let full = || String::from("- (full)");
     match &entry.stream {
         Stream::Own(Outline { header, .. }) => [
             entry.place.clone(),
             header.base.as_ref().map_or_else(full, |base| escaped(&base.name)),
             escaped(&header.target.name),
-            header.target.size.to_string(),
-            header.changed_bytes.to_string(),
-            header.unmapped_bytes.to_string(),
+            human(header.target.size),
+            human(header.changed_bytes),
+            human(header.unmapped_bytes),
+            human(entry.stored_bytes().unwrap_or(0)),
             time_text(header.created),
         ],
         Stream::Other(foreign, _) => {
             let unknown = || String::from("?");
-            let number = |number: Option<u64>| number.map_or_else(unknown, |n| n.to_string());
+            let number = |number: Option<u64>| number.map_or_else(unknown, human);
             [
                 entry.place.clone(),
                 match &foreign.starts {
@@ -81,6 +111,7 @@ fn row(entry: &Entry) -> [String; 7] {
                 number(foreign.size),
                 number(foreign.changed),
                 unknown(),
+                unknown(),
                 match &foreign.made {
                     Some(made) => format!("{} ({}, local time)", made.seconds(), foreign.format),
                     None => format!("? ({})", foreign.format),
@@ -90,7 +121,13 @@ fn row(entry: &Entry) -> [String; 7] {
     }
 }
 
-/// A stream in a file, as JSON has it.
+/// All of them, as JSON has them.
+#[derive(Serialize)]
+struct Streams<'a> {
+    streams: Vec<EntryJson<'a>>,
+}
+
+/// A stream, as JSON has it.
 #[derive(Serialize)]
 struct EntryJson<'a> {
     breaks: Option<&'a str>,
@@ -105,8 +142,9 @@ enum WhatJson<'a> {
     Own {
         #[serde(flatten)]
         header: Described<'a>,
-        stored_bytes: u64,
-        stream_digest: String,
+        /// These two are null of a stream in a pipe.
+        stored_bytes: Option<u64>,
+        stream_digest: Option<String>,
     },
     Other(DescribedForeign<'a>),
 }
@@ -116,8 +154,8 @@ impl<'a> EntryJson<'a> {
         let what = match &entry.stream {
             Stream::Own(outline) => WhatJson::Own {
                 header: Described::new(&outline.header, &outline.base_digests),
-                stored_bytes: outline.end - outline.begin,
-                stream_digest: blake3::Hash::from_bytes(outline.stream_digest).to_hex().to_string(),
+                stored_bytes: entry.stored_bytes(),
+                stream_digest: Some(blake3::Hash::from(outline.stream_digest).to_string()),
             },
             Stream::Other(foreign, header) => {
                 WhatJson::Other(DescribedForeign::new(foreign, header, entry.has_checksum))

@@ -169,7 +169,7 @@ right_stream() {
 # said_of_itself FILE: a stream's header, but for the time. What is a sample of the base is random.
 said_of_itself() {
 	lvpatch --info --json < "$1" |
-		sed -e '/^  "created":/d' -e '/^  "base_digests": \[$/,/^  \]/c (some)'
+		sed -e '/^ *"created":/d' -e '/^ *"base_digests": \[$/,/^ *\]/c (some)'
 }
 
 # origin_as_it_is: a header from before a merge into the base, after which LVM no longer knows its origin.
