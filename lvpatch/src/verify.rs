@@ -1,7 +1,7 @@
 //! [`each`]: files, verified one by one.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cli::Outcome;
 use flow::{Session, error_text, escaped};
@@ -60,7 +60,7 @@ pub(crate) fn each(
     }
 }
 
-fn one(path: &PathBuf, rules: &Rules<'_>, session: &Session<'_>) -> anyhow::Result<Tally> {
+fn one(path: &Path, rules: &Rules<'_>, session: &Session<'_>) -> anyhow::Result<Tally> {
     let mut sources = Sources::default();
     sources.open(path, session.interrupt)?;
     streams::verify(Chain::new(sources, rules, session.interrupt))
