@@ -76,6 +76,9 @@ enum Task {
         /// The mappings of the volume in the metadata benchmark
         #[arg(long, default_value = "16000000")]
         mappings: u64,
+        /// Also very large volumes, long chains and thousands of volumes: takes long, and 6 GB of memory
+        #[arg(long)]
+        large: bool,
     },
     /// Run a command, and print what it took: nanoseconds, bytes of memory, bytes read
     #[command(hide = true)]
@@ -142,8 +145,8 @@ fn run(task: Task) -> Result<()> {
             guests,
         }),
         Task::Demo => demo::run(),
-        Task::Bench { only, runs, mappings } => {
-            bench::run(&bench::Settings { only, runs, mappings })
+        Task::Bench { only, runs, mappings, large } => {
+            bench::run(&bench::Settings { only, runs, mappings, large })
         }
         Task::Usage { command } => bench::print_usage(&command),
         Task::Fuzz(options) => fuzz::run(&options),

@@ -41,7 +41,7 @@ pub(crate) fn measure(programs: &Path, runs: u32, mappings: u64) -> Result<Measu
     say(&format!("building metadata images of {mappings} mappings"));
     let pool = pool(mappings);
     let mut warm = format!(
-        "A volume of {} mappings (runs of about 64, one in ten single), and snapshots of it in which so many chunks were \
+        "A volume of {} mappings (runs of about 64, one in ten single), and snapshots of it in which that many chunks were \
          written. `lvdiff --list` against `thin_delta`, whole processes on one core: on the image (through the page cache, warm), and with \
          `--direct` (O_DIRECT, as on a device).\n\n\
          | layout | changed chunks | thin_delta takes | ours on the image, times faster | ours with `--direct`, times faster | `--map thin-delta` on the image, times faster | `--map thin-delta --direct`, times faster |\n\

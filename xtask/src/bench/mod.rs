@@ -2,18 +2,23 @@
 //!
 //! What is compared is told in ratios, from pairs of runs in turn, because the machine's speed drifts.
 
+mod axis;
 mod chart;
 mod cold;
 mod data;
 mod devices;
 mod files;
+mod guest_log;
 mod image;
+mod lvm;
 mod machine;
 mod metadata;
 mod number;
 mod page;
 mod pairs;
 mod profile;
+mod shell;
+mod sizes;
 mod usage;
 
 use std::fs;
@@ -35,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) runs: u32,
     /// The mappings of the volume in the metadata's section.
     pub(crate) mappings: u64,
+    /// Also what takes long, and much memory.
+    pub(crate) large: bool,
 }
 
 impl Settings {
@@ -68,6 +75,7 @@ pub(crate) fn run(settings: &Settings) -> Result<()> {
                 measured.text
             }
             Section::Data => data::measure(&programs, runs)?,
+            Section::Lvm => lvm::measure(&programs, runs, settings.large)?,
         };
         page.renew(section, &format!("{machine}\n{text}"));
         // The next one takes a while, and can fail: what has been measured stays.

@@ -11,15 +11,18 @@ pub(crate) enum Section {
     Metadata,
     /// The changed bytes: lvdiff and lvpatch against dd and zstd
     Data,
+    /// What LVM's commands cost with many volumes
+    Lvm,
 }
 
 impl Section {
-    pub(crate) const ALL: [Self; 2] = [Self::Metadata, Self::Data];
+    pub(crate) const ALL: [Self; 3] = [Self::Metadata, Self::Data, Self::Lvm];
 
     fn heading(self) -> &'static str {
         match self {
             Self::Metadata => "## What changed: the metadata\n",
             Self::Data => "## The changed bytes\n",
+            Self::Lvm => "## With many volumes\n",
         }
     }
 }
