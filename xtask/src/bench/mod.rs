@@ -3,6 +3,7 @@
 //! What is compared is told in ratios, from pairs of runs in turn, because the machine's speed drifts.
 
 mod axis;
+mod chain;
 mod chart;
 mod cold;
 mod data;
@@ -10,6 +11,7 @@ mod devices;
 mod files;
 mod guest_log;
 mod image;
+mod large;
 mod lvm;
 mod machine;
 mod metadata;
@@ -46,7 +48,10 @@ pub(crate) struct Settings {
 
 impl Settings {
     fn include(&self, section: Section) -> bool {
-        self.only.is_none_or(|only| only == section)
+        match self.only {
+            Some(only) => only == section,
+            None => section != Section::Large || self.large,
+        }
     }
 }
 
@@ -76,6 +81,7 @@ pub(crate) fn run(settings: &Settings) -> Result<()> {
             }
             Section::Data => data::measure(&programs, runs)?,
             Section::Lvm => lvm::measure(&programs, runs, settings.large)?,
+            Section::Large => large::measure(&programs, mappings)?,
         };
         page.renew(section, &format!("{machine}\n{text}"));
         // The next one takes a while, and can fail: what has been measured stays.

@@ -13,16 +13,19 @@ pub(crate) enum Section {
     Data,
     /// What LVM's commands cost with many volumes
     Lvm,
+    /// Very large volumes and long chains: only with --large, or by its name
+    Large,
 }
 
 impl Section {
-    pub(crate) const ALL: [Self; 3] = [Self::Metadata, Self::Data, Self::Lvm];
+    pub(crate) const ALL: [Self; 4] = [Self::Metadata, Self::Data, Self::Lvm, Self::Large];
 
     fn heading(self) -> &'static str {
         match self {
             Self::Metadata => "## What changed: the metadata\n",
             Self::Data => "## The changed bytes\n",
             Self::Lvm => "## With many volumes\n",
+            Self::Large => "## Large volumes and long chains\n",
         }
     }
 }
