@@ -7,7 +7,8 @@ use super::axis::{Axis, tick};
 /// The picture's size, and the place that the axes enclose, in its units.
 const SIZE: (f64, f64) = (760.0, 480.0);
 const LEFT: f64 = 80.0;
-const RIGHT: f64 = 730.0;
+/// Half of the last number stands beyond it.
+const RIGHT: f64 = 715.0;
 const TOP: f64 = 110.0;
 const BOTTOM: f64 = 420.0;
 
