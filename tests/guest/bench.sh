@@ -1,34 +1,11 @@
 source /run/guest/lib.sh
+source /run/guest/pairs.sh
 # Measures with real volumes, for `cargo xtask bench`, which reads the lines that begin with `pair`
 # (name, their nanoseconds, ours), `rate` (name, bytes, nanoseconds) and `size` (name, their bytes,
 # ours).
 
-RUNS=$(cat /run/out/runs)
 RATE=$(cat /run/out/rate) # bytes in a second, of a disk
 size=768                  # MiB
-
-# took COMMAND: runs a line of shell, and sets TOOK to its nanoseconds.
-took() {
-	local begin end
-	begin=$(date +%s%N)
-	bash -o pipefail -c "$1"
-	end=$(date +%s%N)
-	TOOK=$((end - begin))
-}
-
-# pairs NAME THEIRS OURS [AFTER]: both in turn; what was made is undone by AFTER, untimed. The
-# first pair warms up.
-pairs() {
-	local number theirs
-	for ((number = 0; number <= RUNS; number++)); do
-		took "$2"
-		theirs=$TOOK
-		[ -z "${4:-}" ] || bash -c "$4" > /dev/null
-		took "$3"
-		[ -z "${4:-}" ] || bash -c "$4" > /dev/null
-		[ "$number" = 0 ] || echo "pair $1 $theirs $TOOK"
-	done
-}
 
 # parts WHOLE [NAME COMMAND]…: each command in turn with the whole, which it is a part of.
 parts() {
@@ -104,6 +81,10 @@ for where in disk memory; do
 	pairs "$where-level-3" "$lvdiff 0 > /dev/null; $dd_base" "$lvdiff 3 > /dev/null"
 	pairs "$where-copy" "$make_new; $dd_in | $dd_out" \
 		"$lvdiff 0 | lvpatch -q -g vg1 -l sp0 new" "lvremove -y vg1/new"
+	if command -v thin_send thin_recv > /dev/null; then
+		pairs "$where-send" "$make_new; thin_send vg0/sp0 vg0/vol0 | thin_recv vg1/new" \
+			"$lvdiff 0 | lvpatch -q -g vg1 -l sp0 new" "lvremove -y vg1/new"
+	fi
 	# What dd reaches without LVM's commands: where the disks have a rate, this is it.
 	bash -c "$make_new"
 	rate "$where-read" "$dd_in > /dev/null"

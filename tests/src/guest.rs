@@ -19,10 +19,11 @@ use crate::programs;
 
 const INIT: &str = include_str!("../guest/init.sh");
 /// What scenarios source, from `/run/guest`.
-const LIBRARIES: [(&str, &str); 13] = [
+const LIBRARIES: [(&str, &str); 14] = [
     ("lib.sh", include_str!("../guest/lib.sh")),
     ("net.sh", include_str!("../guest/net.sh")),
     ("pids.sh", include_str!("../guest/pids.sh")),
+    ("pairs.sh", include_str!("../guest/pairs.sh")),
     ("torture/round.sh", include_str!("../guest/torture/round.sh")),
     ("torture/devices.sh", include_str!("../guest/torture/devices.sh")),
     ("torture/lvdiff.sh", include_str!("../guest/torture/lvdiff.sh")),

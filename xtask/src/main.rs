@@ -16,6 +16,7 @@ mod setup;
 mod test;
 mod torture;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -66,15 +67,24 @@ enum Task {
     Demo,
     /// Measure against what a user would run instead, and write docs/benchmarks.md
     Bench {
-        /// Only this section of the page; the other one stays as it is
+        /// Only this section of the page; the others stay as they are
         #[arg(long, value_name = "SECTION")]
         only: Option<bench::Section>,
         /// How often each command is measured
-        #[arg(long, default_value = "5", value_parser = clap::value_parser!(u32).range(5..))]
+        #[arg(long, default_value = "5", value_parser = clap::value_parser!(u32).range(1..))]
         runs: u32,
         /// The mappings of the volume in the metadata benchmark
         #[arg(long, default_value = "16000000")]
         mappings: u64,
+        /// Also very large volumes, long chains and thousands of volumes: takes long, and 6 GB of memory
+        #[arg(long)]
+        large: bool,
+    },
+    /// Run a command, and print what it took: nanoseconds, bytes of memory, bytes read
+    #[command(hide = true)]
+    Usage {
+        #[arg(required = true, last = true)]
+        command: Vec<OsString>,
     },
     /// Run the fuzz targets, each for a while, beginning with the inputs in tests/fuzz/corpus
     Fuzz(fuzz::Options),
@@ -135,7 +145,10 @@ fn run(task: Task) -> Result<()> {
             guests,
         }),
         Task::Demo => demo::run(),
-        Task::Bench { only, runs, mappings } => bench::run(only, runs, mappings),
+        Task::Bench { only, runs, mappings, large } => {
+            bench::run(&bench::Settings { only, runs, mappings, large })
+        }
+        Task::Usage { command } => bench::print_usage(&command),
         Task::Fuzz(options) => fuzz::run(&options),
         Task::Guest { script, release, disks, trixie } => guest::run(
             script.as_deref(),

@@ -11,15 +11,21 @@ pub(crate) enum Section {
     Metadata,
     /// The changed bytes: lvdiff and lvpatch against dd and zstd
     Data,
+    /// What LVM's commands cost with many volumes
+    Lvm,
+    /// Very large volumes and long chains: only with --large, or by its name
+    Large,
 }
 
 impl Section {
-    pub(crate) const ALL: [Self; 2] = [Self::Metadata, Self::Data];
+    pub(crate) const ALL: [Self; 4] = [Self::Metadata, Self::Data, Self::Lvm, Self::Large];
 
     fn heading(self) -> &'static str {
         match self {
             Self::Metadata => "## What changed: the metadata\n",
             Self::Data => "## The changed bytes\n",
+            Self::Lvm => "## With many volumes\n",
+            Self::Large => "## Large volumes and long chains\n",
         }
     }
 }
@@ -27,7 +33,7 @@ impl Section {
 /// The page's sections, without their headings; none for what was never measured.
 #[derive(Default)]
 pub(crate) struct Page {
-    sections: [Option<String>; 2],
+    sections: [Option<String>; Section::ALL.len()],
 }
 
 impl Page {
@@ -62,7 +68,8 @@ const HEAD: &str = "\
 # Benchmarks
 
 Written by `cargo xtask bench`. Every comparison is a ratio from pairs of runs in turn, theirs and ours, after a warm-up: the median,
-then the lowest and the highest, which show the machine's noise. A ratio of 2 means that ours takes half the time.
+then the lowest and the highest, which show the machine's noise. A ratio of 2 means that ours takes half the time. Times are medians
+likewise. MB are millions of bytes.
 ";
 
 #[cfg(test)]
@@ -81,5 +88,17 @@ mod tests {
         let mut page = Page::of(&before);
         page.renew(Section::Metadata, "another table");
         assert_eq!(page.to_string(), before.replace("a table", "another table"));
+    }
+
+    #[test]
+    fn sections_stand_in_their_order_whichever_was_measured_first() {
+        let mut page = Page::default();
+        for section in Section::ALL.into_iter().rev() {
+            page.renew(section, &format!("of {section:?}"));
+        }
+        let text = page.to_string();
+        let places = Section::ALL.map(|section| text.find(&format!("of {section:?}")));
+        assert!(places.is_sorted() && places[0].is_some(), "{text}");
+        assert_eq!(Page::of(&text).to_string(), text);
     }
 }

@@ -13,6 +13,12 @@ pub(crate) struct Ratio {
 }
 
 impl Ratio {
+    /// From the times of runs in turn, theirs and ours.
+    pub(crate) fn between(theirs: &[Duration], ours: &[Duration]) -> Self {
+        let pairs: Vec<_> = theirs.iter().copied().zip(ours.iter().copied()).collect();
+        Self::of(&pairs)
+    }
+
     /// From pairs of times, theirs and ours.
     pub(crate) fn of(pairs: &[(Duration, Duration)]) -> Self {
         let ratio = |(theirs, ours): &(Duration, Duration)| {
@@ -33,14 +39,32 @@ impl fmt::Display for Ratio {
     }
 }
 
-/// The median of some times.
-pub(crate) fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort();
-    times[times.len() / 2]
+/// The median of some times, or of anything else that has an order.
+pub(crate) fn median<T: Ord + Copy>(values: &[T]) -> T {
+    let mut values = values.to_vec();
+    values.sort();
+    values[values.len() / 2]
+}
+
+/// Runs commands in turn, as often as is told after a warm-up; yields the times of each.
+pub(crate) fn in_turn<const N: usize>(
+    commands: [(&str, &[&str]); N],
+    runs: u32,
+) -> Result<[Vec<Duration>; N]> {
+    let mut times = [const { Vec::new() }; N];
+    for number in 0..=runs {
+        for (times, (program, arguments)) in times.iter_mut().zip(commands) {
+            let took = time(program, arguments)?;
+            if number > 0 {
+                times.push(took);
+            }
+        }
+    }
+    Ok(times)
 }
 
 /// Runs a command on one core, its output thrown away; yields how long it took as a whole process.
-pub(crate) fn time(program: &str, arguments: &[&str]) -> Result<Duration> {
+fn time(program: &str, arguments: &[&str]) -> Result<Duration> {
     let mut command = Command::new("taskset");
     command.args(["--cpu-list", "0", program]).args(arguments);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -60,6 +84,8 @@ mod tests {
         let pair = |theirs, ours| (Duration::from_millis(theirs), Duration::from_millis(ours));
         let pairs = [pair(100, 50), pair(300, 100), pair(100, 1), pair(50, 50), pair(25, 10)];
         assert_eq!(Ratio::of(&pairs).to_string(), "2.50 (1.00 to 100)");
-        assert_eq!(median(pairs.map(|(theirs, _)| theirs).to_vec()), Duration::from_millis(100));
+        let (theirs, ours) = (pairs.map(|(theirs, _)| theirs), pairs.map(|(_, ours)| ours));
+        assert_eq!(Ratio::between(&theirs, &ours).to_string(), "2.50 (1.00 to 100)");
+        assert_eq!(median(&theirs), Duration::from_millis(100));
     }
 }

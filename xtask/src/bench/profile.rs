@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
 use super::files::Images;
+use super::shell;
 use crate::say;
 
 /// What a sample is counted as.
@@ -22,17 +22,17 @@ const PARTS: [&str; 5] = [
 pub(crate) fn measure(images: &Images) -> Result<String> {
     // The kernel's part too, or none at all.
     let perf = format!("perf record -q -e cpu-clock:uk -o {}", images.path("profile"));
-    if shell(&format!("{perf} -- true")).is_err() {
+    if shell::run(&format!("{perf} -- true")).is_err() {
         let why = "perf (Debian's linux-perf) is not installed, or may not look at the kernel";
         return Ok(format!("What that time goes to was not measured: {why}.\n"));
     }
     say("profiles");
     let stream = images.path("stream");
-    shell(&format!("{} > {stream}", images.lvdiff()))?;
+    shell::run(&format!("{} > {stream}", images.lvdiff()))?;
     let copy = images.path("copy");
-    shell(&format!("truncate -s 1G {copy}"))?;
+    shell::run(&format!("truncate -s 1G {copy}"))?;
     let record = |command: &str, redirection: &str| {
-        shell(&format!("{perf} -- {command} {redirection}"))?;
+        shell::run(&format!("{perf} -- {command} {redirection}"))?;
         shares(Path::new(&images.path("profile")))
     };
     let diff = record(&images.lvdiff(), "> /dev/null")?;
@@ -52,17 +52,9 @@ pub(crate) fn measure(images: &Images) -> Result<String> {
     Ok(table)
 }
 
-fn shell(line: &str) -> Result<String> {
-    let mut bash = Command::new("bash");
-    bash.args(["-o", "pipefail", "-c", line]).stdin(Stdio::null());
-    let output = bash.stderr(Stdio::inherit()).output().context("cannot run bash")?;
-    ensure!(output.status.success(), "{line} failed: {}", output.status);
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
 /// Percentages, in the order of [`PARTS`].
 fn shares(profile: &Path) -> Result<[f64; 5]> {
-    let report = shell(&format!(
+    let report = shell::run(&format!(
         "perf report -q --stdio --no-children -F overhead,sym -t '|' -i {} 2> /dev/null",
         profile.display()
     ))?;
