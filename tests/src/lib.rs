@@ -20,6 +20,7 @@
 //! ```
 
 mod cable;
+pub mod calls;
 mod cases;
 pub mod damage;
 pub mod forge;

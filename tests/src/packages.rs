@@ -41,6 +41,7 @@ const NEEDED: [(&str, &str); 28] = [
     ("openssl", "openssl"),
     ("qemu-img", "qemu-utils"),
     ("qemu-io", "qemu-utils"),
+    ("strace", "strace"),
     ("g++", "g++"),
     ("dd", "coreutils"),
     ("bash", "bash"),
