@@ -15,7 +15,7 @@ const FOLDERS: [&str; 6] =
 /// comes from. A program is looked for rather than a package, so that one built by hand will do. What
 /// `mount`, `util-linux` and `coreutils` bring is here for systems cut down below Debian's essential
 /// set.
-const NEEDED: [(&str, &str); 28] = [
+const NEEDED: [(&str, &str); 29] = [
     ("linux.uml", "user-mode-linux"),
     ("lvm", "lvm2"),
     ("dmsetup", "dmsetup"),
