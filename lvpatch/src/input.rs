@@ -1,4 +1,4 @@
-//! The input: what `-i` names, or standard input.
+//! The input: the files that `-i` names, or standard input.
 
 use std::fs::File;
 use std::io::IsTerminal;

@@ -1,4 +1,4 @@
-//! A request, done.
+//! Carries out a request.
 
 use std::io::Write;
 
@@ -13,7 +13,7 @@ use crate::report::{Applied, Read, WouldApply};
 use crate::request::{Action, Detail, Request};
 use crate::{input, summary, verify};
 
-/// Does what is asked for.
+/// Does what was asked for.
 pub(crate) fn run(
     request: Request,
     is_quiet: bool,
@@ -63,7 +63,7 @@ pub(crate) fn run(
                     summary::done(done, session.begun.elapsed());
                 }
             });
-            // Volumes that were done before an error stay.
+            // Volumes that were completed before an error stay.
             outcome.done(&serde_json::json!({ "made": made }))?;
             applied
         }

@@ -1,4 +1,4 @@
-//! What a run says at its end.
+//! What a run says when it ends.
 
 use std::io::Write;
 use std::time::Duration;

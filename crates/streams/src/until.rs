@@ -10,7 +10,7 @@ use jiff::{Span, Timestamp};
 /// After which stream to stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Until {
-    /// The one whose volume has this name or UUID, or which leads to this checkpoint.
+    /// The stream whose volume has this name or UUID, or which leads to this checkpoint.
     Volume(String),
     /// The last one made no later than this.
     Time(Time),
@@ -26,7 +26,7 @@ pub struct Time {
     local: Option<String>,
 }
 
-/// What a stream's time was read from.
+/// The clock that a stream's time was read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Clock {
     Utc,

@@ -1,4 +1,4 @@
-//! What one stream says of itself, for people and scripts.
+//! What one stream says about itself, for people and scripts.
 
 use std::fmt::Write as _;
 
@@ -62,13 +62,13 @@ pub(crate) fn own(header: &Header, digests: &[BaseDigest], shown: Digests) -> St
     text
 }
 
-/// A stream, as JSON has it. It borrows what it can: a header may have tens of thousands of pairs.
+/// A stream as JSON. It borrows what it can: a header may have tens of thousands of pairs.
 #[derive(Serialize)]
 pub(crate) struct Described<'a> {
     base: Option<VolumeJson<'a>>,
     base_digests: Vec<DigestJson>,
     base_origin: &'a str,
-    /// At detect level 3 only.
+    /// Only at detect level 3.
     #[serde(skip_serializing_if = "Option::is_none")]
     base_root: Option<String>,
     changed_bytes: u64,
@@ -82,10 +82,10 @@ pub(crate) struct Described<'a> {
     undo: bool,
     unmapped_bytes: u64,
     volume: VolumeJson<'a>,
-    /// Of a disk that is no logical volume only.
+    /// Only for a disk that is not a logical volume, or a stream that says which one it follows.
     #[serde(skip_serializing_if = "Option::is_none")]
     identity: Option<IdentityJson<'a>>,
-    /// Of the rest of a stream only.
+    /// Only for the rest of a stream.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     rest: bool,
 }
@@ -219,7 +219,7 @@ pub(crate) fn other(foreign: &Foreign, header: &Header, has_checksum: bool) -> S
     text
 }
 
-/// A stream of another tool, as JSON has it.
+/// A stream of another tool as JSON.
 #[derive(Serialize)]
 pub(crate) struct DescribedForeign<'a> {
     base: Value,

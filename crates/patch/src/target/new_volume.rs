@@ -21,7 +21,7 @@ use crate::resume::resume;
 use crate::whole::root_of;
 use crate::{identity, space};
 
-/// A new volume: a snapshot of the base, or an empty one, which has its name only once it is complete.
+/// A new volume: a snapshot of the base, or an empty one. It gets its name only once it is complete.
 pub(crate) struct NewVolume<'a> {
     /// The guard removes it on every way out.
     made: Option<TemporarySnapshot>,
@@ -51,7 +51,8 @@ struct Last {
 }
 
 impl<'a> NewVolume<'a> {
-    /// Removes what earlier runs left, once the volume's name is known to be free, if it is expected already.
+    /// Removes leftovers of earlier runs, after checking that the volume's name is free, if it is already
+    /// known.
     pub(crate) fn open(
         given: Given<'a>,
         mut plan: Plan,
@@ -79,7 +80,7 @@ impl<'a> NewVolume<'a> {
         Ok(made.keep_as(&self.dm, &name, &last.tags)?)
     }
 
-    /// Another new volume is to be made: of `kept`, by a stream.
+    /// Prepares for another new volume, made from `kept` by the stream.
     pub(crate) fn go_on_from(&mut self, kept: LogicalVolume, link: &Link) -> anyhow::Result<()> {
         self.plan.volumes.push(kept.clone());
         self.plan.start = Start::Base(kept);
@@ -246,8 +247,8 @@ fn make(
     let snapshot = TemporarySnapshot::create(dm, base, &keep_waiting)
         .with_context(|| format!("a snapshot of {}", base.full_name()))?;
     snapshot.take_over_autoactivation(base).with_context(|| base.full_name())?;
-    // What was proved is the base; what is built on is the snapshot. Nobody else writes to
-    // that, so it is proved in its own right where the base may have changed in between.
+    // The base was proved, but the snapshot is what gets written. Nobody else writes to the snapshot, so it is
+    // proved as well if the base may have changed in between.
     let writes = watch.seen(&|| source::read_once(&device));
     drop((watch, device));
     if in_use || writes != Writes::Nothing {
@@ -255,7 +256,7 @@ fn make(
         let device = source::open_thin(&thin, OpenMode::Read)?;
         prove_thin(given, dm, &thin, &device, &base.full_name(), link)?;
     }
-    // The snapshot has the base's chunks, whether the base stays active or not.
+    // The snapshot keeps the base's chunks, whether the base stays active or not.
     base_active.release()?;
     Ok(snapshot)
 }
@@ -316,7 +317,7 @@ fn write_to(
         })?;
     }
     device.sync()?;
-    // A device that is open can be renamed, but not removed should that fail.
+    // An open device can be renamed, but not removed if the renaming fails.
     drop(device);
     if stopped.is_none() && size < before {
         made.resize(dm, size).context("shrinking it to the stream's size")?;
@@ -324,13 +325,13 @@ fn write_to(
     Ok((totals, stopped))
 }
 
-/// The size of what holds a stream's base.
+/// The size of the volume that holds a stream's base.
 fn size_before(header: &Header) -> u64 {
     // An empty volume was made with the stream's size.
     header.base.as_ref().map_or(header.target.size, |base| base.size)
 }
 
-/// Does something with a range of a volume; of a large one only with what is mapped there.
+/// Does something with a range of a volume; if it is large, only with its mapped parts.
 fn where_mapped(
     given: Given<'_>,
     dm: &DeviceMapper,
@@ -338,7 +339,7 @@ fn where_mapped(
     range: std::ops::Range<u64>,
     work: impl Fn(u64, u64) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    // Less is read sooner than its pool is asked.
+    // A smaller range is read faster than its pool is asked.
     const LARGE: u64 = 1 << 30;
     let mapped = match range.end.saturating_sub(range.start) {
         0..LARGE => None,
