@@ -50,7 +50,7 @@ pub(crate) fn run(
     if is_quiet {
         return Ok(());
     }
-    // The stream is there, whether anybody can be told or not.
+    // The stream is complete, even if this message cannot be written.
     cli::note(format_args!(
         "lvdiff: {} converted: {} changed, {} unmapped; {} bytes written in {:.1} s",
         paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", "),

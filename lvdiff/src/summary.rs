@@ -11,7 +11,7 @@ pub(crate) fn summarize(
     written: &Written,
     session: &Session<'_>,
 ) {
-    // The stream is there, whether anybody can be told or not.
+    // The stream is complete, even if this message cannot be written.
     cli::note(format_args!(
         "lvdiff: {what}: {} extents, {} changed, {} unmapped; {} of data and {} of zeros sent; \
          {} bytes written in {:.1} s",

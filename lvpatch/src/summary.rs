@@ -15,7 +15,7 @@ pub(crate) fn done(done: &Done, took: Duration) {
         1 => String::new(),
         count => format!("{count} streams, "),
     };
-    // The volume is there, whether anybody can be told or not.
+    // The volume is complete, even if this message cannot be written.
     cli::note(format_args!(
         "lvpatch: {}: {streams}{} in {:.1} s{}{}",
         done.made.name,

@@ -56,7 +56,7 @@ pub(crate) fn prove_thin(
         .with_context(|| link.name.clone())
 }
 
-/// Proves the base; yields its device, and a watch over it that began before.
+/// Proves the base; yields its device, and a watch that began before the proof.
 pub(crate) fn prove_watched(
     given: Given<'_>,
     dm: &DeviceMapper,
@@ -71,8 +71,8 @@ pub(crate) fn prove_watched(
     Ok((device, watch))
 }
 
-/// Holds a device against the stream's base, and its size against that of the stream's volume. A full
-/// stream's base is nothing: zeros, and on a block device only.
+/// Checks a device against the stream's base, and its size against the stream's volume. A full stream starts
+/// from nothing: zeros, and on a block device only.
 pub(crate) fn prove_device(
     given: Given<'_>,
     name: &str,

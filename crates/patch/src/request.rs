@@ -142,7 +142,7 @@ impl Request {
         self.resuming.unfinished == Unfinished::Kept
     }
 
-    /// Whether the named volume itself is written.
+    /// Whether the named volume is written in place.
     pub(crate) fn is_in_place(&self) -> bool {
         matches!(self.destination, Destination::InPlace(_))
     }

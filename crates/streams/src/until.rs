@@ -51,7 +51,7 @@ impl Until {
             let end = date.tomorrow().map_err(|error| error.to_string())?;
             return Time::of(end.at(0, 0, 0, 0), -1, zone).map(Self::Time);
         }
-        // A colon is in no volume's name and in no UUID.
+        // No volume's name and no UUID contains a colon.
         if !text.contains(':') {
             return Ok(Self::Volume(text.into()));
         }

@@ -212,8 +212,7 @@ fn needs_part(name: &str) -> anyhow::Error {
     .into()
 }
 
-/// Makes what a stream will be applied to: a snapshot of the base, once that is proved, or an
-/// empty volume.
+/// Creates what a stream will be applied to: a snapshot of the base, once that is proved, or an empty volume.
 fn make(
     given: Given<'_>,
     dm: &DeviceMapper,
@@ -261,8 +260,8 @@ fn make(
     Ok(snapshot)
 }
 
-/// Grows a volume that holds the stream's base, where it must, and looks for room. What an earlier stream
-/// wrote is the volume's own already.
+/// Grows a volume that holds the stream's base, if needed, and checks for room. What an earlier stream wrote is
+/// the volume's own already.
 fn ground_of(
     given: Given<'_>,
     dm: &DeviceMapper,
@@ -311,7 +310,7 @@ fn write_to(
         false => (apply_link(given.session, link, &applier, Extras::default())?, None),
     };
     if stopped.is_none() {
-        // What is cut off would stay mapped for ever.
+        // Otherwise what is cut off would stay mapped forever.
         where_mapped(given, dm, &thin, size..before.max(size), |begin, end| {
             applier.cut_off(begin, end)
         })?;
