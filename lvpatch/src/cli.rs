@@ -33,7 +33,7 @@ Examples:
     include_str!("../../crates/cli/exit-codes.txt")
 ))]
 pub(crate) struct Args {
-    /// The new volume's name [default: the volume's name in the last stream]; with --info and --verify
+    /// The new volume, `lv` or `vg/lv` [default: the volume's name in the last stream]; with --info and --verify
     /// the files to read
     #[arg(value_name = "NEW")]
     pub(crate) names: Vec<String>,
@@ -63,7 +63,8 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "BASE")]
     pub(crate) lv: Option<String>,
 
-    /// The base is in this thin pool, `pool` or `vg/pool`; a full stream's volume is made in it
+    /// The base is in this thin pool, `pool` or `vg/pool`; a full stream's volume is made in it [default: the only pool
+    /// of the group]
     #[arg(short, long)]
     pub(crate) pool: Option<String>,
 

@@ -75,6 +75,7 @@ impl Request {
     pub(crate) fn new(args: &Args) -> anyhow::Result<Self> {
         check_names(args)?;
         check_overwriting(args)?;
+        let new = New::of(args)?;
         let until = args.until.as_deref().map(Until::parse).transpose();
         let until = until.map_err(|why| usage(format!("--until: {why}")))?;
         let listed = listed(args);
@@ -88,8 +89,8 @@ impl Request {
             _ if args.info => Action::Describe(detail),
             _ if args.verify && !args.names.is_empty() => Action::VerifyEach(named_files(args)),
             _ if args.verify => Action::Verify,
-            _ if args.check => Action::Check(applying(args)),
-            _ => Action::Apply(applying(args)),
+            _ if args.check => Action::Check(applying(args, &new)),
+            _ => Action::Apply(applying(args, &new)),
         };
         let reading = Reading {
             files: listed.unwrap_or_else(|| args.input.clone()),
@@ -97,7 +98,7 @@ impl Request {
             disk: args.disk.clone(),
             is_strict: args.strict,
             proof: proof(args),
-            name: args.names.first().filter(|_| !args.info && !args.verify).cloned(),
+            name: new.name,
             size: args.size,
             until,
         };
@@ -181,26 +182,47 @@ fn listed(args: &Args) -> Option<Vec<PathBuf>> {
     (args.info && !files.is_empty() && files != [Path::new("-")]).then_some(files)
 }
 
+/// The new volume, as far as it is named, and the group of all volumes.
+struct New {
+    group: Option<String>,
+    name: Option<String>,
+}
+
+impl New {
+    /// Reads NEW, which may name its group as well.
+    fn of(args: &Args) -> anyhow::Result<Self> {
+        let group = args.lvgroup.clone();
+        let Some(new) = args.names.first().filter(|_| !args.info && !args.verify) else {
+            return Ok(Self { group, name: None });
+        };
+        let Some((named, name)) = new.split_once('/') else {
+            return Ok(Self { group, name: Some(new.clone()) });
+        };
+        match &group {
+            Some(given) if given != named => {
+                Err(usage(format!("{new} is in volume group {named}, and -g names {given}")))
+            }
+            _ => Ok(Self { group: Some(named.into()), name: Some(name.into()) }),
+        }
+    }
+}
+
 fn named_files(args: &Args) -> Vec<PathBuf> {
     args.names.iter().map(PathBuf::from).collect()
 }
 
-fn applying(args: &Args) -> patch::Request {
+fn applying(args: &Args, new: &New) -> patch::Request {
     let cut = if args.partial { Cut::Applied } else { Cut::Refused };
     let overwriting = || Overwriting { backup: args.backup.clone(), cut };
     let destination = match &args.device {
         Some(path) => Destination::Path(path.clone(), overwriting()),
         None if args.in_place => Destination::InPlace(overwriting()),
         None if args.each => Destination::NewVolume(Making::Each),
-        None => Destination::NewVolume(Making::One(args.names.first().cloned())),
+        None => Destination::NewVolume(Making::One(new.name.clone())),
     };
     patch::Request {
         destination,
-        named: Named {
-            group: args.lvgroup.clone(),
-            pool: args.pool.clone(),
-            volume: args.lv.clone(),
-        },
+        named: Named { group: new.group.clone(), pool: args.pool.clone(), volume: args.lv.clone() },
         proof: proof(args),
         chunks: if args.allow_chunk_mismatch { Chunking::Any } else { Chunking::Same },
         whole: if args.verify_root { Whole::Proved } else { Whole::Taken },

@@ -57,7 +57,7 @@ impl Scope {
     /// one.
     pub fn only_pool<'v>(&self, volumes: &'v [LogicalVolume]) -> Result<&'v LogicalVolume> {
         match self.pools(volumes)?.as_slice() {
-            [one] if self.pool.is_some() => {
+            [one] if self.pool.is_some() || self.group.is_some() => {
                 check_group(one, volumes)?;
                 Ok(one)
             }

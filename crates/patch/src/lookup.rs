@@ -88,17 +88,18 @@ pub(crate) fn find_pool(
         .but(WayOut::NamePool)
         .into());
     }
-    if request.named.pool.is_none() {
-        let is_pool = |volume: &&LogicalVolume| volume.segment_type == SegmentType::ThinPool;
-        let names: Vec<_> = volumes.iter().filter(is_pool).map(LogicalVolume::full_name).collect();
+    let scope = scope(request)?;
+    let pools = scope.pools(volumes)?;
+    // A group with one pool says enough; a machine with one does not: another may be meant.
+    if request.named.pool.is_none() && (scope.group().is_none() || pools.len() != 1) {
+        let names: Vec<_> = pools.iter().map(|pool| pool.full_name()).collect();
+        let names = if names.is_empty() { "none".into() } else { names.join(", ") };
         return Err(Refusal::usage(format!(
-            "the stream is a full one, and its volume needs a thin pool; there is: {}",
-            names.join(", ")
+            "the stream is a full one, and its volume needs a thin pool; there is: {names}"
         ))
         .but(WayOut::NamePool)
         .into());
     }
-    let scope = scope(request)?;
     Ok(scope.only_pool(volumes)?.clone())
 }
 

@@ -32,7 +32,7 @@ fill /dev/vg0/vol0 5000 20 thu
 seal thu
 run 'lvdiff -o thu.diff -d 3 --granularity 4K vg0/wed vg0/thu'
 run lvpatch --info full tue.diff wed.diff thu.diff
-run lvpatch --info thu.diff full wed.diff
+expect_exit 3 lvpatch --info thu.diff full wed.diff
 expect_text "the chain breaks here: its base is tue"
 uuid=$(field vg0/wed lv_uuid)
 wed_made=$(lvpatch --info --json wed.diff | grep -o '"created": [0-9]*' | tr -dc 0-9)
@@ -50,14 +50,21 @@ expect_copy() {
 
 say "a full backup alone"
 remember
-refused 2 'lvpatch -g vg1 < full'
+refused 2 'lvpatch < full'
 expect_text "vg1/pool0"
+refused 2 'lvpatch -g vg0 vg1/other < full'
 refused 2 'lvpatch -g vg1 -p pool9 < full'
 refused 2 'lvpatch -g vg1 -p pool0 -l mon < full'
 run 'lvpatch -g vg1 -p pool0 < full'
 expect_copy vg1/mon mon
 expect_equal "$(field vg1/mon lv_size)" "$(field vg0/mon lv_size)" "the size"
 run lvremove -y vg1/mon
+run 'lvpatch -g vg1 < full'
+expect_copy vg1/mon mon
+run lvremove -y vg1/mon
+run 'lvpatch vg1/monday < full'
+expect_copy vg1/monday mon
+run lvremove -y vg1/monday
 
 say "the whole chain in one run, from a pipe and from files, into one volume"
 run 'cat full tue.diff wed.diff thu.diff | lvpatch -g vg1 -p pool0 restored'

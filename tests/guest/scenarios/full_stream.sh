@@ -36,7 +36,7 @@ expect_equal "$bytes" $(($(mapped vg0/vol0) * 512)) "the list"
 [[ $OUTPUT != *unmapped* ]] || fail "nothing was mapped before"
 run lvdiff --list --json vg0/vol0
 run 'lvpatch --info --json < full.diff'
-expect_equal "$(jq -c '[.base, .detect_level, .unmapped_bytes]' <<< "$OUTPUT")" '[null,0,0]' "the header"
+expect_equal "$(jq -c '.streams[0] | [.base, .detect_level, .unmapped_bytes]' <<< "$OUTPUT")" '[null,0,0]' "the header"
 
 say "what cannot be"
 remember
