@@ -1,4 +1,4 @@
-//! [`Changes`]: all that a run needs of the metadata, as plain values.
+//! [`Changes`]: everything that a run needs from the metadata, as plain values.
 
 use std::io;
 
@@ -10,13 +10,13 @@ use thinmeta::{ExtentKind, Metadata, ThinId};
 use crate::series::{Item, Series};
 use crate::wants::Wants;
 
-/// A thin device, as far as its metadata does not say it.
+/// A thin device, with the facts that its metadata does not contain.
 pub struct Side {
     /// Its thin id.
     pub id: ThinId,
     /// The volume's size in bytes.
     pub size: u64,
-    /// Where it is unmapped, it reads as its external origin, not as zeros.
+    /// Whether unmapped chunks read as its external origin rather than as zeros.
     pub external_origin: bool,
 }
 
@@ -33,17 +33,17 @@ impl Extent {
         Self { range, kind }
     }
 
-    /// Where it is.
+    /// Its range in bytes.
     pub fn range(self) -> Range {
         self.range
     }
 
-    /// What became of it.
+    /// Whether it changed or became unmapped.
     pub fn kind(self) -> ExtentKind {
         self.kind
     }
 
-    /// Takes in what follows it at once and is of its kind.
+    /// Grows to include `range`, if that follows directly and is of the same kind.
     fn extend(&mut self, range: Range, kind: ExtentKind) -> bool {
         let joins = self.kind == kind && self.range.offset + self.range.length == range.offset;
         if joins {
@@ -64,26 +64,26 @@ impl Item for Extent {
     }
 }
 
-/// What differs, and what the base is to be proved by.
+/// What differs, and which parts of the base prove it.
 pub struct Changes {
     /// The pool's chunk size in bytes.
     pub chunk_size: u64,
     /// In ascending order, within the target's size.
     pub extents: Series<Extent>,
-    /// The ranges of the base that its digests are of, at detect levels 1 and 2.
+    /// The ranges of the base to take digests of, at detect levels 1 and 2.
     pub sample: Vec<Range>,
-    /// What is mapped in the base, where that is wanted; `None` where all of it must be read.
+    /// The mapped ranges of the base, if wanted; `None` if all of it must be read.
     pub mapped: Option<Series<Range>>,
 }
 
 /// Reads what changed.
 ///
-/// Without a base, what is mapped in the target has changed. A base of another size is compared as
-/// far as both go. After its end it holds nothing, whatever its tree says: a volume that shrank
-/// keeps its mappings there, and one that grew again shows them.
+/// Without a base, everything mapped in the target counts as changed. A base of a different size is compared
+/// up to the smaller size. After its end the base counts as empty, whatever its tree says: a volume that
+/// shrank keeps its mappings there, and they show again if it grows.
 ///
 /// # Errors
-/// Where the metadata cannot be read, or is damaged; and as [`Changes::add`].
+/// If the metadata cannot be read or is damaged; also as [`Changes::add`].
 pub(crate) fn collect<R: ReadAt>(
     metadata: &Metadata<R>,
     base: Option<&Side>,
@@ -92,7 +92,7 @@ pub(crate) fn collect<R: ReadAt>(
 ) -> anyhow::Result<Changes> {
     let chunk_size = metadata.superblock().data_block_size();
     let mut changes = Changes::new(chunk_size);
-    // As far as this both volumes go.
+    // Both volumes are at least this long.
     let common = base.map_or(0, |base| base.size.min(target.size));
     if let Some(base) = base {
         for extent in metadata.delta(base.id, target.id)? {
@@ -100,7 +100,7 @@ pub(crate) fn collect<R: ReadAt>(
             let Some(range) = in_volume(extent.begin, extent.length, chunk_size, common) else {
                 break;
             };
-            // With an external origin, what is unmapped must be read like the rest.
+            // With an external origin, unmapped chunks must be read like the rest.
             let kind = if target.external_origin { ExtentKind::Changed } else { extent.kind };
             changes.add(range, kind)?;
         }
@@ -116,7 +116,7 @@ pub(crate) fn collect<R: ReadAt>(
     for run in metadata.mappings(target.id)?.runs_from((common / chunk_size).into()) {
         let run = run.context("the volume's mappings")?;
         let Some(range) = in_volume(run.begin, run.length, chunk_size, target.size) else { break };
-        // The chunk in which the base ends is only new after that.
+        // The chunk in which the base ends is new only after that end.
         let offset = range.offset.max(common);
         let length = range.offset + range.length - offset;
         changes.add(Range { offset, length }, ExtentKind::Changed)?;
@@ -124,7 +124,7 @@ pub(crate) fn collect<R: ReadAt>(
     Ok(changes)
 }
 
-/// A run of chunks as a range of bytes, as far as it lies within the volume.
+/// A run of chunks as a range of bytes, cut at the volume's end; `None` if it lies entirely after that.
 pub(crate) fn in_volume(begin: u64, length: u64, chunk_size: u64, size: u64) -> Option<Range> {
     let offset = begin.checked_mul(chunk_size).filter(|&offset| offset < size)?;
     let length = length.saturating_mul(chunk_size).min(size - offset);
@@ -132,15 +132,15 @@ pub(crate) fn in_volume(begin: u64, length: u64, chunk_size: u64, size: u64) -> 
 }
 
 impl Changes {
-    /// Nothing yet, in chunks of this many bytes.
+    /// No changes yet, with chunks of this many bytes.
     pub fn new(chunk_size: u64) -> Self {
         Self { chunk_size, extents: Series::default(), sample: vec![], mapped: None }
     }
 
-    /// Takes in the next difference.
+    /// Adds the next difference.
     ///
     /// # Errors
-    /// Where the temporary file that takes very many of them cannot be made or written.
+    /// If the temporary file, which is used for very many differences, cannot be created or written.
     pub fn add(&mut self, range: Range, kind: ExtentKind) -> io::Result<()> {
         match self.extents.last_mut().is_some_and(|last| last.extend(range, kind)) {
             true => Ok(()),
@@ -148,7 +148,7 @@ impl Changes {
         }
     }
 
-    /// Chooses what the base is to be proved by.
+    /// Chooses which parts of the base will prove it.
     fn prove<R: ReadAt>(
         &mut self,
         metadata: &Metadata<R>,
@@ -176,7 +176,7 @@ impl Changes {
         Ok(())
     }
 
-    /// What is mapped in the base, as its digests take it.
+    /// The mapped ranges of the base, in the form that its digests need.
     pub fn mapped(&self) -> Option<Mapped<'_>> {
         self.mapped.as_ref().map(|ranges| Box::new(ranges.iter()) as Mapped<'_>)
     }
@@ -184,14 +184,14 @@ impl Changes {
     /// How many bytes of the target are of this kind.
     ///
     /// # Errors
-    /// Where the extents are in a file, and that cannot be read.
+    /// If the extents are in a file that cannot be read.
     pub fn bytes(&self, kind: ExtentKind) -> io::Result<u64> {
         let length = |extent: Extent| if extent.kind() == kind { extent.range().length } else { 0 };
         self.extents.iter().map(|extent| extent.map(length)).sum()
     }
 
-    /// How many bytes the chunks have in which something changed, as far as a volume of `size` bytes
-    /// goes: the program that applies the stream makes room for so much. An extent can begin inside a chunk,
+    /// The total size in bytes of the chunks in which something changed, within a volume of `size` bytes:
+    /// the program that applies the stream makes room for that much. An extent can begin inside a chunk,
     /// where the base ended.
     ///
     /// # Errors
@@ -223,10 +223,10 @@ mod tests {
     use super::*;
 
     const CHUNK: u64 = 65536;
-    /// Sizes are multiples of this: volumes end within chunks, too.
+    /// Sizes are multiples of this, so volumes also end inside chunks.
     const UNIT: u64 = CHUNK / 4;
 
-    /// What happens to a volume; blocks and sizes are taken by what they leave of its size.
+    /// What happens to a volume; writes and discards past its end do nothing.
     #[derive(Clone, Debug)]
     enum Step {
         Write(u64),
@@ -243,8 +243,8 @@ mod tests {
         prop::collection::vec(step, 0..60)
     }
 
-    /// A volume as it should be: its size, and which write each of its chunks is from. Those past
-    /// its end stay.
+    /// The expected volume: its size, and the write that each of its chunks comes from. Chunks past its
+    /// end are kept.
     #[derive(Clone, Default)]
     struct Model {
         size: u64,
@@ -271,7 +271,7 @@ mod tests {
             }
         }
 
-        /// What can be read of each unit up to `size`: the write that it is from; 0 is a hole.
+        /// What each unit up to `size` reads as: the write that it comes from, or 0 for a hole.
         fn content(&self, size: u64) -> Vec<u64> {
             let unit = |unit: u64| match unit * UNIT < self.size {
                 true => self.chunks.get(&(unit * UNIT / CHUNK)).copied().unwrap_or(0),
@@ -285,7 +285,7 @@ mod tests {
         Side { id: id.try_into().unwrap(), size, external_origin }
     }
 
-    /// The extents as a kind for each unit of the target; they must be ascending and joined.
+    /// The kind of each unit of the target. The extents must ascend, and neighbours of one kind must be joined.
     fn units(changes: &Changes, size: u64) -> Vec<Option<ExtentKind>> {
         let mut units = vec![None; (size / UNIT) as usize];
         let mut before: Option<Extent> = None;
@@ -341,13 +341,13 @@ mod tests {
                     match (old == new, *new) {
                         (false, 0) if !external_origin => Some(ExtentKind::Unmapped),
                         (false, _) => Some(ExtentKind::Changed),
-                        // There the base does not even show its external origin.
+                        // After its end the base does not even read as its external origin.
                         (true, _) if behind && external_origin => Some(ExtentKind::Changed),
                         (true, _) => None,
                     }
                 });
                 prop_assert_eq!(units(&changes, target.size), expected.collect::<Vec<_>>());
-                // What is mapped in the base, for its proof.
+                // The mapped ranges of the base, for its proof.
                 let mapped = changes.mapped.as_ref().map(|ranges| {
                     let ranges: Vec<_> = ranges.iter().map(Result::unwrap).collect();
                     let inside = |unit: u64| ranges.iter().any(|range| {
@@ -377,7 +377,7 @@ mod tests {
         pool.snapshot(1, 2);
         let image = pool.image();
         let metadata = Metadata::open(&image[..], image.len() as u64, View::Live).unwrap();
-        // Not one mapping differs, but the base ends within its fourth chunk.
+        // No mapping differs, but the base ends within its fourth chunk.
         let base = side(2, 3 * CHUNK + 512, false);
         let changes =
             collect(&metadata, Some(&base), &side(1, 8 * CHUNK, false), &wants(0)).unwrap();
@@ -414,7 +414,7 @@ mod tests {
             changes.extents.push(extent).unwrap();
         }
         assert_eq!(changes.announced(1 << 20).unwrap(), 3072);
-        // The last chunk is a part of one.
+        // The volume ends inside the last chunk.
         assert_eq!(changes.announced(3584).unwrap(), 1024 + 1024 + 512);
     }
 

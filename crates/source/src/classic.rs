@@ -1,4 +1,4 @@
-//! A classic snapshot and its origin: what changed stands in the snapshot's exception store.
+//! A classic snapshot and its origin: the snapshot's exception store says what changed.
 
 use std::io;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub struct ClassicSource {
     pub snapshot: LogicalVolume,
     /// Its origin.
     pub origin: LogicalVolume,
-    /// From the origin to the snapshot.
+    /// Whether to diff from the origin to the snapshot.
     pub reverse: bool,
 }
 
@@ -32,10 +32,10 @@ fn is_snapshot(volume: &LogicalVolume) -> bool {
 }
 
 impl ClassicSource {
-    /// What two names mean, or one; `None` where neither is a classic snapshot.
+    /// The source for one or two volumes; `None` if neither is a classic snapshot.
     ///
     /// # Errors
-    /// Where one is, and the other one is not its origin.
+    /// If one is and the other is not its origin, or the origin is not listed.
     pub fn of(
         base: Option<&LogicalVolume>,
         target: &LogicalVolume,
@@ -66,10 +66,10 @@ impl ClassicSource {
         Ok(Some(Self { snapshot: snapshot.clone(), origin: origin.clone(), reverse }))
     }
 
-    /// Opens both, and reads what changed from the snapshot's exception store.
+    /// Opens both volumes, and reads from the snapshot's exception store what changed.
     ///
     /// # Errors
-    /// Where they cannot be read, or the base is written to meanwhile.
+    /// If they cannot be read, or the base is written to meanwhile.
     pub fn open(&self, wants: &Wants, session: &Session<'_>) -> anyhow::Result<Pair> {
         let dm = DeviceMapper::open()?;
         let (snapshot, origin) = (&self.snapshot, &self.origin);
@@ -120,20 +120,20 @@ impl ClassicSource {
     }
 }
 
-/// In the order in which they go.
+/// Released in this order.
 struct ClassicHold {
     watched_base: Option<Watch>,
     watched_target: Watch,
     active: Activation,
     dm: DeviceMapper,
-    /// Its name.
+    /// The snapshot's name.
     snapshot: String,
     devices: SnapshotDevice,
 }
 
 impl ClassicHold {
-    /// Writes to the origin that make the snapshot overflow are not in the changes, and no later diff
-    /// from this snapshot can bring them.
+    /// Checks that the snapshot is still valid: writes to the origin that overflow it are missing from the
+    /// changes, and no later diff from this snapshot can supply them.
     fn check_valid(&self) -> anyhow::Result<()> {
         let status = self.devices.status(&self.dm);
         status.map(drop).with_context(|| format!("snapshot {}", self.snapshot))
@@ -148,7 +148,7 @@ impl Hold for ClassicHold {
         Ok(())
     }
 
-    /// What an invalid snapshot says of a read is an I/O error only.
+    /// An invalid snapshot fails reads with a plain I/O error; this adds the cause.
     fn explain(&self, error: anyhow::Error) -> anyhow::Error {
         match self.check_valid() {
             Err(why) if error.downcast_ref::<lvm::Error>().is_none() => {
@@ -160,15 +160,15 @@ impl Hold for ClassicHold {
 
     fn release(self: Box<Self>) -> anyhow::Result<()> {
         let Self { watched_base, watched_target, active, .. } = *self;
-        // Their devices are closed before they are deactivated.
+        // The watches keep their devices open, which must be closed before they are deactivated.
         drop((watched_base, watched_target));
         active.release()?;
         Ok(())
     }
 }
 
-/// What changed until now. The snapshot must still be valid afterwards: one that overflows keeps
-/// nothing more, and what was read may lack what changed.
+/// Reads what has changed so far. The snapshot must still be valid afterwards: one that overflows stores no
+/// more exceptions, so what was read may be incomplete.
 fn read_store(
     dm: &DeviceMapper,
     devices: &SnapshotDevice,
@@ -202,7 +202,7 @@ impl<'a> Side<'a> {
     fn open(of: &'a LogicalVolume, status: &'a DeviceStatus) -> anyhow::Result<Self> {
         let open = || {
             let data = open_device(status, OpenMode::Read)?;
-            // What others wrote through the page cache is in the exception store from then on.
+            // From then on, data that others wrote through the page cache is in the exception store.
             data.write_back()?;
             anyhow::Ok(Self { of, status, data: Arc::new(data) })
         };
@@ -217,17 +217,17 @@ impl<'a> Side<'a> {
         Watch::begin(self.name(), self.status, &self.data, "stop whatever writes to it")
     }
 
-    /// As the header names it.
+    /// The volume as the header names it.
     fn volume(&self) -> Volume {
         let (name, uuid) = (self.of.name.clone(), self.of.uuid.clone());
         Volume { name, uuid, size: self.data.size() }
     }
 }
 
-/// Exceptions → changes of volumes of `size` bytes. Nobody knows what is mapped in such volumes, so
-/// at detect level 3 all of the base is read. At level 2 the share of the sample that is taken from
-/// what is mapped elsewhere is taken from what changed: it tells a copy that the stream was applied to
-/// already, or that missed a stream.
+/// Turns exceptions into changes of volumes of `size` bytes. It is unknown what is mapped in such volumes, so
+/// detect level 3 reads the whole base. The share of the level 2 sample that is elsewhere taken from mapped
+/// chunks is taken from changed ones here: it detects a copy that already has the stream applied, or that
+/// missed a stream.
 fn collect(exceptions: &Exceptions, size: u64, detect_level: u8) -> anyhow::Result<Changes> {
     let chunk_size = exceptions.chunk_size().bytes();
     let mut changes = Changes::new(chunk_size);
@@ -241,7 +241,7 @@ fn collect(exceptions: &Exceptions, size: u64, detect_level: u8) -> anyhow::Resu
         let mut extents = changes.extents.iter();
         let (mut current, mut behind) = (None, 0);
         changes.sample = baseproof::positions(detect_level, size, chunk_size, |fraction| {
-            // They are asked for in ascending order.
+            // Fractions are requested in ascending order.
             let place = (all as f64 * fraction) as u64;
             while place >= behind {
                 let Some(extent) = extents.next().transpose()? else { return io::Result::Ok(None) };

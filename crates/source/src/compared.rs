@@ -1,4 +1,4 @@
-//! [`Compared`]: two volumes' blocks one by one, shared ones included, for formats that need them.
+//! [`Compared`]: all blocks of two volumes compared, shared ones included, for formats that need that.
 
 use std::io;
 
@@ -9,15 +9,15 @@ use thinmeta::{ExtentKind, Metadata, Relation, Stretch, ThinId};
 use crate::changes::{Extent, Side, in_volume};
 use crate::series::{Item, Series};
 
-/// How two volumes' blocks stand to each other, and what the metadata says of the pool.
+/// How the blocks of two volumes relate, and what the metadata says about the pool.
 pub struct Compared {
-    /// None where the target is compared with nothing.
+    /// `None` if the target has no base.
     pub base: Option<ThinId>,
     /// The new volume.
     pub target: ThinId,
-    /// As far as something is mapped there, also after a volume's end; in blocks of the pool.
+    /// Cover whatever is mapped in either volume, even after its end; in thin blocks.
     pub stretches: Series<Stretch>,
-    /// In bytes.
+    /// The pool's chunk size in bytes.
     pub chunk_size: u64,
     /// The pool's time.
     pub time: u32,
@@ -25,18 +25,19 @@ pub struct Compared {
     pub transaction_id: u64,
     /// How many data blocks the pool has; 0 in a metadata snapshot.
     pub data_blocks: u64,
-    /// The block of the metadata snapshot that the pool holds, where this is not read from one.
+    /// The block of the metadata snapshot that the pool holds, if this is not read from one.
     pub held_root: Option<u64>,
-    /// Whether the stretches alone say what changed: not with an external origin, and not between volumes of
-    /// two sizes.
+    /// Whether the stretches alone say what changed: not with an external origin, nor if the volumes differ in
+    /// size.
     pub says_all: bool,
 }
 
 impl Compared {
-    /// Reads all mappings of both; of a target alone, its runs as they lie in the pool's data.
+    /// Reads all mappings of both volumes. Without a base, reads the target's runs as they lie in the pool's
+    /// data.
     ///
     /// # Errors
-    /// Where the metadata cannot be read, or is damaged.
+    /// If the metadata cannot be read or is damaged.
     pub fn collect<R: ReadAt>(
         metadata: &Metadata<R>,
         base: Option<&Side>,
@@ -71,11 +72,11 @@ impl Compared {
         })
     }
 
-    /// What differs in a volume of this size, as far as the base has the same: an extent for each
-    /// stretch. They are those of the delta, but not joined.
+    /// What differs in a target of this size, if the base has the same size: one extent for each stretch that
+    /// differs. They match the delta's extents, but are not joined.
     ///
     /// # Errors
-    /// Where the stretches or the extents are in a file, and that fails.
+    /// If a temporary file of stretches or extents cannot be read or written.
     pub fn extents(&self, size: u64) -> io::Result<Series<Extent>> {
         let extent = |stretch: &Stretch| {
             let kind = match stretch.relation {
@@ -95,13 +96,12 @@ impl Compared {
         Ok(extents)
     }
 
-    /// What of the base the original lvdiff takes the checksums of, in a volume of this size. For
-    /// each run of chunks that are mapped in either volume: its first chunk; at level 3 its first
-    /// two; at level 1 that of the first run only. Parts of chunks are left out, because the
-    /// original lvpatch reads whole ones.
+    /// The ranges of the base that the original lvdiff takes checksums of, in a volume of this size: the first
+    /// chunk of each run of chunks mapped in either volume; at level 3 the first two; at level 1 only the first
+    /// chunk of the first run. Partial chunks are left out, because the original lvpatch reads whole ones.
     ///
     /// # Errors
-    /// Where the stretches are in a file, and that cannot be read.
+    /// If the stretches are in a file that cannot be read.
     pub fn heads(&self, level: u8, size: u64) -> io::Result<Vec<Range>> {
         let most = match level {
             0 => return Ok(vec![]),
@@ -109,7 +109,7 @@ impl Compared {
             _ => 1,
         };
         let mut heads: Vec<Range> = Vec::new();
-        // Where the run that the last head is of ends, in chunks.
+        // Where the last stretch ends, in chunks.
         let mut end = None;
         for stretch in &self.stretches {
             let stretch = stretch?;
@@ -138,7 +138,7 @@ impl Compared {
     }
 }
 
-/// What becomes of a stretch in a series, and back.
+/// A series stores a stretch's relation as its index here.
 const RELATIONS: [Relation; 4] =
     [Relation::Same, Relation::Different, Relation::BaseOnly, Relation::TargetOnly];
 

@@ -12,16 +12,16 @@ use flow::Interrupt;
 /// Opens a thin volume's device, as [`open_device`] does.
 ///
 /// # Errors
-/// Where it cannot be opened, or is another one by now.
+/// If it cannot be opened, or is a different device by now.
 pub fn open_thin(thin: &ThinDevice, mode: OpenMode) -> anyhow::Result<Device> {
     open_device(&thin.device, mode)
 }
 
-/// Opens a device, and makes sure that it is the one meant: a name and a number are used again once a
-/// volume is gone, but not while the device is open.
+/// Opens a device and checks that it is the right one: names and numbers are reused once a volume is gone,
+/// but not while its device is open.
 ///
 /// # Errors
-/// Where it cannot be opened, or is another one by now.
+/// If it cannot be opened, or is a different device by now.
 pub fn open_device(status: &DeviceStatus, mode: OpenMode) -> anyhow::Result<Device> {
     let (node, name) = (status.node()?, &status.name);
     let device = Device::open(&node, mode)
@@ -30,11 +30,11 @@ pub fn open_device(status: &DeviceStatus, mode: OpenMode) -> anyhow::Result<Devi
     Ok(device)
 }
 
-/// Waits while what lies at `path` is a block device that is suspended, or lies on one: nothing can be
-/// read there, and no signal would end an attempt. Whatever else is wrong with it, opening it tells.
+/// Waits while `path` is a block device that is suspended, or lies on one that is: a read would hang, and no
+/// signal would end it. Any other problem is reported when it is opened.
 ///
 /// # Errors
-/// Where a signal comes.
+/// If a signal arrives.
 pub fn await_device(path: &Path, interrupt: &Interrupt) -> anyhow::Result<()> {
     let Ok(metadata) = std::fs::metadata(path) else { return Ok(()) };
     if metadata.file_type().is_block_device() {
@@ -44,11 +44,11 @@ pub fn await_device(path: &Path, interrupt: &Interrupt) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Brings what others left in the page cache to a thin volume, before its device is read past that.
+/// Writes data that others left in the page cache back to a thin volume, before its device is read directly.
 ///
 /// # Errors
-/// Where the device fails. A pool that takes no writes can refuse even an empty flush: then that
-/// is what the error says.
+/// If the device fails. A pool that takes no writes can refuse even an empty flush: then the error says
+/// so.
 pub fn write_back(dm: &DeviceMapper, thin: &ThinDevice, device: &Device) -> anyhow::Result<()> {
     let Err(error) = device.write_back() else { return Ok(()) };
     let pool = thin.pool(dm)?;
@@ -62,8 +62,8 @@ pub fn write_back(dm: &DeviceMapper, thin: &ThinDevice, device: &Device) -> anyh
     }
 }
 
-/// Reads something of a device, past the page cache, for the kernel to count. Whether that succeeds does
-/// not matter.
+/// Reads a little of a device, bypassing the page cache, so that the kernel counts a read. Whether that
+/// succeeds does not matter.
 pub fn read_once(device: &Device) {
     if let Ok(mut buf) = AlignedBuf::new(device.size().clamp(1, 4096) as usize) {
         _ = device.read_at(0, &mut buf);

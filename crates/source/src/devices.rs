@@ -9,19 +9,20 @@ use thinmeta::DeviceInfo;
 use crate::device::await_device;
 use crate::files::open_metadata;
 
-/// A thin device that metadata tells of.
+/// A thin device found in metadata.
 pub struct ListedDevice {
-    /// As the pool notes it.
+    /// Its details as the pool records them.
     pub info: DeviceInfo,
-    /// What its mapped chunks hold.
+    /// The total size of its mapped chunks.
     pub mapped_bytes: u64,
 }
 
-/// The thin devices in a pool's metadata, by thin id. `metadata` is a file, or a device that no pool uses;
-/// `direct`: read as a device is. However much is mapped, only the devices' details are read.
+/// Lists the thin devices in a pool's metadata, by thin id. `metadata` is a file, or a device that no pool
+/// uses; `direct` reads a file the way a device is read. Only the devices' details are read, however much is
+/// mapped.
 ///
 /// # Errors
-/// Where the metadata cannot be read, is in use by a running pool, or is damaged.
+/// If the metadata cannot be read, is in use by a running pool, or is damaged.
 pub fn list_devices(
     metadata: &Path,
     direct: bool,

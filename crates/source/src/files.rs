@@ -17,21 +17,21 @@ use crate::mapped_volume::MappedVolume;
 use crate::pair::{Content, Names, Pair};
 use crate::wants::Wants;
 
-/// A thin volume in a pool whose metadata is a file, and perhaps another one to start from.
+/// A thin volume in a pool whose metadata is a file, and optionally a base in the same pool.
 pub struct FilesSource {
     /// A file, or a device that no pool uses.
     pub metadata: PathBuf,
-    /// Not needed where no data is read.
+    /// Not needed if no data is read.
     pub data: Option<PathBuf>,
-    /// None for a diff from nothing.
+    /// `None` for a diff from nothing.
     pub base: Option<ThinId>,
     /// The volume that a stream leads to.
     pub target: ThinId,
-    /// The volumes' size in bytes, which the metadata does not say; else up to the last mapped chunk.
+    /// The volumes' size in bytes, which the metadata does not contain; by default up to the last mapped chunk.
     pub size: Option<u64>,
-    /// The base's size, where it is another.
+    /// The base's size, if it differs.
     pub base_size: Option<u64>,
-    /// Read the metadata as that of a device is read.
+    /// Read files the way devices are read.
     pub direct: bool,
 }
 
@@ -39,7 +39,7 @@ impl FilesSource {
     /// Opens the files, and reads what changed.
     ///
     /// # Errors
-    /// Where a file cannot be read, is in use by a running pool, or is damaged.
+    /// If a file cannot be read, is in use by a running pool, or is damaged.
     pub fn open(&self, wants: &Wants, session: &Session<'_>) -> anyhow::Result<Pair> {
         let interrupt = session.interrupt;
         let path = &self.metadata;
@@ -79,7 +79,7 @@ impl FilesSource {
         let base_name = self.base.map_or("nothing".into(), |id| format!("thin id {id}"));
         let what = format!("{path:?} {base_name} -> thin id {}", self.target);
         let content = match &self.data {
-            // Nobody reads it.
+            // It is never read.
             None => (self.base.map(|_| nothing()), nothing()),
             Some(path) => {
                 let data = Arc::new(open_data(path, self.direct)?);
@@ -99,7 +99,7 @@ fn nothing() -> Content {
     Box::new(Vec::new())
 }
 
-/// As [`Interruptible`], for as long as anybody reads.
+/// Like [`Interruptible`], but owning its parts, so it lives as long as its readers.
 pub(crate) struct Stoppable<R> {
     source: R,
     interrupt: Interrupt,
@@ -133,10 +133,10 @@ pub(crate) fn open_metadata(
     Ok(Metadata::open(reader, size, View::Live)?)
 }
 
-/// A device, which may be live, is read past the page cache, many blocks at once. An image mostly is in
-/// the page cache, where that would cost more than it saves.
+/// A device, which may be live, is read directly, many blocks at once. An image is mostly in the page cache,
+/// where that would cost more than it saves.
 fn open_metafile(path: &Path, direct: bool) -> io::Result<(Metafile, u64)> {
-    // A running pool holds its devices, and what is read of them past it is of no one time.
+    // A running pool holds its devices, and data read behind its back is not a consistent snapshot.
     let mode = if direct { OpenMode::ReadDirect } else { OpenMode::ReadExclusive };
     let device = Device::open(path, mode).map_err(not_of_a_running_pool)?;
     let size = device.size();

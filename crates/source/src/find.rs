@@ -1,4 +1,4 @@
-//! What names mean on this machine.
+//! [`find`]: which volumes of this machine names mean.
 
 use anyhow::Context;
 use flow::usage;
@@ -6,11 +6,11 @@ use lvm::{LogicalVolume, Scope, VolumeName};
 
 use crate::classic::ClassicSource;
 
-/// What names were found to mean.
+/// The volumes that names mean.
 pub enum Found {
-    /// Two other volumes, or one: for [`PoolSource::of`](crate::PoolSource::of).
+    /// One or two other volumes: for [`PoolSource::of`](crate::PoolSource::of).
     Other {
-        /// None where one was named.
+        /// `None` if only one was named.
         base: Option<LogicalVolume>,
         /// The new volume.
         target: LogicalVolume,
@@ -24,7 +24,7 @@ pub enum Found {
 /// Finds the volumes of these names.
 ///
 /// # Errors
-/// Where there are no such volumes; and where one is a classic snapshot, and the other one is not its origin.
+/// If there are no such volumes, or one is a classic snapshot and the other is not its origin.
 pub fn find(base: Option<&str>, target: &str, scope: &Scope) -> anyhow::Result<Found> {
     let base = base.map(VolumeName::parse).transpose()?;
     let target = VolumeName::parse(target)?;
@@ -42,7 +42,7 @@ pub fn find(base: Option<&str>, target: &str, scope: &Scope) -> anyhow::Result<F
     })
 }
 
-/// Why a volume of this name is not listed, if it is because it is being merged.
+/// The error for a volume of this name that is not listed because it is being merged.
 fn merging(name: &VolumeName, scope: &Scope) -> Option<anyhow::Error> {
     let merging = LogicalVolume::merging().ok()?;
     let found = name.find(&merging, scope).ok()?;

@@ -1,4 +1,4 @@
-//! What a pair's metadata says, as far as it is wanted.
+//! Reads what is wanted from the metadata of a pair.
 
 use blockio::ReadAt;
 use thinmeta::Metadata;
@@ -7,10 +7,10 @@ use crate::changes::{Changes, Side, collect};
 use crate::compared::Compared;
 use crate::wants::Wants;
 
-/// Reads all that is wanted of the metadata.
+/// Reads everything wanted from the metadata.
 ///
 /// # Errors
-/// Where it cannot be read, or is damaged.
+/// If it cannot be read or is damaged.
 pub(crate) fn read<R: ReadAt>(
     metadata: &Metadata<R>,
     base: Option<&Side>,

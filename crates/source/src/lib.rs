@@ -1,18 +1,18 @@
 //! Where two volumes are, and what changed between them.
 //!
-//! A source is a constructor of a [`Pair`]: what changed, the names that a stream's header gives the two volumes,
-//! and both of them open for reading. [`PoolSource`] has two thin volumes of a running pool, [`ClassicSource`] a
+//! A source constructs a [`Pair`]: what changed, the names of the two volumes for a stream's header, and both
+//! volumes open for reading. [`PoolSource`] covers two thin volumes of a running pool, [`ClassicSource`] a
 //! classic snapshot and its origin, [`FilesSource`] a pool's metadata and data in files. Whatever a source
-//! activates, reserves or watches is behind [`Hold`], so that readers of a pair need not know where it comes
-//! from. [`find`] says which source two names of this machine mean, [`list`] what there is to name,
-//! [`list_devices`] what there is in a pool's metadata. The crate `diff` makes a stream of a pair.
+//! activates, reserves or watches is behind [`Hold`], so readers of a pair need not know where it comes from.
+//! [`find()`] says which source the names of volumes on this machine mean, [`list`] lists thin volumes,
+//! [`list_devices`] the thin devices in a pool's metadata. The crate `diff` turns a pair into a stream.
 //!
 //! ```
 //! use source::{Changes, Names, Pair};
 //! use blockio::Range;
 //! use thinmeta::ExtentKind;
 //!
-//! // A source of one's own: two volumes in memory, of one chunk each.
+//! // A custom source: two volumes in memory, of one chunk each.
 //! let volume = |name: &str| hyperlayer::Volume { name: name.into(), uuid: String::new(), size: 4096 };
 //! let mut changes = Changes::new(4096);
 //! changes.add(Range { offset: 0, length: 4096 }, ExtentKind::Changed)?;

@@ -1,4 +1,4 @@
-//! [`list`]: the thin volumes that there are.
+//! [`list`]: the thin volumes of this machine.
 
 use std::collections::BTreeMap;
 
@@ -8,31 +8,31 @@ use lvm::{DeviceMapper, LogicalVolume, PoolDevice, Reserve, Scope};
 
 use crate::pool_view::{HeldMetadata, with_held_metadata};
 
-/// A thin volume, and what only its pool knows of it.
+/// A thin volume, and what only its pool knows about it.
 pub struct Listed {
-    /// As LVM has it.
+    /// The volume as LVM reports it.
     pub volume: LogicalVolume,
-    /// What its mapped chunks hold, those past its end included; none where it is not known.
+    /// The total size of its mapped chunks, including those past its end; `None` if unknown.
     pub mapped_bytes: Option<u64>,
     /// Whether it has a device.
     pub is_active: bool,
 }
 
-/// The thin volumes that there are.
+/// The thin volumes in a scope.
 pub struct Listing {
-    /// By pool.
+    /// Grouped by pool.
     pub volumes: Vec<Listed>,
-    /// The pools that could not be asked what is mapped, by name, and why.
+    /// The names of the pools that could not be asked what is mapped, and why.
     pub unknown: Vec<(String, anyhow::Error)>,
 }
 
 /// How many bytes are mapped, by thin id.
 type Mapped = BTreeMap<u32, u64>;
 
-/// The thin volumes in a scope, by pool. What is mapped comes from one metadata snapshot for each pool.
+/// Lists the thin volumes in a scope, by pool. What is mapped comes from one metadata snapshot per pool.
 ///
 /// # Errors
-/// Where LVM or the kernel cannot be asked.
+/// If LVM or the kernel cannot be asked.
 pub fn list(scope: &Scope, reserve: Reserve, interrupt: &Interrupt) -> anyhow::Result<Listing> {
     let volumes = LogicalVolume::list().context("the logical volumes cannot be listed")?;
     let pools = scope.pools(&volumes)?;
@@ -58,7 +58,7 @@ pub fn list(scope: &Scope, reserve: Reserve, interrupt: &Interrupt) -> anyhow::R
     Ok(Listing { volumes: listed, unknown })
 }
 
-/// Whether a volume has a device; another volume's that has its name is not its own.
+/// Whether a volume has a device; another volume's device with the same name does not count.
 fn is_active(dm: &DeviceMapper, volume: &LogicalVolume) -> anyhow::Result<bool> {
     match dm.device_of(volume) {
         Ok(device) => Ok(device.is_some()),
@@ -70,7 +70,7 @@ fn is_active(dm: &DeviceMapper, volume: &LogicalVolume) -> anyhow::Result<bool> 
     }
 }
 
-/// What is mapped in a pool's volumes, or why the pool cannot be asked.
+/// How much is mapped in a pool's volumes, or why the pool cannot be asked.
 fn mapped(
     dm: &DeviceMapper,
     pool: &LogicalVolume,

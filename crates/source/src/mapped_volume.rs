@@ -14,9 +14,9 @@ pub(crate) struct MappedVolume<M, D> {
     pub(crate) chunk_size: u64,
 }
 
-/// A part of a buffer whose bytes lie together in the pool's data.
+/// A part of a buffer whose bytes are contiguous in the pool's data.
 struct Run {
-    /// Where they begin there, in bytes.
+    /// Where it begins in the pool's data, in bytes.
     place: u64,
     /// The part's bounds in the buffer.
     from: usize,
@@ -39,7 +39,7 @@ impl<M: ReadAt, D: ReadAt> MappedVolume<M, D> {
 }
 
 impl Run {
-    /// Takes `next` in if it follows both in the buffer and in the data.
+    /// Appends `next` if it follows both in the buffer and in the data.
     fn extend(&mut self, next: &Self) -> bool {
         let length = (self.to - self.from) as u64;
         let follows = self.to == next.from && self.place.checked_add(length) == Some(next.place);
@@ -51,7 +51,7 @@ impl Run {
 }
 
 impl<M: ReadAt, D: ReadAt> ReadAt for MappedVolume<M, D> {
-    /// One read for each run of chunks whose data blocks follow one another.
+    /// One read for each run of chunks whose data blocks are contiguous.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
         let end = offset.checked_add(buf.len() as u64).ok_or(io::ErrorKind::UnexpectedEof)?;
         if buf.is_empty() {
@@ -94,7 +94,7 @@ mod tests {
 
     const CHUNK: u64 = 65536;
 
-    /// Remembers what was read.
+    /// Records what was read.
     struct Source {
         bytes: Vec<u8>,
         reads: Mutex<Vec<(u64, usize)>>,
@@ -107,7 +107,7 @@ mod tests {
         }
     }
 
-    /// Thin blocks of the volume, and their data blocks: of 12, two are holes.
+    /// The volume's thin blocks and their data blocks; two of the 12 are holes.
     const MAPPINGS: [(u64, u64); 10] =
         [(0, 4), (1, 5), (2, 6), (4, 7), (5, 8), (6, 3), (8, 0), (9, 1), (10, 9), (11, 2)];
 
@@ -141,7 +141,7 @@ mod tests {
         for chunk in [4, 4, 0, 8] {
             volume.read_at(chunk * CHUNK, &mut [0; 2 * CHUNK as usize]).unwrap();
         }
-        // The tree is a leaf, which was read to find it.
+        // The tree is a single leaf, which was read when the tree was looked up.
         assert_eq!(*image.reads.lock().unwrap(), []);
     }
 
@@ -184,7 +184,7 @@ mod tests {
         });
         let chunk = CHUNK as usize;
         let reads = [
-            // The hole at 3 parts what lies together in the data.
+            // The hole at 3 splits a run that is contiguous in the data.
             (4 * CHUNK + 512, 3 * chunk - 512),
             (7 * CHUNK, 2 * chunk),
             (3 * CHUNK, chunk),

@@ -1,4 +1,4 @@
-//! [`Pair`]: two volumes, or one and nothing, ready to be told apart and read.
+//! [`Pair`]: two volumes, or one without a base, ready to be compared and read.
 
 use blockio::ReadAt;
 use hyperlayer::{Identity, Volume};
@@ -6,13 +6,13 @@ use hyperlayer::{Identity, Volume};
 use crate::changes::Changes;
 use crate::compared::Compared;
 
-/// What a volume reads as.
+/// The content of a volume.
 pub type Content = Box<dyn ReadAt + Send + Sync>;
 
-/// What changed from a base to a target, and both, open for reading.
+/// What changed from a base to a target, and both of them, open for reading.
 ///
-/// Whatever had to be activated, reserved or made for that is held until [`Pair::release`], or until this
-/// value goes.
+/// Anything activated, reserved or created for that is held until [`Pair::release`], or until this value is
+/// dropped.
 pub struct Pair {
     /// The volumes as a stream's header names them.
     pub names: Names,
@@ -20,51 +20,51 @@ pub struct Pair {
     pub what: String,
     /// What differs.
     pub changes: Changes,
-    /// All blocks of both one by one, where that was wanted.
+    /// All blocks of both compared, if that was wanted.
     pub compared: Option<Compared>,
-    /// What the base reads as; none without a base, and of a source that knows only who its base is.
+    /// The content of the base; `None` without a base, or if the source knows only which volume its base is.
     pub base: Option<Content>,
-    /// What the target reads as.
+    /// The content of the target.
     pub target: Content,
-    // After what is read: it goes first.
+    // Declared after the contents, so that they are dropped first.
     hold: Box<dyn Hold>,
 }
 
 /// The two volumes as a header names them.
 #[derive(Clone, Debug)]
 pub struct Names {
-    /// None for a full stream.
+    /// `None` for a full stream.
     pub base: Option<Volume>,
     /// The volume that a stream leads to.
     pub target: Volume,
-    /// The UUID of the volume that the base is a snapshot of; empty where it is none.
+    /// The UUID of the volume that the base is a snapshot of; empty if there is none.
     pub base_origin: String,
-    /// What the disk and its moments are known by, where the volumes have no UUIDs.
+    /// Identifies the disk and its points in time, if the volumes have no UUIDs.
     pub identity: Identity,
 }
 
-/// What a source holds for the time of a run: guards, and watches for writes.
+/// What a source holds during a run: guards, and watches for writes.
 pub trait Hold {
-    /// Refuses what may be inconsistent, and warns of what may have changed: to be asked before a stream's end
-    /// is written.
+    /// Refuses data that may be inconsistent, and warns of data that may have changed. Called before a stream's
+    /// end is written.
     ///
     /// # Errors
-    /// Where the base was written to, say, while it was read.
+    /// For example, if the base was written to while it was read.
     fn check(&self) -> anyhow::Result<()>;
 
-    /// Says more of an error that reading ended with, where the source knows its cause.
+    /// Adds to an error from reading, if the source knows its cause.
     fn explain(&self, error: anyhow::Error) -> anyhow::Error {
         error
     }
 
-    /// Gives back what was held.
+    /// Releases what was held.
     ///
     /// # Errors
-    /// Where that cannot be undone.
+    /// If that fails.
     fn release(self: Box<Self>) -> anyhow::Result<()>;
 }
 
-/// Nothing: a source that holds nothing, and that nobody writes to.
+/// For a source that holds nothing, and whose volumes nobody writes to.
 impl Hold for () {
     fn check(&self) -> anyhow::Result<()> {
         Ok(())
@@ -76,7 +76,7 @@ impl Hold for () {
 }
 
 impl Pair {
-    /// A pair of a source: `hold` goes once nothing more is read.
+    /// A source's pair; `hold` is released once nothing more is read.
     pub fn new(
         names: Names,
         what: String,
@@ -93,7 +93,7 @@ impl Pair {
         self.names.base.as_ref().map_or(0, |base| base.size)
     }
 
-    /// Whether the end of a stream may be written.
+    /// Checks whether the end of a stream may be written.
     ///
     /// # Errors
     /// As [`Hold::check`].
@@ -107,7 +107,7 @@ impl Pair {
         self.hold.explain(error)
     }
 
-    /// Gives back what was held for the pair.
+    /// Releases what was held for the pair.
     ///
     /// # Errors
     /// As [`Hold::release`].

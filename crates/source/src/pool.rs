@@ -16,28 +16,28 @@ use crate::pool_view::{HeldMetadata, with_held_metadata};
 use crate::wants::Wants;
 use crate::watch::Watch;
 
-/// A volume in a thin pool, and perhaps another one to start from.
+/// A thin volume, and optionally a base in the same pool.
 pub struct PoolSource {
-    /// None for a diff from nothing.
+    /// `None` for a diff from nothing.
     pub base: Option<LogicalVolume>,
     /// The volume that a stream leads to.
     pub target: LogicalVolume,
     /// All volumes of this machine.
     pub volumes: Vec<LogicalVolume>,
-    /// Read a temporary snapshot of the target: nobody writes to that.
+    /// Read a temporary snapshot of the target, which nobody writes to.
     pub snapshot: bool,
     /// What to do about a metadata snapshot that somebody else holds.
     pub reserve: Reserve,
-    /// For messages: how a target is read that somebody writes to.
+    /// For messages: how to read a target that is being written to.
     pub way_out: &'static str,
 }
 
 impl PoolSource {
-    /// A source of two thin volumes of one pool, or of one; a metadata snapshot that somebody else holds is an
+    /// A source for one or two thin volumes of one pool; a metadata snapshot that somebody else holds is an
     /// error.
     ///
     /// # Errors
-    /// Where they are none.
+    /// If they are not two different thin volumes of one pool, or one thin volume.
     pub fn of(
         base: Option<LogicalVolume>,
         target: LogicalVolume,
@@ -51,22 +51,22 @@ impl PoolSource {
         Ok(Self { base, target, volumes, snapshot: false, reserve: Reserve::IfFree, way_out })
     }
 
-    /// Opens both, and reads what changed: the pool's metadata snapshot is released again before any data is
+    /// Opens both volumes, and reads what changed: the pool's metadata snapshot is released before any data is
     /// read.
     ///
     /// # Errors
-    /// Where they are no such pair, cannot be read, or the base is written to meanwhile.
+    /// If they are not such a pair, cannot be read, or the base is written to meanwhile.
     pub fn open(&self, wants: &Wants, session: &Session<'_>) -> anyhow::Result<Pair> {
         let dm = DeviceMapper::open()?;
         let keep_waiting = || session.keep_waiting();
 
-        // Guards: what they do is undone in the reverse order on every way out.
+        // Guards: undone in reverse order on every way out.
         let mut volumes = self.volumes.clone();
         let group = &self.target.group;
         TemporarySnapshot::remove_leftovers(&dm, &mut volumes, group, &keep_waiting)?;
         let activate = |volume| Activation::ensure(&dm, volume, &keep_waiting);
         let base_active = self.base.as_ref().map(activate).transpose()?;
-        // A snapshot is made by name.
+        // A snapshot is created by name.
         dm.check_names(&self.target)?;
         let snapshot = match self.snapshot {
             true => Some(
@@ -85,7 +85,7 @@ impl PoolSource {
         if let Some(base) = &base {
             check_pair(base, &target, pool == base.thin.pool(&dm)?)?;
         }
-        // Nobody but this run has a temporary snapshot open.
+        // Only this run has a temporary snapshot open.
         if snapshot.is_none() && target.thin.may_be_written() {
             log::warn!(
                 "{} is in use: what is written to it meanwhile may be in the stream or not, and \
@@ -94,14 +94,14 @@ impl PoolSource {
                 self.way_out
             );
         }
-        // Only where the base's data is read does it matter who writes to it.
+        // Writes to the base matter only if its data is read.
         let watched_base = base
             .as_ref()
             .zip(self.base.as_ref())
             .filter(|_| wants.base_data)
             .map(|(open, volume)| open.watch(volume.full_name(), "diff from a snapshot of it"));
         let watched_target = target.watch(self.target.full_name(), self.way_out);
-        // Where that cannot be known afterwards, it is said before anything is read.
+        // If writes cannot be counted, say so before anything is read.
         watched_base.as_ref().map_or(Ok(()), Watch::check)?;
 
         // The pool is free before any data is copied.
@@ -130,7 +130,7 @@ impl PoolSource {
         let base_data = base.map(|base| Box::new(base.data) as _);
         let hold = PoolHold {
             watched_base,
-            // Nobody else writes to a temporary snapshot, counted or not.
+            // Nobody else writes to a temporary snapshot, whether writes are counted or not.
             watched_target: Some(watched_target).filter(|_| snapshot.is_none()),
             target_active,
             snapshot,
@@ -139,7 +139,7 @@ impl PoolSource {
         Ok(Pair::new(names, what, found, (base_data, Box::new(target.data)), Box::new(hold)))
     }
 
-    /// The UUID of the volume that the base is a snapshot of, if that is there.
+    /// The UUID of the volume that the base is a snapshot of, if it still exists.
     fn base_origin(&self) -> Option<String> {
         let base = self.base.as_ref()?;
         let is_origin = |volume: &&LogicalVolume| base.is_snapshot_of(volume);
@@ -147,7 +147,7 @@ impl PoolSource {
     }
 }
 
-/// In the order in which they go.
+/// Released in this order.
 struct PoolHold {
     watched_base: Option<Watch>,
     watched_target: Option<Watch>,
@@ -167,7 +167,7 @@ impl Hold for PoolHold {
 
     fn release(self: Box<Self>) -> anyhow::Result<()> {
         let Self { watched_base, watched_target, target_active, snapshot, base_active } = *self;
-        // Their devices are closed before they are deactivated.
+        // The watches keep their devices open, which must be closed before they are deactivated.
         drop((watched_base, watched_target));
         target_active.release()?;
         snapshot.map(TemporarySnapshot::remove).transpose()?;
@@ -187,7 +187,7 @@ impl OpenVolume {
         let open = || {
             let thin = ThinDevice::find(dm, volume)?;
             let data = open_thin(&thin, OpenMode::Read)?;
-            // What others wrote to it through the page cache goes to the pool before the metadata
+            // Data that others wrote through the page cache must reach the pool before the metadata
             // is frozen.
             write_back(dm, &thin, &data)?;
             anyhow::Ok(Self { thin, data: Arc::new(data) })
@@ -207,13 +207,13 @@ impl OpenVolume {
         })
     }
 
-    /// As a header names it.
+    /// The volume as a header names it.
     fn volume(&self, of: &LogicalVolume) -> Volume {
         Volume { name: of.name.clone(), uuid: of.uuid.clone(), size: self.data.size() }
     }
 }
 
-/// Refuses two volumes whose difference the metadata does not tell.
+/// Refuses two volumes whose difference the metadata cannot show.
 fn check_pair(base: &OpenVolume, target: &OpenVolume, one_pool: bool) -> anyhow::Result<()> {
     if !one_pool {
         return Err(usage("the two volumes are not in one pool"));

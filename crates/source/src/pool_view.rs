@@ -1,4 +1,4 @@
-//! [`with_held_metadata`]: a pool's metadata, read while it is held.
+//! [`with_held_metadata`]: reads a pool's metadata while it is held.
 
 use anyhow::Context;
 use blockio::{Device, OpenMode, ReadAhead};
@@ -8,15 +8,16 @@ use thinmeta::{MetaBlock, Metadata, View};
 
 use crate::device::open_device;
 
-/// A pool's metadata, as it is held for a moment.
+/// A pool's metadata, held in a metadata snapshot.
 pub type HeldMetadata<'a> = Metadata<Interruptible<'a, ReadAhead<Device>>>;
 
-/// Reserves a pool's metadata snapshot, reads it, and releases it: the pool is free again before any data is
-/// copied. The outer result says whether the metadata could be held, the inner one what became of reading it.
+/// Reserves a pool's metadata snapshot, reads it, and releases it, so the pool is free before any data is
+/// copied. The outer result says whether the metadata could be held, the inner one whether it could be read.
 ///
 /// # Errors
-/// The outer one is that of [`MetadataSnapshot::reserve`]. The inner one is that of `read`; or somebody else
-/// released the snapshot meanwhile, and what was read may be of any time.
+/// The outer error comes from [`MetadataSnapshot::reserve`]. The inner one comes from opening the metadata or
+/// from `read`, or says that somebody else released the snapshot meanwhile, so the data read may be
+/// inconsistent.
 pub fn with_held_metadata<'a, T>(
     dm: &DeviceMapper,
     pool: &PoolDevice,

@@ -1,4 +1,4 @@
-//! [`Series`]: ranges in order, as many as there are, in memory of a fixed size.
+//! [`Series`]: any number of ranges in order, in a fixed amount of memory.
 
 use std::fs::File;
 use std::io;
@@ -7,28 +7,27 @@ use std::os::unix::fs::FileExt;
 
 use blockio::Range;
 
-/// As much is held in memory before the rest goes to a file, in bytes: some three million extents that lie apart.
+/// The most bytes held in memory before they go to a file: about three million scattered extents.
 const HELD: usize = 8 << 20;
 
-/// As much is written to the file, and read from it, at once.
+/// How many bytes are written to the file, or read from it, at once.
 const PIECE: usize = 256 << 10;
 
-/// No number takes more bytes than this, seven bits to a byte: one of 64 bits, and the three of the scale and the
-/// kind.
+/// The most bytes that a number takes, at seven bits a byte: 64 bits, plus three for the scale and the kind.
 const MOST: u32 = 10;
 
-/// Nor any item more than this.
+/// The most bytes that an item takes.
 const LONGEST: usize = 2 * MOST as usize;
 
 /// Offsets and lengths are mostly multiples of this, in bytes.
 const UNIT: u64 = 64 << 10;
 
-/// What a [`Series`] is of: something with a beginning, a length and a kind.
+/// An element of a [`Series`]: it has a beginning, a length and a kind.
 pub trait Item: Copy {
     /// Where it begins, how long it is, and its kind, below 4.
     fn parts(self) -> (u64, u64, u8);
 
-    /// The item that has these parts.
+    /// The item with these parts.
     fn of(begin: u64, length: u64, kind: u8) -> Self;
 }
 
@@ -42,24 +41,24 @@ impl Item for Range {
     }
 }
 
-/// Items in order, of which any number can be: written once, from the first to the last, and read as often.
+/// Any number of items in order: written once, from first to last, and read any number of times.
 ///
-/// Each takes the distance from the one before and its length in as few bytes as they need, mostly 2 to 4. From 8 MiB
-/// on they are in a file without a name.
+/// Each stores its distance from the previous one and its length in as few bytes as they need, mostly 2 to 4.
+/// From 8 MiB on they go to an unnamed file.
 pub struct Series<T> {
     count: u64,
     /// Not encoded yet: it may still grow.
     last: Option<T>,
     /// The end of the item encoded last.
     end: u64,
-    /// What is encoded and not in the file.
+    /// Encoded bytes that are not in the file yet.
     bytes: Vec<u8>,
     file: Option<Spilled>,
     held: usize,
     item: PhantomData<T>,
 }
 
-/// The first bytes of a series.
+/// The first bytes of a series, in a file.
 struct Spilled {
     file: File,
     length: u64,
@@ -85,7 +84,7 @@ impl<T: Item> Series<T> {
         self.count
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
@@ -98,7 +97,7 @@ impl<T: Item> Series<T> {
     /// Adds an item.
     ///
     /// # Errors
-    /// Where the file cannot be made or written.
+    /// If the file cannot be created or written.
     pub fn push(&mut self, item: T) -> io::Result<()> {
         if let Some(last) = self.last.replace(item) {
             self.encode(last)?;
@@ -131,7 +130,7 @@ impl<T: Item> Series<T> {
         Ok(())
     }
 
-    /// All items, from the first on.
+    /// All items, from the first.
     pub fn iter(&self) -> Items<'_, T> {
         Items { series: self, place: 0, buf: vec![], used: 0, end: 0, left: self.count }
     }
@@ -146,20 +145,20 @@ impl<'a, T: Item> IntoIterator for &'a Series<T> {
     }
 }
 
-/// The items of a [`Series`]; an error where the file cannot be read.
+/// The items of a [`Series`], or an error if the file cannot be read.
 pub struct Items<'a, T> {
     series: &'a Series<T>,
-    /// How much of the encoded bytes has been put into the buffer.
+    /// How many of the encoded bytes have been put into the buffer.
     place: u64,
     buf: Vec<u8>,
     used: usize,
-    /// The end of the item before.
+    /// The end of the previous item.
     end: u64,
     left: u64,
 }
 
 impl<T: Item> Items<'_, T> {
-    /// Makes sure that the buffer has a whole item, where there is one.
+    /// Makes sure that the buffer holds a whole item, if there is one left.
     fn fill(&mut self) -> io::Result<()> {
         self.buf.drain(..self.used);
         self.used = 0;
@@ -214,7 +213,7 @@ impl<T: Item> Iterator for Items<'_, T> {
     }
 }
 
-/// A number with a bit that says whether it is counted in units.
+/// A number with an extra low bit that says whether it is counted in units.
 fn scaled(number: u64) -> u128 {
     match number.is_multiple_of(UNIT) {
         true => u128::from(number / UNIT) << 1 | 1,

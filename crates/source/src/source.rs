@@ -1,4 +1,4 @@
-//! [`Source`]: any of the places that volumes are in.
+//! [`Source`]: any of the places where volumes can be.
 
 use flow::Session;
 
@@ -8,7 +8,7 @@ use crate::pair::Pair;
 use crate::pool::PoolSource;
 use crate::wants::Wants;
 
-/// Where two volumes are, or one.
+/// Where one or two volumes are.
 pub enum Source {
     /// In a pool of this machine.
     Pool(Box<PoolSource>),
@@ -28,10 +28,10 @@ impl Source {
         }
     }
 
-    /// Opens both, and reads what changed.
+    /// Opens both volumes, and reads what changed.
     ///
     /// # Errors
-    /// Where they cannot be read, or the base is written to meanwhile.
+    /// If they cannot be read, or the base is written to meanwhile.
     pub fn open(&self, wants: &Wants, session: &Session<'_>) -> anyhow::Result<Pair> {
         match self {
             Self::Pool(source) => source.open(wants, session),

@@ -1,4 +1,4 @@
-//! [`Watch`]: whether somebody writes to the base or the volume while they are read.
+//! [`Watch`]: notices writes to the base or the target while they are read.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ pub(crate) struct Watch {
     name: String,
     data: Arc<Device>,
     watch: WriteWatch,
-    /// How a volume is read that somebody writes to.
+    /// For messages: how to read a volume that is being written to.
     way_out: String,
 }
 
@@ -33,7 +33,7 @@ impl Watch {
         self.watch.seen(&|| read_once(&self.data))
     }
 
-    /// Refuses a base whose data is read, and that was written to, or may have been.
+    /// Refuses a base that was written to, or may have been, while its data was read.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         let Self { name, way_out, .. } = self;
         match self.seen() {
