@@ -1,4 +1,4 @@
-//! What cannot be written onto something itself is refused before anything is written.
+//! Refuses what cannot be written in place, before anything is written.
 
 use flow::{Interrupt, Refusal};
 use streams::{Link, Rules, Sources};
@@ -7,8 +7,8 @@ use crate::request::{Cut, Destination, Request};
 use crate::size::check_size_stays;
 use crate::undo::Undo;
 
-/// Whether what will be written is a file that is not there yet, and nobody sees before it is complete: then
-/// nothing can be lost by a stream that turns out to be damaged while it is applied.
+/// Whether a new file will be written, which nobody sees before it is complete: then nothing is lost if a
+/// stream turns out to be damaged while it is applied.
 pub(crate) fn makes_file(request: &Request) -> bool {
     match &request.destination {
         Destination::Path(path, how) => how.backup.is_none() && !path.exists(),
@@ -16,8 +16,8 @@ pub(crate) fn makes_file(request: &Request) -> bool {
     }
 }
 
-/// A stream that can be read twice is verified whole before the first byte is written. Yields whether
-/// its records were found to ascend.
+/// Verifies a stream that can be read twice as a whole, before the first byte is written. Yields whether its
+/// records were found to ascend.
 pub(crate) fn verify_first(
     request: &Request,
     sources: &Sources,
@@ -31,8 +31,7 @@ pub(crate) fn verify_first(
     Ok(rules.must_ascend)
 }
 
-/// Refuses what cannot be done in place, as far as a stream's header tells. `count` streams come
-/// before it.
+/// Refuses what cannot be done in place, as far as a stream's header shows. `count` streams come before it.
 pub(crate) fn accept(request: &Request, count: usize, link: &Link) -> anyhow::Result<()> {
     let header = link.header();
     if request.is_in_place() {

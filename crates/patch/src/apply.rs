@@ -23,28 +23,28 @@ pub struct Applier<'a> {
     tail: Tail,
 }
 
-/// What there is beside the records.
+/// What is given besides the records.
 #[derive(Default)]
 pub struct Extras<'a> {
     /// Where to keep what is overwritten.
     pub undo: Option<&'a mut Undo>,
-    /// A stream that is cut is applied as far as it goes.
+    /// Apply a cut stream as far as it goes.
     pub partial: bool,
 }
 
-/// As many records are kept at once at the most: each takes a page of memory, however short it is.
+/// The most records kept at once: each takes a page of memory, however short it is.
 const KEPT_RECORDS: usize = 4096;
 
-/// How much of what is overwritten is kept at once, between two syncs of the file that keeps it.
+/// How much overwritten data is kept at once, between two syncs of the file that keeps it.
 const KEPT_AT_ONCE: u64 = 16 << 20;
 
-/// Enough writes at once to keep a disk busy; each takes 1 MiB.
+/// Enough concurrent writes to keep a disk busy; each takes 1 MiB.
 const WIDTH: Width = Width { threads: 4, window: 16 };
 
-/// How much is applied between two times that the storage begins to sync it.
+/// How many bytes are written before the storage begins to sync them.
 const SYNCED_AT_ONCE: u64 = 8 << 20;
 
-/// A record that is to be applied. Records cover different ranges, so several can be at once.
+/// A record to be applied. Records cover different ranges, so several can be applied at once.
 enum Owned {
     Data { offset: u64, length: usize, bytes: AlignedBuf },
     Zero { offset: u64, length: u64 },
@@ -68,7 +68,7 @@ impl<'a> Applier<'a> {
         self.writer.has_written()
     }
 
-    /// Makes a range read as zeros, unmapped where that can be.
+    /// Makes a range read as zeros, unmapped where possible.
     pub fn clear(&self, begin: u64, end: u64) -> anyhow::Result<()> {
         self.tail
             .zero(&self.writer, begin, end)
@@ -76,8 +76,8 @@ impl<'a> Applier<'a> {
         self.apply(Owned::Discard { offset: begin, length: end.saturating_sub(begin) })
     }
 
-    /// Unmaps a range that will be cut off. What is left of the chunk in which it begins becomes zeros:
-    /// it would show again if the volume grew.
+    /// Unmaps a range that will be cut off. The rest of the chunk in which it begins becomes zeros: it would
+    /// show again if the volume grew.
     pub fn cut_off(&self, begin: u64, end: u64) -> anyhow::Result<()> {
         if begin >= end {
             return Ok(());
@@ -85,12 +85,12 @@ impl<'a> Applier<'a> {
         let border = begin.next_multiple_of(self.writer.ground.chunk_size).min(end);
         self.clear(begin, border)?;
         self.writer.unmap(border, end).with_context(|| self.writing_range(border, end - border))?;
-        // The last chunk, if it is a part, is not unmapped, and its bytes would show again as well.
+        // A partial last chunk is not unmapped, so its bytes would show again as well.
         self.clear(border.max(end - end % self.writer.ground.chunk_size), end)
     }
 
-    /// Applies all records; ends well only where the whole stream has arrived. `stream` is its name,
-    /// for messages.
+    /// Applies all records; succeeds only if the whole stream has arrived, or `extras` accept a cut one.
+    /// `stream` is its name, for messages.
     pub fn apply_all(
         &self,
         stream: &str,
@@ -124,7 +124,7 @@ impl<'a> Applier<'a> {
             Ok(kept.pop_front())
         };
         if !ascend {
-            // A later record may cover an earlier one: one after another, then.
+            // A later record may cover an earlier one, so they are applied one by one.
             while let Some(job) = next_kept()? {
                 let length = job.length();
                 self.apply(job)?;
@@ -173,7 +173,7 @@ impl<'a> Applier<'a> {
         if kept.is_empty() { Ok(()) } else { undo.sync() }
     }
 
-    /// `many`: thousands of jobs may wait.
+    /// `many`: thousands of jobs may be waiting, so short records get short buffers.
     fn job(&self, record: Record<'_>, many: bool) -> anyhow::Result<Owned> {
         Ok(match record {
             Record::Data { offset, bytes } => {

@@ -6,7 +6,7 @@ use streams::Link;
 
 use crate::apply::{Applier, Extras};
 
-/// Applies one stream's records; ends well only where all of it has arrived.
+/// Applies one stream's records; succeeds only if all of it has arrived, or `extras` accept a cut.
 pub(crate) fn apply_link(
     session: &Session<'_>,
     link: &mut Link,

@@ -1,4 +1,4 @@
-//! Whether what is there is the stream's base, by tags, digests and checksums.
+//! Checks whether a place holds the stream's base, by tags, digests and checksums.
 
 use anyhow::Context;
 use blockio::{Device, Range};
@@ -13,7 +13,7 @@ use crate::holes::mapped_ranges;
 use crate::undo_files::UndoStream;
 use crate::{identity, prove, size};
 
-/// Holds a volume's tags against the base that the stream names.
+/// Checks a volume's tags against the base that the stream names.
 pub(crate) fn check_identity(
     given: Given<'_>,
     link: &Link,
@@ -26,7 +26,7 @@ pub(crate) fn check_identity(
     Ok(())
 }
 
-/// Proves what a thin volume's device holds; `name` is for messages.
+/// Proves the content of a thin volume's device; `name` is for messages.
 pub(crate) fn prove_thin(
     given: Given<'_>,
     dm: &DeviceMapper,
@@ -56,8 +56,8 @@ pub(crate) fn prove_thin(
         .with_context(|| link.name.clone())
 }
 
-/// Holds a device against the stream's base, and its size against that of the stream's volume. A full
-/// stream's base is nothing: zeros, and on a block device only.
+/// Checks a device against the stream's base, and its size against the stream's volume. A full stream starts
+/// from nothing: zeros, and on a block device only.
 pub(crate) fn prove_device(
     given: Given<'_>,
     name: &str,
@@ -72,7 +72,7 @@ pub(crate) fn prove_device(
         size::check_fits(name, device, header)?;
         return match given.request.needs_proof() {
             true => prove::empty(name, device, header.target.size, interrupt),
-            false => Ok(()), // whatever it holds, it goes
+            false => Ok(()), // whatever it holds is replaced
         };
     }
     size::check_base_size(header, name, size::size_of_volume(device, header))
@@ -106,7 +106,7 @@ pub(crate) fn count_changed<'a>(
     }
 }
 
-/// A full stream makes a new file.
+/// The error for a full stream whose file exists: it needs a new one.
 pub(crate) fn exists(name: &str) -> anyhow::Error {
     Refusal::usage(format!(
         "{name} exists already, and a full stream makes a new file: name another one, or remove it"
@@ -114,8 +114,8 @@ pub(crate) fn exists(name: &str) -> anyhow::Error {
     .into()
 }
 
-/// Proves that an undo leads from what a device holds to what was there: the device is that of
-/// `thin`, if it is a thin volume.
+/// Proves that an undo leads from what a device holds back to what was there; `thin` is the device's thin
+/// volume, if it has one.
 fn prove_undo(
     given: Given<'_>,
     thin: Option<(&DeviceMapper, &ThinDevice)>,
@@ -136,7 +136,7 @@ fn prove_undo(
     given.undo_files.prove(stream, name, device, &mapped, interrupt)
 }
 
-/// What is mapped in a device, if it is a thin volume's, so that its holes need not be read.
+/// The mapped ranges of a device, if it is a thin volume's, so that its holes need not be read.
 pub(crate) fn mapped_at(
     device: &Device,
     interrupt: &Interrupt,

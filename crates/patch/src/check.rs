@@ -42,7 +42,7 @@ pub enum AcceptedPlace {
 /// Says whether the first stream would be applied; changes nothing.
 ///
 /// # Errors
-/// Where it would not be, as [`apply`](crate::apply()).
+/// If it would not be, as [`apply`](crate::apply()).
 pub fn check(
     request: &Request,
     rules: &Rules<'_>,
@@ -87,7 +87,7 @@ fn check_base(
         false => check_identity(given, link, base)?,
     }
     check_extents(base, link.header().target.size)?;
-    // Neither written itself nor the origin of a snapshot.
+    // A volume into which another is being merged can neither be written in place nor get a snapshot.
     lvm::refuse_merge(base)?;
     let active = Activation::ensure(dm, base, &|| given.session.keep_waiting())?;
     let place = OwnDevice::find(dm, base)?;
@@ -133,7 +133,7 @@ fn check_path(given: Given<'_>, path: &Path, link: &Link) -> anyhow::Result<Acce
         let volume = volume_of(&name, &device)?;
         check_place(given, link, &name, volume.as_ref())?;
         prove_device(given, &name, &device, link)?;
-        // What others have open now is no reason: it is asked when the stream is applied.
+        // Others having it open now is no reason to refuse: that is checked when the stream is applied.
         ground_of(given, &name, &device, link, false).with_context(|| link.name.clone())?;
     }
     Ok(AcceptedPlace::On(name))

@@ -11,7 +11,7 @@ pub(crate) enum Chunks {
 }
 
 impl Chunks {
-    /// None yet. If they `ascend`, each range that is added lies after the ones before.
+    /// An empty set. If chunks `ascend`, each range added lies after the previous ones.
     pub(crate) fn new(ascend: bool) -> Self {
         match ascend {
             true => Self::Ascending(0),
@@ -19,14 +19,14 @@ impl Chunks {
         }
     }
 
-    /// Where any may come again, it knows of none any more.
+    /// Forgets all chunks, unless they ascend.
     pub(crate) fn forget(&mut self) {
         if let Self::Any(ranges) = self {
             ranges.clear();
         }
     }
 
-    /// Takes a range out, where any may come again.
+    /// Removes a range, unless chunks ascend.
     pub(crate) fn remove(&mut self, first: u64, behind: u64) {
         let Self::Any(ranges) = self else { return };
         if first >= behind {
@@ -58,7 +58,7 @@ impl Chunks {
         }
     }
 
-    /// Adds a range; yields how many of it are new, and whether it touches none that was there.
+    /// Adds a range; yields how many of its chunks are new, and whether it touches no other range.
     pub(crate) fn add(&mut self, first: u64, behind: u64) -> (u64, bool) {
         let ranges = match self {
             Self::Ascending(next) => {

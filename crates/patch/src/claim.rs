@@ -1,12 +1,12 @@
-//! What is written itself is nobody else's meanwhile.
+//! What is written in place must not be used by anyone else.
 
 use std::io::ErrorKind;
 
 use blockio::Device;
 use lvm::{DeviceMapper, DeviceNumber};
 
-/// Holds what has been opened for writing, and says why it could not be; `writable` says how what is
-/// read-only becomes writable.
+/// Claims what has been opened for writing, or says why it cannot; `writable` says how to make something
+/// read-only writable.
 pub(crate) fn hold(
     name: &str,
     writable: &str,
@@ -19,8 +19,7 @@ pub(crate) fn hold(
     opened.map_err(|error| not_ours(name, writable, error))
 }
 
-/// Says what is the matter with what is to be written itself; `writable` says how what is read-only
-/// becomes writable.
+/// Says why something cannot be written in place; `writable` says how to make something read-only writable.
 pub(crate) fn not_ours(name: &str, writable: &str, error: anyhow::Error) -> anyhow::Error {
     let kind = error.root_cause().downcast_ref().map(std::io::Error::kind);
     error.context(match kind {
@@ -38,7 +37,7 @@ pub(crate) fn not_ours(name: &str, writable: &str, error: anyhow::Error) -> anyh
 }
 
 /// Refuses a device that somebody else has open: a virtual machine or a database does not hold it
-/// exclusively. To be asked while it is open here.
+/// exclusively. Call this while the device is open here.
 pub(crate) fn check_only_ours(
     dm: &DeviceMapper,
     name: &str,

@@ -1,22 +1,21 @@
-//! [`Discards`]: what becomes of a range that is discarded.
+//! [`Discards`]: what becomes of a discarded range.
 
-/// About how much is discarded at once, in bytes: the kernel lets no signal in between.
+/// About how many bytes are discarded at once: a signal has no effect until a discard is done.
 const STEP: u64 = 1 << 30;
 
-/// What becomes of a range of a thin volume that is discarded. The default: it is unmapped, and reads
-/// as zeros.
+/// What becomes of a discarded range of a thin volume. By default it is unmapped, and reads as zeros.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Discards {
-    /// Before this place it becomes written zeros: the pool ignores discards, or what is unmapped shows
-    /// an external origin there.
+    /// Before this place it becomes written zeros: the pool ignores discards, or unmapped chunks show an
+    /// external origin there.
     pub(crate) written_before: u64,
-    /// Of what is discarded at once, the kernel may skip one whole chunk, which becomes written zeros:
-    /// where the chunk size is no power of two, it rounds to the wrong boundary and cuts that chunk.
+    /// The kernel may skip one whole chunk of each discard, which then becomes written zeros: if the chunk
+    /// size is not a power of two, it rounds to the wrong boundary and cuts that chunk.
     pub(crate) skips_one: bool,
 }
 
 impl Discards {
-    /// In a pool with chunks of this size.
+    /// For a pool with chunks of this size.
     pub(crate) fn new(chunk_size: u64, ignored: bool, origin: Option<u64>) -> Self {
         let written_before = if ignored { u64::MAX } else { origin.unwrap_or(0) };
         Self { written_before, skips_one: !chunk_size.is_power_of_two() }
@@ -27,7 +26,7 @@ impl Discards {
         STEP.next_multiple_of(chunk_size.max(1))
     }
 
-    /// How many chunks become written zeros at the most, of `bytes` in `extents` ranges of whole chunks.
+    /// How many chunks become written zeros at most, for `bytes` in `extents` ranges of whole chunks.
     pub(crate) fn most_chunks(self, bytes: u64, extents: u64, chunk_size: u64) -> u64 {
         let chunks = bytes.div_ceil(chunk_size);
         let written = self.written_before.div_ceil(chunk_size).min(chunks);
@@ -62,7 +61,7 @@ mod tests {
         let odd = Discards::new(chunk, false, None);
         assert_eq!(odd.most_chunks(100 * chunk, 7, chunk), 7);
         assert_eq!(odd.most_chunks(5 * chunk, 7, chunk), 5);
-        // Each step of a long one is a discard of its own.
+        // Each step of a long discard is a discard of its own.
         assert_eq!(odd.most_chunks(4 * Discards::step(chunk), 1, chunk), 5);
         assert_eq!(Discards::new(chunk, false, Some(chunk)).most_chunks(9 * chunk, 2, chunk), 3);
     }

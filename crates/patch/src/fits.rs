@@ -1,4 +1,4 @@
-//! Whether what a stream needs fits into what a pool has.
+//! Checks whether what a stream needs fits into what a pool has left.
 
 use flow::{Refusal, human};
 use hyperlayer::Header;
@@ -11,17 +11,17 @@ use crate::need::{METADATA_MARGIN, metadata_blocks, of_cleared, of_records};
 use crate::room::Room;
 use crate::stand::Stand;
 
-/// Where the stream does not say what it writes, there is room for what is free.
+/// Yields how much the stream may write; if it does not say how much it will, that is whatever is free.
 pub(crate) fn check(demand: &Demand<'_>, stand: &Stand<'_>) -> anyhow::Result<Room> {
     let header = demand.header;
     let discards = stand.discards();
     if demand.says_how_much() {
         let announced = check_announced(header, stand)?;
-        // An undo stream writes to what has been written to, and is not stopped for what it announced.
+        // An undo stream writes where something was written before, and is not limited to what it announced.
         let chunks = if header.undo { u64::MAX } else { announced };
         return Ok(Room { chunks, discards, metadata: None });
     }
-    // What it may be, not what it is: none for certain.
+    // How much the records write is unknown, so none of it counts here.
     let none = Header { changed_bytes: 0, unmapped_bytes: 0, extents: 0, ..header.clone() };
     check_announced(&none, stand)?;
     let chunk_size = stand.pool.table.chunk_size;
@@ -40,11 +40,11 @@ pub(crate) fn check(demand: &Demand<'_>, stand: &Stand<'_>) -> anyhow::Result<Ro
     Ok(Room { chunks, discards, metadata: Some((blocks, leaves)) })
 }
 
-/// Compares what the stream will allocate at the most with what is free; yields that, in chunks.
-/// Every chunk that is written is a new one where the new volume begins as a snapshot.
+/// Compares the most that the stream can allocate with what is free; yields how many chunks its records can
+/// write to. Every chunk written is a new one if the new volume begins as a snapshot.
 ///
 /// # Errors
-/// [`Refusal::no_space`] where it is too little, or an error where the pool takes no writes at all.
+/// [`Refusal::no_space`] if there is too little, or another error if the pool takes no writes at all.
 pub(crate) fn check_announced(header: &Header, stand: &Stand<'_>) -> anyhow::Result<u64> {
     let (pool, status) = (stand.pool, &stand.status);
     let name = &pool.name;
@@ -55,7 +55,7 @@ pub(crate) fn check_announced(header: &Header, stand: &Stand<'_>) -> anyhow::Res
     let chunks = of_records(header, stand);
     let (cleared, discarded) = of_cleared(header, stand);
     let most = chunks.saturating_add(cleared);
-    // What is the volume's own is written for nothing.
+    // Writing to the volume's own chunks takes no space.
     let all = header.target.size.div_ceil(chunk_size);
     let fits = |needed: u64| {
         let unmapped = header.unmapped_bytes.div_ceil(chunk_size).saturating_add(discarded);
@@ -64,7 +64,7 @@ pub(crate) fn check_announced(header: &Header, stand: &Stand<'_>) -> anyhow::Res
     let Err(refused) = fits(most) else { return Ok(chunks) };
     let Some(find) = stand.own else { return Err(refused.into()) };
     let own = find()?;
-    // An undo announces all that could have been overwritten. The run that made it may have ended before.
+    // An undo announces everything that could have been overwritten, but its run may have ended early.
     let changed = stand.changed.filter(|_| header.undo);
     let ranges = own.as_ref().map_or(&[][..], |own| &own.ranges);
     let counted = changed.map(|changed| changed(ranges)).transpose()?;
@@ -122,7 +122,7 @@ fn check_fits(
     Ok(())
 }
 
-/// Why it can be more than the stream's data.
+/// Why the stream can need more than its data.
 fn why(header: &Header, stand: &Stand<'_>) -> &'static str {
     match (header.unmapped_bytes, stand.origin) {
         (0, _) => "",
@@ -170,7 +170,7 @@ mod tests {
         let error = check(1 << 30, 11).unwrap_err();
         assert!(is_no_space(&error));
         assert!(error.to_string().contains("external origin"), "{error}");
-        // After the origin's end they are unmapped.
+        // Discards after the origin's end do unmap.
         assert_eq!(check(10 * 65536, 10000).unwrap(), 10);
         check(10 * 65536 + 512, 10000).unwrap_err();
     }
@@ -208,7 +208,7 @@ mod tests {
         };
         check(false, &own(&[(0, 40), (50, 100)]), TEN_FREE).unwrap();
         check(false, &own(&[(0, 40), (51, 100)]), TEN_FREE).unwrap_err();
-        // Not known is not none; and a full pool cannot become full.
+        // Unknown does not mean none; and a pool that is full cannot become full.
         let error = check(true, &|| Ok(None), TEN_FREE).unwrap_err();
         assert!(!format!("{error:#}").contains("  "), "{error:#}");
         let full = "1 9/1024 100/100 - out_of_data_space discard_passdown error_if_no_space - 0";
@@ -235,17 +235,17 @@ mod tests {
             let stand = Stand { own: Some(&find), changed: Some(&changed), ..stand(&pool, status) };
             check_announced(&header, &stand)
         };
-        // The data and the metadata that are left are not enough for what it announced.
+        // The data and metadata left are not enough for what it announced.
         let none_free = "1 1020/1024 100/100 - rw discard_passdown queue_if_no_space - 0";
         check(true, Some(60), Some(0), none_free).unwrap();
         let error = check(true, Some(60), Some(1), none_free).unwrap_err();
         assert!(error.to_string().contains("can allocate 1 "), "{error}");
         check(true, Some(60), Some(10), TEN_FREE).unwrap();
         check(true, Some(60), Some(11), TEN_FREE).unwrap_err();
-        // The volume's own chunks count where they are not known.
+        // The volume's own chunks count if they are unknown.
         check(true, None, Some(10), TEN_FREE).unwrap();
         check(true, None, Some(11), TEN_FREE).unwrap_err();
-        // Where it is not read beforehand, the gauge ends it in time.
+        // If it is not read beforehand, the gauge stops it in time.
         check(true, Some(60), None, none_free).unwrap();
         check(false, Some(60), None, none_free).unwrap_err();
         check(false, Some(60), Some(0), none_free).unwrap_err();

@@ -1,12 +1,12 @@
-//! [`Free`]: what a pool has left, as far as its status says.
+//! [`Free`]: what a pool has left, according to its status.
 
 use lvm::{PoolMode, PoolStatus};
 
-/// What a pool has left, as far as its status says.
+/// What a pool has left, according to its status.
 pub(crate) trait Free {
-    /// Chunks.
+    /// Free chunks.
     fn free_chunks(&self) -> u64;
-    /// Blocks of its metadata.
+    /// Free blocks of its metadata.
     fn free_metadata_blocks(&self) -> u64;
 }
 

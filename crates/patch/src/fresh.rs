@@ -1,5 +1,4 @@
-//! What a fresh chunk shows of old data, where the pool does not zero, becomes zeros before the chunk is
-//! written to.
+//! Zeros the old data that a fresh chunk shows in a pool that does not zero, before the chunk is written to.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,23 +9,23 @@ use crate::chunks::Chunks;
 use crate::ground::Ground;
 use crate::writer::Writer;
 
-/// The chunks that records write only a part of.
+/// The chunks that records write only in part.
 pub(crate) struct Fresh {
     prepared: Chunks,
 }
 
 impl Fresh {
-    /// None yet; of records that ascend, what lies before need not be known.
+    /// None yet; if records `ascend`, earlier chunks need not be remembered.
     pub(crate) fn new(ascend: bool) -> Self {
         Self { prepared: Chunks::new(ascend) }
     }
 
-    /// Before a part of a chunk is written: where the pool does not zero fresh chunks, and this
-    /// one reads as zeros, it may be unmapped, and the rest of it would show old data. It is
-    /// zeroed first, once, and in the order of records, so that nothing written is lost by that.
+    /// Called before part of a chunk is written. If the pool does not zero fresh chunks, and this one reads as
+    /// zeros, it may be unmapped, and the rest of it would show old data. It is zeroed first, once, and in the
+    /// order of records, so that nothing written is lost.
     pub(crate) fn prepare(&mut self, writer: &Writer<'_>, record: &Record<'_>) -> io::Result<()> {
         let Record::Data { offset, bytes } = record else {
-            // What is unmapped is fresh again, if a later record comes back to it.
+            // Unmapped chunks are fresh again, if a later record comes back to them.
             self.prepared.forget();
             return Ok(());
         };
@@ -39,7 +38,7 @@ impl Fresh {
             let begin = chunk * chunk_size;
             let chunk_end = begin.saturating_add(chunk_size).min(size);
             let whole = *offset <= begin && chunk_end <= end;
-            // What was written whole is mapped; where records come in any order, it is noted.
+            // A chunk written whole is mapped, which is noted in case records come in any order.
             if self.prepared.add(chunk, chunk + 1).0 == 0 || whole {
                 continue;
             }
@@ -53,18 +52,18 @@ impl Fresh {
 
 /// The chunk in which the external origin ends.
 pub(crate) struct Tail {
-    /// It shows no old data, where it would.
+    /// Whether it shows no old data.
     is_zeroed: AtomicBool,
 }
 
 impl Tail {
-    /// That of the ground.
+    /// The tail of this ground.
     pub(crate) fn new(ground: &Ground) -> Self {
         Self { is_zeroed: AtomicBool::new(ground.unzeroed_tail().is_none()) }
     }
 
-    /// Before anything is written to the chunk in which the external origin ends, where the pool does
-    /// not zero: once the chunk is mapped, what follows the origin's end in it would show old data.
+    /// Called before a write. In a pool that does not zero, once the chunk in which the external origin ends is
+    /// mapped, the part after the origin's end would show old data, so it is zeroed first.
     pub(crate) fn zero(&self, writer: &Writer<'_>, begin: u64, end: u64) -> io::Result<()> {
         let Some(tail) = writer.ground.unzeroed_tail() else { return Ok(()) };
         let first = tail.end - writer.ground.chunk_size;
@@ -73,7 +72,7 @@ impl Tail {
             return Ok(());
         }
         let tail_end = tail.end.min(writer.storage.size());
-        // Where there is data, the chunk is mapped already.
+        // If there is data, the chunk is mapped already.
         if tail.start < tail_end && writer.reads_as_zeros(tail.start, tail_end)? {
             writer.zero_out(tail.start, tail_end)?;
         }

@@ -1,5 +1,5 @@
-//! [`Gauge`]: what a pool has left while a stream is applied. Others write to it meanwhile, so the
-//! comparison that was made before is not enough.
+//! [`Gauge`]: what a pool has left while a stream is applied. Others write to the pool meanwhile, so the check
+//! made beforehand is not enough.
 
 use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard};
@@ -12,21 +12,20 @@ use crate::chunks::Chunks;
 use crate::free::Free;
 use crate::leaves::LEAST_MAPPINGS;
 
-/// Metadata blocks that are left alone: a pool without any becomes read-only, and wants a repair.
+/// Metadata blocks that are left alone: a pool without any becomes read-only, and needs repair.
 const SPARE_METADATA: u64 = 16;
 
-/// What a write can take of the metadata: the nodes on the way to one leaf, and its neighbour.
+/// The metadata blocks that a write can take: the nodes on the way to one leaf, and its neighbour.
 const METADATA_OF_A_WRITE: u64 = 8;
 
-/// As many ranges of chunks are remembered, beside those that are the volume's own. What is forgotten
-/// counts once more.
+/// How many ranges of chunks are remembered, besides the volume's own. Forgotten ones are counted once more.
 const RANGES: usize = 1 << 16;
 
-/// Grants chunks of a pool to the threads that write, as long as there are some.
+/// Grants chunks of a pool to the writing threads, as long as there are some.
 pub(crate) struct Gauge {
     pool: PoolDevice,
     ask: Ask,
-    /// As many ranges are remembered.
+    /// How many ranges are remembered.
     ranges: usize,
     state: Mutex<State>,
     returned: Condvar,
@@ -36,11 +35,11 @@ pub(crate) struct Gauge {
 pub(crate) type Ask = Box<dyn Fn() -> anyhow::Result<PoolStatus> + Send + Sync>;
 
 struct State {
-    /// The chunks that take nothing more.
+    /// The chunks that take no more space.
     taken: Chunks,
-    /// What is granted before the pool is asked again.
+    /// What can be granted before the pool is asked again.
     left: Amount,
-    /// What is granted to writes that have not ended yet: the pool's numbers may not have it.
+    /// What is granted to writes that have not finished: the pool's numbers may not include it yet.
     under_way: Amount,
 }
 
@@ -50,14 +49,14 @@ struct Amount {
     metadata: u64,
 }
 
-/// Leave to write, until it is dropped.
+/// Permission to write, until it is dropped.
 pub(crate) struct Grant<'a> {
     gauge: &'a Gauge,
     amount: Amount,
 }
 
 impl Gauge {
-    /// A gauge of `pool`, for a volume whose chunks in `own` take nothing.
+    /// A gauge of `pool`, for a volume whose chunks in `own` take no space when written to.
     pub(crate) fn new(pool: PoolDevice, ask: Ask, own: &[(u64, u64)]) -> Self {
         let taken = Chunks::Any(own.iter().copied().collect());
         let (left, under_way) = (Amount::default(), Amount::default());
@@ -65,10 +64,10 @@ impl Gauge {
         Self { pool, ask, ranges: RANGES + own.len(), state, returned: Condvar::new() }
     }
 
-    /// Leave to write to a range of the volume, in bytes.
+    /// Permission to write to a range of the volume, in bytes.
     ///
     /// # Errors
-    /// [`Refusal::no_space`] where the pool would become full.
+    /// [`Refusal::no_space`] if the pool would become full.
     pub(crate) fn write(
         &self,
         begin: u64,
@@ -86,11 +85,11 @@ impl Gauge {
         self.grant(state, Amount { chunks, metadata }, interrupt)
     }
 
-    /// Leave to discard a range of whole chunks, which takes metadata: nodes that a snapshot shares are
+    /// Permission to discard a range of whole chunks. That takes metadata: nodes shared with a snapshot are
     /// copied before they change.
     ///
     /// # Errors
-    /// [`Refusal::no_space`] where the pool's metadata would become full.
+    /// [`Refusal::no_space`] if the pool's metadata would become full.
     pub(crate) fn discard(
         &self,
         begin: u64,
@@ -128,11 +127,11 @@ impl Gauge {
                     .saturating_sub(under_way.metadata),
             };
             if chunks <= free.chunks && metadata <= free.metadata {
-                // Half of the rest: the less there is, the more often it is asked.
+                // Half of the rest: the less there is, the more often the pool is asked.
                 state.left.chunks = chunks + (free.chunks - chunks) / 2;
                 state.left.metadata = metadata + (free.metadata - metadata) / 2;
             } else if under_way.chunks > 0 || under_way.metadata > 0 {
-                // Some of it may be counted twice. It is known once the others have written.
+                // Some of it may be counted twice, which is settled once the others have written.
                 let a_second = Duration::from_secs(1);
                 state = self.returned.wait_timeout(state, a_second).expect("nobody panics").0;
             } else {
@@ -185,7 +184,7 @@ mod tests {
 
     const CHUNK: u64 = 65536;
 
-    /// A gauge of a pool of 100 chunks, of which `used` are taken.
+    /// A gauge of a pool of 100 chunks, `used` of which are taken.
     fn gauge(used: &Arc<AtomicU64>, metadata: u64, own: &[(u64, u64)]) -> Gauge {
         let used = Arc::clone(used);
         let ask = move || {
@@ -201,7 +200,7 @@ mod tests {
         let gauge = gauge(&used, 0, &[]);
         for chunk in 0..100 {
             drop(gauge.write(chunk * CHUNK, chunk * CHUNK + 512, &interrupt).unwrap());
-            // The rest of it takes nothing.
+            // The rest of the chunk takes no more space.
             drop(gauge.write(chunk * CHUNK + 512, (chunk + 1) * CHUNK, &interrupt).unwrap());
             used.fetch_add(1, Ordering::Relaxed);
         }
@@ -220,7 +219,7 @@ mod tests {
             gauge.write(chunk * CHUNK, (chunk + 1) * CHUNK, &interrupt).is_ok()
         });
         assert!(granted.count() <= 50);
-        // What is the volume's own is written for nothing, unless it was unmapped.
+        // Writing to the volume's own chunks takes no space, unless they were unmapped.
         drop(gauge.write(200 * CHUNK, 300 * CHUNK, &interrupt).unwrap());
         drop(gauge.discard(210 * CHUNK, 220 * CHUNK, &interrupt).unwrap());
         drop(gauge.write(200 * CHUNK, 210 * CHUNK, &interrupt).unwrap());

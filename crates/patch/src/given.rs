@@ -1,4 +1,4 @@
-//! [`Given`]: what every stage of applying is handed.
+//! [`Given`]: what every stage of applying gets.
 
 use flow::{Interrupt, Session};
 use streams::Sources;
@@ -6,16 +6,16 @@ use streams::Sources;
 use crate::request::{Cut, Request};
 use crate::undo_files::UndoFiles;
 
-/// What every stage of applying is handed.
+/// What every stage of applying gets.
 #[derive(Clone, Copy)]
 pub(crate) struct Given<'a> {
     pub(crate) request: &'a Request,
     pub(crate) session: &'a Session<'a>,
-    /// What the input's undo streams bring back.
+    /// The undo streams in the input.
     pub(crate) undo_files: &'a UndoFiles,
 }
 
-/// Looks for undo streams in the input, as far as it can be read twice.
+/// Reads the undo streams in the input, if they must be proved and it can be read twice.
 pub(crate) fn undo_files(
     request: &Request,
     sources: &Sources,

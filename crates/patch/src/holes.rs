@@ -1,4 +1,4 @@
-//! What a pool's metadata says of a thin volume, where it can be read now.
+//! What a pool's metadata says about a thin volume, if it can be read now.
 
 use blockio::Range;
 use flow::Interrupt;
@@ -6,11 +6,11 @@ use lvm::{DeviceMapper, Reserve, ThinDevice};
 use source::{HeldMetadata, with_held_metadata};
 use thinmeta::ThinId;
 
-/// What is mapped in a thin volume from `begin` on, so that its holes need not be read; `None` where
-/// that cannot be told: then all of it is read. The first range may begin before that.
+/// The mapped ranges of a thin volume from `begin` on, so that its holes need not be read; `None` if they are
+/// unknown: then all of it is read. The first range may begin before `begin`.
 ///
 /// # Errors
-/// Where the metadata is damaged, or the device fails.
+/// If the metadata is damaged, or the device fails.
 pub(crate) fn mapped_ranges(
     dm: &DeviceMapper,
     thin: &ThinDevice,
@@ -32,7 +32,7 @@ pub(crate) fn mapped_ranges(
     })
 }
 
-/// Reads the metadata of the pool that a thin volume is in; `None` where it cannot be held.
+/// Reads the metadata of a thin volume's pool; `None` if it cannot be held.
 pub(crate) fn with_metadata<'a, T>(
     dm: &DeviceMapper,
     thin: &ThinDevice,

@@ -1,4 +1,4 @@
-//! Which volume a volume is a copy of, as its tags say.
+//! Which volume a volume is a copy of, according to its tags.
 
 use flow::{Refusal, WayOut, escaped};
 use hyperlayer::{Header, Volume};
@@ -6,18 +6,18 @@ use lvm::LogicalVolume;
 
 use crate::request::Cut;
 
-/// The pair by which an undo names the logical volume that it is for.
+/// The key of the pair that names the logical volume an undo is for.
 pub(crate) const VOLUME: &str = "lvpatch.volume";
-/// Before the UUID of the volume that this one is a copy of.
+/// Precedes the UUID of the volume that this one is a copy of.
 const SOURCE: &str = "lvpatch.source=";
-/// Before the digest of the stream that made it one.
+/// Precedes the digest of the stream that made the copy.
 const STREAM: &str = "lvpatch.stream=";
 
-/// The tags of a volume that a stream has made.
+/// The tags of a volume that a stream made.
 pub(crate) fn tags(header: &Header, stream_digest: Option<[u8; 32]>) -> Vec<String> {
     let mut tags = Vec::new();
     let uuid = &header.target.uuid;
-    // What LVM takes in a tag. A UUID of LVM's own is letters, digits and hyphens.
+    // LVM allows these in a tag. Its own UUIDs consist of letters, digits and hyphens.
     if !uuid.is_empty() && uuid.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
         tags.push(format!("{SOURCE}{uuid}"));
     }
@@ -27,18 +27,18 @@ pub(crate) fn tags(header: &Header, stream_digest: Option<[u8; 32]>) -> Vec<Stri
     tags
 }
 
-/// A volume's tags that are not this module's.
+/// A volume's tags other than this module's.
 pub(crate) fn other_tags(volume: &LogicalVolume) -> Vec<String> {
     let is_other = |tag: &&String| !tag.starts_with(SOURCE) && !tag.starts_with(STREAM);
     volume.tags.iter().filter(is_other).cloned().collect()
 }
 
-/// Checks the base's tag against the base that a stream names. A volume without a tag is not refused,
-/// nor is one that is a copy of the base's origin: then the digests decide. Of an undo of which a part is
-/// applied (`cut`), nobody knows whether anything was overwritten before: it may be for a copy of its target, too.
+/// Checks the base's tag against the base that a stream names. A volume without a tag is not refused, nor is a
+/// copy of the base's origin: then the digests decide. If part of an undo is applied (`cut`), it is unknown
+/// whether anything was overwritten before: it may be for a copy of its target, too.
 ///
 /// # Errors
-/// [`Refusal::base_mismatch`] where the volume is a copy of another one.
+/// [`Refusal::base_mismatch`] if the volume is a copy of another one.
 pub(crate) fn check(header: &Header, cut: Cut, volume: &LogicalVolume) -> anyhow::Result<()> {
     let is_known = |base: &&Volume| !base.uuid.is_empty() || !header.identity.disk.is_empty();
     let Some(base) = header.base.as_ref().filter(is_known) else {
@@ -50,8 +50,8 @@ pub(crate) fn check(header: &Header, cut: Cut, volume: &LogicalVolume) -> anyhow
     if is_same(source, &base.uuid) {
         return Ok(());
     }
-    // A copy of a volume that a snapshot was taken of since may be what the snapshot is, or not, and
-    // so may the base itself, once something else was applied to it: if there is a proof, it decides.
+    // A copy of the base's origin may or may not hold what the base holds, and so may the base itself, once
+    // something else was applied to it: if there is a proof, it decides.
     let may_be = source == header.base_origin || is_same(&volume.uuid, &base.uuid);
     let is_undone = header.undo && cut == Cut::Applied && is_same(source, &header.target.uuid);
     if (may_be || is_undone) && header.detect_level > 0 {
@@ -66,8 +66,8 @@ pub(crate) fn check(header: &Header, cut: Cut, volume: &LogicalVolume) -> anyhow
     .into())
 }
 
-/// Refuses an undo anywhere but where the stream was applied that it undoes: `volume` is the logical
-/// volume at the place `name`, if it is one. An undo of an image names none, and its digests decide.
+/// Refuses an undo anywhere but where the stream it undoes was applied: `volume` is the logical volume at the
+/// place `name`, if it is one. An undo of an image names no volume, and its digests decide.
 ///
 /// # Errors
 /// [`Refusal::base_mismatch`].
@@ -91,7 +91,7 @@ pub(crate) fn check_undo(
     .into())
 }
 
-/// Whether two UUIDs are the same, one of which may have lost its end: lvbackup keeps 36 bytes of it.
+/// Whether two UUIDs are the same, where one may be truncated: lvbackup keeps 36 bytes of it.
 fn is_same(one: &str, other: &str) -> bool {
     const KEPT: usize = 36;
     let is_cut = |cut: &str, whole: &str| cut.len() == KEPT && whole.starts_with(cut);
@@ -159,14 +159,14 @@ mod tests {
         let kept = Header { base: Some(named("mon", cut)), ..header.clone() };
         check(&kept, &volume("x", &[&format!("lvpatch.source={whole}")])).unwrap();
         check(&kept, &volume("x", &[&format!("lvpatch.source=x{whole}")])).unwrap_err();
-        // Killed before the first write, a part of an undo finds what it leads to.
+        // If a run was killed before its first write, its partial undo finds what it leads to.
         let undo = Header { undo: true, target: named("sun", "u-0"), ..proved.clone() };
         let part = |header: &Header, tag| super::check(header, Cut::Applied, &volume("x", &[tag]));
         part(&undo, "lvpatch.source=u-0").unwrap();
         part(&undo, "lvpatch.source=u-2").unwrap_err();
         part(&Header { undo: false, ..undo.clone() }, "lvpatch.source=u-0").unwrap_err();
         part(&Header { detect_level: 0, ..undo.clone() }, "lvpatch.source=u-0").unwrap_err();
-        // All of it leads back from where it ended only.
+        // A whole undo leads back only from where the stream ended.
         check(&undo, &volume("x", &["lvpatch.source=u-0"])).unwrap_err();
         // A stream from files names no UUID.
         let unknown = Header { base: Some(named("mon", "")), ..header };
@@ -184,7 +184,7 @@ mod tests {
             assert!(is_mismatch(&error));
             assert!(error.to_string().contains("u-1"), "{error}");
         }
-        // A pair of somebody's own, and an undo of an image.
+        // A pair in a stream that is no undo, and an undo of an image.
         check_undo(&Header { undo: false, ..undo.clone() }, "there", Some(&other)).unwrap();
         check_undo(&Header { pairs: vec![], ..undo }, "there", Some(&other)).unwrap();
     }

@@ -3,5 +3,5 @@
 /// A leaf holds at least this many mappings after a split.
 pub(crate) const LEAF_MAPPINGS: u64 = 126;
 
-/// And at least this many once some are removed.
+/// A leaf holds at least this many once some are removed.
 pub(crate) const LEAST_MAPPINGS: u64 = 84;

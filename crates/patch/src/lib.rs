@@ -1,17 +1,17 @@
 //! Applies streams: records → storage that holds their base.
 //!
-//! [`apply()`] does what a [`Request`] says with the streams of a chain: it plans, proves the
-//! base, begins a [`Target`] (a new volume, a volume itself, or a device or an image), writes, and leaves either
-//! what it has [`Done`] or nothing temporary. [`check()`] says whether it would. Another target is another
+//! [`apply()`] applies the streams of a chain as a [`Request`] says: it plans, proves the base, begins a
+//! [`Target`] (a new volume, an existing one in place, or a device or an image), writes, and either says what
+//! it has [`Done`] or leaves nothing temporary. [`check()`] says whether it would. Another target is another
 //! implementation of [`Target`], which [`run()`] writes to.
 //!
-//! Below that, an [`Applier`] writes records to a [`Storage`](blockio::Storage), which may be a volume's device, an
-//! image, or anything else that implements the trait. What the storage lies on is its [`Ground`]: a device with
-//! space of its own, or a pool's thin volume, of which is asked beforehand what it has left. [`undo`] keeps what is
-//! overwritten, and [`UndoFiles`] prove that it leads back.
+//! Below that, an [`Applier`] writes records to a [`Storage`](blockio::Storage): a volume's device, an image,
+//! or anything else that implements the trait. What the storage lies on is its [`Ground`]: a device with
+//! space of its own, or a pool's thin volume, for which the pool is asked beforehand what it has left.
+//! [`undo`] keeps what is overwritten, and [`UndoFiles`] prove that it leads back.
 //!
 //! The neighbours: `streams` reads chains, `hyperlayer` decodes records, `lvm` finds pools and volumes, `source`
-//! opens devices and reads a pool's metadata. Nothing here knows of a command line.
+//! opens devices and reads a pool's metadata. Nothing here knows about a command line.
 //!
 //! ```
 //! use blockio::{Device, OpenMode};

@@ -10,7 +10,7 @@ use crate::plan::{Plan, Start};
 use crate::request::{Chunking, Request};
 use crate::size::{base_of, check_base_size};
 
-/// Finds what the first stream starts from, and makes sure that it can be meant for it.
+/// Finds what the first stream starts from, and checks that the stream can be meant for it.
 pub(crate) fn look_up(request: &Request, header: &Header) -> anyhow::Result<Plan> {
     let volumes = list(request)?;
     let start = match header.base {
@@ -40,7 +40,7 @@ pub(crate) fn look_up(request: &Request, header: &Header) -> anyhow::Result<Plan
     Ok(plan)
 }
 
-/// The volumes of the group that is named, if one is; else all.
+/// The volumes of the named group, or all if none is named.
 pub(crate) fn list(request: &Request) -> anyhow::Result<Vec<LogicalVolume>> {
     let scope = scope(request)?;
     let name = request.named.volume.as_deref().map(VolumeName::parse).transpose()?;
@@ -65,7 +65,7 @@ fn find_base(
     Ok(found.clone())
 }
 
-/// The volume that is named, within what the arguments say.
+/// Finds a volume by name, within the scope of the arguments.
 pub(crate) fn find_volume<'a>(
     request: &Request,
     name: &str,
@@ -119,8 +119,8 @@ fn pool_of(base: &LogicalVolume, volumes: &[LogicalVolume]) -> anyhow::Result<Lo
         .with_context(|| format!("`lvs` does not list pool {}/{name}", base.group))
 }
 
-/// Refuses to write a thin volume itself while it has classic snapshots: they keep what is overwritten,
-/// and one that is full is lost; and nothing can be unmapped under them.
+/// Refuses to write a thin volume in place while it has classic snapshots: they keep what is overwritten, and
+/// one that is full is lost; and nothing can be unmapped under them.
 fn refuse_under_snapshots(base: &LogicalVolume, volumes: &[LogicalVolume]) -> anyhow::Result<()> {
     let is_on_it = |volume: &&LogicalVolume| {
         volume.segment_type == SegmentType::Snapshot && volume.is_snapshot_of(base)

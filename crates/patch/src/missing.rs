@@ -1,4 +1,4 @@
-//! What streams of other tools do not say: names, sizes, what they start from.
+//! What other tools' streams do not say: names, sizes, what they start from.
 
 use std::path::Path;
 
@@ -20,11 +20,11 @@ pub enum Purpose {
     Check,
 }
 
-/// Finds it in the request, and in the volume, device or image that it names: for
+/// Finds that in the request, and in the volume, device or image that it names: for
 /// [`Rules::complete`](streams::Rules::complete).
 ///
 /// # Errors
-/// [`Refusal::usage`] where it cannot be known, and where a volume or pool is not found.
+/// [`Refusal::usage`] if it cannot be known, or a volume or pool is not found.
 pub fn find_missing(
     request: &Request,
     purpose: Purpose,
@@ -45,7 +45,7 @@ pub fn find_missing(
     Ok(missing)
 }
 
-/// For a path: what is there is the base.
+/// For a path: what exists there is the base.
 fn of_path(request: &Request, path: &Path) -> anyhow::Result<Missing> {
     let base = match path.exists() {
         false => None,
@@ -55,11 +55,11 @@ fn of_path(request: &Request, path: &Path) -> anyhow::Result<Missing> {
             Some(Volume { name: "base".into(), uuid: String::new(), size })
         }
     };
-    // A device may be larger than its volume, and an image may not: that is for the plan to say.
+    // A device may be larger than its volume, but an image may not: the plan checks that.
     Ok(Missing { name: None, base, size: request.size, chunk_size: None })
 }
 
-/// For volumes: the base that is named, or the pool for a full stream.
+/// For volumes: the named base, or the pool for a full stream.
 fn of_volume(request: &Request, purpose: Purpose, foreign: &Foreign) -> anyhow::Result<Missing> {
     let name = request.new_name().map(String::from);
     let needs_name = !request.is_in_place() && purpose == Purpose::Apply;

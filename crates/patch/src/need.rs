@@ -1,4 +1,4 @@
-//! How much of a pool a stream needs at the most.
+//! How much of a pool a stream needs at most.
 
 use std::ops::Range;
 
@@ -8,13 +8,13 @@ use crate::discards::Discards;
 use crate::leaves::{LEAF_MAPPINGS, LEAST_MAPPINGS};
 use crate::stand::Stand;
 
-/// Chunks whose use one block of the data's space map tells.
+/// The number of chunks covered by one block of the data's space map.
 const BITMAP_CHUNKS: u64 = 16320;
 
-/// Metadata blocks for what is not a leaf: inner nodes, the tree of devices, the space maps.
+/// Metadata blocks other than leaves: inner nodes, the tree of devices, the space maps.
 pub(crate) const METADATA_MARGIN: u64 = 32;
 
-/// How many chunks the records write to at the most.
+/// How many chunks the records write to at most.
 pub(crate) fn of_records(header: &Header, stand: &Stand<'_>) -> u64 {
     let chunk_size = stand.pool.table.chunk_size;
     let all = header.target.size.div_ceil(chunk_size);
@@ -36,26 +36,26 @@ pub(crate) fn of_records(header: &Header, stand: &Stand<'_>) -> u64 {
         chunks.saturating_add(discards.most_chunks(unmapped, header.extents, chunk_size)).min(all);
     let last_is_counted = discards.written_before >= header.target.size;
     if unmapped > 0 && !last_is_counted && !header.target.size.is_multiple_of(chunk_size) {
-        // The last chunk is a part of one, and cannot be unmapped.
+        // A partial last chunk cannot be unmapped.
         chunks = chunks.saturating_add(1);
     }
     chunks
 }
 
-/// How many chunks become written zeros where a volume changes its size, or what follows a
-/// stream's volume is cleared; and how many of them are mapped, and discarded.
+/// How many chunks become written zeros if a volume changes its size, or if what follows a stream's volume is
+/// cleared; and how many mapped chunks are discarded there.
 pub(crate) fn of_cleared(header: &Header, stand: &Stand<'_>) -> (u64, u64) {
     let Range { start, end } = stand.cleared;
     let chunk_size = stand.pool.table.chunk_size;
     if start >= end {
         return (0, 0);
     }
-    // The chunk in which the base ends, or the one in which the volume ends from now on.
+    // The chunk in which the base ends, or in which the volume will end.
     let border = u64::from(!start.is_multiple_of(chunk_size));
     let mapped = stand.mapped.end.min(end).saturating_sub(start).min(stand.mapped.mapped);
     let mapped = mapped.div_ceil(chunk_size);
     if end > header.target.size {
-        // What is cut off is only unmapped, but for a part of a chunk at its end.
+        // What is cut off is only unmapped, except for a partial chunk at its end.
         let last = end - end % chunk_size;
         let shows = stand.mapped.end.max(stand.origin.unwrap_or(0)) > last.max(start);
         return (border.saturating_add(u64::from(last < end && shows)), mapped);
@@ -63,14 +63,14 @@ pub(crate) fn of_cleared(header: &Header, stand: &Stand<'_>) -> (u64, u64) {
     let origin = stand.origin.unwrap_or(0).min(end).saturating_sub(start).div_ceil(chunk_size);
     let discards = Discards::new(chunk_size, stand.status.ignores_discards, None);
     let written = discards.most_chunks(mapped.saturating_mul(chunk_size), 1, chunk_size);
-    // The last one, if it is a part, cannot be unmapped.
+    // A partial last chunk cannot be unmapped.
     let last = u64::from(mapped > 0 && !end.is_multiple_of(chunk_size));
     let chunks = written.max(origin).saturating_add(border).saturating_add(last);
     (chunks, mapped)
 }
 
-/// How many metadata blocks can be needed: a copy of every leaf that is touched, and new leaves, the
-/// nodes above them, and what tells the use of the chunks.
+/// How many metadata blocks can be needed: a copy of every leaf that is touched, new leaves, the nodes above
+/// them, and the space map's blocks for the chunks.
 pub(crate) fn metadata_blocks(
     header: &Header,
     stand: &Stand<'_>,
@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(of(4 * 65536, grown, 9 * 65536, None, &ignoring), 5);
         assert_eq!(of(4 * 65536, grown, 0, Some(20 * 65536), TEN_FREE), 16);
         assert_eq!(of(4 * 65536, grown - 512, 64 * 65536, None, TEN_FREE), 1);
-        // Where it becomes smaller, only a part of a chunk is written.
+        // If it shrinks, only part of a chunk is written.
         assert_eq!(of(grown, 4 * 65536, grown, Some(grown), &ignoring), 0);
         assert_eq!(of(grown, 4 * 65536 + 512, grown, None, &ignoring), 1);
         assert_eq!(of(grown - 512, 4 * 65536, grown, None, TEN_FREE), 1);

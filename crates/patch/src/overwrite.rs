@@ -1,4 +1,4 @@
-//! What is overwritten itself: there is no snapshot to throw away.
+//! Writes in place: there is no snapshot to throw away.
 
 use std::fmt;
 use std::ops::Range;
@@ -24,18 +24,18 @@ pub(crate) struct Site<'a> {
     pub(crate) name: &'a str,
     pub(crate) device: &'a Device,
     pub(crate) ground: Ground,
-    /// A file that nobody has seen yet: whatever fails, it goes.
+    /// It is a file that nobody has seen yet, and that is removed if anything fails.
     pub(crate) is_new: bool,
 }
 
-/// What came of a stream that was written over what was there.
+/// The outcome of writing a stream over existing data.
 pub(crate) struct Outcome {
     pub(crate) applied: anyhow::Result<Totals>,
     /// Whether anything was written.
     pub(crate) wrote: bool,
 }
 
-/// One stream. A logical volume's tags say what it is a copy of only while it is one.
+/// Applies one stream. A logical volume's tags say what it is a copy of only while it is one.
 pub(crate) fn write_over(
     given: Given<'_>,
     volume: Option<&mut LogicalVolume>,
@@ -48,7 +48,7 @@ pub(crate) fn write_over(
     let before = volume.tags.clone();
     let others = identity::other_tags(volume);
     let is_copy = others.len() < before.len();
-    // After a power cut the tags must not be there again, over bytes that are others by then.
+    // After a power cut the tags must not reappear over bytes that have changed by then.
     let untagged = volume.change_tags(&others).and_then(|()| match is_copy {
         true => lvm::sync_group(volume),
         false => Ok(()),
@@ -64,7 +64,7 @@ pub(crate) fn write_over(
     };
     match &outcome.applied {
         Ok(_) => {
-            // A part of a stream makes nothing that could be said.
+            // Part of a stream makes nothing that tags could name.
             let digest = link.decoder.stream_digest();
             let own = digest.map(|digest| identity::tags(link.header(), Some(digest)));
             let tags: Vec<_> = others.into_iter().chain(own.unwrap_or_default()).collect();
@@ -82,8 +82,7 @@ pub(crate) fn write_over(
     outcome
 }
 
-/// Applies one stream, keeping what it overwrites if that is wanted, after the range `stale` has
-/// been cleared.
+/// Clears the range `stale`, and then applies one stream, keeping what it overwrites if that is wanted.
 fn overwrite(
     given: Given<'_>,
     site: &Site<'_>,
@@ -126,8 +125,8 @@ fn overwrite(
     Outcome { applied, wrote }
 }
 
-/// The file that keeps what a stream overwrites, if that is wanted: `device` holds the base, and
-/// `volume` is the logical volume that it is, if it is one.
+/// Creates the file that keeps what a stream overwrites, if that is wanted: `device` holds the base, and
+/// `volume` is the device's logical volume, if it is one.
 pub(crate) fn begin_undo(
     given: Given<'_>,
     link: &Link,
@@ -145,13 +144,13 @@ pub(crate) fn begin_undo(
             .but(WayOut::ReadFileToKeep)
             .into());
         }
-        // Nobody knows how much it is.
+        // How much that will be is unknown.
         (header.changed_bytes, header.unmapped_bytes) = (header.target.size, 0);
     }
     let uuid = volume.map(|volume| volume.uuid.as_str());
     let created = (given.session.clock)();
     let mut header = undo::reversed(&header, uuid, &given.request.tool, created)?;
-    // What the base was proved by proves later that it is back.
+    // What proved the base will later prove that it is back.
     let is_proved = given.request.needs_proof() && !link.header().undo;
     let (level, digests) = match link.header().detect_level {
         level @ 2..=3 if is_proved && link.decoder.foreign().is_none() => {
@@ -163,14 +162,14 @@ pub(crate) fn begin_undo(
     Undo::create(path, &header, &digests).map(Some)
 }
 
-/// What is left where an error came after the first write: the context of that error.
+/// What is left after an error that followed the first write: the context of that error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangedInPart {
     /// The volume's name, or the path of a device or an image.
     pub name: String,
-    /// It is a path.
+    /// Whether it is a path.
     pub is_path: bool,
-    /// The stream, cut, that leads back to what was there.
+    /// The cut stream that leads back to what was there.
     pub kept: Option<PathBuf>,
 }
 
@@ -189,7 +188,7 @@ impl fmt::Display for ChangedInPart {
     }
 }
 
-/// Says of an error that streams before it are applied.
+/// Adds to an error that earlier streams are applied.
 pub(crate) fn after(name: &str, count: usize, error: anyhow::Error) -> anyhow::Error {
     match count {
         0 => error,

@@ -1,4 +1,4 @@
-//! [`Own`]: the chunks that a volume shares with no snapshot. A write to these takes nothing.
+//! [`Own`]: the chunks that a volume shares with no snapshot. Writing to these takes no space.
 
 use anyhow::Context;
 use flow::Interrupt;
@@ -6,7 +6,7 @@ use lvm::{DeviceMapper, ThinDevice};
 
 use crate::holes::with_metadata;
 
-/// Chunks of a thin volume that are its own, as ranges: the first one, and the one after the last.
+/// A thin volume's own chunks, as ranges: the first one, and the one after the last.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Own {
     /// In ascending order.
@@ -14,7 +14,7 @@ pub(crate) struct Own {
 }
 
 impl Own {
-    /// Reads them from the pool's metadata; `None` where that cannot be read now.
+    /// Reads them from the pool's metadata; `None` if that cannot be read now.
     pub(crate) fn find(
         dm: &DeviceMapper,
         thin: &ThinDevice,
@@ -31,7 +31,7 @@ impl Own {
         })
     }
 
-    /// How many of the first `all` chunks there are.
+    /// How many of the first `all` chunks are among them.
     pub(crate) fn count(&self, all: u64) -> u64 {
         let of_range = |&(first, behind): &(u64, u64)| behind.min(all).saturating_sub(first);
         self.ranges.iter().map(of_range).fold(0, u64::saturating_add)

@@ -1,4 +1,4 @@
-//! [`OwnDevice`]: the volume that is written itself, as the kernel has it.
+//! [`OwnDevice`]: the device of a volume that is written in place, as the kernel has it.
 
 use anyhow::Context;
 use blockio::{Device, OpenMode};
@@ -11,18 +11,18 @@ use crate::given::Given;
 use crate::ground::Ground;
 use crate::{base, identity, space};
 
-/// An active volume.
+/// An active volume's device.
 pub(crate) enum OwnDevice {
-    /// A thin volume, which allocates what is written to it.
+    /// A thin volume, which allocates space as it is written to.
     Thin(ThinDevice),
-    /// Any other one, which has all of its space.
+    /// Any other volume, which has all of its space.
     Thick(DeviceStatus),
 }
 
-/// Whether a volume that is written itself is one without a pool.
+/// Whether a volume that is written in place is outside of any pool.
 ///
 /// # Errors
-/// [`Refusal::usage`] where it is none that can be written so.
+/// [`Refusal::usage`] if it cannot be written in place.
 pub(crate) fn is_thick(volume: &LogicalVolume) -> anyhow::Result<bool> {
     let (name, kind) = (volume.full_name(), &volume.segment_type);
     if *kind == SegmentType::Snapshot {
@@ -60,7 +60,7 @@ impl OwnDevice {
         }
     }
 
-    /// Brings what others left in the page cache to the device, before it is read past that.
+    /// Writes data that others left in the page cache back to the device, before it is read directly.
     ///
     /// # Errors
     /// As [`source::write_back`].
@@ -71,11 +71,11 @@ impl OwnDevice {
         }
     }
 
-    /// What a stream is written to: there is room for all of it. `in_place`: it is this volume itself,
-    /// and not a new snapshot of it. `count` counts what an undo stream changes.
+    /// The ground that a stream is written to, with room for all of it. `in_place`: that is this volume itself,
+    /// not a new snapshot of it. `count` counts what an undo stream changes.
     ///
     /// # Errors
-    /// [`Refusal::no_space`] where a pool has too little.
+    /// [`Refusal::no_space`] if a pool has too little.
     pub(crate) fn ground(
         &self,
         dm: &DeviceMapper,
@@ -101,7 +101,7 @@ impl OwnDevice {
         Ok(plain)
     }
 
-    /// Proves what it holds; `name` is for messages.
+    /// Proves its content; `name` is for messages.
     pub(crate) fn prove(
         &self,
         given: Given<'_>,
@@ -117,8 +117,8 @@ impl OwnDevice {
     }
 }
 
-/// Checks a stream against what is known of the place that it is to be written to: `volume` is the
-/// logical volume there, if it is one.
+/// Checks a stream against what is known about the place it will be written to: `volume` is the logical volume
+/// there, if it is one.
 pub(crate) fn check_place(
     given: Given<'_>,
     link: &Link,
@@ -127,7 +127,7 @@ pub(crate) fn check_place(
 ) -> anyhow::Result<()> {
     if let Some(volume) = volume {
         is_thick(volume)?;
-        // What is written to a merge's origin is lost once that is activated next.
+        // Data written to the origin of a merge is lost when it is next activated.
         lvm::refuse_merge(volume)?;
         base::check_identity(given, link, volume)?;
     }

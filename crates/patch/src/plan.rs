@@ -1,20 +1,20 @@
-//! [`Plan`]: what there is to do, from look-ups that change nothing.
+//! [`Plan`]: what to do, from look-ups that change nothing.
 
 use anyhow::Context;
 use flow::{Refusal, WayOut};
 use hyperlayer::Header;
 use lvm::{LogicalVolume, check_new_name};
 
-/// What there is to do.
+/// What to do.
 pub(crate) struct Plan {
     /// What the first stream starts from.
     pub(crate) start: Start,
-    /// The new volume's name, where it is not that in the stream.
+    /// The new volume's name, if it is not the one in the stream.
     pub(crate) new: Option<String>,
-    /// The pool's chunk size, where the stream's must be the same.
+    /// The pool's chunk size, if the stream's must be the same.
     pub(crate) chunk_size: Option<u64>,
     pub(crate) pool: String,
-    /// All volumes that there are.
+    /// All volumes that were listed.
     pub(crate) volumes: Vec<LogicalVolume>,
 }
 
@@ -36,7 +36,7 @@ impl Start {
 }
 
 impl Plan {
-    /// Refuses a stream from a pool with other chunks.
+    /// Refuses a stream from a pool with another chunk size, if that matters.
     pub(crate) fn check_chunk_size(&self, header: &Header) -> anyhow::Result<()> {
         let (ours, theirs) = (self.chunk_size, header.chunk_size);
         let Some(ours) = ours.filter(|&ours| ours != theirs) else { return Ok(()) };
@@ -54,7 +54,7 @@ impl Plan {
         self.new.as_ref().unwrap_or(&header.target.name).clone()
     }
 
-    /// The same, if the volume may be made.
+    /// The same, after checking that the volume may be created.
     pub(crate) fn new_name(&self, header: &Header) -> anyhow::Result<String> {
         let new = self.name(header);
         check_new_name(&new, self.start.group(), &self.volumes).with_context(|| {

@@ -1,4 +1,4 @@
-//! The base is proved, read-only, before anything is written.
+//! Proves the base, read-only, before anything is written.
 
 use std::io;
 
@@ -7,10 +7,10 @@ use blockio::{AlignedBuf, Range, ReadAt, Width, in_order, is_zero};
 use flow::{Interrupt, Interruptible, Refusal, WayOut};
 use hyperlayer::{BaseChecksum, BaseDigest};
 
-/// Checks the base against the digests; `mapped` is what it has mapped, at detect level 3.
+/// Checks the base against the digests; `mapped` are its mapped ranges, at detect level 3.
 ///
 /// # Errors
-/// [`Refusal::base_mismatch`] where it differs.
+/// [`Refusal::base_mismatch`] if it differs.
 pub(crate) fn prove(
     name: &str,
     base: &(impl ReadAt + Sync),
@@ -33,7 +33,7 @@ pub(crate) fn prove(
 /// Checks the base against the checksums.
 ///
 /// # Errors
-/// [`Refusal::base_mismatch`] where it differs.
+/// [`Refusal::base_mismatch`] if it differs.
 pub(crate) fn prove_checksums(
     name: &str,
     base: &impl ReadAt,
@@ -50,10 +50,10 @@ pub(crate) fn prove_checksums(
     }
 }
 
-/// Makes sure that a device holds nothing but zeros, as far as a volume of `size` bytes goes.
+/// Checks that the first `size` bytes of a device are zeros.
 ///
 /// # Errors
-/// [`Refusal::base_mismatch`] where it does.
+/// [`Refusal::base_mismatch`] if they are not.
 pub(crate) fn empty(
     name: &str,
     device: &(impl ReadAt + Sync),

@@ -1,19 +1,19 @@
-//! [`Request`]: what applying is told, beside the streams.
+//! [`Request`]: how streams are to be applied.
 
 use std::path::{Path, PathBuf};
 
-/// What applying is told, beside the streams.
+/// How streams are to be applied.
 #[derive(Debug)]
 pub struct Request {
     /// Where the streams go.
     pub destination: Destination,
-    /// Where the base is, or what is written itself.
+    /// Where the base is, or the volume that is written in place.
     pub named: Named,
     /// Whether the base is proved.
     pub proof: Proof,
     /// Which pools are accepted.
     pub chunks: Chunking,
-    /// Whether what the streams made is proved.
+    /// Whether the result is proved.
     pub whole: Whole,
     /// The size of the volume that is made, in bytes, for streams that do not say it.
     pub size: Option<u64>,
@@ -28,34 +28,34 @@ pub enum Destination {
     NewVolume(Making),
     /// To the named volume itself.
     InPlace(Overwriting),
-    /// To what lies at a path: a block device or an image, itself, or a new image.
+    /// To a path: a block device or an image in place, or a new image.
     Path(PathBuf, Overwriting),
 }
 
-/// What is made of streams that follow one another.
+/// What is made from streams that follow one another.
 #[derive(Debug)]
 pub enum Making {
-    /// One volume of all of them; it has this name, or that in the last stream.
+    /// One volume from all of them, with this name or the one in the last stream.
     One(Option<String>),
-    /// A volume of each, under its own name.
+    /// A volume from each, under its own name.
     Each,
 }
 
-/// How something is overwritten that has no snapshot to go back to.
+/// How something is overwritten without a snapshot to go back to.
 #[derive(Debug)]
 pub struct Overwriting {
     /// The new file that keeps what is overwritten.
     pub backup: Option<PathBuf>,
-    /// What becomes of a stream that is cut.
+    /// What to do with a cut stream.
     pub cut: Cut,
 }
 
-/// What becomes of a stream that is cut.
+/// What to do with a cut stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
     /// It is an error.
     Refused,
-    /// What is there of it is applied, and nothing follows it.
+    /// The part before the cut is applied, and nothing follows it.
     Applied,
 }
 
@@ -64,29 +64,29 @@ pub enum Cut {
 pub enum Proof {
     /// Before anything is written.
     Needed,
-    /// A wrong base makes a wrong volume.
+    /// Not at all: a wrong base makes a wrong volume.
     Skipped,
 }
 
-/// Whether what streams made is read and checked against the root digest that the last one has of it.
+/// Whether the result is read and checked against the root digest in the last stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whole {
     /// It is not: every record was verified before it was written.
     Taken,
-    /// It is, before it counts as made.
+    /// It is, before the result counts as made.
     Proved,
 }
 
 /// Which pools are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chunking {
-    /// Those with the stream's chunk size.
+    /// Pools with the stream's chunk size.
     Same,
-    /// Those of any.
+    /// Pools with any chunk size.
     Any,
 }
 
-/// How a volume of this machine is named, as far as it is.
+/// The names given for a volume of this machine.
 #[derive(Debug, Default)]
 pub struct Named {
     /// Its volume group.
@@ -111,12 +111,12 @@ impl Request {
         self.overwriting().and_then(|how| how.backup.as_deref())
     }
 
-    /// What becomes of a stream that is cut.
+    /// What to do with a cut stream.
     pub fn cut(&self) -> Cut {
         self.overwriting().map_or(Cut::Refused, |how| how.cut)
     }
 
-    /// Whether the named volume itself is written.
+    /// Whether the named volume is written in place.
     pub(crate) fn is_in_place(&self) -> bool {
         matches!(self.destination, Destination::InPlace(_))
     }

@@ -9,13 +9,13 @@ pub(crate) struct Room {
     pub(crate) chunks: u64,
     /// What becomes of discards.
     pub(crate) discards: Discards,
-    /// Of a stream that does not say how much it writes: how many metadata blocks it may take, and
-    /// how many leaves its volume's tree has at the most.
+    /// For a stream that does not say how much it writes: how many metadata blocks it may take, and how many
+    /// leaves its volume's tree has at most.
     pub(crate) metadata: Option<(u64, u64)>,
 }
 
 impl Default for Room {
-    /// There is room for everything.
+    /// Room for everything.
     fn default() -> Self {
         Self { chunks: u64::MAX, discards: Discards::default(), metadata: None }
     }

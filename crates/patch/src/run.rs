@@ -20,19 +20,19 @@ use crate::whole::{Said, prove};
 pub struct Done {
     /// What the streams made.
     pub made: Made,
-    /// How many there were, and what was in them; whether an end could not be verified.
+    /// How many streams there were, what was in them, and whether an end could not be verified.
     pub tally: Tally,
-    /// The digest of the last stream, where its format has one.
+    /// The digest of the last stream, if its format has one.
     pub stream_digest: Option<[u8; 32]>,
-    /// The root digest of what was made, where that was proved.
+    /// The root digest of the result, if that was proved.
     pub root: Option<[u8; 32]>,
 }
 
-/// Applies all streams as the request says, and tells of each volume, device or image as soon as it is done.
+/// Applies all streams as the request says, and reports each volume, device or image as soon as it is done.
 ///
 /// # Errors
-/// [`Refusal`](flow::Refusal)s, what is wrong with a stream, and what fails in LVM or while writing. What
-/// `tell` was told of stays; of the rest nothing temporary does.
+/// [`Refusal`](flow::Refusal)s, problems with a stream, and failures of LVM or of writing. Whatever was
+/// reported to `tell` stays; of the rest, nothing temporary does.
 pub fn apply(
     request: &Request,
     rules: &Rules<'_>,
@@ -48,7 +48,7 @@ pub fn apply(
             return Ok(());
         }
     };
-    // Looking for it goes through all of the last file: only where its name is used.
+    // Finding it reads the whole last file, so only if its name is used.
     let last = match making {
         Making::One(None) => sources.last_header()?,
         Making::One(Some(_)) | Making::Each => None,
@@ -58,8 +58,8 @@ pub fn apply(
     let mut chain = Chain::new(sources, rules, session.interrupt);
     let first = chain.first()?;
     let plan = look_up(request, first.header()).with_context(|| first.name.clone())?;
-    // Only the last stream's name is used, unless there is one each. What comes through a pipe
-    // is most often the only stream: its name is looked at before anything is done.
+    // Only the last stream's name is used, unless each makes a volume. A pipe most often holds a single stream:
+    // its name is checked before anything is done.
     let expected = match last {
         Some(_) if rules.until.is_some() => None,
         Some(last) => Some(plan.new_name(&last)?),
@@ -100,7 +100,7 @@ fn overwrite(
 /// Applies all streams of a chain to a target; `first` is its first one.
 ///
 /// # Errors
-/// What the chain and the target say is wrong. The target has been abandoned then.
+/// Whatever the chain and the target report. The target has been abandoned then.
 pub fn run(
     mut target: impl Target,
     chain: &mut Chain<'_>,
@@ -115,7 +115,7 @@ pub fn run(
             Err(error) => return Err(target.abandon(error, tally.streams)),
         }
         let stream_digest = link.decoder.stream_digest();
-        // Of what streams make one after another, the last counts.
+        // Of streams applied one after another, the last counts.
         let said = Said::by(&link);
         let next = match cut == Cut::Applied && stream_digest.is_none() {
             true => chain.end_cut(&link.name).map(|()| None),
@@ -139,7 +139,7 @@ pub fn run(
     }
 }
 
-/// Makes a volume of each stream, a snapshot of the one before. What is complete stays, whatever follows it.
+/// Makes a volume from each stream, a snapshot of the previous one. Complete volumes stay, whatever follows.
 fn run_each(
     mut target: NewVolume<'_>,
     chain: &mut Chain<'_>,
@@ -154,7 +154,7 @@ fn run_each(
             Err(error) => return Err(target.abandon(error, 0)),
         };
         tally.add(&link, totals);
-        // What is complete stays, so nothing wrong may be.
+        // A complete volume stays, so it must not be wrong.
         link.check_root()?;
         let stream_digest = link.decoder.stream_digest();
         let root = match whole {
@@ -170,7 +170,7 @@ fn run_each(
     }
 }
 
-/// One stream.
+/// Applies one stream.
 fn step(target: &mut impl Target, link: &mut Link, count: usize) -> anyhow::Result<Totals> {
     target.begin(link, count)?;
     let ground = target.ground(link, count)?;

@@ -11,7 +11,7 @@ pub(crate) fn base_of(header: &Header) -> anyhow::Result<&Volume> {
     })
 }
 
-/// Refuses a base of another size.
+/// Refuses a base of a different size.
 pub(crate) fn check_base_size(header: &Header, name: &str, size: u64) -> anyhow::Result<()> {
     let expected = base_of(header)?;
     if size != expected.size {
@@ -25,7 +25,7 @@ pub(crate) fn check_base_size(header: &Header, name: &str, size: u64) -> anyhow:
     Ok(())
 }
 
-/// Refuses a stream that changes the size of a volume that is written itself.
+/// Refuses a stream that changes the size of a volume that is written in place.
 pub(crate) fn check_size_stays(header: &Header) -> anyhow::Result<()> {
     let base = base_of(header)?;
     if base.size == header.target.size {
@@ -39,7 +39,7 @@ pub(crate) fn check_size_stays(header: &Header) -> anyhow::Result<()> {
     .into())
 }
 
-/// A file grows, a block device does not.
+/// Refuses a block device that is too small; a file can grow.
 pub(crate) fn check_fits(name: &str, device: &Device, header: &Header) -> anyhow::Result<()> {
     if !device.is_block() || header.target.size <= device.size() {
         return Ok(());
@@ -52,8 +52,8 @@ pub(crate) fn check_fits(name: &str, device: &Device, header: &Header) -> anyhow
     .into())
 }
 
-/// The size of the volume that a device holds: a block device can be larger than that, because of
-/// partitions or LVM's extents; a file is all of it.
+/// The size of the volume on a device: a block device can be larger than its volume, because of partitions or
+/// LVM's extents; a file cannot.
 pub(crate) fn size_of_volume(device: &Device, header: &Header) -> u64 {
     match &header.base {
         Some(base) if device.is_block() => device.size().min(base.size),

@@ -1,4 +1,4 @@
-//! Whether a pool has room for what a stream will allocate.
+//! Checks whether a pool has room for what a stream will allocate.
 
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use crate::ground::Ground;
 use crate::own::Own;
 use crate::stand::Stand;
 
-/// For a thin volume: compares what the stream will allocate at the most with what is free. Yields
-/// what the stream is written to; it takes no more than there is. `in_place`: the volume is written
-/// itself, or once more, and not a new snapshot of it.
+/// For a thin volume: compares the most that the stream can allocate with what is free. Yields the ground
+/// that the stream is written to, which lets it take no more than there is. `in_place`: the volume itself is
+/// written, perhaps once more, and not a new snapshot of it.
 ///
 /// # Errors
-/// [`Refusal::no_space`](flow::Refusal::no_space) where it is too little, or an error where the pool takes no writes
-/// at all.
+/// [`Refusal::no_space`](flow::Refusal::no_space) if there is too little, or another error if the pool takes no
+/// writes at all.
 pub(crate) fn ground(
     dm: &DeviceMapper,
     thin: &ThinDevice,
@@ -54,7 +54,7 @@ pub(crate) fn ground(
     let room = check(demand, &stand)?;
     let is_full = stand.status.mode == PoolMode::OutOfDataSpace;
     let own = found.into_inner().flatten();
-    // In a pool that is full already an undo stream is let through, whatever is known.
+    // In a pool that is already full, an undo stream is let through if the volume's own chunks are unknown.
     let gauge = match header.undo && is_full && own.is_none() {
         true => None,
         false => {
@@ -67,7 +67,7 @@ pub(crate) fn ground(
 }
 
 /// For a device that lies on a thin volume, and writes to unknown chunks of it: the same comparison, with
-/// all that the stream covers.
+/// everything that the stream covers.
 ///
 /// # Errors
 /// As [`ground`].
@@ -98,7 +98,7 @@ pub(crate) fn check_below(
     let all = thin.device.number.size()?.div_ceil(chunk_size);
     let find = || {
         let own = Own::find(dm, thin, interrupt)?;
-        // Of the whole device, for it is not known where the stream's volume begins there.
+        // Of the whole device, because it is unknown where the stream's volume begins on it.
         Ok(own.map(|own| Own { ranges: vec![(0, own.count(all))] }))
     };
     let target = Volume { size: all.saturating_mul(chunk_size), ..header.target.clone() };

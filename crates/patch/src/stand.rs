@@ -1,4 +1,4 @@
-//! [`Stand`]: what a pool has, and how the volume that is written stands in it.
+//! [`Stand`]: what a pool has, and what the written volume has in it.
 
 use std::ops::Range;
 
@@ -7,28 +7,28 @@ use lvm::{PoolDevice, PoolStatus, ThinStatus};
 use crate::discards::Discards;
 use crate::own::Own;
 
-/// Counts the chunks of the pool that an undo stream changes, without those in some ranges; `None` where it has
-/// not been read beforehand.
+/// Counts the pool's chunks that an undo stream changes, except those in some ranges; `None` if the stream
+/// was not read beforehand.
 type CountChunks<'a> = dyn Fn(&[(u64, u64)]) -> anyhow::Result<Option<u64>> + 'a;
 
-/// A pool, and how the volume that is written stands in it.
+/// A pool, and what the written volume has in it.
 pub(crate) struct Stand<'a> {
     pub(crate) pool: &'a PoolDevice,
     pub(crate) status: PoolStatus,
     /// The size of the volume's external origin, in bytes.
     pub(crate) origin: Option<u64>,
-    /// What is cleared beside the records, in bytes: what lies there becomes zeros or goes.
+    /// The range that becomes zeros or is cut off besides the records, in bytes.
     pub(crate) cleared: Range<u64>,
     /// What is mapped in the volume.
     pub(crate) mapped: ThinStatus,
-    /// Finds the chunks that are the volume's own, where it is written itself.
+    /// Finds the volume's own chunks, if it is written in place.
     pub(crate) own: Option<&'a dyn Fn() -> anyhow::Result<Option<Own>>>,
-    /// Counts the chunks that an undo stream changes, without those in some ranges.
+    /// Counts the chunks that an undo stream changes, except those in some ranges.
     pub(crate) changed: Option<&'a CountChunks<'a>>,
 }
 
 impl Stand<'_> {
-    /// What becomes of a range that is discarded.
+    /// What becomes of a discarded range.
     pub(crate) fn discards(&self) -> Discards {
         Discards::new(self.pool.table.chunk_size, self.status.ignores_discards, self.origin)
     }

@@ -1,4 +1,4 @@
-//! What several modules' tests begin with.
+//! What the tests of several modules share.
 
 use std::error::Error;
 use std::io;
@@ -16,7 +16,7 @@ pub(crate) fn pool() -> PoolDevice {
     PoolDevice { name: "pool".into(), uuid: String::new(), number, table }
 }
 
-/// How a volume that has nothing yet stands in a pool with this status.
+/// The stand of a volume that has nothing yet, in a pool with this status.
 pub(crate) fn stand<'a>(pool: &'a PoolDevice, status: &str) -> Stand<'a> {
     let status = status.parse().unwrap();
     let (origin, own, changed) = (None, None, None);
@@ -32,7 +32,7 @@ pub(crate) fn header(size: u64) -> Header {
     Header { extents: 1, ..hyperlayer::testing::header(size) }
 }
 
-/// The refusal in an error, also where it travels inside one of the system's.
+/// The refusal in an error, even if it is wrapped inside a system error.
 pub(crate) fn refusal(error: &anyhow::Error) -> Option<&Refusal> {
     fn of<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a Refusal> {
         let inner = || of(cause.downcast_ref::<io::Error>()?.get_ref()?);

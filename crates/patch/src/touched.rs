@@ -1,4 +1,4 @@
-//! [`Touched`]: which chunks have been written to, counted against the room that there is.
+//! [`Touched`]: the chunks that have been written to, counted against the room there is.
 
 use flow::Refusal;
 use hyperlayer::Record;
@@ -8,22 +8,22 @@ use crate::ground::Ground;
 use crate::leaves::LEAF_MAPPINGS;
 use crate::room::Room;
 
-/// Which chunks have been written to.
+/// The chunks that have been written to.
 pub(crate) struct Touched {
     chunks: u64,
-    /// How many runs of chunks that do not follow one another.
+    /// How many separate runs of chunks there are.
     runs: u64,
     written: Chunks,
 }
 
 impl Touched {
-    /// Nothing yet; of records that ascend, what lies before need not be known.
+    /// None yet; if records `ascend`, earlier chunks need not be remembered.
     pub(crate) fn new(ascend: bool) -> Self {
         Self { chunks: 0, runs: 0, written: Chunks::new(ascend) }
     }
 
-    /// Counts the chunks that a record writes to. A stream that writes to more of them than there is
-    /// room for would fill the pool.
+    /// Counts the chunks that a record writes to. A stream that writes to more of them than there is room for
+    /// would fill the pool.
     pub(crate) fn count(&mut self, record: &Record<'_>, ground: &Ground) -> Result<(), Refusal> {
         let (begin, end) = (record.offset(), record.offset() + record.length());
         if matches!(record, Record::Discard { .. }) {
@@ -65,9 +65,9 @@ impl Touched {
         if begin == end {
             return;
         }
-        // A part of a chunk cannot be unmapped, and becomes zeros. At the volume's end that was
-        // counted when room was made, if the stream announced what it writes. What the kernel may skip
-        // is the gauge's to count, once it is known.
+        // A partial chunk cannot be unmapped, and becomes zeros. At the volume's end it was counted when
+        // room was made, if the stream announced what it writes. Chunks that the kernel may skip are left to
+        // the gauge, once they are known.
         let is_counted = |place| place == ground.size && ground.room.metadata.is_none();
         let is_part = |place: u64| !place.is_multiple_of(chunk_size) && !is_counted(place);
         if is_part(begin) {
@@ -78,7 +78,7 @@ impl Touched {
         }
     }
 
-    /// A copy of every leaf that was touched, and new ones.
+    /// A copy of every leaf touched, and new ones.
     fn metadata_blocks(&self, leaves: u64) -> u64 {
         let new = self.chunks.div_ceil(LEAF_MAPPINGS);
         self.runs.saturating_mul(2).saturating_add(new).min(leaves).saturating_add(new)

@@ -1,4 +1,4 @@
-//! [`Undo`]: what was there before it was overwritten, as a stream that leads back.
+//! [`Undo`]: keeps what is overwritten, as a stream that leads back.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -12,7 +12,7 @@ use hyperlayer::{BaseDigest, Encoder, Header, Identity, MAX_RECORD, Volume};
 
 use crate::identity::VOLUME;
 
-/// The chunks of a sample need not be larger, in bytes.
+/// The chunks of a sample need not be larger than this, in bytes.
 const SAMPLE: u64 = 1 << 20;
 
 /// A new file that keeps what is overwritten.
@@ -33,11 +33,11 @@ impl Undo {
         base_of(header).map(drop)
     }
 
-    /// Makes the file, for what will be overwritten: with a header that is [`reversed`], and digests of
-    /// what the volume holds now, at the header's detect level.
+    /// Creates the file for what will be overwritten, with a header that is [`reversed`], and digests of what
+    /// the volume holds now, at the header's detect level.
     ///
     /// # Errors
-    /// Where it exists already, or cannot be written.
+    /// If it exists already, or cannot be written.
     pub fn create(path: &Path, header: &Header, digests: &[BaseDigest]) -> anyhow::Result<Self> {
         let name = || path.display().to_string();
         let file = OpenOptions::new()
@@ -56,7 +56,7 @@ impl Undo {
             Ok(undo)
         };
         begun().inspect_err(|_| {
-            // Nothing is in it yet, and the next run would find it in its way.
+            // Nothing is in it yet, and it would be in the way of the next run.
             let _ = fs::remove_file(path);
         })
     }
@@ -64,7 +64,7 @@ impl Undo {
     /// Keeps what a range of the device holds. It is safe only after [`Undo::sync`].
     ///
     /// # Errors
-    /// Where the device cannot be read, or the file not be written.
+    /// If the device cannot be read, or the file cannot be written.
     pub fn keep(
         &mut self,
         device: &(impl ReadAt + ?Sized),
@@ -88,10 +88,10 @@ impl Undo {
         Ok(())
     }
 
-    /// Waits until all that was kept is on stable storage.
+    /// Waits until everything kept is on stable storage.
     ///
     /// # Errors
-    /// Where the file cannot be written.
+    /// If the file cannot be written.
     pub fn sync(&mut self) -> anyhow::Result<()> {
         let output = self.encoder.output();
         let done = output.flush().and_then(|()| output.get_ref().sync_data());
@@ -101,7 +101,7 @@ impl Undo {
     /// Ends the stream.
     ///
     /// # Errors
-    /// Where the file cannot be written.
+    /// If the file cannot be written.
     pub fn finish(self) -> anyhow::Result<()> {
         let name = || self.path.display().to_string();
         let (output, _) = self.encoder.finish().with_context(name)?;
@@ -121,7 +121,7 @@ impl Undo {
     }
 }
 
-/// The stream's base, which the volume is brought back to.
+/// The stream's base, to which the volume can be brought back.
 fn base_of(header: &Header) -> anyhow::Result<&Volume> {
     let size_stays = header.base.as_ref().filter(|base| base.size == header.target.size);
     size_stays.ok_or_else(|| {
@@ -134,21 +134,21 @@ fn base_of(header: &Header) -> anyhow::Result<&Volume> {
     })
 }
 
-/// Digests of what a base holds at some places, for the header of an undo.
+/// Digests of a base at some places, for the header of an undo.
 ///
 /// # Errors
-/// Where it cannot be read.
+/// If it cannot be read.
 pub fn sample(base: &(impl ReadAt + Sync), header: &Header) -> io::Result<Vec<BaseDigest>> {
     let chunk = header.chunk_size.min(SAMPLE);
     let ranges = baseproof::positions(2, header.target.size, chunk, |_| io::Result::Ok(None))?;
     baseproof::digest_ranges(base, &ranges)
 }
 
-/// The header of a stream that undoes another one, on the logical volume with this UUID. `tool` makes it, at
-/// the time `created`, in seconds since 1970.
+/// The header of a stream that undoes another one, on the logical volume with this UUID. `tool` is its
+/// program, and `created` its time in seconds since 1970.
 ///
 /// # Errors
-/// [`Refusal::usage`] where that cannot be undone.
+/// [`Refusal::usage`] if the stream cannot be undone.
 pub fn reversed(
     header: &Header,
     volume: Option<&str>,

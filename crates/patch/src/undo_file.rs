@@ -7,28 +7,27 @@ use blockio::{Positioned, Range};
 use flow::Interrupt;
 use hyperlayer::{Decoder, Error, Header, Place, Record, Records};
 
-/// Large enough that the frames of small records cost no system call each.
+/// Large enough that small records do not cost a system call per frame.
 const BUFFER: usize = 256 << 10;
 
-/// An undo stream in a file, and where its records are. Memory: 40 bytes for each record.
+/// An undo stream in a file, and where its records are. Takes 40 bytes of memory per record.
 pub(crate) struct UndoFile {
     pub(crate) header: Header,
     pub(crate) file: File,
-    /// Where places in it count from.
+    /// Where places in the file count from.
     pub(crate) begin: u64,
     /// In ascending order.
     pub(crate) pieces: Vec<Piece>,
 }
 
-/// What a record covers, and where its data is; none of zeros.
+/// The range of a record, and where its data is; `None` for zeros.
 pub(crate) struct Piece {
     pub(crate) range: Range,
     pub(crate) data: Option<Place>,
 }
 
 impl UndoFile {
-    /// Reads and verifies the undo streams that a file begins with, which may be cut if the run accepts
-    /// that.
+    /// Reads and verifies the undo streams at the beginning of a file, which may be cut if they are `partial`.
     pub(crate) fn read_all(
         file: &mut File,
         partial: bool,
@@ -37,7 +36,7 @@ impl UndoFile {
         let mut found = Vec::new();
         let begin = file.stream_position()?;
         let reader = BufReader::with_capacity(BUFFER, Positioned::new(file, begin));
-        // What is wrong with another stream is said when its turn comes.
+        // Any problem with another stream is reported when its turn comes.
         let mut next = Decoder::new(reader).ok();
         while let Some(mut decoder) = next.filter(|decoder| decoder.header().undo) {
             let mut pieces = Vec::new();
@@ -59,12 +58,12 @@ impl UndoFile {
         Ok(found)
     }
 
-    /// The first piece that does not end before `offset`.
+    /// The index of the first piece that ends after `offset`.
     pub(crate) fn first_behind(&self, offset: u64) -> usize {
         self.pieces.partition_point(|piece| piece.end() <= offset)
     }
 
-    /// What the volume can have mapped once the undo is applied, given the ranges that it has mapped now.
+    /// The ranges that the volume can have mapped once the undo is applied, given those it has mapped now.
     pub(crate) fn mapped(&self, mut ranges: Vec<Range>) -> Vec<Range> {
         ranges.extend(self.pieces.iter().map(|piece| piece.range));
         ranges.sort_by_key(|range| range.offset);
@@ -81,7 +80,7 @@ impl UndoFile {
 }
 
 impl Piece {
-    /// The decoder has compared it with the volume's size.
+    /// Does not overflow: the decoder has checked it against the volume's size.
     pub(crate) fn end(&self) -> u64 {
         self.range.offset + self.range.length
     }

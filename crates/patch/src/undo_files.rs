@@ -1,4 +1,4 @@
-//! [`UndoFiles`]: the undo streams of a run's input, by which they are proved.
+//! [`UndoFiles`]: the undo streams in a run's input, read so that they can be proved.
 
 use std::fs::File;
 
@@ -15,26 +15,26 @@ use crate::undone::Undone;
 #[derive(Default)]
 pub struct UndoFiles(Vec<UndoFile>);
 
-/// An undo stream that is to be applied.
+/// An undo stream to be applied.
 #[derive(Clone, Copy)]
 pub struct UndoStream<'a> {
     /// Where it comes from, for messages.
     pub name: &'a str,
-    /// What it says of itself.
+    /// Its header.
     pub header: &'a Header,
     /// Digests of what it leads to.
     pub digests: &'a [BaseDigest],
 }
 
-/// Finds what a device has mapped; `None` where that is not known.
+/// Finds the mapped ranges of a device; `None` if they are unknown.
 pub type Mapped<'a> = dyn Fn() -> anyhow::Result<Option<Vec<Range>>> + 'a;
 
 impl UndoFiles {
-    /// Reads and verifies the undo streams that files, with their names, begin with, from where each file stands.
+    /// Reads and verifies the undo streams that named files begin with, from each file's current position.
     /// `partial`: they may be cut.
     ///
     /// # Errors
-    /// Where an undo is damaged, or a file cannot be read.
+    /// If an undo is damaged, or a file cannot be read.
     pub fn read(
         files: impl IntoIterator<Item = (String, File)>,
         partial: bool,
@@ -48,16 +48,16 @@ impl UndoFiles {
         Ok(Self(found))
     }
 
-    /// The one with this header.
+    /// The undo with this header.
     fn of(&self, header: &Header) -> Option<&UndoFile> {
         self.0.iter().find(|undo| undo.header == *header)
     }
 
-    /// Counts the chunks of a size that the undo with this header changes on a device, without those in some
-    /// ascending ranges; `None` where it has not been read.
+    /// Counts the chunks of a given size that the undo with this header changes on a device, except those in
+    /// some ascending ranges; `None` if the undo has not been read.
     ///
     /// # Errors
-    /// Where either cannot be read.
+    /// If either cannot be read.
     pub fn count_changed(
         &self,
         header: &Header,
@@ -70,11 +70,11 @@ impl UndoFiles {
         Undone::new(device, undo).changed(chunk_size, known, interrupt).map(Some)
     }
 
-    /// Proves that an undo leads from what a device holds to what was there; `name` is the device's, for
-    /// messages. `mapped` is asked at detect level 3.
+    /// Proves that an undo leads from what a device holds back to what was there; `name` is the device's, for
+    /// messages. `mapped` is called at detect level 3.
     ///
     /// # Errors
-    /// [`Refusal::base_mismatch`] where it does not, and [`Refusal::usage`] where it has not been read before,
+    /// [`Refusal::base_mismatch`] if it does not, and [`Refusal::usage`] if the undo has not been read before,
     /// because it is in a pipe.
     pub fn prove(
         &self,

@@ -1,7 +1,7 @@
-//! [`Undone`]: a volume as it is once an undo is applied, by which an undo is proved.
+//! [`Undone`]: a volume as it will be once an undo is applied, which proves the undo.
 //!
-//! An undo leads back from any moment of what it undoes, so there is no one base to prove. What it leads
-//! to is always the same: its digests are of that.
+//! An undo leads back from any moment of the stream it undoes, so there is no single base to prove. The
+//! result is always the same, so its digests are of that.
 
 use std::io;
 
@@ -13,7 +13,7 @@ use hyperlayer::Contents;
 use crate::changed::Changed;
 use crate::undo_file::UndoFile;
 
-/// So much is compared at once, in bytes.
+/// How much is compared at once, in bytes.
 const SAMPLE: u64 = 1 << 20;
 
 /// A device, with an undo's records on top.
@@ -31,8 +31,8 @@ impl<'a, D> Undone<'a, D> {
 }
 
 impl<D: ReadAt> Undone<'_, D> {
-    /// Counts the chunks that the undo changes, without those in `known`, ranges in ascending order. What
-    /// was kept and never overwritten is what it was.
+    /// Counts the chunks that the undo changes, except those in `known`, ranges in ascending order. Data that
+    /// was kept but never overwritten is unchanged.
     pub(crate) fn changed(
         &self,
         chunk_size: u64,
@@ -108,7 +108,7 @@ impl<D: ReadAt> ReadAt for Undone<'_, D> {
 
     fn behind_hole(&self, offset: u64) -> io::Result<u64> {
         let data = self.device.behind_hole(offset)?;
-        // Where the undo has something, a hole in the device says nothing.
+        // Where the undo has a record, a hole in the device says nothing.
         Ok(match self.undo.pieces.get(self.undo.first_behind(offset)) {
             Some(piece) => data.min(piece.range.offset.max(offset)),
             None => data,

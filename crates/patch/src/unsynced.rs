@@ -1,8 +1,8 @@
-//! [`Unsynced`]: what has been written and is not on its way to stable storage yet.
+//! [`Unsynced`]: what has been written and is not yet on its way to stable storage.
 
-/// The range of neighbouring writes, in ascending order, that nobody has begun to sync.
+/// The range of neighbouring writes, in ascending order, whose sync has not begun.
 pub(crate) struct Unsynced {
-    /// How much is written before it is worth a call.
+    /// How much is written before a sync is worth a call.
     step: u64,
     begin: u64,
     written: u64,
@@ -14,8 +14,8 @@ impl Unsynced {
         Self { step, begin: 0, written: 0 }
     }
 
-    /// Counts a write. Yields the offset and the length of a range to sync, where enough was written: what
-    /// lies between two writes is part of it.
+    /// Counts a write. Yields the offset and the length of a range to sync, once enough is written: gaps
+    /// between writes are part of it.
     pub(crate) fn add(&mut self, offset: u64, length: u64) -> Option<(u64, u64)> {
         if self.written == 0 {
             self.begin = offset;

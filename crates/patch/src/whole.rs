@@ -1,4 +1,4 @@
-//! What streams made, checked against the root digest that the last one has of it.
+//! Checks the result of streams against the root digest that the last one has of it.
 
 use anyhow::Context;
 use blockio::Device;
@@ -8,7 +8,7 @@ use streams::Link;
 use crate::base::mapped_at;
 use crate::target::Target;
 
-/// What a stream says of the volume that it leads to.
+/// What a stream says about the volume that it leads to.
 pub(crate) struct Said {
     /// The stream's name, for messages.
     name: String,
@@ -25,11 +25,11 @@ impl Said {
     }
 }
 
-/// Reads all that a target holds after a stream, but for its holes, and yields its root digest.
+/// Reads everything that a target holds after a stream, except holes, and yields its root digest.
 ///
 /// # Errors
-/// [`Refusal::unverifiable`] where the stream does not say what its volume holds; [`Refusal::base_mismatch`] where
-/// it holds something else.
+/// [`Refusal::unverifiable`] if the stream does not say what its volume holds; [`Refusal::base_mismatch`] if
+/// the target holds something else.
 pub(crate) fn prove(target: &mut impl Target, said: &Said) -> anyhow::Result<[u8; 32]> {
     let Said { name, size, root } = said;
     let Some(expected) = *root else {
@@ -50,7 +50,7 @@ pub(crate) fn prove(target: &mut impl Target, said: &Said) -> anyhow::Result<[u8
     Ok(found)
 }
 
-/// The root digest of a device, as far as a volume of `size` bytes goes.
+/// The root digest of the first `size` bytes of a device.
 pub(crate) fn root_of(
     device: &Device,
     size: u64,

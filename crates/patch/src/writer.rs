@@ -11,7 +11,7 @@ use crate::discards::Discards;
 use crate::gauge::Grant;
 use crate::ground::Ground;
 
-/// Writes to storage, as its ground demands. Several threads may at once, as long as their ranges are
+/// Writes to storage, as its ground requires. Several threads may write at once, as long as their ranges are
 /// disjoint.
 pub(crate) struct Writer<'a> {
     pub(crate) storage: &'a dyn Storage,
@@ -33,7 +33,7 @@ impl<'a> Writer<'a> {
         self.wrote.load(Ordering::Relaxed)
     }
 
-    /// Writes what is not there already, in whole chunks, where that is left alone.
+    /// Writes data; chunks whose data is there already are left alone, if the ground says so.
     pub(crate) fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.wrote.store(true, Ordering::Relaxed);
         let write = |begin: usize, end: usize| {
@@ -68,11 +68,11 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Makes a range read as zeros. What does so already is left alone: it may be unmapped, and a
-    /// write would allocate it.
+    /// Makes a range read as zeros. Parts that already do are left alone: they may be unmapped, and a write
+    /// would allocate them.
     ///
-    /// Units are looked at one by one, and none reaches from one chunk into another: a write that does
-    /// would allocate the other one, and its rest would show old data where the pool does not zero.
+    /// Units are checked one by one, and none crosses a chunk boundary: a write that did would allocate the
+    /// other chunk, and its rest would show old data if the pool does not zero.
     pub(crate) fn zero(&self, begin: u64, end: u64) -> io::Result<()> {
         const MOST: u64 = MAX_RECORD as u64;
         self.wrote.store(true, Ordering::Relaxed);
@@ -80,13 +80,13 @@ impl<'a> Writer<'a> {
         let mut place = begin;
         while place < end {
             self.interrupt.check()?;
-            // A hole of terabytes is not read. Beginning inside a unit it would part that in two.
+            // A hole of terabytes is not read. Starting inside a unit would split it.
             let data = self.storage.behind_hole(place)?;
             place = place.max(self.unit_of(data).0);
             if place >= end {
                 break;
             }
-            // As many whole units as there is room for.
+            // As many whole units as the buffer has room for.
             let mut next = self.unit_of(place).1;
             while next < end && self.unit_of(next).1 - place <= MOST {
                 next = self.unit_of(next).1;
@@ -111,7 +111,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// What is looked at as a whole around a place: a chunk, or a part of one that is larger than a buffer.
+    /// The unit around a place: a chunk, or part of one that is larger than a buffer.
     fn unit_of(&self, place: u64) -> (u64, u64) {
         const MOST: u64 = MAX_RECORD as u64;
         let chunk_size = self.ground.chunk_size;
@@ -121,12 +121,12 @@ impl<'a> Writer<'a> {
         (begin, begin.saturating_add(MOST).min(chunk_end))
     }
 
-    /// Unmaps what can be unmapped of a range, or frees what reads as zeros for good then.
+    /// Unmaps what can be unmapped of a range, or frees what then reads as zeros for good.
     pub(crate) fn discard(&self, begin: u64, end: u64) -> io::Result<()> {
         let chunk_size = self.ground.chunk_size;
         match self.ground.unzeroed_tail() {
-            // The chunk in which the external origin ends stays mapped: it has been zeroed, and would be
-            // written again.
+            // The chunk in which the external origin ends stays mapped: it has been zeroed, and would have to
+            // be written again.
             Some(tail) if begin < tail.end => {
                 self.unmap(begin, end.min(tail.end - chunk_size))?;
                 self.unmap(begin.max(tail.end), end)
@@ -135,14 +135,14 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Unmaps the whole chunks of a range, or frees what promises zeros.
+    /// Unmaps the whole chunks of a range; on other ground, frees what is sure to read as zeros.
     pub(crate) fn unmap(&self, begin: u64, end: u64) -> io::Result<()> {
         self.wrote.store(true, Ordering::Relaxed);
         let chunk_size = self.ground.chunk_size;
         if !self.ground.unmaps {
             return self.free(begin, end, |storage, begin, length| storage.punch(begin, length));
         }
-        // A part of a chunk is not unmapped; and beginning inside one, the kernel may skip the next.
+        // A partial chunk is not unmapped; and if a discard begins inside one, the kernel may skip the next.
         self.free(
             begin.next_multiple_of(chunk_size),
             end - end % chunk_size,
@@ -161,13 +161,13 @@ impl<'a> Writer<'a> {
         let (mut place, mut step) = (begin, most);
         while place < end {
             self.interrupt.check()?;
-            // Whole chunks stay whole.
+            // Chunks are not split.
             let first = place - place % chunk_size;
             let next = first.saturating_add(step).min(end);
             let gauge = self.ground.gauge.as_ref();
             let granted = gauge.map(|gauge| gauge.discard(place, next, self.interrupt)).transpose();
             let _held = match granted {
-                // What a smaller one takes of the metadata is mostly free again before the next.
+                // The metadata that a smaller one takes is mostly free again before the next.
                 Err(error) if is_no_space(&error) && next - first > chunk_size => {
                     step = ((next - first) / 2).next_multiple_of(chunk_size);
                     continue;
@@ -180,14 +180,14 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Writes zeros, as far as the pool has space.
+    /// Writes zeros, if the pool has space for them.
     pub(crate) fn zero_out(&self, begin: u64, end: u64) -> io::Result<()> {
         self.wrote.store(true, Ordering::Relaxed);
         let _held = self.granted(begin, end)?;
         self.storage.zero_out(begin, end - begin)
     }
 
-    /// Leave to write to a range, until it is dropped.
+    /// Permission to write to a range, until it is dropped.
     fn granted(&self, begin: u64, end: u64) -> io::Result<Option<Grant<'_>>> {
         let gauge = self.ground.gauge.as_ref();
         gauge.map(|gauge| gauge.write(begin, end, self.interrupt)).transpose()
@@ -214,7 +214,7 @@ impl<'a> Writer<'a> {
         self.idle.take(|| AlignedBuf::new(MAX_RECORD))
     }
 
-    /// Gives one back; a shorter one goes.
+    /// Takes a buffer back; a shorter one is dropped.
     pub(crate) fn give_back(&self, buf: AlignedBuf) {
         if buf.len() < MAX_RECORD {
             return;

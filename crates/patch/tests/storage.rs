@@ -1,5 +1,5 @@
-//! A new place to write is an `impl Storage`: a stream is applied to one that nothing here has heard of, and undone
-//! again, by public API alone.
+//! A new place to write is an `impl Storage`: a stream is applied to a storage that the crate does not know,
+//! and undone again, using only the public API.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -91,7 +91,7 @@ fn a_stream_is_applied_to_any_storage_and_undone() {
     expected[1 << 16..2 << 16].fill(0);
     expected[1 << 20..3 << 19].fill(0);
     assert!(counting.memory.bytes() == expected);
-    // What is punched is zeros already.
+    // The punched range is already zeros.
     assert_eq!(counting.written.load(Ordering::Relaxed), 4096 + 65536);
 
     let (file, interrupt) = (std::fs::File::open(&path).unwrap(), Interrupt::default());

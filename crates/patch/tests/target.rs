@@ -1,5 +1,5 @@
-//! A new target is an `impl Target`: streams that follow one another are applied to one that nothing here has heard
-//! of, by public API alone.
+//! A new target is an `impl Target`: streams that follow one another are applied to a target that the crate
+//! does not know, using only the public API.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -71,7 +71,7 @@ fn stream(base: Option<&str>, target: &str, offset: u64, byte: u8) -> Vec<u8> {
     stream_to(base, target, offset, byte, None)
 }
 
-/// The same with what the target holds as a whole.
+/// Like [`stream`], with the root digest of the target.
 fn stream_to(
     base: Option<&str>,
     target: &str,
@@ -182,7 +182,7 @@ fn what_became_of_it_is_held_against_the_last_streams_root() {
     assert!(format!("{error:#}").contains("its root digest is"), "{error:#}");
     assert_eq!(asked[asked.len() - 2..], ["root 0", "abandon 2"]);
 
-    // A stream that does not say it.
+    // A stream without a root digest.
     let (done, asked) = whole(&chain(None));
     let error = done.unwrap_err();
     let refusal = error.chain().find_map(|cause| cause.downcast_ref::<flow::Refusal>()).unwrap();

@@ -21,11 +21,11 @@ enum Done {
     Begun(u64, u64),
 }
 
-/// Memory that remembers what was done.
+/// Memory that records what was done.
 struct Witness {
     memory: Memory,
     done: Mutex<Vec<Done>>,
-    /// From here on nothing can be written.
+    /// Writes from here on fail.
     broken_from: u64,
 }
 
@@ -76,7 +76,7 @@ impl Storage for Witness {
     }
 }
 
-/// Every other MiB of a storage is written; the rest of it stays a hole.
+/// Writes every other MiB of a storage; the rest stays a hole.
 fn apply(storage: &Witness, pieces: usize) -> anyhow::Result<Totals> {
     let bytes: Vec<Vec<u8>> = (1..=pieces).map(|number| vec![number as u8; PIECE]).collect();
     let records: Vec<_> = bytes
@@ -103,7 +103,7 @@ fn all_that_is_written_is_begun_to_be_synced_after_it() {
         match *one {
             Done::Written(offset, length) => written.push((offset, length)),
             Done::Begun(begin, length) => {
-                // It goes on where the last one ended, and covers 8 MiB of data that are there by now.
+                // It continues where the last one ended, and covers 8 MiB of data already written.
                 let covers = begin..begin + length;
                 assert_eq!(begin, if end == 0 { 0 } else { end + PIECE as u64 });
                 let within = written.iter().filter(|(offset, _)| covers.contains(offset));

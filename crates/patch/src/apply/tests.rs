@@ -1,4 +1,4 @@
-//! Records, applied to files.
+//! Records applied to files.
 
 use flow::Quiet;
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -182,7 +182,7 @@ fn a_discard_is_made_in_smaller_steps_where_metadata_is_scarce() {
     let discard = Record::Discard { offset: 65536, length: (3 << 30) - 2 * 65536 };
     apply(&file, scarce(0, 60), &[discard]).unwrap();
     assert_eq!(file.path().metadata().unwrap().blocks(), 0);
-    // For one chunk there must be enough.
+    // There must be enough for one chunk.
     apply(&file, scarce(0, 26), &[Record::Discard { offset: 0, length: 8 << 20 }]).unwrap();
     let error = apply(&file, scarce(0, 25), &[discard]).unwrap_err();
     assert!(is_no_space(&error));
@@ -276,7 +276,7 @@ fn what_is_kept_brings_back_every_byte() {
     undo.finish().unwrap();
     assert!(std::fs::read(file.path()).unwrap() != before);
 
-    // Whole; and, as after a kill, what there is of it up to a cut.
+    // The whole undo; and, as after a kill, only its part before a cut.
     let whole = std::fs::read(&path).unwrap();
     let after = std::fs::read(file.path()).unwrap();
     for length in [whole.len(), whole.len() - 1, whole.len() - 200, whole.len() / 2, 600] {

@@ -1,4 +1,4 @@
-//! What a pool with `--zero n` shows of old data, and a stream from a pool with other chunks.
+//! Old data in a pool with `--zero n`, and streams from pools with other chunk sizes.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -16,8 +16,8 @@ use super::*;
 /// A byte that others wrote long ago.
 const OLD: u8 = 0xee;
 
-/// A thin volume as the kernel has it in a pool that does not zero: a chunk that is mapped shows what its
-/// data block held before, where nobody writes to it.
+/// A thin volume as the kernel has it in a pool that does not zero: a mapped chunk shows what its data block
+/// held before, wherever nothing has been written to it.
 struct Unzeroed {
     chunk_size: u64,
     memory: Memory,
@@ -82,7 +82,7 @@ impl Storage for Unzeroed {
 const UNIT: u64 = 64 << 10;
 const UNITS: u64 = 48;
 
-/// A record of this many units, which follows the one before after this many.
+/// A record of this many units, which follows the previous one after a gap of this many.
 #[derive(Clone, Copy, Debug)]
 struct Step {
     gap: u64,
@@ -95,7 +95,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step.prop_map(|(gap, units, kind)| Step { gap, units, kind }), 1..8)
 }
 
-/// Applies records to a volume in which `filled` chunks hold data, and compares it with what it must be.
+/// Applies records to a volume in which the `filled` chunks hold data, and checks the result.
 fn check(chunk_units: u64, filled: &BTreeSet<u64>, steps: &[Step]) {
     let (chunk_size, size) = (chunk_units * UNIT, (UNITS * UNIT) as usize);
     let memory = Memory::new(vec![0; size]);
@@ -137,7 +137,7 @@ fn check(chunk_units: u64, filled: &BTreeSet<u64>, steps: &[Step]) {
 
 #[test]
 fn a_discard_that_begins_inside_a_chunk_leaves_nothing_old_in_the_next_one() {
-    // Chunks of 192 KiB are unmapped in chunks of 512 KiB.
+    // A discard of 192 KiB chunks, in a pool with chunks of 512 KiB.
     let discard = Step { gap: 21, units: 12, kind: 2 };
     check(8, &(0..6).collect(), &[discard, Step { gap: 0, ..discard }]);
 }

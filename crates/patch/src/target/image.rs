@@ -1,4 +1,4 @@
-//! [`Image`]: what lies at a path, itself: a block device, an image, or a new image.
+//! [`Image`]: a block device or an image that is written in place, or a new image.
 
 use std::io;
 use std::path::Path;
@@ -22,25 +22,25 @@ use crate::place::check_place;
 use crate::space;
 use crate::whole::root_of;
 
-/// How what is read-only becomes writable.
+/// How to make something read-only writable.
 pub(crate) const WRITABLE: &str = "make the device or its file system writable first (`lvchange -prw`, \
                                    `blockdev --setrw`, `losetup` without -r)";
 
-/// What lies at a path, open from the first stream to the end: closing a block device lets udev
-/// look at it, and a lock is gone with the file that it is on.
+/// A device or image, open from the first stream to the end: closing a block device lets udev look at it, and
+/// closing a file drops the lock on it.
 pub(crate) struct Image<'a> {
     device: Device,
-    /// The logical volume that it is, if it is one: its tags say what it is a copy of.
+    /// Its logical volume, if it is one: the tags say what it is a copy of.
     volume: Option<LogicalVolume>,
-    /// A new, sparse file, which has its name only once it is complete.
+    /// A new, sparse file, which gets its name only once it is complete.
     new: Option<Aside>,
     given: Given<'a>,
     name: String,
 }
 
 impl<'a> Image<'a> {
-    /// Opens what lies there, or makes an image as large as the first stream's volume. `must_be_new`: nothing
-    /// was there, and the streams have not been verified for something that is.
+    /// Opens what is at the path, or creates an image as large as the first stream's volume. `must_be_new`:
+    /// nothing was there, and the streams have not been verified for overwriting anything.
     pub(crate) fn open(
         given: Given<'a>,
         path: &Path,
@@ -50,7 +50,7 @@ impl<'a> Image<'a> {
         let name = path.display().to_string();
         let is_there = path.exists();
         if must_be_new && is_there {
-            return Err(exists(&name)); // since a moment ago
+            return Err(exists(&name)); // it appeared just now
         }
         let new = match link.header().base.is_none() && !is_there {
             true => Some(make(path, &name, link.header().target.size)?),
@@ -62,7 +62,7 @@ impl<'a> Image<'a> {
         accept(given.request, 0, link)?;
         let opened = match &new {
             Some(file) => Device::open(&file.open_path(), OpenMode::WriteExclusive),
-            // There is nothing; what has come to be there since has not been verified for.
+            // Nothing was there; the streams have not been verified for what may have appeared since.
             None if must_be_new => path.metadata().and(Err(io::ErrorKind::AlreadyExists.into())),
             None => Device::open(path, OpenMode::WriteExclusive),
         };
@@ -71,18 +71,18 @@ impl<'a> Image<'a> {
         Ok(Self { device, volume, new, given, name })
     }
 
-    /// Whether all that it holds is a hole as large as the stream's volume.
+    /// Whether it is nothing but a hole as large as the stream's volume.
     fn is_hole(&self, count: usize) -> bool {
         self.new.is_some() && count == 0
     }
 
-    /// The size of what is there, as far as it is kept, in bytes.
+    /// The size of the existing content, as far as it is kept, in bytes.
     fn size_before(&self, header: &Header, count: usize) -> u64 {
         match &header.base {
             _ if self.is_hole(count) => header.target.size,
             Some(base) => base.size,
             None if self.given.request.needs_proof() => header.target.size,
-            None => 0, // whatever it holds, it goes
+            None => 0, // whatever it holds is replaced
         }
     }
 }
@@ -107,7 +107,7 @@ impl Target for Image<'_> {
         let size = link.header().target.size;
         let before = self.size_before(link.header(), count);
         let Self { device, volume, new, given, name } = self;
-        // The last of what can be refused before anything is changed.
+        // The last refusal before anything is changed.
         let undo = begin_undo(*given, link, device, volume.as_ref())?;
         let is_block = device.is_block();
         if size > device.size() {
@@ -150,10 +150,10 @@ impl Target for Image<'_> {
     }
 }
 
-/// A new, sparse file beside the path.
+/// Creates a new, sparse file next to the path.
 fn make(path: &Path, name: &str, size: u64) -> anyhow::Result<Aside> {
     if path.is_symlink() {
-        return Err(exists(name)); // one that leads nowhere
+        return Err(exists(name)); // a dangling one
     }
     let file = Aside::new(path, ".lvpatch-")
         .with_context(|| format!("a file beside {name} cannot be made"))?;
@@ -161,7 +161,7 @@ fn make(path: &Path, name: &str, size: u64) -> anyhow::Result<Aside> {
     Ok(file)
 }
 
-/// What a device given by its path lies on, with room for all of the stream. `is_first`: nothing was
+/// The ground of a device given by its path, with room for all of the stream. `is_first`: nothing has been
 /// written to it since it was opened; from then on it is ours, no matter who looks at it.
 pub(crate) fn ground_of(
     given: Given<'_>,

@@ -1,4 +1,4 @@
-//! [`InPlace`]: a volume of this machine, itself.
+//! [`InPlace`]: a volume of this machine, written in place.
 
 use anyhow::{Context, anyhow};
 use blockio::{Device, OpenMode};
@@ -18,7 +18,7 @@ use crate::place::{OwnDevice, check_place};
 use crate::plan::{Plan, Start};
 use crate::whole::root_of;
 
-/// A volume that is written itself: it is open from the first stream to the end.
+/// A volume that is written in place: it is open from the first stream to the end.
 pub(crate) struct InPlace<'a> {
     device: Device,
     place: OwnDevice,
@@ -88,7 +88,7 @@ impl Target for InPlace<'_> {
     }
 }
 
-/// Opens a volume that is to be written itself.
+/// Opens a volume that will be written in place.
 pub(crate) fn open_device(
     dm: &DeviceMapper,
     place: &OwnDevice,

@@ -20,7 +20,7 @@ use crate::plan::{Plan, Start};
 use crate::whole::root_of;
 use crate::{identity, space};
 
-/// A new volume: a snapshot of the base, or an empty one, which has its name only once it is complete.
+/// A new volume: a snapshot of the base, or an empty one. It gets its name only once it is complete.
 pub(crate) struct NewVolume<'a> {
     /// The guard removes it on every way out.
     made: Option<TemporarySnapshot>,
@@ -38,7 +38,8 @@ struct Last {
 }
 
 impl<'a> NewVolume<'a> {
-    /// Removes what earlier runs left, once the volume's name is known to be free, if it is expected already.
+    /// Removes leftovers of earlier runs, after checking that the volume's name is free, if it is already
+    /// known.
     pub(crate) fn open(
         given: Given<'a>,
         mut plan: Plan,
@@ -62,7 +63,7 @@ impl<'a> NewVolume<'a> {
         Ok(made.keep_as(&self.dm, &name, &last.tags)?)
     }
 
-    /// Another new volume is to be made: of `kept`, by a stream.
+    /// Prepares for another new volume, made from `kept` by the stream.
     pub(crate) fn go_on_from(&mut self, kept: LogicalVolume, link: &Link) -> anyhow::Result<()> {
         self.plan.volumes.push(kept.clone());
         self.plan.start = Start::Base(kept);
@@ -124,8 +125,7 @@ impl Target for NewVolume<'_> {
     }
 }
 
-/// Makes what a stream will be applied to: a snapshot of the base, once that is proved, or an
-/// empty volume.
+/// Creates what a stream will be applied to: a snapshot of the base, once that is proved, or an empty volume.
 fn make(
     given: Given<'_>,
     dm: &DeviceMapper,
@@ -159,8 +159,8 @@ fn make(
     let snapshot = TemporarySnapshot::create(dm, base, &keep_waiting)
         .with_context(|| format!("a snapshot of {}", base.full_name()))?;
     snapshot.take_over_autoactivation(base).with_context(|| base.full_name())?;
-    // What was proved is the base; what is built on is the snapshot. Nobody else writes to
-    // that, so it is proved in its own right where the base may have changed in between.
+    // The base was proved, but the snapshot is what gets written. Nobody else writes to the snapshot, so it is
+    // proved as well if the base may have changed in between.
     let writes = watch.seen(&|| source::read_once(&device));
     drop((watch, device));
     if in_use || writes != Writes::Nothing {
@@ -168,12 +168,12 @@ fn make(
         let device = source::open_thin(&thin, OpenMode::Read)?;
         prove_thin(given, dm, &thin, &device, &base.full_name(), link)?;
     }
-    // The snapshot has the base's chunks, whether the base stays active or not.
+    // The snapshot keeps the base's chunks, whether the base stays active or not.
     base_active.release()?;
     Ok(snapshot)
 }
 
-/// Proves the base; yields its device, and a watch over it that began before.
+/// Proves the base; yields its device, and a watch that began before the proof.
 fn prove_base(
     given: Given<'_>,
     dm: &DeviceMapper,
@@ -188,8 +188,8 @@ fn prove_base(
     Ok((device, watch))
 }
 
-/// Grows a volume that holds the stream's base, where it must, and looks for room. What an earlier stream
-/// wrote is the volume's own already.
+/// Grows a volume that holds the stream's base, if needed, and checks for room. What an earlier stream wrote is
+/// the volume's own already.
 fn ground_of(
     given: Given<'_>,
     dm: &DeviceMapper,
@@ -208,7 +208,7 @@ fn ground_of(
     space::ground(dm, &thin, &demand, own).with_context(|| link.name.clone())
 }
 
-/// Applies a stream to a volume that holds its base; `name` is what it will be called.
+/// Applies a stream to a volume that holds its base; `name` is its future name.
 fn write_to(
     given: Given<'_>,
     dm: &DeviceMapper,
@@ -224,12 +224,12 @@ fn write_to(
     // A volume that was shrunk once can have old data after its end.
     where_mapped(given, dm, &thin, before.min(size)..size, |begin, end| applier.clear(begin, end))?;
     let totals = apply_link(given.session, link, &applier, Extras::default())?;
-    // What is cut off would stay mapped for ever.
+    // Otherwise what is cut off would stay mapped forever.
     where_mapped(given, dm, &thin, size..before.max(size), |begin, end| {
         applier.cut_off(begin, end)
     })?;
     device.sync()?;
-    // A device that is open can be renamed, but not removed should that fail.
+    // An open device can be renamed, but not removed if the renaming fails.
     drop(device);
     if size < before {
         made.resize(dm, size).context("shrinking it to the stream's size")?;
@@ -237,13 +237,13 @@ fn write_to(
     Ok(totals)
 }
 
-/// The size of what holds a stream's base.
+/// The size of the volume that holds a stream's base.
 fn size_before(header: &Header) -> u64 {
     // An empty volume was made with the stream's size.
     header.base.as_ref().map_or(header.target.size, |base| base.size)
 }
 
-/// Does something with a range of a volume; of a large one only with what is mapped there.
+/// Does something with a range of a volume; if it is large, only with its mapped parts.
 fn where_mapped(
     given: Given<'_>,
     dm: &DeviceMapper,
@@ -251,7 +251,7 @@ fn where_mapped(
     range: std::ops::Range<u64>,
     work: impl Fn(u64, u64) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    // Less is read sooner than its pool is asked.
+    // A smaller range is read faster than its pool is asked.
     const LARGE: u64 = 1 << 30;
     let mapped = match range.end.saturating_sub(range.start) {
         0..LARGE => None,
