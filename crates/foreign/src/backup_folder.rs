@@ -14,9 +14,9 @@ use flow::{Refusal, WayOut, escaped};
 /// What is in a folder.
 struct Found {
     disks: BTreeMap<String, Vec<Item>>,
-    /// What virtnbdbackup has not come to the end of.
+    /// Streams that virtnbdbackup has not finished.
     unfinished: Vec<PathBuf>,
-    /// Other files with such a name.
+    /// Files that are named like streams, but are none.
     odd: Vec<PathBuf>,
 }
 
@@ -26,10 +26,11 @@ struct Item {
     said: Foreign,
 }
 
-/// The files that the arguments name, with those of a folder in its place: the chain of one disk.
+/// The files that the arguments name, with each folder replaced by the chain of one disk in it.
 ///
 /// # Errors
-/// Where a folder holds nothing that could be meant, or more than one disk and none is named.
+/// If a folder holds nothing that could be meant, or more than one disk and none is named; if a disk is named
+/// and no folder.
 pub fn expand(paths: &[PathBuf], disk: Option<&str>) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
@@ -48,10 +49,10 @@ pub fn expand(paths: &[PathBuf], disk: Option<&str>) -> anyhow::Result<Vec<PathB
     Ok(files)
 }
 
-/// All of a folder's streams, or those of one disk, in no order.
+/// All streams of a folder, or those of one disk, in no particular order.
 ///
 /// # Errors
-/// Where there are none.
+/// If there are none.
 pub fn all_streams(folder: &Path, disk: Option<&str>) -> anyhow::Result<Vec<PathBuf>> {
     let found = read(folder)?;
     if disk.is_some() {
@@ -66,8 +67,7 @@ pub fn all_streams(folder: &Path, disk: Option<&str>) -> anyhow::Result<Vec<Path
     Ok(found.disks.into_values().flat_map(paths).collect())
 }
 
-/// The size of the volume that a stream starts from, where the stream that made it lies in the same
-/// folder.
+/// The size of the volume that a stream starts from, if the stream that made that volume is in the same folder.
 pub fn size_of_base(path: &Path, said: &Foreign) -> Option<u64> {
     let Start::Base { uuid } = &said.starts else { return None };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -81,14 +81,14 @@ pub fn size_of_base(path: &Path, said: &Foreign) -> Option<u64> {
     items.iter().find(is_base)?.said.size
 }
 
-/// Whether a stream of virtnbdbackup's is a differential one: its name says so, nothing else does. It leads to no
-/// checkpoint, whatever it says, so nothing follows it.
+/// Whether a stream of virtnbdbackup's is differential: only its name says so. It leads to no checkpoint,
+/// whatever its header says, so nothing follows it.
 pub fn is_differential(path: &Path, said: &Foreign) -> bool {
     let name = path.file_name().unwrap_or_default().as_encoded_bytes();
     said.disk.is_some() && name.ends_with(b".data") && name.windows(6).any(|part| part == b".diff.")
 }
 
-/// The full stream of a disk, or the copy, and its increments.
+/// The full stream or the copy of a disk, and its increments.
 fn chain(folder: &Path, disk: Option<&str>) -> anyhow::Result<Vec<PathBuf>> {
     let (disk, items) = one_disk(folder, read(folder)?, disk)?;
     let place = || format!("{}, disk {}", folder.display(), escaped(&disk));
@@ -130,7 +130,7 @@ fn chain(folder: &Path, disk: Option<&str>) -> anyhow::Result<Vec<PathBuf>> {
         let Some(next) = next.pop() else { break };
         chain.push(next);
     }
-    // What follows nothing is where the chain breaks: it is refused once it is reached.
+    // The chain breaks at a stream that follows nothing: it is refused once it is reached.
     rest.sort_by(|one, other| one.said.made.cmp(&other.said.made));
     chain.extend(rest);
     if !differentials.is_empty() {
@@ -144,7 +144,7 @@ fn chain(folder: &Path, disk: Option<&str>) -> anyhow::Result<Vec<PathBuf>> {
     Ok(paths(chain))
 }
 
-/// The disk that is meant, and its streams.
+/// The chosen disk, and its streams.
 fn one_disk(
     folder: &Path,
     mut found: Found,
@@ -169,7 +169,7 @@ fn one_disk(
     for path in found.unfinished.iter().filter(is_of_disk) {
         log::warn!("left out: {}, which virtnbdbackup has not finished", shown(path));
     }
-    // One that is missing would go unnoticed where it is the last.
+    // Leaving out the last stream would go unnoticed.
     match found.odd.iter().find(is_of_disk) {
         Some(path) => Err(Refusal::unverifiable(format!(
             "{} is no stream of virtnbdbackup's, although its name says so: name the files that are \
@@ -189,7 +189,7 @@ fn shown(path: &Path) -> String {
     escaped(&path.display().to_string())
 }
 
-/// The streams of each disk, by their file names, and what looks like one and is none.
+/// The streams of each disk by file name, and the files that look like streams but are none.
 fn read(folder: &Path) -> anyhow::Result<Found> {
     let name = || folder.display().to_string();
     let mut paths = Vec::new();
@@ -204,7 +204,7 @@ fn read(folder: &Path) -> anyhow::Result<Found> {
             found.unfinished.push(path);
             continue;
         }
-        // Opening a FIFO would wait for its other end, so the kind is asked first.
+        // Opening a FIFO would wait for its other end, so check the file type first.
         if !ends_with(b".data") || !path.is_file() {
             continue;
         }
@@ -227,7 +227,7 @@ fn paths(items: Vec<Item>) -> Vec<PathBuf> {
     items.into_iter().map(|item| item.path).collect()
 }
 
-/// For messages: file names alone.
+/// For messages: only the file names.
 fn names(items: &[Item]) -> String {
     let name =
         |item: &Item| item.path.file_name().unwrap_or_default().to_string_lossy().into_owned();

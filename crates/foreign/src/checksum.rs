@@ -1,4 +1,4 @@
-//! [`Summed`]: a file that is summed up while it is read, where virtnbdbackup left its sum beside it.
+//! [`Summed`]: checks a file, while it is read, against the checksum that virtnbdbackup left next to it.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -17,11 +17,11 @@ pub struct Checksum {
 }
 
 impl Checksum {
-    /// What lies beside the file at `path`; `None` where nothing does, and beside what is no file of
-    /// virtnbdbackup's: others may mean something else by it.
+    /// The checksum next to the file at `path`; `None` if there is none, or if the file is not one of
+    /// virtnbdbackup's: there it may mean something else.
     ///
     /// # Errors
-    /// Where it cannot be read, or is no such sum (exit code 4).
+    /// If it cannot be read, or is no such checksum (exit code 4).
     pub fn beside(path: &Path, file: &File) -> anyhow::Result<Option<Self>> {
         let mut first = [0; 16];
         if !file.metadata()?.is_file() || file.read_exact_at(&mut first, 0).is_err() {
@@ -63,7 +63,7 @@ impl Checksum {
     }
 }
 
-/// A reader whose end is an error where the sum is another one.
+/// A reader that fails at its end if the checksum differs.
 pub struct Summed<R> {
     input: R,
     checksum: Option<Checksum>,
@@ -96,7 +96,7 @@ impl<R: Read> Read for Summed<R> {
     }
 }
 
-/// RFC 1950's sum of bytes.
+/// The checksum of RFC 1950.
 struct Adler32 {
     one: u32,
     two: u32,
@@ -113,7 +113,7 @@ impl Adler32 {
     const MODULUS: u32 = 65521;
 
     fn add(&mut self, bytes: &[u8]) {
-        // As many as fit into 32 bits without a remainder in between.
+        // As many bytes as can be added up in 32 bits before taking the remainder.
         for piece in bytes.chunks(5552) {
             for byte in piece {
                 self.one += u32::from(*byte);

@@ -1,4 +1,4 @@
-//! [`Lacks`]: says what other tools' formats cannot promise, once in a run.
+//! [`Lacks`]: says what other tools' formats cannot guarantee, once per run.
 
 use std::collections::BTreeSet;
 
@@ -13,11 +13,11 @@ pub struct Lacks {
 }
 
 impl Lacks {
-    /// Says what a stream cannot promise, as far as no stream before it could either; `has_checksum` is
-    /// for a file with a checksum beside it.
+    /// Warns of what a stream cannot guarantee, unless that was said of an earlier one; `has_checksum`: the
+    /// file has a checksum next to it.
     ///
     /// # Errors
-    /// Where that is wanted, and there is anything that it cannot promise (exit code 4).
+    /// If it `is_strict`, and there is anything that the stream cannot guarantee (exit code 4).
     pub fn say(
         &mut self,
         source: &str,

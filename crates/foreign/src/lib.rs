@@ -1,11 +1,12 @@
 //! Streams of other tools, read as ours and written as theirs.
 //!
-//! [`Unfinished`] tells by its first bytes whose a stream is; once the caller has filled in what it does not
-//! say ([`Missing`]), [`AnyDecoder`] reads it as [`hyperlayer`]'s records, as `docs/foreign-streams.md` says. [`Foreign`] is what another tool's stream says of itself, and what its
-//! format cannot promise; [`Lacks`] says that once in a run. What virtnbdbackup leaves beside its streams is
-//! here as well: the sum of a file ([`Checksum`]), the machine that it is of ([`machine_of`]), and which files
-//! of a folder follow one another ([`expand`]). [`Hyperlayer1`] and [`ThinSend`] write streams that the original
-//! lvpatch and thin_recv take.
+//! [`Unfinished`] recognizes a stream by its first bytes. Once the caller has filled in what it does
+//! not say ([`Missing`]), [`AnyDecoder`] reads it as [`hyperlayer`]'s records, as described in
+//! `docs/foreign-streams.md`. [`Foreign`] is what another tool's stream says about itself, and what its
+//! format cannot guarantee; [`Lacks`] says the latter once per run. What virtnbdbackup leaves next to its
+//! streams is here as well: a file's checksum ([`Checksum`]), the machine that a stream belongs to
+//! ([`machine_of`]), and which files of a folder follow one another ([`expand`]). [`Hyperlayer1`] and
+//! [`ThinSend`] write streams that the original lvpatch and thin_recv accept.
 //!
 //! ```
 //! use foreign::{Missing, ThinSend, Unfinished};

@@ -1,5 +1,5 @@
-//! Whose disk a stream of virtnbdbackup's is of: the virtual machine's UUID, in its configuration beside
-//! the stream.
+//! Which virtual machine a stream of virtnbdbackup's belongs to: its UUID is in the configuration next to the
+//! stream.
 
 use std::fs::File;
 use std::io::Read;
@@ -7,11 +7,11 @@ use std::path::Path;
 
 use crate::Foreign;
 
-/// A configuration has some thousand bytes; the UUID is near the beginning.
+/// A configuration has a few thousand bytes; the UUID is near the beginning.
 const MOST: u64 = 1 << 20;
 
-/// The UUID of the machine that a stream is of, where its configuration lies beside it as virtnbdbackup
-/// puts it there: `vmconfig.CHECKPOINT.xml`.
+/// The UUID of the machine that a stream belongs to, if its configuration is next to the stream, where
+/// virtnbdbackup puts it: `vmconfig.CHECKPOINT.xml`.
 pub fn machine_of(path: &Path, said: &Foreign) -> Option<String> {
     said.disk.as_ref()?;
     let name = path.file_name()?.to_str()?.strip_suffix(".data")?;
@@ -37,10 +37,10 @@ pub fn machine_of(path: &Path, said: &Foreign) -> Option<String> {
     is_uuid.then_some(uuid)
 }
 
-/// Whether two streams are of one machine, as far as it is known of both.
+/// Checks that two streams belong to one machine, as far as both machines are known.
 ///
 /// # Errors
-/// Which machines they are of.
+/// Says which machines they belong to.
 pub fn check_machine(machine: Option<&str>, previous: Option<&str>) -> Result<(), String> {
     match (machine, previous) {
         (Some(machine), Some(expected)) if machine != expected => {

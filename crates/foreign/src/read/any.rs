@@ -1,4 +1,4 @@
-//! [`Unfinished`] and [`AnyDecoder`]: a stream of ours, or of another tool, told apart by its first bytes.
+//! [`Unfinished`] and [`AnyDecoder`]: a stream of ours or of another tool, recognized by its first bytes.
 
 use std::io::{Cursor, Read};
 
@@ -10,12 +10,12 @@ use hyperlayer::{
     BaseChecksum, BaseDigest, Decoder, Header, Held, MAGIC, Record, Records, Roots, Totals,
 };
 
-/// A stream that has begun, of any format that is known. [`Unfinished::foreign`] tells what one of another
-/// tool says of itself; once what it does not say is filled in, by [`Unfinished::complete`], its records can
-/// be taken. A stream of ours says everything.
+/// A stream that has begun, of any known format. [`Unfinished::foreign`] returns what another tool's stream
+/// says about itself; once [`Unfinished::complete`] has filled in what it does not say, its records can be
+/// read. A stream of ours says everything.
 pub struct Unfinished<R: Read>(AnyDecoder<R>);
 
-/// Reads one stream of any format that is known, front to back.
+/// Reads one stream of any known format, front to back.
 pub enum AnyDecoder<R: Read> {
     /// A stream of ours.
     Own(Box<Decoder<Input<R>>>),
@@ -23,7 +23,7 @@ pub enum AnyDecoder<R: Read> {
     Foreign(Box<ForeignDecoder<R>>),
 }
 
-/// An input of which the first bytes have been read already.
+/// An input whose first bytes have already been read.
 pub type Input<R> = std::io::Chain<Cursor<Vec<u8>>, R>;
 
 impl<R: Read> Unfinished<R> {
@@ -44,21 +44,21 @@ impl<R: Read> Unfinished<R> {
         }))
     }
 
-    /// What another tool's stream says of itself; `None` for a stream of ours.
+    /// What another tool's stream says about itself; `None` for a stream of ours.
     pub fn foreign(&self) -> Option<&Foreign> {
         self.0.foreign()
     }
 
-    /// Its header. What another tool's stream does not say has a stand-in there: a size is as large as can
-    /// be.
+    /// Its header. What another tool's stream does not say has a placeholder there: a size is as large as
+    /// possible.
     pub fn header(&self) -> &Header {
         self.0.header()
     }
 
-    /// Fills in what another tool's stream does not say. Where both know something, the stream is right.
+    /// Fills in what another tool's stream does not say. What the stream says itself takes precedence.
     ///
     /// # Errors
-    /// [`Error::Damaged`](hyperlayer::Error::Damaged) where what both say makes no sense together.
+    /// [`Error::Damaged`](hyperlayer::Error::Damaged) if the two make no sense together.
     pub fn complete(mut self, missing: &Missing) -> Result<AnyDecoder<R>> {
         if let AnyDecoder::Foreign(decoder) = &mut self.0 {
             decoder.complete(missing)?;
@@ -66,7 +66,7 @@ impl<R: Read> Unfinished<R> {
         Ok(self.0)
     }
 
-    /// Skips it, to the next stream: its records are read, and checked against what it says itself.
+    /// Skips to the next stream: the records are read, and checked against what the stream says itself.
     ///
     /// # Errors
     /// As [`AnyDecoder::next_stream`].
@@ -76,7 +76,7 @@ impl<R: Read> Unfinished<R> {
 }
 
 impl<R: Read> AnyDecoder<R> {
-    /// What another tool's stream says of itself; `None` for a stream of ours.
+    /// What another tool's stream says about itself; `None` for a stream of ours.
     pub fn foreign(&self) -> Option<&Foreign> {
         match self {
             Self::Own(_) => None,
@@ -84,7 +84,7 @@ impl<R: Read> AnyDecoder<R> {
         }
     }
 
-    /// As [`Decoder::next_stream`]; what that does not say is filled in anew.
+    /// As [`Decoder::next_stream`]; what the next stream does not say must be filled in again.
     ///
     /// # Errors
     /// As [`Records::finish`], and as [`Unfinished::begin`].

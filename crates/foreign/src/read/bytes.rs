@@ -1,4 +1,4 @@
-//! [`Bytes`]: the bytes of a stream of another tool, counted on their way in.
+//! [`Bytes`]: the bytes of another tool's stream, counted as they are read.
 
 use std::io::{self, Read};
 
@@ -10,34 +10,34 @@ use hyperlayer::{Error, MAX_RECORD, SECTOR};
 /// The input, and what every range in it is checked against.
 pub(crate) struct Bytes<R> {
     input: R,
-    /// Bytes that were read to tell the format.
+    /// Bytes that were read to recognize the format.
     first: io::Cursor<Vec<u8>>,
-    /// How many bytes have been taken.
+    /// How many bytes have been read.
     at: u64,
     /// No range may go beyond this, in bytes.
     pub(crate) size: u64,
 }
 
 impl<R: Read> Bytes<R> {
-    /// A source whose `first` bytes have been read from `input` already.
+    /// A source whose `first` bytes have already been read from `input`.
     pub(crate) fn new(first: Vec<u8>, input: R) -> Self {
         Self { input, first: io::Cursor::new(first), at: 0, size: MOST }
     }
 
-    /// The next bytes, which stay where they are: `most` of them, or what is there before the end.
+    /// Returns the next bytes without consuming them: `most` of them, or what is left before the end.
     pub(crate) fn peek(&mut self, most: usize) -> Result<Vec<u8>> {
         let mut bytes = vec![0; most];
         let length = self.fill(&mut bytes)?;
         bytes.truncate(length);
         self.at = self.at.saturating_sub(length as u64);
-        // What was not taken yet of the bytes put back before stays after these.
+        // Bytes that were put back before and not read since come after these.
         let place = self.first.position() as usize;
         let rest = self.first.get_ref().get(place..).unwrap_or_default();
         self.first = io::Cursor::new([&bytes[..], rest].concat());
         Ok(bytes)
     }
 
-    /// How many bytes have been taken.
+    /// How many bytes have been read.
     pub(crate) fn at(&self) -> u64 {
         self.at
     }
@@ -50,14 +50,14 @@ impl<R: Read> Bytes<R> {
                 Ok(0) => break,
                 Ok(length) => filled = filled.saturating_add(length),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // What sums the input up has seen damage itself.
+                // The reader that checks the checksum reports damage itself.
                 Err(error) => return Err(error.downcast::<Error>().unwrap_or_else(Error::Io)),
             }
         }
         Ok(filled)
     }
 
-    /// Fills all of `buf`; `inside` says what it is a part of.
+    /// Fills all of `buf`; `inside` says what it is part of.
     pub(crate) fn fill_whole(&mut self, buf: &mut [u8], inside: &'static str) -> Result<()> {
         let length = buf.len();
         match self.fill(buf)? {
@@ -66,7 +66,7 @@ impl<R: Read> Bytes<R> {
         }
     }
 
-    /// Fills all of `buf`, or nothing where the input ends before it.
+    /// Fills all of `buf`, or nothing if the input has ended.
     pub(crate) fn fill_or_end(&mut self, buf: &mut [u8], inside: &'static str) -> Result<bool> {
         let length = buf.len();
         match self.fill(buf)? {
@@ -76,7 +76,7 @@ impl<R: Read> Bytes<R> {
         }
     }
 
-    /// The next line without its line feed, of `most` bytes; `None` where the input ends before it.
+    /// The next line without its line feed, of at most `most` bytes; `None` if the input has ended.
     pub(crate) fn line(&mut self, most: usize, inside: &'static str) -> Result<Option<Vec<u8>>> {
         let (begin, mut line, mut byte) = (self.at, Vec::new(), [0]);
         while self.fill(&mut byte)? == 1 {
@@ -94,7 +94,7 @@ impl<R: Read> Bytes<R> {
         }
     }
 
-    /// Makes sure that the input ends here.
+    /// Checks that the input ends here.
     pub(crate) fn expect_end(&mut self) -> Result<()> {
         match self.fill(&mut [0])? {
             0 => Ok(()),
@@ -102,7 +102,7 @@ impl<R: Read> Bytes<R> {
         }
     }
 
-    /// Takes `length` bytes that are of no use.
+    /// Skips `length` bytes.
     pub(crate) fn skip(&mut self, mut length: u64, inside: &'static str) -> Result<()> {
         let mut room = [0; 4096];
         while length > 0 {
@@ -113,7 +113,7 @@ impl<R: Read> Bytes<R> {
         Ok(())
     }
 
-    /// Holds a range that is named at `at` of the input against the volume.
+    /// Checks a range, which is named at `at` in the input, against the volume.
     pub(crate) fn check_range(&self, at: u64, offset: u64, length: u64) -> Result<()> {
         let whole = offset.is_multiple_of(SECTOR) && length.is_multiple_of(SECTOR) && length > 0;
         match offset.checked_add(length) {
@@ -147,7 +147,7 @@ impl<R: Read> Read for Bytes<R> {
     }
 }
 
-/// Data of a range that has not been read yet. It is handed out in pieces.
+/// Data of a range that has not been read yet, handed out in pieces.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Pending {
     offset: u64,
@@ -155,7 +155,7 @@ pub(crate) struct Pending {
 }
 
 impl Pending {
-    /// The data of a range, which has been checked.
+    /// The data of a range that has been checked.
     pub(crate) fn new(offset: u64, length: u64) -> Self {
         Self { offset, left: length }
     }
@@ -177,7 +177,7 @@ impl Pending {
         Ok(Some(change))
     }
 
-    /// What the next piece is.
+    /// The range of the next piece.
     pub(crate) fn piece(&mut self) -> Option<Change> {
         let length = self.left.min(MAX_RECORD as u64);
         if length == 0 {
@@ -190,7 +190,7 @@ impl Pending {
     }
 }
 
-/// A byte at `at` is not what it must be.
+/// The error for a byte at `at` that is not what it must be.
 pub(crate) fn damaged(at: u64, reason: String) -> Error {
     Error::Damaged { at, reason }
 }
@@ -199,7 +199,7 @@ pub(crate) fn damaged(at: u64, reason: String) -> Error {
 pub(crate) struct Fields<'a>(pub(crate) &'a [u8]);
 
 impl Fields<'_> {
-    /// The next `N` bytes; zeros where there are no more.
+    /// The next `N` bytes; zeros if there are no more.
     pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
         match self.0.split_first_chunk() {
             Some((field, rest)) => {

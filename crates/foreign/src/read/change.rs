@@ -1,13 +1,13 @@
 //! [`Change`]: a record of another format.
 
-/// What a record of another format is.
+/// The kind of a record of another format.
 pub(super) enum What {
     Data,
     Zero,
     Discard,
 }
 
-/// A record of another format, whose range was checked against the volume.
+/// A record of another format, whose range has been checked against the volume.
 pub(super) struct Change {
     pub(super) what: What,
     pub(super) offset: u64,

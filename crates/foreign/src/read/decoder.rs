@@ -1,4 +1,4 @@
-//! [`ForeignDecoder`]: a stream of another tool, whichever.
+//! [`ForeignDecoder`]: a stream of any other tool.
 
 use std::io::Read;
 
@@ -11,9 +11,9 @@ use super::said::{FollowedBy, Foreign, Missing};
 use super::{hyperlayer1, lvbackup, lvmsync, thin_send, virtnbdbackup};
 use crate::Result;
 
-/// Reads one stream of another tool, front to back; it comes from [`Unfinished::complete`] alone. Memory:
-/// one record; with lvbackup a block, with compressed streams of virtnbdbackup a frame, and its blocks'
-/// sizes.
+/// Reads one stream of another tool, front to back; only
+/// [`Unfinished::complete`](crate::Unfinished::complete) makes it. Memory: one record; for lvbackup a block,
+/// for compressed streams of virtnbdbackup a frame, for HYPERLAYER/1.0 its base checks as well.
 pub struct ForeignDecoder<R: Read> {
     source: Bytes<R>,
     format: Box<dyn Format<R>>,
@@ -24,7 +24,7 @@ pub struct ForeignDecoder<R: Read> {
     state: DecoderState,
 }
 
-/// Whether a stream that begins like this is one of another tool.
+/// Whether a stream that begins like this is another tool's.
 pub(super) fn is_foreign(first: &[u8]) -> bool {
     hyperlayer1::is(first)
         || thin_send::is(first)
@@ -36,7 +36,7 @@ pub(super) fn is_foreign(first: &[u8]) -> bool {
 /// Enough to tell whether another stream begins.
 const FIRST: usize = virtnbdbackup::FIRST.len();
 
-/// Whether one that may stand there begins with these bytes, which are all that is there or enough to tell.
+/// Whether these bytes begin a stream that may follow; they are all that is left, or enough to tell.
 fn begins(followed_by: FollowedBy, first: &[u8]) -> bool {
     match followed_by {
         FollowedBy::Nothing => false,
@@ -71,12 +71,12 @@ impl<R: Read> ForeignDecoder<R> {
         Ok(Self { source, format, foreign, header, buf, totals, state })
     }
 
-    /// What the stream says of itself.
+    /// What the stream says about itself.
     pub fn foreign(&self) -> &Foreign {
         &self.foreign
     }
 
-    /// Fills in what the stream does not say, before any record is taken.
+    /// Fills in what the stream does not say, before any record is read.
     pub(super) fn complete(&mut self, missing: &Missing) -> Result<()> {
         let header = self.foreign.header(missing);
         self.header = header.map_err(|reason| damaged(self.source.at(), reason))?;

@@ -1,14 +1,14 @@
-//! Whether a stream of another tool belongs after another one, as far as both say it: streams
-//! without UUIDs have disk names and dates.
+//! Whether a stream of another tool belongs after another one, as far as both say so: streams without UUIDs
+//! have disk names and dates.
 
 use super::said::{Foreign, Missing};
 use hyperlayer::Header;
 
 impl Foreign {
-    /// Whether it was not made before `previous`, as far as they say when.
+    /// Checks that it was not made before `previous`, as far as both say when.
     ///
     /// # Errors
-    /// When they were made.
+    /// Says when they were made.
     pub fn check_date(&self, previous: &Self) -> Result<(), String> {
         match (&self.made, &previous.made) {
             (Some(made), Some(earlier)) if made < earlier => {
@@ -18,10 +18,11 @@ impl Foreign {
         }
     }
 
-    /// The header that ours would be, where it is applied to the volume that `previous` leads to.
+    /// The header that a stream of ours would have, if this one is applied to the volume that `previous`
+    /// leads to.
     ///
     /// # Errors
-    /// Why both make no sense together.
+    /// Says why the two make no sense together.
     pub fn header_after(&self, previous: &Header) -> Result<Header, String> {
         self.header(&Missing {
             base: Some(previous.target.clone()),

@@ -10,15 +10,15 @@ use crate::Result;
 use hyperlayer::{BaseChecksum, Error, MAX_RECORD, SECTOR};
 
 const LINE: &[u8] = b"HYPERLAYER/1.0";
-/// The most that a line of numbers has: two or three of 16 digits, and what stands around them.
+/// The most characters in a line of numbers: two or three of 16 digits, and what surrounds them.
 const NUMBERS: usize = 96;
-/// What a line of the header counts for beside its characters.
+/// What a line of the header counts for besides its characters.
 const PAIR: usize = 17;
-/// How many base checks are read at the most: they are kept in memory.
+/// The most base checks that are read: they are kept in memory.
 const CHECKS: usize = 1 << 22;
 
 pub(super) struct HyperLayer1 {
-    /// The line of the first block, where it has been read.
+    /// The line of the first block, if it has been read already.
     line: Option<Vec<u8>>,
     /// Whether blocks begin with a W; the first one decides.
     marked: Option<bool>,
@@ -97,7 +97,7 @@ impl HyperLayer1 {
         }
     }
 
-    /// The range of a block's line, in bytes: `W OFFSET LENGTH`, before that without the W.
+    /// The range of a block's line, in bytes: `W OFFSET LENGTH`, or, in older streams, without the W.
     fn range(&mut self, line: &[u8]) -> Option<(u64, u64)> {
         let words = words(line)?;
         let (marked, offset, length) = match words.as_slice() {
@@ -112,7 +112,7 @@ impl HyperLayer1 {
     }
 }
 
-/// Reads the base checks, where there are any; else yields the line that stands in their place.
+/// Reads the base checks, if there are any; otherwise yields the line found in their place.
 fn read_checks<R: Read>(
     source: &mut Bytes<R>,
     size: Option<u64>,
@@ -198,7 +198,7 @@ impl Fields {
             if line.is_empty() {
                 return Ok(Self(fields));
             }
-            // No more than a header of ours has room for: there a pair takes 16 bytes more.
+            // No more than a header of ours has room for: a pair takes 16 bytes more there.
             room = room.saturating_sub(line.len().saturating_add(PAIR));
             let text = String::from_utf8(line)
                 .map_err(|_| damaged(at, "a line of the header is not UTF-8".into()))?;
@@ -211,7 +211,7 @@ impl Fields {
         }
     }
 
-    /// The first value of a key: what comes later is the user's.
+    /// The first value of a key: later ones are the user's.
     fn text(&self, key: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str())
     }
@@ -270,7 +270,7 @@ impl Fields {
     }
 }
 
-/// A line's key, without quotes around it, and its value as it stands.
+/// A line's key, without quotes around it, and its value as written.
 fn key_and_value(line: &str) -> Option<(String, &str)> {
     let quoted = quoted_length(line).and_then(|length| line.split_at_checked(length));
     if let Some((key, rest)) = quoted
@@ -283,14 +283,14 @@ fn key_and_value(line: &str) -> Option<(String, &str)> {
     Some((key.trim().to_owned(), value))
 }
 
-/// How many bytes the quoted text has with which a line begins, quotes included.
+/// The length in bytes of the quoted text that a line begins with, quotes included.
 fn quoted_length(line: &str) -> Option<usize> {
     let mut characters = line.char_indices().peekable();
     let (_, quote) = characters.next().filter(|(_, quote)| ['\'', '"'].contains(quote))?;
     while let Some((at, character)) = characters.next() {
         match character {
             '\\' if quote == '"' => _ = characters.next(),
-            // Two of them stand for one.
+            // Two quotes stand for one.
             '\'' if quote == '\'' && characters.next_if(|next| next.1 == quote).is_some() => {}
             end if end == quote => return at.checked_add(1),
             _ => {}
@@ -346,7 +346,7 @@ mod tests {
             (r#""a\": b" : c"#, "a\": b", " c"),
             ("'it''s: ': c", "it's: ", " c"),
             (r#""1":2"#, "1", "2"),
-            // No text in quotes with a colon after it.
+            // No quoted text that a colon follows.
             ("'a: b", "'a", " b"),
             (r#""a" b: c"#, r#""a" b"#, " c"),
         ] {

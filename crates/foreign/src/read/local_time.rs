@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-/// When a stream was made, by the clock on the wall of the machine that made it. The format does not
-/// say in what time zone, so it can be compared with other times of the same clock only.
+/// When a stream was made, by the wall clock of the machine that made it. The format does not say the time
+/// zone, so it can be compared only with other times of the same clock.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LocalTime(String);
 
 impl LocalTime {
-    /// Reads `2026-11-25T22:34:00`, with a fraction of a second or without. With a time zone it would
-    /// be something else.
+    /// Parses `2026-11-25T22:34:00`, with or without a fraction of a second. A time zone is not accepted: that
+    /// would be another kind of time.
     pub fn parse(text: &str) -> Option<Self> {
         const PATTERN: &[u8] = b"0000-00-00T00:00:00";
         let (seconds, fraction) = text.as_bytes().split_at_checked(PATTERN.len())?;
@@ -26,7 +26,7 @@ impl LocalTime {
         (seconds.iter().zip(PATTERN).all(fits) && is_fraction).then(|| Self(text.into()))
     }
 
-    /// To the second: what people and tables say.
+    /// The time to the second, for people and tables.
     pub fn seconds(&self) -> &str {
         self.0.get(..19).unwrap_or_default()
     }

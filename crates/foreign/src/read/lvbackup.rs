@@ -15,15 +15,15 @@ const VERSION: u8 = 1;
 const FULL: u8 = 1;
 const DELTA: u8 = 2;
 const HEADER: usize = 110;
-/// What the header's MD5 is of.
+/// How many bytes the header's MD5 covers.
 const HASHED: usize = 94;
-/// The largest chunk that dm-thin has.
+/// The largest chunk that dm-thin allows.
 const MOST: u64 = 1 << 30;
 
 pub(super) struct LvBackup {
     block_size: u64,
     blocks_left: u64,
-    /// The block that is handed out: all of it, and what is still to come.
+    /// The block that is being handed out: its content, and the part still to come.
     block: Vec<u8>,
     pending: Pending,
     given: usize,
@@ -34,7 +34,7 @@ pub(super) fn is(first: &[u8]) -> bool {
     matches!(first, [VERSION, FULL | DELTA, ..])
 }
 
-/// Whether this is all that is there of a stream's first two bytes.
+/// Whether the input ends within a stream's first two bytes.
 pub(super) fn is_cut(first: &[u8]) -> bool {
     first == [VERSION]
 }
@@ -75,7 +75,7 @@ pub(super) fn begin<R: Read>(source: &mut Bytes<R>) -> Result<(LvBackup, Foreign
     Ok((LvBackup { block_size, blocks_left: blocks, block, pending, given: 0 }, foreign))
 }
 
-/// A UUID that ends with its field, or before it.
+/// A UUID that fills its field, or ends before it does.
 fn text(bytes: [u8; 36]) -> String {
     let text = String::from_utf8_lossy(&bytes);
     text.trim_end_matches('\0').trim().to_owned()
@@ -101,7 +101,7 @@ impl<R: Read> Format<R> for LvBackup {
 }
 
 impl LvBackup {
-    /// Reads the next block, and verifies it. Memory grows with what arrives.
+    /// Reads and verifies the next block. Memory grows with the data that arrives.
     fn read_block<R: Read>(&mut self, source: &mut Bytes<R>) -> Result<()> {
         let (at, mut index) = (source.at(), [0; 8]);
         source.fill_whole(&mut index, "a block's number")?;

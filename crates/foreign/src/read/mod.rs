@@ -1,4 +1,4 @@
-//! Streams of other tools, each format in a file of its own: their records become ours.
+//! Streams of other tools, with a file for each format: their records become ours.
 
 mod any;
 mod bytes;

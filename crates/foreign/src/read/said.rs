@@ -1,42 +1,42 @@
-//! [`Foreign`]: what a stream of another tool says of itself, and what the reader fills in.
+//! [`Foreign`]: what another tool's stream says about itself, and what the reader fills in.
 
 use hyperlayer::{BaseChecksum, Header, Identity, SECTOR, Volume};
 
 use super::local_time::LocalTime;
 
-/// The largest volume, where nothing is known of its size.
+/// The largest volume, if its size is unknown.
 pub(super) const MOST: u64 = i64::MAX as u64 - (SECTOR - 1);
-/// Where neither the stream nor the reader knows one.
+/// The chunk size if neither the stream nor the reader knows one.
 const CHUNK: u64 = 65536;
 
 pub(super) const NO_CHECKSUMS: &str = "no checksums";
 pub(super) const NO_END: &str = "its end cannot be verified";
 pub(super) const NO_IDENTITY: &str = "no identity of the base";
-/// What a stream lacks that may be silent about ranges that have changed: they show old data.
+/// What a stream lacks if it may leave out ranges that have changed: they show old data.
 pub const LEFT_OUT: &str = "what became a hole may be left out";
 
-/// What a stream of another tool says of itself, and what it cannot promise.
+/// What another tool's stream says about itself, and what it cannot guarantee.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Foreign {
     /// The format's name.
     pub format: &'static str,
-    /// What the format cannot promise, in short phrases; nothing where it is as good as ours.
+    /// What the format cannot guarantee, in short phrases; empty if it is as good as ours.
     pub lacks: Vec<&'static str>,
     /// The volume's name.
     pub name: Option<String>,
-    /// The volume's UUID, or what else it is known by; empty where it has none.
+    /// The volume's UUID, or whatever else identifies it; empty if nothing does.
     pub uuid: String,
-    /// The disk that it is of: it has the same name in every stream of a chain.
+    /// The disk it belongs to: it has the same name in every stream of a chain.
     pub disk: Option<String>,
     /// When it was made.
     pub made: Option<LocalTime>,
     /// The volume's size in bytes.
     pub size: Option<u64>,
-    /// Whether the base must be of the same size.
+    /// Whether the base must have the same size.
     pub base_has_its_size: bool,
     /// The unit of allocation, in bytes.
     pub chunk_size: Option<u64>,
-    /// How many bytes change at the most.
+    /// How many bytes change at most.
     pub changed: Option<u64>,
     /// What it starts from.
     pub starts: Start,
@@ -46,13 +46,13 @@ pub struct Foreign {
     pub detect_level: u8,
     /// What the base must hold.
     pub base_checksums: Vec<BaseChecksum>,
-    /// Data that is all zeros stands for zeros and for holes.
+    /// Whether data that is all zeros stands for zeros and for holes.
     pub(super) zeros_are_holes: bool,
-    /// What may stand after it.
+    /// What may follow it.
     pub(super) followed_by: FollowedBy,
 }
 
-/// What may stand after a stream's end.
+/// What may follow the end of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FollowedBy {
     Nothing,
@@ -63,25 +63,25 @@ pub(super) enum FollowedBy {
 /// What a stream of another tool starts from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// It is a full one.
+    /// It is a full stream.
     Nothing,
-    /// A volume, with its UUID, if that is known.
+    /// A volume, with its UUID if that is known.
     Base {
-        /// What the base is known by; empty where it has none.
+        /// What identifies the base; empty if nothing does.
         uuid: String,
     },
     /// The format does not say.
     Unknown,
 }
 
-/// What the reader knows of what a stream does not say. Where both do, the stream is right.
+/// What the reader knows and a stream does not say. What the stream says itself takes precedence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Missing {
     /// The new volume's name.
     pub name: Option<String>,
-    /// The volume that the stream is meant for; none where it starts from nothing.
+    /// The volume that the stream is meant for; `None` if it starts from nothing.
     pub base: Option<Volume>,
-    /// The new volume's size in bytes; else it is that of the base.
+    /// The new volume's size in bytes; by default the base's.
     pub size: Option<u64>,
     /// The unit of allocation, in bytes.
     pub chunk_size: Option<u64>,
@@ -109,23 +109,23 @@ impl Foreign {
         }
     }
 
-    /// Whether a stream that is cut can be told from one that is whole.
+    /// Whether a cut stream can be told from a complete one.
     pub fn has_end(&self) -> bool {
         !self.lacks.contains(&NO_END)
     }
 
-    /// What it cannot promise; `has_checksum` is for one that has a checksum beside it.
+    /// What it cannot guarantee; `has_checksum`: it has a checksum next to it.
     pub fn lacks(&self, has_checksum: bool) -> Vec<&'static str> {
         let is_there = |lack: &&str| has_checksum && *lack == NO_CHECKSUMS;
         self.lacks.iter().filter(|lack| !is_there(lack)).copied().collect()
     }
 
-    /// Whether another stream may stand after it.
+    /// Whether another stream may follow it.
     pub fn may_be_followed(&self) -> bool {
         self.followed_by != FollowedBy::Nothing
     }
 
-    /// The header that ours would be. What nobody knows is as large as can be.
+    /// The header that a stream of ours would have. Unknown sizes are as large as possible.
     pub(super) fn header(&self, missing: &Missing) -> std::result::Result<Header, String> {
         let base_size = missing.base.as_ref().map(|base| base.size);
         let size = self.size.or(missing.size).or(base_size).unwrap_or(MOST);
@@ -134,7 +134,7 @@ impl Foreign {
             Volume {
                 name: known.map_or("base", |base| &base.name).into(),
                 uuid: uuid.into(),
-                // No volume shrinks by what a format does not say: a larger base is a wrong one.
+                // A format that says nothing about the base's size shrinks no volume: a larger base is wrong.
                 size: match base_size {
                     Some(base_size) if !self.base_has_its_size => base_size.min(size),
                     _ => size,
@@ -142,7 +142,7 @@ impl Foreign {
             }
         };
         let name = self.name.as_ref().or(missing.name.as_ref());
-        // Names of checkpoints are no UUIDs: they are the same for all disks.
+        // Names of checkpoints are not UUIDs: they are the same for all disks.
         let uuid = |text: &str| if self.disk.is_some() { String::new() } else { text.to_owned() };
         let header = Header {
             target: Volume {
@@ -158,7 +158,7 @@ impl Foreign {
             chunk_size: self.chunk_size.or(missing.chunk_size).unwrap_or(CHUNK),
             pairs: self.pairs.clone(),
             detect_level: self.detect_level,
-            // No more than there are blocks.
+            // At most one for each block.
             extents: self
                 .changed
                 .zip(self.chunk_size)
@@ -177,7 +177,7 @@ impl Foreign {
         Ok(header)
     }
 
-    /// What the volume and its base are known by: of a disk, by the names of its checkpoints.
+    /// Identifies the volume and its base: for a disk, by the names of its checkpoints.
     fn identity(&self) -> Identity {
         let Some(disk) = &self.disk else { return Identity::default() };
         let base = match &self.starts {

@@ -86,7 +86,7 @@ impl<R: Read> Format<R> for ThinSend {
                     return Ok(Some(Change { what: What::Discard, offset, length }));
                 }
                 BEGIN if has_ends && !self.begun => {
-                    // thin_recv would take bytes after it for the next command.
+                    // thin_recv would take the bytes after it for the next command.
                     if length != 0 {
                         return Err(damaged(at, format!("a begin of {length} bytes: expected 0")));
                     }

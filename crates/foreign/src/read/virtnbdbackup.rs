@@ -1,7 +1,7 @@
 //! virtnbdbackup's streams, formats 1 and 2, uncompressed and with LZ4.
 //!
-//! An LZ4 frame says itself where it ends, so a stream is read in one pass; the sizes at its end are
-//! checked against what was read.
+//! LZ4 frames mark their own ends, so a stream is read in one pass; the sizes at its end are checked against
+//! what was read.
 
 mod alone;
 mod sizes;
@@ -34,17 +34,17 @@ const SIZES: u64 = 256 << 20;
 
 pub(super) struct VirtNbdBackup {
     compressed: bool,
-    /// Made from a base; a frame of zeros means something else there.
+    /// Made from a base, so a frame of zeros means something else.
     incremental: bool,
     /// How much data the stream announced, and how much came.
     announced: u64,
     came: u64,
     pending: Pending,
     inside: bool,
-    /// The frame that is being decompressed.
+    /// The frame being decompressed.
     content: Vec<u8>,
     given: usize,
-    /// Compressed sizes: of each block's frames.
+    /// The compressed sizes of each block's frames.
     sizes: Sizes,
 }
 
@@ -74,7 +74,7 @@ pub(super) fn begin<R: Read>(source: &mut Bytes<R>) -> Result<(VirtNbdBackup, Fo
             return Err(Error::Unsupported { at, what });
         }
     }
-    // A level of compression, or true; older writers have no such key.
+    // A compression level, or true; older writers do not write this key.
     let compressed = match &meta["compressed"] {
         Value::Null | Value::Bool(false) => false,
         Value::Bool(true) | Value::Number(_) => true,
@@ -96,7 +96,7 @@ pub(super) fn begin<R: Read>(source: &mut Bytes<R>) -> Result<(VirtNbdBackup, Fo
         false => vec![NO_CHECKSUMS, NO_IDENTITY],
     };
     if incremental {
-        // Since 2.21 a changed range that has become a hole is not in the stream.
+        // Since 2.21 the stream leaves out a changed range that has become a hole.
         lacks.push(LEFT_OUT);
     }
     let disk = Some(text("diskName")).filter(|name| !name.is_empty());
@@ -150,7 +150,7 @@ impl<R: Read> Format<R> for VirtNbdBackup {
                 }
                 b"zero" => {
                     source.check_range(at, offset, length)?;
-                    // The first versions named what had not changed so; later ones do not name it.
+                    // The first versions marked unchanged ranges like this; later ones leave them out.
                     if !self.incremental {
                         return Ok(Some(Change { what: What::Discard, offset, length }));
                     }
@@ -171,7 +171,7 @@ impl<R: Read> Format<R> for VirtNbdBackup {
 }
 
 impl VirtNbdBackup {
-    /// The next piece of the block that has begun.
+    /// The next piece of the current block.
     fn data<R: Read>(
         &mut self,
         source: &mut Bytes<R>,
@@ -200,8 +200,8 @@ impl VirtNbdBackup {
 
     /// Reads one LZ4 frame, whose checksums are verified before any of it is used.
     fn decompress<R: Read>(&mut self, source: &mut Bytes<R>) -> Result<()> {
-        // The largest request of NBD, which is what the writer compresses at once, and one byte to
-        // tell what is larger: that is no frame of this tool.
+        // The largest request of NBD, which is the most that the writer compresses at once, and one more byte
+        // to detect a larger frame, which this tool never writes.
         const MOST: u64 = (32 << 20) + 1;
         let at = source.at();
         let mut watched = Watched { source, failed: None, ended: false };
@@ -233,8 +233,8 @@ impl VirtNbdBackup {
         if self.compressed {
             self.check_sizes(source)?;
         }
-        // Here already, so that nothing is taken for whole that has something behind it. What sums up
-        // the file that is read sees its end, too, before the last record counts as read.
+        // Checked here already, so that a stream does not count as complete if something follows it. The reader
+        // that checks the file's checksum also sees its end before the last record counts as read.
         let next = source.peek(FIRST.len())?;
         if !FIRST.starts_with(&next) {
             return Err(damaged(source.at(), "the input goes on after the stream's end".into()));
@@ -247,7 +247,7 @@ impl VirtNbdBackup {
         let (at, inside) = (source.at(), "the compressed sizes at the end");
         let mut found = Told::new(&self.sizes);
         let mut limited = source.by_ref().take(SIZES);
-        // It is read up to its last bracket, and no further.
+        // It is read up to its closing bracket, and no further.
         let mut json = serde_json::Deserializer::from_reader(&mut limited);
         if let Err(error) = json.deserialize_seq(&mut found) {
             let is_end = limited.limit() > 0;
@@ -299,7 +299,7 @@ fn expect_line_end<R: Read>(source: &mut Bytes<R>) -> Result<()> {
     }
 }
 
-/// What an LZ4 frame is read from: tells a cut, and errors of the input, from a damaged frame.
+/// The input of an LZ4 frame: tells a cut, and errors of the input, from a damaged frame.
 struct Watched<'a, R> {
     source: &'a mut Bytes<R>,
     failed: Option<io::Error>,

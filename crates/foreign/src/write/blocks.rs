@@ -1,4 +1,4 @@
-//! [`Filler`]: content that comes in records of any length, cut into a format's own blocks.
+//! [`Filler`]: cuts content, which comes in records of any length, into a format's own blocks.
 
 use std::io::Write;
 
@@ -20,13 +20,13 @@ enum Content<'a> {
     Zeros(u64),
 }
 
-/// Fills blocks one after the other, each whole.
+/// Fills blocks one after another, each completely.
 pub(super) struct Filler<W, B> {
     pub(super) output: W,
     pub(super) blocks: B,
-    /// What has come.
+    /// The records so far.
     pub(super) totals: Totals,
-    /// What of the open block has come, and where it ends; equal where none is open.
+    /// How far the open block is filled, and where it ends; equal if none is open.
     at: u64,
     end: u64,
 }
@@ -39,19 +39,19 @@ impl<W: Write, B: Blocks> Filler<W, B> {
         Self { output, blocks, totals: Totals::default(), at: 0, end: 0 }
     }
 
-    /// Takes the bytes at `offset`.
+    /// Writes the bytes at `offset`.
     pub(super) fn data(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
         self.totals.add(&Record::Data { offset, bytes });
         self.fill(offset, Content::Bytes(bytes))
     }
 
-    /// Takes zeros.
+    /// Writes zeros.
     pub(super) fn zero(&mut self, offset: u64, length: u64) -> Result<()> {
         self.totals.add(&Record::Zero { offset, length });
         self.fill(offset, Content::Zeros(length))
     }
 
-    /// Writes what stands at `offset`: as many blocks as it takes, the last of them perhaps in part.
+    /// Writes the content at `offset`: as many blocks as it fills, the last one perhaps in part.
     fn fill(&mut self, offset: u64, mut content: Content<'_>) -> Result<()> {
         if offset < self.end && offset != self.at {
             return Err(Error::Invalid(format!(
@@ -82,7 +82,7 @@ impl<W: Write, B: Blocks> Filler<W, B> {
         Ok(())
     }
 
-    /// Makes sure that no block is left open.
+    /// Checks that no block is left open.
     pub(super) fn check_filled(&self) -> Result<()> {
         match self.at == self.end {
             true => Ok(()),
@@ -106,7 +106,7 @@ impl Content<'_> {
         }
     }
 
-    /// Writes as much as there is, `most` bytes at the most, and takes it away; yields how much.
+    /// Writes and removes up to `most` bytes of the content; yields how many.
     fn write_some(&mut self, most: u64, output: &mut impl Write) -> Result<u64> {
         match self {
             Self::Bytes(bytes) => {

@@ -12,8 +12,8 @@ use crate::Result;
 use crate::read::hyperlayer1::KEYS;
 use hyperlayer::{BaseChecksum, Error, Finished, Header, Packed, RecordSink, Roots, SECTOR};
 
-/// Writes one stream, front to back: whole chunks, all content included, zeros too. What is unmapped
-/// is written as zeros.
+/// Writes one stream, front to back: whole chunks with all their content, including zeros. Unmapped chunks are
+/// written as zeros.
 pub struct Hyperlayer1<W> {
     filler: Filler<W, Chunks>,
 }
@@ -21,19 +21,18 @@ pub struct Hyperlayer1<W> {
 struct Chunks {
     chunk_size: u64,
     volume_size: u64,
-    /// How many of those that were announced are still to come.
+    /// How many of the announced chunks are still to come.
     ahead: u64,
 }
 
 impl<W: Write> Hyperlayer1<W> {
-    /// Writes the header and what the base must hold; with nothing of that, the detect level in the
-    /// stream is 0. The header's changed and unmapped bytes must be of whole chunks, but for the
-    /// volume's last one.
+    /// Writes the header and the base's checksums; without any, the detect level in the stream is 0. The
+    /// header's changed and unmapped bytes must be whole chunks, except for the volume's last one.
     ///
     /// # Errors
-    /// [`Error::Invalid`] where the format cannot carry this, before anything is written: there is no
-    /// base, its size is another, a pair has a key of the header or is no single line, a chunk is
-    /// larger than the format can say; [`Error::Io`] where `output` fails.
+    /// [`Error::Invalid`] if the format cannot express this, before anything is written: the header is invalid,
+    /// there is no base, the base's size differs, a pair uses a key of the header or is not a single line, or a
+    /// checksum's range is not whole sectors; [`Error::Io`] if `output` fails.
     pub fn new(mut output: W, header: &Header, base_checksums: &[BaseChecksum]) -> Result<Self> {
         header.to_bytes()?;
         let base = match &header.base {
@@ -84,10 +83,10 @@ impl<W: Write> Hyperlayer1<W> {
     }
 }
 
-/// Whether a HYPERLAYER/1.0 header can carry these pairs.
+/// Checks that a HYPERLAYER/1.0 header can express these pairs.
 ///
 /// # Errors
-/// [`Error::Invalid`] where it cannot: a key is one of the header's own, or a pair is no single line.
+/// [`Error::Invalid`] if it cannot: a key is one of the header's own, or a pair is not a single line.
 pub fn check_pairs_for_hyperlayer1(pairs: &[(String, String)]) -> Result<()> {
     pairs.iter().try_for_each(|(key, value)| pair(key, value).map(drop))
 }
@@ -107,7 +106,7 @@ fn pair(key: &str, value: &str) -> Result<String> {
     Ok(format!("{}: {}\n", scalar(key), scalar(value)))
 }
 
-/// Bytes in sectors.
+/// Converts bytes to sectors.
 fn sectors(bytes: u64) -> Result<u64> {
     match bytes.is_multiple_of(SECTOR) {
         true => Ok(bytes / SECTOR),
@@ -127,7 +126,7 @@ impl<W: Write> RecordSink for Hyperlayer1<W> {
     }
 
     fn discard(&mut self, offset: u64, length: u64) -> Result<()> {
-        // The format has no word for it. Zeros they are, and so they count.
+        // The format cannot express a discard. It becomes zeros, and counts as such.
         self.zero(offset, length)
     }
 
@@ -221,7 +220,7 @@ mod tests {
         refused(|header| header.chunk_size = 0);
 
         let new = || Hyperlayer1::new(Vec::new(), &header(2048, 0), &[]).unwrap();
-        // Within a chunk, after the end, too many, too few, a part.
+        // Inside a chunk, after the end, too many, too few, and part of one.
         assert!(new().zero(512, 512).is_err());
         assert!(new().zero(6144, 512).is_err());
         assert!(new().zero(0, 4096).is_err());

@@ -1,8 +1,8 @@
 //! [`ThinSend`]: the stream of thin_send 1.1, which thin_recv reads.
 //!
-//! All integers are big-endian. A header of 28 bytes: u64 magic, u64 offset and u64 length in bytes,
-//! u32 command. After the header of data come this many bytes of it; after that of the end, 24 bytes:
-//! how many headers there are, and how many of them are of data and of what is unmapped.
+//! All integers are big-endian. A header of 28 bytes: u64 magic, u64 offset and u64 length in bytes, u32
+//! command. A data header is followed by that many bytes of data, the end header by 24 bytes: how many
+//! headers there are, and how many of them are for data and for unmapped ranges.
 
 use std::io::{self, Write};
 
@@ -11,25 +11,25 @@ use crate::Result;
 use crate::read::thin_send::{BEGIN, DATA, END, END_BYTES, UNMAP, V1_1};
 use hyperlayer::{Error, Finished, Packed, Record, RecordSink, Roots};
 
-/// Writes one stream, front to back. Zeros are data in it. It names no volume, and nothing that a
-/// base could be known by.
+/// Writes one stream, front to back, with zeros as data. It names no volume, and nothing that identifies a
+/// base.
 pub struct ThinSend<W, I> {
     filler: Filler<W, Extents<I>>,
     unmapped: u64,
 }
 
-/// The ranges whose content comes: offset and length, in bytes.
+/// The ranges whose content will come: offset and length, in bytes.
 struct Extents<I> {
     ahead: I,
     count: u64,
 }
 
 impl<W: Write, I: Iterator<Item = io::Result<(u64, u64)>>> ThinSend<W, I> {
-    /// Begins the stream. `extents` are the ranges of which all content will come, in ascending
-    /// order, as offset and length in bytes: each has one header.
+    /// Begins the stream. `extents` are the ranges whose whole content will come, in ascending order, as offset
+    /// and length in bytes: each gets one header.
     ///
     /// # Errors
-    /// [`Error::Io`] where `output` fails.
+    /// [`Error::Io`] if `output` fails.
     pub fn new(mut output: W, extents: I) -> Result<Self> {
         output.write_all(&header(0, 0, BEGIN))?;
         let filler = Filler::new(output, Extents { ahead: extents, count: 0 });
@@ -62,7 +62,7 @@ impl<W: Write, I: Iterator<Item = io::Result<(u64, u64)>>> RecordSink for ThinSe
         }
         let (mut output, totals) = (self.filler.output, self.filler.totals);
         let data = self.filler.blocks.count;
-        // The headers of the beginning and of this end count too.
+        // The begin and end headers count too.
         let all = data.saturating_add(self.unmapped).saturating_add(2);
         output.write_all(&header(0, END_BYTES, END))?;
         for count in [all, data, self.unmapped] {
@@ -111,7 +111,7 @@ mod tests {
         let mut stream =
             ThinSend::new(Vec::new(), [Ok((512, 2048)), Ok((2560, 512))].into_iter()).unwrap();
         stream.packed_data(512, &[7; 512], &packed()).unwrap();
-        // Zeros that go on in the next extent.
+        // Zeros that continue in the next extent.
         stream.zero(1024, 2048).unwrap();
         stream.discard(4096, 1024).unwrap();
         let (stream, Finished { totals, .. }) = stream.finish().unwrap();

@@ -1,7 +1,7 @@
-//! Scalars of YAML, as far as one line holds them.
+//! YAML scalars that fit on one line.
 
-/// The text as a scalar that every reader of YAML takes for this text: as it is where nothing in it
-/// can mean anything else, and quoted otherwise. There must be no control characters in it.
+/// The text as a scalar that every YAML reader reads back unchanged: plain if it cannot mean anything else, and
+/// quoted otherwise. It must not contain control characters.
 pub(super) fn scalar(text: &str) -> String {
     if is_plain(text) {
         return text.into();
@@ -10,11 +10,11 @@ pub(super) fn scalar(text: &str) -> String {
     format!("\"{escaped}\"")
 }
 
-/// Whether the text can stand as it is: letters, digits, and what never begins anything else; and
-/// no number, no date and no word that stands for a value.
+/// Whether the text needs no quotes: it has only letters, digits and characters that never begin anything
+/// else, and is no number, no date and no word that stands for a value.
 fn is_plain(text: &str) -> bool {
     let harmless = |character: char| character.is_alphanumeric() || " _-+./@".contains(character);
-    // A letter that is in no number of any base, nor in those with exponents.
+    // A letter that occurs in no number of any base, nor in those with exponents.
     let no_number = |character: char| {
         character.is_alphabetic() && !character.is_ascii_hexdigit() && !"xXoO".contains(character)
     };

@@ -1,5 +1,5 @@
-//! Streams of other tools: real ones, and ones built from the formats' descriptions; every flaw that
-//! a format lets one see is seen.
+//! Streams of other tools: real ones, and ones built from the formats' descriptions; every flaw that a format
+//! can show is detected.
 
 use std::io::{Read, Write};
 
@@ -16,7 +16,7 @@ mod virtnbdbackup;
 
 const MIB: u64 = 1 << 20;
 
-/// What a record was: its kind, its range, and the byte that its data begins with.
+/// A record: its kind, its range, and the byte that its data begins with.
 type Seen = (char, u64, u64, u8);
 
 fn fixture(name: &str) -> Vec<u8> {
@@ -58,7 +58,7 @@ fn unsupported(stream: &[u8], word: &str) {
     }
 }
 
-/// Cuts at every place are seen, but at those given.
+/// Cuts are detected everywhere but at the given lengths.
 fn every_cut_but(stream: &[u8], unseen: &[usize]) {
     for length in 0..stream.len() {
         let found = read(&stream[..length], MIB);

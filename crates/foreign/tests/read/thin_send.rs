@@ -70,7 +70,7 @@ fn an_optional_command_is_passed_over() {
     let stream = v1_1(&[data(V1_1), optional.clone(), unmap(V1_1)], [5, 1, 1]);
     assert_eq!(read(&stream, MIB).unwrap(), SEEN);
     every_cut_but(&stream, &[]);
-    // As thin_recv has it: not before the begin, and not before 1.1.
+    // Like thin_recv: not before the begin command, and not before 1.1.
     damaged(&[optional, stream].concat(), "before the begin");
     for magic in [FIRST, V1_0] {
         unsupported(&command(magic, 0, 0, 1 << 31 | 9), "command 0x80000009");

@@ -192,13 +192,13 @@ fn several_may_stand_one_behind_another() {
     let found = read(&both, 0).unwrap();
     let one = [('d', 512, 1024, 7), ('u', 65536, 65536, 0)];
     assert_eq!(found, [&one[..], &[('d', 0, 512, 0), ('d', 4096, 2048, 0)], &one].concat());
-    // A cut between two of them leaves whole ones.
+    // A cut between two streams leaves complete ones.
     let ends = [plain().len(), plain().len() + compressed(right).len()];
     every_cut_but(&both, &ends);
     let begun = Unfinished::begin(both.as_slice()).unwrap();
     let mut decoder = begun.complete(&Missing::default()).unwrap();
     assert!(decoder.finish().unwrap_err().to_string().contains("goes on"));
-    // Not another tool's, and not ours.
+    // Neither streams of other tools nor ours may follow.
     for next in [&b"meta 1"[..], b"lvmsync PROTO[3]\n", b"HYPERLAYER/2.0\n", &[1, 1]] {
         damaged(&[&plain(), next].concat(), "goes on");
     }

@@ -6,12 +6,12 @@ use super::super::bytes::Bytes;
 use super::{FRAME, begin, frame, is};
 use crate::Result;
 
-/// Whether a file holds one stream of virtnbdbackup's, from the file's beginning to its end, and nothing
-/// else. Compressed data does not say how long it is before it has been read: of such a stream, and of
-/// whatever is damaged, nobody can tell.
+/// Whether a file holds exactly one stream of virtnbdbackup's, from its beginning to its end, and nothing
+/// else. The length of compressed data is unknown before it has been read: for such a stream, and one with
+/// unknown frames, the answer is no.
 ///
 /// # Errors
-/// Those of the file, and of the stream.
+/// If the file cannot be read, or the stream is damaged.
 pub fn virtnbdbackup_is_alone(file: &mut (impl Read + Seek)) -> Result<bool> {
     let size = file.seek(SeekFrom::End(0))?;
     file.rewind()?;
@@ -31,7 +31,7 @@ pub fn virtnbdbackup_is_alone(file: &mut (impl Read + Seek)) -> Result<bool> {
         at = at.saturating_add(FRAME as u64);
         match &kind {
             b"stop" => return Ok(at == size),
-            // A line end stands after the data.
+            // A line end follows the data.
             b"data" => at = at.saturating_add(length).saturating_add(2),
             b"zero" => {}
             _ => return Ok(false),

@@ -1,10 +1,10 @@
-//! [`Sizes`]: the compressed sizes of a stream's blocks, to compare them with those at its end.
+//! [`Sizes`]: the compressed sizes of a stream's blocks, to compare with those at its end.
 
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// A digest of the sizes: the sizes themselves could be as many as a stream has bytes.
+/// A digest of the sizes: there could be as many sizes as the stream has bytes.
 #[derive(Default)]
 pub(super) struct Sizes {
     digest: blake3::Hasher,
@@ -36,7 +36,7 @@ impl PartialEq for Sizes {
     }
 }
 
-/// The sizes that a stream's end tells, to be read up to one more than were expected.
+/// The sizes listed at a stream's end, read up to one more than expected.
 #[derive(Default)]
 pub(super) struct Told {
     pub(super) sizes: Sizes,
@@ -44,7 +44,7 @@ pub(super) struct Told {
 }
 
 impl Told {
-    /// Nothing yet, where these are expected.
+    /// No sizes yet; `expected` says how many may come.
     pub(super) fn new(expected: &Sizes) -> Self {
         Self { sizes: Sizes::default(), most: expected.count }
     }
@@ -57,7 +57,7 @@ impl Told {
     }
 }
 
-/// The list at the end, a thing for each block.
+/// The list at the end, with an element for each block.
 impl<'de> Visitor<'de> for &mut Told {
     type Value = ();
 
@@ -71,7 +71,7 @@ impl<'de> Visitor<'de> for &mut Told {
     }
 }
 
-/// A block of one frame is a number, another one an object: the sum and its parts.
+/// A block of one frame is a number, any other an object: the sum and its parts.
 struct Block<'a>(&'a mut Told);
 
 impl<'de> DeserializeSeed<'de> for Block<'_> {
