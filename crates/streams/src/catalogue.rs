@@ -14,9 +14,9 @@ use hyperlayer::{Header, Outline};
 pub struct Entry {
     /// The file, and the stream's number in it if there are several; escaped.
     pub place: String,
-    /// What it says of itself.
+    /// What it says about itself.
     pub stream: Stream,
-    /// It has a checksum beside it.
+    /// It has a checksum next to it.
     pub has_checksum: bool,
     /// Its file name says that it is a differential stream by virtnbdbackup.
     is_differential: bool,

@@ -14,11 +14,11 @@ pub(crate) trait Change: Copy {
     fn is_discard(&self) -> bool;
     /// The part before `end`, which lies inside.
     fn before(self, end: u64) -> Self;
-    /// Takes in what follows it at once and is the same.
+    /// Grows to include `next`, if that follows directly and becomes the same; yields whether it did.
     fn join(&mut self, next: &Self) -> bool;
 }
 
-/// Adds a change behind the others.
+/// Adds a change after the others.
 pub(crate) fn push<C: Change>(changes: &mut Vec<C>, change: C) {
     if !changes.last_mut().is_some_and(|last| last.join(&change)) {
         changes.push(change);

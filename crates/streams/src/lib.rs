@@ -1,18 +1,19 @@
-//! Streams that follow one another: a full one and its increments, say.
+//! Streams that follow one another: for example a full one and its increments.
 //!
-//! A [`Chain`] reads the streams of its [`Sources`] one after another, as [`Link`]s, and refuses one that does
-//! not follow the one before it; [`Rules`] say what else is refused, what is accepted, and where it ends
+//! A [`Chain`] reads the streams of its [`Sources`] one after another, as [`Link`]s, and refuses one that
+//! does not follow the one before it; [`Rules`] say what else is refused, what is accepted, and where it ends
 //! ([`Until`]). A link's records come from its decoder, one by one: memory does not grow with the streams.
-//! [`verify()`] reads a chain and does nothing else, [`accept_all`] does so before something else is done, and
-//! [`catalogue()`] lists what files hold, in the order in which they follow one another. What `foreign` cannot
-//! know of other tools' streams, their reader finds ([`Rules::complete`]); nothing here runs LVM.
+//! [`verify()`] reads a chain and does nothing else, [`accept_all`] does so before something else is done,
+//! and [`catalogue()`] lists the streams in files, in the order in which they follow one another. What
+//! `foreign` cannot know about other tools' streams is found by the caller ([`Rules::complete`]); nothing
+//! here runs LVM.
 //!
-//! Both ways to make one file of several read them twice: whole and verified before anything is written, and
-//! once more for the data. [`Merge`] makes one stream of consecutive ones, without a device. [`Conversion`]
-//! makes streams of ours, with checksums, of those of other tools.
+//! Both ways to make one file from several read them twice: once to verify everything before anything is
+//! written, and once more for the data. [`Merge`] makes one stream from consecutive ones, without a device.
+//! [`Conversion`] makes streams of ours, with checksums, from other tools' streams.
 //!
-//! The crate `hyperlayer` reads and writes one stream, `foreign` one of another tool, and `patch` writes what a
-//! chain holds to a volume.
+//! The crate `hyperlayer` reads and writes one stream, `foreign` other tools' streams, and `patch` writes a
+//! chain to a volume.
 //!
 //! ```
 //! use std::io::Seek;

@@ -7,11 +7,11 @@ use hyperlayer::{DigestKind, Header, Records};
 
 /// One stream of a chain.
 pub struct Link {
-    /// For messages: where it comes from.
+    /// For messages: its source.
     pub name: String,
     /// Its records.
     pub decoder: AnyDecoder<Input>,
-    /// It has a checksum beside it.
+    /// It has a checksum next to it.
     pub has_checksum: bool,
     /// Its records are known to ascend.
     pub ascends: bool,
@@ -23,7 +23,7 @@ pub struct Link {
     pub(crate) expected_root: Option<[u8; 32]>,
 }
 
-/// What is known of a stream once it has been read.
+/// What is known about a stream once it has been read.
 pub(crate) struct Previous {
     pub(crate) name: String,
     pub(crate) header: Header,
@@ -42,7 +42,7 @@ impl Link {
         self.decoder.header()
     }
 
-    /// Whether it names the volume that it makes.
+    /// Whether it names the volume it leads to.
     pub fn is_named(&self) -> bool {
         self.decoder.foreign().is_none_or(|foreign| foreign.name.is_some())
     }

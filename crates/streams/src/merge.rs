@@ -1,8 +1,8 @@
 //! [`Merge`]: consecutive streams → one, without a device.
 //!
-//! All files are read and verified first, which shows what every range becomes and where its
-//! content is stored. The second pass reads only content that no later stream replaces. In between, the
-//! base of each later stream is checked against the content of the streams before it.
+//! First, all files are read and verified, which shows what every range becomes and where its content is
+//! stored. Before each later stream, its base is checked against the content of the streams before it. The
+//! second pass reads only content that no later stream replaces.
 
 mod content;
 mod copy;
@@ -31,7 +31,7 @@ pub struct MergeOptions {
     pub pairs: Vec<(String, String)>,
     /// Compress with zstd at this level.
     pub level: Option<i32>,
-    /// The program that makes it, and its version.
+    /// The program that makes the stream, and its version.
     pub tool: String,
 }
 
@@ -42,7 +42,7 @@ pub struct Merge {
     settled: Settled<Piece>,
 }
 
-/// What became of them.
+/// The result of a merge.
 #[derive(Debug)]
 pub struct Merged {
     /// The header of the merged stream.
@@ -118,7 +118,7 @@ impl Merge {
         Identity { base_checkpoint, previous: first.previous, ..last.clone() }
     }
 
-    /// From the first base to the last target, with the pairs of the last stream and those given.
+    /// A header from the first base to the last target, with the last stream's pairs and those given.
     fn header(&self, options: &MergeOptions) -> Header {
         let Self { chain, settled, .. } = self;
         Header {
@@ -131,7 +131,7 @@ impl Merge {
             changed_bytes: settled.changed_bytes,
             unmapped_bytes: settled.unmapped_bytes,
             tool: options.tool.clone(),
-            // The volume is as old as that, for anyone who applies streams up to a point in time.
+            // The volume is as old as the last stream, for anyone who applies streams up to a point in time.
             created: chain.last.created,
             undo: false,
             base_origin: chain.first.base_origin.clone(),

@@ -12,13 +12,13 @@ pub(crate) struct Ends {
     pub(crate) target_size: u64,
 }
 
-/// Changes that are a stream's records, and their sums.
+/// The changes as a stream's records, and their sums.
 #[derive(Debug)]
 pub(crate) struct Settled<C> {
     pub(crate) changes: Vec<C>,
-    /// Runs of chunks that are written, and runs that are unmapped.
+    /// How many runs of chunks are written, plus how many are unmapped.
     pub(crate) extents: u64,
-    /// The chunks that are written to, as a whole, as far as the volume goes.
+    /// The total size of the chunks that are written to, each as a whole, within the volume.
     pub(crate) changed_bytes: u64,
     pub(crate) unmapped_bytes: u64,
 }
@@ -26,9 +26,9 @@ pub(crate) struct Settled<C> {
 /// Turns `changes` into records. The changes must ascend, must not overlap, and must discard everything
 /// after the base's end that no other change covers.
 ///
-/// Whole chunks are unmapped, where the base has them. A part of a chunk cannot be: where the base
-/// has it, it becomes zeros, and the chunk is one that is written. After the base's end there is
-/// nothing to unmap, and what nobody writes to reads as zeros.
+/// Whole chunks are unmapped, if the base covers them. A partial chunk cannot be unmapped: if the base covers
+/// it, the part becomes zeros, and the chunk counts as written. After the base's end there is nothing to
+/// unmap, and whatever nobody writes to reads as zeros.
 pub(crate) fn settle<C: Change>(changes: &[C], ends: Ends) -> Settled<C> {
     let mut settled = Vec::new();
     let writes_to_border = writes_to_border(changes, ends);
@@ -48,7 +48,7 @@ pub(crate) fn settle<C: Change>(changes: &[C], ends: Ends) -> Settled<C> {
             continue;
         }
         let (begin, end) = (change.offset(), change.end());
-        // The volume's end is a chunk's end.
+        // The volume's end also ends a chunk.
         let whole_end = if end == ends.target_size { end } else { end - end % ends.chunk_size };
         let whole_begin = begin.next_multiple_of(ends.chunk_size).min(end);
         let whole_end = whole_end.max(whole_begin);
@@ -67,7 +67,7 @@ pub(crate) fn settle<C: Change>(changes: &[C], ends: Ends) -> Settled<C> {
     Settled::announce(settled, ends)
 }
 
-/// Whether anything is done to the chunk that the base ends inside of, but that it grew.
+/// Whether anything but growth happens to the chunk in which the base ends.
 fn writes_to_border<C: Change>(changes: &[C], ends: Ends) -> bool {
     let begin = ends.base_size - ends.base_size % ends.chunk_size;
     let end = begin + ends.chunk_size;
@@ -149,7 +149,7 @@ mod tests {
         let grown = Ends { base_size: 4608, ..ENDS };
         let tail = Piece::discard(4608, 1 << 40);
         assert_eq!(settled(&[tail], grown), (vec![], 0, 0, 0));
-        // Where something does, the rest of the chunk is made sure of.
+        // If something else does, the rest of the chunk is zeroed as well.
         assert_eq!(
             settled(&[Piece::zero(4096, 512), tail], grown),
             (vec![Piece::zero(4096, 4096)], 1, 4096, 0)

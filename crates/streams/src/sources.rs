@@ -27,7 +27,7 @@ pub(crate) struct NamedInput {
 }
 
 impl NamedInput {
-    /// The same once more, at the same place.
+    /// The same source again, at the same place.
     fn again(&self) -> io::Result<Self> {
         let (name, checksum, path) = (self.name.clone(), self.checksum.clone(), self.path.clone());
         Ok(Self { name, file: again(&self.file)?, checksum, path })
@@ -47,7 +47,7 @@ impl Sources {
     /// Opens the file at `path` as the next one. Opening a FIFO waits for its other end, or for a signal.
     ///
     /// # Errors
-    /// Where it cannot be opened, or what lies beside it as its checksum is none.
+    /// If it cannot be opened, or the file next to it is not a valid checksum.
     pub fn open(&mut self, path: &Path, interrupt: &Interrupt) -> anyhow::Result<()> {
         let name = path.display().to_string();
         let file = flow::open(File::options().read(true), path, interrupt)
@@ -67,7 +67,7 @@ impl Sources {
         self.all.is_empty()
     }
 
-    /// Whether all of it can be read twice.
+    /// Whether all sources can be read twice.
     ///
     /// # Errors
     /// If a source's type cannot be determined.
@@ -80,19 +80,19 @@ impl Sources {
         Ok(true)
     }
 
-    /// All of it once more, where it consists of files.
+    /// All sources once more; they must be files.
     ///
     /// # Errors
-    /// Where one of them cannot be opened again.
+    /// If one of them cannot be opened again.
     pub(crate) fn again(&self) -> anyhow::Result<Self> {
         let all = self.all.iter().map(NamedInput::again).collect::<io::Result<_>>();
         Ok(Self { all: all.context("opening the input a second time")? })
     }
 
-    /// The same, as files with their names.
+    /// All sources once more, as files with their names; they must be files.
     ///
     /// # Errors
-    /// Where one of them cannot be opened again.
+    /// If one of them cannot be opened again.
     pub fn files_again(&self) -> anyhow::Result<Vec<(String, File)>> {
         Ok(self.again()?.all.into_iter().map(|source| (source.name, source.file)).collect())
     }

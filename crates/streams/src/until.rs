@@ -9,7 +9,7 @@ use hyperlayer::{Header, Identity};
 /// After which stream to stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Until {
-    /// The one whose volume has this name or UUID, or which leads to this checkpoint.
+    /// The stream whose volume has this name or UUID, or which leads to this checkpoint.
     Volume(String),
     /// The last one made no later than this.
     Time(Time),
@@ -24,7 +24,7 @@ pub struct Time {
     local: Option<String>,
 }
 
-/// What a stream's time was read from.
+/// The clock that a stream's time was read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Clock {
     Utc,
@@ -41,7 +41,7 @@ impl Until {
         if text.is_empty() {
             return Err("it is empty".into());
         }
-        // A colon is in no volume's name and in no UUID.
+        // No volume's name and no UUID contains a colon.
         if !text.contains(':') {
             return Ok(Self::Volume(text.into()));
         }

@@ -24,12 +24,12 @@ pub fn verify(mut chain: Chain<'_>) -> anyhow::Result<Tally> {
     Ok(tally)
 }
 
-/// Reads and verifies all streams up to the chain's end, and asks `accept` of each, with the number of
-/// streams before it; nothing has been read of its records then. `sources` must be files: they stay where
-/// they are. Where a cut is accepted, any damage ends it as well.
+/// Reads and verifies all streams up to the chain's end, and asks `accept` about each, with the number of
+/// streams before it, before any of its records is read. `sources` must be files; their positions do not
+/// change. If a cut is accepted, any damage ends the chain as well.
 ///
 /// # Errors
-/// As [`Chain::next`], those of `accept`, and [`Refusal::usage`](flow::Refusal::usage) where records must
+/// As [`Chain::next`], the errors of `accept`, and [`Refusal::usage`](flow::Refusal::usage) if records must
 /// ascend and do not.
 pub fn accept_all(
     sources: &Sources,

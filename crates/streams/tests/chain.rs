@@ -20,7 +20,7 @@ fn stream(base: Option<&str>, target: &str) -> Vec<u8> {
     encoder.finish().unwrap().0
 }
 
-/// The first of them is a full stream, the others follow one another.
+/// The first one is a full stream, and each of the others follows the one before.
 fn sources(names: &[&str]) -> Sources {
     let mut sources = Sources::default();
     for (number, name) in names.iter().enumerate() {

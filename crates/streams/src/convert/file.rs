@@ -11,16 +11,16 @@ use hyperlayer::MAX_RECORD;
 
 type Reader = BufReader<Summed<File>>;
 
-/// A stream of it, before it is known what that does not say.
+/// A stream of the file, before what it does not say is known.
 pub(super) type Begun = Unfinished<Reader>;
 
-/// What reads it.
+/// The decoder for one of its streams.
 pub(super) type Decoder = AnyDecoder<Reader>;
 
-/// Opens a file; also says whether it has a checksum beside it.
+/// Opens a file; also says whether it has a checksum next to it.
 pub(super) fn open(path: &Path) -> anyhow::Result<(Begun, bool)> {
     let name = || path.display().to_string();
-    // Opening a FIFO would wait for its other end, so the kind is asked first.
+    // Opening a FIFO would wait for its other end, so check the file type first.
     if !std::fs::metadata(path).with_context(name)?.is_file() {
         return Err(usage(format!(
             "{} is not a regular file: what is converted is read twice",

@@ -1,4 +1,4 @@
-//! [`Noted`]: what streams of another tool do, from reading them once.
+//! [`Noted`]: what another tool's streams do, found by reading them once.
 
 use std::path::{Path, PathBuf};
 
@@ -15,18 +15,18 @@ use crate::settle::{Ends, Settled, settle};
 /// What one stream does.
 pub(super) struct Noted {
     pub(super) header: Header,
-    /// The file that it is in, and that file's number.
+    /// The file it is in, and that file's number.
     pub(super) path: PathBuf,
     pub(super) file: usize,
-    /// What it does in the end, in records that ascend.
+    /// Its net effect, in records that ascend.
     pub(super) ranges: Vec<Range>,
-    /// The stream's own records do so too.
+    /// Whether the stream's own records ascend, too.
     pub(super) ascends: bool,
-    /// Nothing said how large the base was: it was taken to have this size, in bytes.
+    /// The size assumed for the base, in bytes, if nothing says how large it was.
     pub(super) assumed_base_size: Option<u64>,
 }
 
-/// Reads all of it, and notes what it does.
+/// Reads all files, and notes what their streams do.
 pub(super) fn note_all(
     paths: &[PathBuf],
     options: &ConvertOptions,
@@ -82,8 +82,8 @@ fn note(
     let ends = ends(&this.header);
     let (mut ranges, mut end, mut ascends) = (Ranges::default(), 0, true);
     if ends.base_size > 0 && ends.base_size < ends.target_size {
-        // After the base's end nothing is mapped. Nor is it in a full stream, but there
-        // no chunk has a part that a base holds.
+        // Nothing is mapped after the base's end. The same is true for a full stream, but there no chunk
+        // has a part that a base covers.
         ranges.cover(ends.base_size, ends.target_size, Kind::Discard);
     }
     while let Some(record) = decoder.next_record().with_context(|| path.display().to_string())? {
@@ -104,7 +104,7 @@ fn note(
     })
 }
 
-/// What the stream does not say; and the base's size, if it is a guess.
+/// What the stream does not say; and the base's size, if that is a guess.
 fn missing(
     path: &Path,
     foreign: &Foreign,
@@ -132,7 +132,8 @@ fn missing(
             size: match options.base_size.or_else(|| foreign::size_of_base(path, foreign)) {
                 Some(size) => size,
                 None => {
-                    // Of a format that says a size, and of one that is as large as its base.
+                    // No guess if the format says no size, so that the user gave it, or if its bases are as
+                    // large as its volumes.
                     if *starts != Start::Unknown && !foreign.base_has_its_size {
                         assumed = Some(size);
                     }
@@ -154,8 +155,8 @@ fn header(
     let Previous { header, .. } = this;
     let mut identity = header.identity.clone();
     if this.is_differential && !identity.disk.is_empty() {
-        // Only the file's name says so, and it is not kept. It has the name of the next checkpoint, which another
-        // stream makes: the next increment must not follow this one.
+        // Only the file's name says so, and that is not kept. The stream names the next checkpoint, which
+        // another stream makes: the next increment must not follow this one.
         identity.checkpoint += ".diff";
     }
     Header {
@@ -180,7 +181,7 @@ struct Previous {
 }
 
 impl Previous {
-    /// Whether it belongs after `previous`.
+    /// Checks that it belongs after `previous`.
     fn check_follows(&self, previous: &Self) -> Result<(), String> {
         if previous.is_differential {
             return Err("that is a differential one, which leads to no checkpoint".into());

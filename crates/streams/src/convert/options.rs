@@ -1,13 +1,13 @@
-//! [`ConvertOptions`]: what a conversion is told.
+//! [`ConvertOptions`]: how streams are converted.
 
 use std::path::PathBuf;
 
 /// What streams of other tools do not say, and how ours is written.
 #[derive(Clone, Debug, Default)]
 pub struct ConvertOptions {
-    /// What the base is called, where there is one.
+    /// The base's name, if there is one.
     pub base: Option<String>,
-    /// What the volume is called.
+    /// The volume's name.
     pub volume: Option<String>,
     /// The volume's size in bytes.
     pub size: Option<u64>,

@@ -1,4 +1,4 @@
-//! [`Ranges`]: what records in any order do in the end.
+//! [`Ranges`]: the net effect of records in any order.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ pub(super) struct Range {
 }
 
 impl Range {
-    /// The record that it is, where that takes no data.
+    /// Its record, if that needs no data.
     pub(super) fn without_data(&self) -> Option<Record<'static>> {
         let (offset, length) = (self.begin, self.end - self.begin);
         match self.kind {
@@ -83,7 +83,7 @@ impl Change for Range {
 }
 
 impl Ranges {
-    /// Adds a range, which covers what was there.
+    /// Adds a range, which replaces what was there.
     pub(super) fn cover(&mut self, begin: u64, end: u64, kind: Kind) {
         let below: Vec<_> = self
             .0
@@ -109,7 +109,7 @@ impl Ranges {
         }
     }
 
-    /// In ascending order. Neighbours that became the same are one, whichever of them came first.
+    /// In ascending order. Adjacent ranges of one kind are joined, whichever of them came first.
     pub(super) fn into_vec(self) -> Vec<Range> {
         let mut all = Vec::new();
         for (begin, (end, kind)) in self.0 {

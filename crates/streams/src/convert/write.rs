@@ -1,4 +1,4 @@
-//! What was noted → streams of ours: the files are read once more.
+//! What was noted → streams of ours: the files are read again.
 
 use std::io::Write;
 use std::os::unix::fs::FileExt;
@@ -14,7 +14,7 @@ use super::note::Noted;
 use super::options::ConvertOptions;
 use super::ranges::Range;
 
-/// Reads it once more, and writes what was noted. `writing` is the context of the output's errors.
+/// Reads the files again, and writes what was noted. `writing` is the context of output errors.
 pub(super) fn write_all<W: Write>(
     noted: &[Noted],
     options: &ConvertOptions,
@@ -65,7 +65,7 @@ pub(super) fn write_all<W: Write>(
     Ok((output, finished))
 }
 
-/// Takes the data as it comes, and the rest as it was noted.
+/// Writes the data as it comes, and the rest as it was noted.
 fn copy(
     noted: &Noted,
     decoder: &mut Decoder,
@@ -88,7 +88,7 @@ fn copy(
     rest.try_for_each(put)
 }
 
-/// Brings records in order: their data lies in a sparse file meanwhile.
+/// Sorts records, with their data in a sparse file meanwhile.
 fn sort(
     noted: &Noted,
     decoder: &mut Decoder,

@@ -1,4 +1,4 @@
-//! [`Content`]: what streams lead to so far, read from the files that they are in.
+//! [`Content`]: what the streams so far lead to, read from their files.
 
 use std::io;
 use std::ops::Range;
@@ -11,7 +11,7 @@ use super::merged_file::MergedFile;
 use super::piece::{Piece, What};
 use crate::change::Change;
 
-/// The volume that all layers make. Nobody reads it where no layer says what is there.
+/// The volume that all layers make. It is not read where no layer says what is there.
 pub(super) struct Content<'a> {
     layers: &'a Layers,
     inputs: &'a [MergedFile],
@@ -44,8 +44,8 @@ impl ReadAt for Content<'_> {
     }
 }
 
-/// Reads what pieces hold to their places in the buffer; what has no content is left as it is. However many
-/// pieces of a frame there are, it is read once.
+/// Reads the content of pieces to their places in the buffer; places without content are left as they are.
+/// However many pieces a frame holds, it is read once.
 pub(super) fn read(
     contents: &mut Contents,
     pieces: &[(Piece, usize)],

@@ -1,4 +1,4 @@
-//! Pieces → records: read and verified once more, and packed on several threads, written in order.
+//! Pieces → records: read and verified again, packed on several threads, and written in order.
 
 use std::io::Write;
 use std::ops::Range;
@@ -13,12 +13,12 @@ use super::merged_file::MergedFile;
 use super::piece::Piece;
 use crate::change::Change;
 
-/// As where volumes are read: each thread holds a record, and each piece of work 1 MiB.
+/// As when volumes are read: each thread holds a record, and each job 1 MiB.
 const WIDTH: Width = Width { threads: 8, window: 16 };
 
 /// Copies the content of all pieces, which ascend and do not overlap.
 ///
-/// `level` is that of the compression; `writing` is the context of an error of the output's.
+/// `level` is the compression level; `writing` is the context of output errors.
 pub(super) fn write<W: Write>(
     encoder: &mut Encoder<W>,
     pieces: &[Piece],
@@ -65,16 +65,16 @@ pub(super) fn write<W: Write>(
     )
 }
 
-/// As many pieces without data, or with little, are taken at once at the most.
+/// The most pieces without data, or with little, that are taken at once.
 const MOST_PIECES: usize = 4096;
 
-/// Pieces that are copied at once, and where what they hold goes in the buffer: [`MAX_RECORD`] bytes of data at
-/// the most. They may lie far apart: frames that hold many records are then read once.
+/// Pieces that are copied at once, and where their content goes in the buffer: at most [`MAX_RECORD`] bytes
+/// of data. They may lie far apart, so that a frame that holds many records is read once.
 type Job = Vec<(Piece, usize)>;
 
 struct Jobs<I: Iterator<Item = Piece>> {
     pieces: I,
-    /// What did not fit into the job before.
+    /// What did not fit into the previous job.
     next: Option<Piece>,
 }
 
@@ -93,7 +93,7 @@ impl<I: Iterator<Item = Piece>> Jobs<I> {
                 bytes += piece.length() as usize;
                 continue;
             }
-            // What has content is taken apart.
+            // Pieces with content are split.
             if room > 0 {
                 job.push((piece.before(piece.offset + room), bytes));
             }
@@ -104,7 +104,7 @@ impl<I: Iterator<Item = Piece>> Jobs<I> {
     }
 }
 
-/// A job that is done.
+/// A finished job.
 struct Copied {
     buffer: Vec<u8>,
     runs: Vec<Run>,
@@ -113,9 +113,9 @@ struct Copied {
 
 /// What becomes one record.
 enum Run {
-    /// The content is at this place of the buffer.
+    /// The content is at this place in the buffer.
     Data { offset: u64, place: Range<usize> },
-    /// It has none.
+    /// It has no content.
     Bare(Record<'static>),
 }
 
@@ -130,11 +130,11 @@ impl Run {
     }
 }
 
-/// What a thread needs for a job; they are used again and again.
+/// What a thread needs for a job, used again and again.
 struct Tools {
     contents: Contents,
     packer: Packer,
-    /// Small records are packed together.
+    /// Whether small records are packed together.
     gathers: bool,
 }
 

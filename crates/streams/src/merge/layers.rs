@@ -1,4 +1,4 @@
-//! [`Layers`] of pieces: what streams do one after the other.
+//! [`Layers`] of pieces: what streams do one after another.
 
 use blockio::Range;
 
@@ -13,13 +13,13 @@ pub(super) enum Known {
     Nothing,
 }
 
-/// What streams do one after the other: each layer covers those before it. The pieces of a layer
-/// ascend, and do not overlap.
+/// What streams do one after another: each layer covers the ones before it. The pieces of a layer ascend, and
+/// do not overlap.
 #[derive(Default)]
 pub(super) struct Layers(Vec<Vec<Piece>>);
 
 impl Layers {
-    /// Puts a layer on top. Layers of a like size are merged at once, so that what is hidden takes no
+    /// Puts a layer on top. Layers of similar size are merged at once, so that hidden pieces do not take
     /// memory for long, and no piece is copied more often than the logarithm of their number.
     pub(super) fn push(&mut self, layer: Vec<Piece>) {
         self.0.push(layer);
@@ -30,7 +30,7 @@ impl Layers {
         }
     }
 
-    /// All of it as one layer.
+    /// All layers as one.
     pub(super) fn merged(mut self) -> Vec<Piece> {
         while self.0.len() > 1 {
             self.merge_two();
@@ -38,8 +38,8 @@ impl Layers {
         self.0.pop().unwrap_or_default()
     }
 
-    /// The piece that begins at a place, as far as it is to be seen. Where no layer says what is
-    /// there, the next place at which one does.
+    /// The visible part of the piece at a place, from there on. If no layer says what is there, the next
+    /// place at which one does.
     pub(super) fn at(&self, place: u64) -> Result<Piece, u64> {
         let mut next = u64::MAX;
         for layer in self.0.iter().rev() {
@@ -56,7 +56,7 @@ impl Layers {
         Err(next)
     }
 
-    /// How much of a range the layers say.
+    /// How much of a range the layers know.
     pub(super) fn known(&self, offset: u64, length: u64) -> Known {
         let end = offset.saturating_add(length);
         let (mut place, mut known) = (offset, Known::Whole);
@@ -73,7 +73,7 @@ impl Layers {
         known
     }
 
-    /// Where there is data before `end`: the rest of what is known reads as zeros.
+    /// The ranges with data before `end`: the rest of what is known reads as zeros.
     pub(super) fn data(&self, end: u64) -> Vec<Range> {
         let (mut place, mut ranges) = (0, Vec::<Range>::new());
         while place < end {
@@ -104,7 +104,7 @@ impl Layers {
     }
 }
 
-/// `lower`, with `upper` before it.
+/// `lower`, covered by `upper`.
 fn overlay(lower: Vec<Piece>, upper: &[Piece]) -> Vec<Piece> {
     let mut merged = Vec::new();
     let mut lower = lower.into_iter();

@@ -17,18 +17,18 @@ pub(super) struct MergedFile {
     pub(super) size: u64,
 }
 
-/// Large enough that the frames of small records cost no system call each.
+/// Large enough that small records do not cost a system call per frame.
 const BUFFER: usize = 256 << 10;
 
 impl MergedFile {
-    /// Opens the files; each must be one that can be read twice.
+    /// Opens the files; each must be readable twice.
     pub(super) fn open_all(paths: &[PathBuf]) -> anyhow::Result<Vec<Self>> {
         paths.iter().map(|path| Self::open(path)).collect()
     }
 
     fn open(path: &Path) -> anyhow::Result<Self> {
         let name = || path.display().to_string();
-        // Opening a FIFO would wait for its other end, so the kind is asked first.
+        // Opening a FIFO would wait for its other end, so check the file type first.
         if !std::fs::metadata(path).with_context(name)?.is_file() {
             return Err(usage(format!(
                 "{} is not a regular file: what is merged is read twice, so write the stream to a \
@@ -46,7 +46,7 @@ impl MergedFile {
         BufReader::with_capacity(BUFFER, Positioned::new(&self.file, 0))
     }
 
-    /// Reads a record's content once more.
+    /// Reads a record's content again.
     pub(super) fn content<'a>(
         &self,
         contents: &'a mut Contents,

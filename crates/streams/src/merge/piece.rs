@@ -16,7 +16,7 @@ const _: () = assert!(size_of::<Piece>() == 32);
 /// How long a range is, in bytes, and what it becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum What {
-    /// What a data record holds, or a part of it: the record says where in the volume it begins.
+    /// The content of a data record, or a part of it: the record says where in the volume it begins.
     Data {
         length: u32,
         file: u32,
@@ -32,7 +32,7 @@ pub(super) enum What {
 }
 
 impl Piece {
-    /// What the record at `place` of an input holds; a record has 1 MiB at most.
+    /// The content of the record at `place` of an input; a record has 1 MiB at most.
     pub(super) fn data(offset: u64, length: u32, file: u32, place: Place) -> Self {
         Self { offset, what: What::Data { length, file, mark: place.mark, at: place.at } }
     }
@@ -44,12 +44,12 @@ impl Piece {
         }
     }
 
-    /// Whether it has content, which a record holds.
+    /// Whether it has content, which is in a record.
     pub(super) fn is_data(&self) -> bool {
         matches!(self.what, What::Data { .. })
     }
 
-    /// The record that it is, where that takes no data.
+    /// Its record, if that needs no data.
     pub(super) fn without_data(&self) -> Option<Record<'static>> {
         let offset = self.offset;
         match self.what {

@@ -1,4 +1,4 @@
-//! [`Proof`]: what proves bases, checked against what the streams before them lead to.
+//! [`Proof`]: checks what proves a base against what the streams before it lead to.
 
 use blockio::Range;
 use flow::{Interrupt, Interruptible, Refusal};
@@ -8,34 +8,34 @@ use super::content::Content;
 use super::layers::{Known, Layers};
 use super::merged_file::MergedFile;
 
-/// As many fit into a stream.
+/// The most digests that fit into a stream.
 const MOST: usize = 21845;
 
-/// What will prove the merged stream's base, which is that of the first stream.
+/// What will prove the merged stream's base, which is the first stream's.
 pub(super) struct Proof {
     pub(super) level: u8,
     pub(super) digests: Vec<BaseDigest>,
-    /// That base's size in bytes.
+    /// The size of that base, in bytes.
     pub(super) base_size: u64,
 }
 
-/// A stream that begins after others.
+/// A stream that follows others.
 #[derive(Clone, Copy)]
 pub(super) struct Next<'a> {
     pub(super) header: &'a Header,
     pub(super) digests: &'a [BaseDigest],
-    /// For messages: what it is called, and the one before it.
+    /// For messages: its name, and the previous stream's.
     pub(super) name: &'a str,
     pub(super) previous: &'a str,
 }
 
 impl Proof {
-    /// Holds the base digests of another stream against what the streams before it lead to, which are
-    /// these layers. Those of places that no stream has written to become the first base's own. What
-    /// neither can be done with is yielded, as a warning.
+    /// Checks another stream's base digests against these layers, which are what the streams before it lead
+    /// to. Digests of places that no stream has written to become the first base's own. If there are digests
+    /// for which neither can be done, yields a warning.
     ///
     /// # Errors
-    /// [`Refusal::base_mismatch`] where it starts from something else.
+    /// [`Refusal::base_mismatch`] if it starts from something else.
     pub(super) fn prove(
         &mut self,
         next: Next<'_>,
@@ -72,8 +72,8 @@ impl Proof {
         }))
     }
 
-    /// Takes a digest of a place that no stream has written to: the first base's own. Yields whether
-    /// the format has room for it.
+    /// Takes a digest of a place that no stream has written to as one of the first base. Yields whether it
+    /// could, which depends on the room in the format.
     fn take(&mut self, digest: &BaseDigest, next: Next<'_>) -> anyhow::Result<bool> {
         let end = |digest: &BaseDigest| digest.offset.saturating_add(digest.length);
         let place = self.digests.partition_point(|known| end(known) <= digest.offset);
@@ -91,7 +91,7 @@ impl Proof {
             _ => {}
         }
         if digest.kind == DigestKind::Root {
-            // It is the first base's where that is as large, and nothing else proves it.
+            // It is the first base's if that is as large, and nothing else proves it.
             let fits = self.digests.is_empty() && digest.length == self.base_size;
             if fits {
                 self.digests.push(*digest);
@@ -102,7 +102,7 @@ impl Proof {
         let fits = digest.length <= next.header.chunk_size && self.digests.len() < MOST;
         if fits {
             self.digests.insert(place, *digest);
-            // One range is a head, if it is no more in its own stream; several are a sample.
+            // A single range is a head, unless it is more in its own stream; several are a sample.
             self.level = match self.digests.len() {
                 1 => self.level.max(next.header.detect_level.min(2)),
                 _ => 2,

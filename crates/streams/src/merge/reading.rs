@@ -1,4 +1,4 @@
-//! [`ReadStreams`]: what was read of the files to be merged, and verified.
+//! [`ReadStreams`]: the files to be merged, read and verified.
 
 use anyhow::Context;
 use flow::{Interrupt, Refusal, Session, usage};
@@ -11,20 +11,20 @@ use super::proof::{Next, Proof};
 use crate::change::{Change, push};
 use crate::link::check_roots;
 
-/// What was read of all files.
+/// What was read from all files.
 pub(super) struct ReadStreams {
     /// The first stream's header.
     pub(super) first: Header,
     /// What proves its base.
     pub(super) proof: Proof,
-    /// The last stream's header, and for messages what it is called.
+    /// The last stream's header, and its name for messages.
     pub(super) last: Header,
     last_name: String,
     /// The last stream's digest.
     last_digest: Option<[u8; 32]>,
     /// The roots of the first base and the last target, as far as the streams say them.
     pub(super) roots: Roots,
-    /// What nothing proves of the stream that is being read, unless its roots do.
+    /// What nothing has proved about the current stream, unless its roots do.
     unproved: Option<String>,
     /// How many streams there are.
     pub(super) streams: u64,
@@ -32,12 +32,12 @@ pub(super) struct ReadStreams {
     pub(super) pieces: Vec<Piece>,
 }
 
-/// No volume reaches further.
+/// No volume extends further.
 const NO_END: u64 = 1 << 63;
 
 impl ReadStreams {
-    /// Reads and verifies all streams of all files, each of which must follow the one before. `what` is
-    /// the work's name where progress is shown.
+    /// Reads and verifies all streams of all files, each of which must follow the one before. `what` names
+    /// the work in progress output.
     pub(super) fn read(
         inputs: &[MergedFile],
         what: &'static str,
@@ -95,7 +95,7 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Another stream begins: it must belong there, and start from what is there.
+    /// Begins another stream: it must belong there, and start from what is there.
     fn begin(
         &mut self,
         header: &Header,
@@ -114,7 +114,7 @@ impl Reading<'_> {
             )));
         }
         let Some(chain) = &mut self.chain else {
-            // Where the first base has nothing, all that nobody writes to is as if discarded.
+            // After the first base's end, whatever nobody writes to counts as discarded.
             let end = header.base.as_ref().map_or(0, |base| base.size);
             self.layers.push(vec![Piece::discard(end, NO_END - end)]);
             self.chain = Some(ReadStreams {
@@ -152,15 +152,15 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// The digest of the stream that was read.
+    /// Notes the digest of the stream that was read.
     fn digest(&mut self, digest: Option<[u8; 32]>) {
         if let Some(chain) = &mut self.chain {
             chain.last_digest = digest;
         }
     }
 
-    /// All of a stream is there, and its trailer's roots are known: they prove that it starts from what the
-    /// stream before it leads to, or that it does not.
+    /// Ends a stream, whose trailer's roots are known: they prove that it starts from what the stream before it
+    /// leads to, or that it does not.
     fn end(
         &mut self,
         header: &Header,
@@ -188,7 +188,7 @@ impl Reading<'_> {
         if let Some(base) = &header.base
             && header.target.size < base.size
         {
-            // What was cut off reads as zeros where the volume grows again.
+            // What was cut off reads as zeros if the volume grows again.
             let cut_off = base.size - header.target.size;
             push(&mut layer, Piece::discard(header.target.size, cut_off));
         }
