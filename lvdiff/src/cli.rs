@@ -198,7 +198,7 @@ pub(crate) struct Args {
     pub(crate) common: Common,
 }
 
-/// What a list is printed as for other programs.
+/// The format of a list for other programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum MapFormat {
     Json,
@@ -208,7 +208,7 @@ pub(crate) enum MapFormat {
 }
 
 impl Args {
-    /// The names of the base and of the volume, as far as they are given.
+    /// The names of the base and the volume, if given.
     pub(crate) fn names(&self) -> (Option<&str>, Option<&str>) {
         match (self.first.as_deref(), self.second.as_deref()) {
             (only, None) => (None, only),
@@ -223,7 +223,7 @@ fn formats() -> impl TypedValueParser<Value = StreamFormat> {
         .try_map(|name| name.parse::<StreamFormat>())
 }
 
-/// A pair as one text; parted at the first colon.
+/// Parses a pair, split at the first colon.
 pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once(':').ok_or("there is no colon in it")?;
     let (key, value) = (key.trim(), value.trim());

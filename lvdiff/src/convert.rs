@@ -52,7 +52,7 @@ pub(crate) fn run(
         return Ok(());
     }
     let mut stderr = io::stderr();
-    // The stream is there, whether anybody can be told or not.
+    // The stream is complete, even if this message cannot be written.
     _ = writeln!(
         stderr,
         "lvdiff: {} converted: {} changed, {} unmapped; {} bytes written in {:.1} s",

@@ -36,7 +36,7 @@ pub(crate) fn run(
     if is_quiet {
         return Ok(());
     }
-    // The stream is there, whether anybody can be told or not.
+    // The stream is complete, even if this message cannot be written.
     let mut stderr = io::stderr();
     let (header, totals) = (&merged.header, &merged.finished.totals);
     let base = header.base.as_ref().map_or("nothing".into(), |base| escaped(&base.name));

@@ -1,4 +1,4 @@
-//! The pairs of a stream's header: those in files, and those of the command line.
+//! The pairs of a stream's header: from files, and from the command line.
 
 use std::fs::File;
 use std::io::Read;
@@ -11,7 +11,7 @@ use crate::cli::pair;
 
 type Pair = (String, String);
 
-/// The most bytes that all pairs may take: the header has a limit, and what else is in it is small.
+/// The most bytes that all pairs may take: the header has a limit, and everything else in it is small.
 const MAX_PAIR_BYTES: usize = 512 << 10;
 
 /// The pairs of all `files` in their order, and then `more`.
@@ -25,7 +25,7 @@ pub(crate) fn read(
         pairs.extend(from_text(path, &read_file(path, interrupt)?)?);
     }
     pairs.extend_from_slice(more);
-    // What each takes beside its text are two lengths.
+    // Besides its text, each pair takes two lengths.
     let bytes: usize = pairs.iter().map(|(key, value)| key.len() + value.len() + 16).sum();
     if bytes > MAX_PAIR_BYTES {
         return Err(usage(format!(
@@ -50,7 +50,7 @@ fn read_file(path: &Path, interrupt: &Interrupt) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The pairs in a file's lines; empty ones, and those that begin with #, are none.
+/// Parses the pairs in a file's lines; empty lines and those that begin with # are ignored.
 fn from_text(path: &Path, bytes: &[u8]) -> anyhow::Result<Vec<Pair>> {
     let mut pairs = Vec::new();
     for (number, line) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {

@@ -1,16 +1,16 @@
-//! What a report says: for a program that started this one.
+//! The content of a report, for a program that started this one.
 
 use cli::Counts;
 use flow::Written;
 use hyperlayer::{Finished, Header, Volume};
 use serde::Serialize;
 
-/// What was written, and where to.
+/// What was written.
 #[derive(Serialize)]
 pub(crate) struct Wrote<'a> {
-    /// One, but for a conversion of several.
+    /// One, unless several were converted.
     streams: Vec<Stream<'a>>,
-    /// All of it, as it came out.
+    /// The size of the whole output.
     bytes: u64,
     sha1: Option<&'a str>,
 }
@@ -19,7 +19,7 @@ pub(crate) struct Wrote<'a> {
 #[derive(Serialize)]
 struct Stream<'a> {
     format: &'a str,
-    /// None for a full stream.
+    /// `None` for a full stream.
     base: Option<Named<'a>>,
     volume: Named<'a>,
     detect_level: u8,
@@ -27,9 +27,9 @@ struct Stream<'a> {
     changed_bytes: u64,
     #[serde(flatten)]
     counts: Counts,
-    /// BLAKE3 as the trailer has it; none where the format has no digest.
+    /// BLAKE3 as in the trailer; `None` if the format has no digest.
     digest: Option<String>,
-    /// The root digests of the base and the volume, where the stream has them.
+    /// The root digests of the base and the volume, if the stream has them.
     base_root: Option<String>,
     root: Option<String>,
 }
@@ -42,7 +42,7 @@ struct Named<'a> {
 }
 
 impl<'a> Wrote<'a> {
-    /// `streams`: each one's header, and what it holds.
+    /// `streams`: the header and the totals of each one.
     pub(crate) fn new(
         format: &'a str,
         streams: impl Iterator<Item = (&'a Header, &'a Finished)>,

@@ -1,4 +1,4 @@
-//! Args → [`Request`]: what is asked for. Whatever cannot be is refused here, before anything is read.
+//! Args → [`Request`]: what was asked for. Whatever is impossible is refused here, before anything is read.
 
 use std::path::PathBuf;
 
@@ -14,19 +14,19 @@ use crate::pairs;
 /// The program, as a stream names it.
 pub(crate) const TOOL: &str = concat!("lvdiff ", env!("CARGO_PKG_VERSION"));
 
-/// What is asked for.
+/// What was asked for.
 pub(crate) enum Request {
     /// What changed, as a stream.
     Stream(Subject, StreamRequest),
-    /// What changed, printed; none: in lines, for people.
+    /// What changed, printed; `None` prints lines for people.
     Map(Subject, Option<MapFormat>),
-    /// The thin volumes that there are.
+    /// A list of the thin volumes.
     Volumes { scope: Scope, reserve: Reserve, json: bool },
-    /// The thin devices in a pool's metadata.
+    /// A list of the thin devices in a pool's metadata.
     Devices { metadata: PathBuf, direct: bool, json: bool },
-    /// The streams in files, as one.
+    /// The streams in files, merged into one.
     Merged(Vec<PathBuf>, StreamRequest),
-    /// Streams of another tool, as ours.
+    /// Streams of another tool, converted to ours.
     Converted(Foreign, StreamRequest),
 }
 
@@ -34,7 +34,7 @@ pub(crate) enum Request {
 pub(crate) struct Foreign {
     /// Files, or a folder of them.
     pub(crate) files: Vec<PathBuf>,
-    /// The disk that is meant in a folder.
+    /// The chosen disk in a folder.
     pub(crate) disk: Option<String>,
     pub(crate) base: Option<String>,
     pub(crate) volume: Option<String>,
@@ -42,17 +42,17 @@ pub(crate) struct Foreign {
     pub(crate) base_size: Option<u64>,
 }
 
-/// Two volumes, or one.
+/// One or two volumes.
 pub(crate) struct Subject {
     pub(crate) place: Location,
     pub(crate) base_options: BaseOptions,
 }
 
-/// What is said of the base, before it is known whether there is one.
+/// What was said about the base, before it is known whether there is one.
 pub(crate) struct BaseOptions {
-    /// How it is to be proved, where that was said.
+    /// How to prove it, if that was said.
     detect_level: Option<u8>,
-    /// What cannot be without one.
+    /// An option that needs a base, if there is one.
     needs_base: Option<String>,
 }
 
@@ -69,17 +69,17 @@ pub(crate) struct Named {
     pub(crate) base: Option<String>,
     pub(crate) target: String,
     pub(crate) scope: Scope,
-    /// From a classic snapshot's origin to it.
+    /// Diff from a classic snapshot's origin to the snapshot.
     pub(crate) reverse: bool,
     /// Diff a temporary snapshot of the target.
     pub(crate) snapshot: bool,
     pub(crate) reserve: Reserve,
 }
 
-/// What the stream is like, and where it goes.
+/// How the stream is made, and where it goes.
 pub(crate) struct StreamRequest {
     pub(crate) format: StreamFormat,
-    /// None: to standard output.
+    /// `None` for standard output.
     pub(crate) output: Option<PathBuf>,
     /// Files of pairs, and further pairs.
     pub(crate) head: Vec<PathBuf>,
@@ -90,7 +90,7 @@ pub(crate) struct StreamRequest {
 }
 
 impl Request {
-    /// What a report calls it.
+    /// Its name in a report.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Stream(..) => "diff",
@@ -100,7 +100,7 @@ impl Request {
         }
     }
 
-    /// What the arguments ask for.
+    /// The request that the arguments make.
     pub(crate) fn new(args: &Args) -> anyhow::Result<Self> {
         if args.convert {
             return Ok(Self::Converted(in_streams(args), StreamRequest::new(args)));
@@ -163,7 +163,7 @@ impl StreamRequest {
         }
     }
 
-    /// The header's pairs, those in files among them.
+    /// The header's pairs, including those in files.
     pub(crate) fn pairs(&self, interrupt: &Interrupt) -> anyhow::Result<Vec<(String, String)>> {
         let pairs = pairs::read(&self.head, &self.pairs, interrupt)?;
         if self.format == StreamFormat::Hyperlayer1 {
@@ -174,7 +174,7 @@ impl StreamRequest {
     }
 }
 
-/// Refuses what the number of names makes impossible, whatever they name.
+/// Refuses what is impossible with this number of names, whatever they name.
 fn check_names(args: &Args) -> anyhow::Result<()> {
     match args.names() {
         (_, Some(_)) if args.metadata.is_none() => Ok(()),
@@ -199,7 +199,7 @@ fn check_names(args: &Args) -> anyhow::Result<()> {
 const OF_ONE: &str = "of a single volume";
 const FOR_A_LIST: &str = "for a list of the volumes";
 
-/// What of the arguments cannot be without a base.
+/// An option among the arguments that needs a base.
 fn needs_base(args: &Args) -> Option<String> {
     match args.detect_level {
         Some(level @ 1..) => Some(format!("-d {level}")),
@@ -214,10 +214,10 @@ fn no_base(needs: &str, what: &str) -> anyhow::Error {
 }
 
 impl BaseOptions {
-    /// How the base is to be proved. `default`: where that was not said.
+    /// The detect level: the one that was given, or `default`; 0 without a base.
     ///
     /// # Errors
-    /// Without a base, where something was asked for that needs one.
+    /// If there is no base, and an option needs one.
     pub(crate) fn detect_level(&self, has_base: bool, default: u8) -> anyhow::Result<u8> {
         match (has_base, &self.needs_base) {
             (true, _) => Ok(self.detect_level.unwrap_or(default)),
@@ -227,7 +227,7 @@ impl BaseOptions {
     }
 }
 
-/// Refuses what the format of the stream, or of the map, cannot carry.
+/// Refuses what the format of the stream or of the map cannot express.
 fn check_format(args: &Args) -> anyhow::Result<()> {
     let refused = |what: &str, why: &str| {
         Err(usage(format!("{what} with --format {}: {why}", args.format.name())))
@@ -266,7 +266,7 @@ fn check_format(args: &Args) -> anyhow::Result<()> {
 }
 
 fn in_streams(args: &Args) -> Foreign {
-    // What is redirected from a file can be read twice like that file.
+    // Standard input that is redirected from a file can be read twice like that file.
     let files = args.input.iter().map(|path| match cli::is_standard(path) {
         true => PathBuf::from("/dev/stdin"),
         false => path.clone(),
@@ -282,7 +282,7 @@ fn in_streams(args: &Args) -> Foreign {
     }
 }
 
-/// The thin devices in metadata. What is said of a single volume, or of data, would mean nothing.
+/// The thin devices in metadata. Options about a single volume, or about data, would mean nothing.
 fn devices(metadata: PathBuf, args: &Args) -> anyhow::Result<Request> {
     let given = [("--data", args.data.is_some()), ("--size", args.size.is_some())];
     match given.iter().find(|(_, is_given)| *is_given) {

@@ -1,4 +1,4 @@
-//! A request, done.
+//! Carries out a request.
 
 use cli::Outcome;
 use diff::{Options, Stream, StreamFormat};
@@ -13,10 +13,10 @@ use crate::request::{Location, Named, Request, StreamRequest, Subject, TOOL};
 use crate::summary::summarize;
 use crate::{convert, merge, way_out};
 
-/// How a volume is read that somebody writes to.
+/// How to read a volume that is being written to.
 const WAY_OUT: &str = "--snapshot diffs a temporary snapshot instead";
 
-/// Does what is asked for.
+/// Does what was asked for.
 pub(crate) fn run(
     request: Request,
     is_quiet: bool,
@@ -129,7 +129,7 @@ fn look_up(place: Location) -> anyhow::Result<Source> {
     }
 }
 
-/// Proves, opens the output, and writes.
+/// Finds what proves the base, opens the output, and writes.
 fn put_out(
     pair: &mut Pair,
     options: &Options,

@@ -13,7 +13,7 @@ pub(crate) fn summarize(
     written: &Written,
     session: &Session<'_>,
 ) {
-    // The stream is there, whether anybody can be told or not.
+    // The stream is complete, even if this message cannot be written.
     _ = writeln!(
         io::stderr(),
         "lvdiff: {what}: {} extents, {} changed, {} unmapped; {} of data and {} of zeros sent; \

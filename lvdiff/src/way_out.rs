@@ -1,8 +1,8 @@
-//! What leads out of an error, in the words of this command line.
+//! The ways out of an error, in the words of this command line.
 
 use flow::{Refusal, WayOut};
 
-/// What to do about an error, where an option helps.
+/// What to do about an error, if an option helps.
 pub(crate) fn words(error: &anyhow::Error) -> Option<String> {
     let way_out = error.chain().find_map(|cause| match cause.downcast_ref::<lvm::Error>() {
         Some(lvm::Error::MetadataSnapshotHeld { .. }) => Some(WayOut::ReleaseMetadataSnapshot),

@@ -116,7 +116,7 @@ fn a_list_of_the_devices_in_metadata_takes_nothing_that_needs_a_volume() {
     }
     refused(&["--metadata", "/no/such/file"], "no volume is named");
     refused(&["--metadata", "/no/such/file", "--json"], "--list");
-    // What is left is looked for.
+    // These options are allowed, so the metadata is looked for.
     for options in [&[][..], &["--json"], &["--direct"], &["-d", "0"]] {
         let list = [&["--list", "--metadata", "/no/such/file"], options].concat();
         let (code, stdout, stderr) = lvdiff(&list);
@@ -160,7 +160,7 @@ fn lines_of_a_head_are_named_if_they_are_no_pairs() {
     refused(&["--list", "--head", head, "a", "b"], "cannot be used with");
     std::fs::write(&path, format!("a: {}\n", "x".repeat(512 << 10))).unwrap();
     refused(&["--head", head, "a", "b"], "more than 524288 bytes");
-    // A file and the command line have one limit.
+    // Files and the command line share one limit.
     std::fs::write(&path, format!("a: {}\n", "x".repeat(500 << 10))).unwrap();
     let long = format!("key:{}", "x".repeat(20_000));
     refused(&["--head", head, "--pair", &long, "a", "b"], "the pairs take");

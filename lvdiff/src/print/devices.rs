@@ -6,14 +6,14 @@ use source::ListedDevice;
 
 use crate::print::table::{self, Column};
 
-/// A thin device, as it is printed.
+/// A thin device, as printed.
 #[derive(Serialize)]
 struct Line {
     thin_id: u32,
-    /// What its mapped chunks hold.
+    /// The total size of its mapped chunks.
     mapped_bytes: u64,
     transaction_id: u64,
-    /// The pool's times count its snapshots: they are no clock's.
+    /// The pool's times count its snapshots; they are not clock times.
     creation_time: u32,
     snapshot_time: u32,
 }
@@ -40,7 +40,7 @@ impl Line {
     }
 }
 
-/// The times have thin_ls's names: CREATED would promise a date.
+/// The times have thin_ls's names: CREATED would suggest a date.
 const COLUMNS: [Column; 5] = [
     Column::number("ID"),
     Column::number("MAPPED"),

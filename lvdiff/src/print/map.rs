@@ -9,7 +9,7 @@ use thinmeta::{ExtentKind, Relation};
 use crate::cli::MapFormat;
 use crate::print::list;
 
-/// Prints what changed in a format.
+/// Prints what changed, in the given format.
 pub(crate) fn print(pair: &Pair, format: MapFormat, out: impl Write) -> io::Result<()> {
     let mut out = BufWriter::new(out);
     match format {
@@ -24,9 +24,8 @@ pub(crate) fn print(pair: &Pair, format: MapFormat, out: impl Write) -> io::Resu
     out.flush()
 }
 
-/// Lines `START LENGTH data|zero|same`, each beginning where the one before ends, from 0 to the
-/// target's size. After the base's end, what has not changed is zero: there is nothing to be the
-/// same as.
+/// Lines `START LENGTH data|zero|same`, each beginning where the previous one ends, from 0 to the target's
+/// size. After the base's end, unchanged ranges are zero: there is nothing to be the same as.
 fn borg(pair: &Pair, out: &mut impl Write) -> io::Result<()> {
     let (base, target) = (pair.base_size(), pair.names.target.size);
     let mut place = 0;
@@ -53,11 +52,11 @@ fn borg(pair: &Pair, out: &mut impl Write) -> io::Result<()> {
 struct RbdExtent {
     offset: u64,
     length: u64,
-    /// A text, not a truth value.
+    /// A string, not a boolean.
     exists: &'static str,
 }
 
-/// An array of objects, without spaces, in one line.
+/// An array of objects without spaces, on one line.
 fn rbd(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
     write!(out, "[")?;
     for (number, extent) in changes.extents.iter().enumerate() {
@@ -73,8 +72,8 @@ fn rbd(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "]")
 }
 
-/// What `thin_delta --snap1 BASE --snap2 TARGET` prints. It takes no notice of the volumes' sizes,
-/// which the metadata does not tell.
+/// What `thin_delta --snap1 BASE --snap2 TARGET` prints. It ignores the volumes' sizes, which the metadata does
+/// not contain.
 fn thin_delta(compared: &Compared, out: &mut impl Write) -> io::Result<()> {
     write!(
         out,

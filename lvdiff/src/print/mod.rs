@@ -1,4 +1,4 @@
-//! What goes to standard output as text.
+//! Text output on standard output.
 
 pub(crate) mod devices;
 pub(crate) mod list;

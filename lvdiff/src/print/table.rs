@@ -1,4 +1,4 @@
-//! What a list has, as a table or as JSON.
+//! Prints a list as a table or as JSON.
 
 use std::io::{self, Write};
 
@@ -16,7 +16,7 @@ impl Column {
         Self { heading, is_number: false }
     }
 
-    /// Numbers end where their heading ends.
+    /// Numbers are aligned to the right, like their heading.
     pub(crate) const fn number(heading: &'static str) -> Self {
         Self { heading, is_number: true }
     }

@@ -1,4 +1,4 @@
-//! The thin volumes that there are, for people and scripts.
+//! The thin volumes of this machine, for people and scripts.
 
 use flow::{human, time_text};
 use serde::Serialize;
@@ -6,7 +6,7 @@ use source::Listed;
 
 use crate::print::table::{self, Column};
 
-/// A thin volume, as it is printed.
+/// A thin volume, as printed.
 #[derive(Serialize)]
 struct Line<'a> {
     name: String,
@@ -14,7 +14,7 @@ struct Line<'a> {
     thin_id: Option<u32>,
     uuid: &'a str,
     size: u64,
-    /// What its mapped chunks hold, those past its end included; none where it is not known.
+    /// The total size of its mapped chunks, including those past its end; `None` if unknown.
     mapped_bytes: Option<u64>,
     origin: Option<&'a str>,
     created: Option<u64>,
@@ -62,7 +62,7 @@ const COLUMNS: [Column; 10] = [
     Column::text("TAGS"),
 ];
 
-/// A line's cells. None is empty, so that what counts columns finds them.
+/// A line's cells. No cell is empty, so that tools that count columns work.
 fn row(line: &Line<'_>) -> [String; COLUMNS.len()] {
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".into());
     [
