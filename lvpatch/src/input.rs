@@ -1,4 +1,4 @@
-//! The input: what `-i` names, or standard input.
+//! The input: the files that `-i` names, or standard input.
 
 use std::fs::File;
 use std::io::IsTerminal;
@@ -11,7 +11,7 @@ use streams::Sources;
 
 const NAME: &str = "standard input";
 
-/// Opens these files, those of a disk in a folder among them; without any, standard input.
+/// Opens these files, and those of one disk in each folder among them; without any, standard input.
 pub(crate) fn open(
     files: &[PathBuf],
     disk: Option<&str>,

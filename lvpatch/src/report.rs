@@ -1,22 +1,22 @@
-//! What a report says: for a program that started this one.
+//! The content of a report, for a program that started this one.
 
 use cli::Counts;
 use patch::{Accepted, AcceptedPlace, Done};
 use serde::Serialize;
 use streams::Tally;
 
-/// What was applied: a volume, a device or an image each.
+/// What was applied: one volume, device or image.
 #[derive(Serialize)]
 pub(crate) struct Applied {
     /// Its name, or the path of a device or an image.
     name: String,
-    /// None where it is no logical volume.
+    /// `None` if it is not a logical volume.
     uuid: Option<String>,
     #[serde(flatten)]
     read: Read,
-    /// BLAKE3 of the last stream as its trailer has it; none where its format has no digest.
+    /// BLAKE3 of the last stream as in its trailer; `None` if its format has no digest.
     digest: Option<String>,
-    /// The root digest of all that it holds, where that was proved.
+    /// The root digest of everything it holds, if that was proved.
     root: Option<String>,
 }
 
@@ -24,7 +24,7 @@ pub(crate) struct Applied {
 #[derive(Serialize)]
 pub(crate) struct Read {
     streams: usize,
-    /// Whether it is sure of every stream that all of it arrived.
+    /// Whether every stream is known to have arrived completely.
     end_is_verified: bool,
     #[serde(flatten)]
     counts: Counts,

@@ -1,4 +1,4 @@
-//! Args → [`Request`]: what is asked for. Whatever cannot be is refused here, before anything is read.
+//! Args → [`Request`]: what was asked for. Whatever is impossible is refused here, before anything is read.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::cli::Args;
 /// The program, as an undo names it.
 const TOOL: &str = concat!("lvpatch ", env!("CARGO_PKG_VERSION"));
 
-/// What is asked for.
+/// What was asked for.
 pub(crate) struct Request {
     pub(crate) action: Action,
     pub(crate) reading: Reading,
@@ -20,19 +20,19 @@ pub(crate) struct Request {
 
 /// What is done with the streams.
 pub(crate) enum Action {
-    /// They are listed, as they follow one another.
+    /// List them, in the order in which they follow one another.
     List(Detail),
-    /// The first one is described.
+    /// Describe the first one.
     Describe(Detail),
-    /// They are read, and nothing else.
+    /// Only read them.
     Verify,
-    /// The first one's base is looked at.
+    /// Check the first one's base.
     Check(patch::Request),
-    /// They are applied.
+    /// Apply them.
     Apply(patch::Request),
 }
 
-/// For whom something is described.
+/// Whom a description is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Detail {
     /// For people.
@@ -41,13 +41,13 @@ pub(crate) enum Detail {
     Json,
 }
 
-/// Where streams are read, and how.
+/// Where streams are read from, and how.
 pub(crate) struct Reading {
-    /// Their files, or folders of them; none: they come on standard input.
+    /// Their files, or folders of them; empty for standard input.
     pub(crate) files: Vec<PathBuf>,
-    /// The disk that is meant in a folder.
+    /// The chosen disk in a folder.
     pub(crate) disk: Option<String>,
-    /// Formats that cannot promise all that ours does are refused.
+    /// Whether formats that guarantee less than ours are refused.
     pub(crate) is_strict: bool,
     proof: Proof,
     name: Option<String>,
@@ -56,7 +56,7 @@ pub(crate) struct Reading {
 }
 
 impl Request {
-    /// What the arguments ask for.
+    /// The request that the arguments make.
     pub(crate) fn new(args: &Args) -> anyhow::Result<Self> {
         check_names(args)?;
         check_overwriting(args)?;
@@ -85,7 +85,7 @@ impl Request {
 }
 
 impl Action {
-    /// What a report calls it.
+    /// Its name in a report.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::List(_) | Self::Describe(_) => "info",
@@ -104,7 +104,7 @@ impl Action {
 }
 
 impl Reading {
-    /// The rules for a chain that an action is done with; `complete` finds what a stream does not say.
+    /// The rules for the chain of an action; `complete` finds what a stream does not say.
     pub(crate) fn rules<'a>(
         self,
         action: &Action,
@@ -148,7 +148,7 @@ fn check_overwriting(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The files that `--info` lists; what comes on standard input is read once, and described.
+/// The files that `--info` lists; standard input is read once, and described.
 fn listed(args: &Args) -> Option<Vec<PathBuf>> {
     let files = match args.names.as_slice() {
         [] => args.input.clone(),

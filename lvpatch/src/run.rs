@@ -1,4 +1,4 @@
-//! A request, done.
+//! Carries out a request.
 
 use std::io::Write;
 
@@ -14,7 +14,7 @@ use crate::report::{Applied, Read, WouldApply};
 use crate::request::{Action, Detail, Request};
 use crate::{input, summary};
 
-/// Does what is asked for.
+/// Does what was asked for.
 pub(crate) fn run(
     request: Request,
     is_quiet: bool,
@@ -37,7 +37,7 @@ pub(crate) fn run(
     let sources = input::open(&reading.files, reading.disk.as_deref(), session.interrupt)?;
     let rules = reading.rules(&action, &complete);
     match &action {
-        Action::List(_) => Ok(()), // that was above
+        Action::List(_) => Ok(()), // handled above
         Action::Describe(detail) => {
             describe(&mut Chain::new(sources, &rules, session.interrupt), *detail)
         }
@@ -59,7 +59,7 @@ pub(crate) fn run(
                     summary::done(done, session.begun.elapsed());
                 }
             });
-            // Volumes that were done before an error stay.
+            // Volumes that were completed before an error stay.
             outcome.done(&serde_json::json!({ "made": made }))?;
             applied
         }

@@ -1,4 +1,4 @@
-//! What a run says at its end.
+//! What a run says when it ends.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -15,7 +15,7 @@ pub(crate) fn done(done: &Done, took: Duration) {
         1 => String::new(),
         count => format!("{count} streams, "),
     };
-    // The volume is there, whether anybody can be told or not.
+    // The volume is complete, even if this message cannot be written.
     _ = writeln!(
         io::stderr(),
         "lvpatch: {}: {streams}{} in {:.1} s{}{}",

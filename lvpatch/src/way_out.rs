@@ -1,9 +1,9 @@
-//! What leads out of an error, in the words of this command line.
+//! The ways out of an error, in the words of this command line.
 
 use flow::{Refusal, WayOut};
 use patch::ChangedInPart;
 
-/// What to do about an error, where an option helps.
+/// What to do about an error, if an option helps.
 pub(crate) fn words(error: &anyhow::Error) -> Option<String> {
     if let Some(changed) = error.downcast_ref::<ChangedInPart>() {
         return back(changed);
@@ -40,7 +40,7 @@ pub(crate) fn words(error: &anyhow::Error) -> Option<String> {
     Some(words.into())
 }
 
-/// How what was overwritten comes back.
+/// How to bring back what was overwritten.
 fn back(changed: &ChangedInPart) -> Option<String> {
     let kept = changed.kept.as_ref()?.display();
     let target = match changed.is_path {

@@ -1,4 +1,4 @@
-//! What one stream says of itself, for people and scripts.
+//! What one stream says about itself, for people and scripts.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use hyperlayer::{BaseChecksum, BaseDigest, DigestKind, Header, Identity, Volume}
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// A stream of ours; as JSON with the same characters escaped.
+/// A stream of ours; JSON escapes the same characters as text.
 pub(crate) fn own(
     header: &Header,
     digests: &[BaseDigest],
@@ -21,8 +21,7 @@ pub(crate) fn own(
     }
 }
 
-/// A stream of another tool; `has_checksum` is for one that has a checksum beside it. In JSON, null is what
-/// is not known.
+/// A stream of another tool; `has_checksum`: it has a checksum next to it. In JSON, null means unknown.
 pub(crate) fn other(
     foreign: &Foreign,
     header: &Header,
@@ -35,8 +34,8 @@ pub(crate) fn other(
     }
 }
 
-/// The header and the digests as text. Whatever a stream can put into it is escaped: it may be
-/// printed to a terminal.
+/// The header and the digests as text. Whatever comes from the stream is escaped, because it may be printed to a
+/// terminal.
 fn own_text(header: &Header, digests: &[BaseDigest]) -> String {
     let mut text = String::new();
     let mut line = |key: &str, value: String| {
@@ -82,13 +81,13 @@ fn own_text(header: &Header, digests: &[BaseDigest]) -> String {
     text
 }
 
-/// A stream, as JSON has it. It borrows what it can: a header may have tens of thousands of pairs.
+/// A stream as JSON. It borrows what it can: a header may have tens of thousands of pairs.
 #[derive(Serialize)]
 pub(crate) struct Described<'a> {
     base: Option<VolumeJson<'a>>,
     base_digests: Vec<DigestJson>,
     base_origin: &'a str,
-    /// At detect level 3 only.
+    /// Only at detect level 3.
     #[serde(skip_serializing_if = "Option::is_none")]
     base_root: Option<String>,
     changed_bytes: u64,
@@ -102,10 +101,10 @@ pub(crate) struct Described<'a> {
     undo: bool,
     unmapped_bytes: u64,
     volume: VolumeJson<'a>,
-    /// Of a disk that is no logical volume only.
+    /// Only for a disk that is not a logical volume, or a stream that says which one it follows.
     #[serde(skip_serializing_if = "Option::is_none")]
     identity: Option<IdentityJson<'a>>,
-    /// Of the rest of a stream only.
+    /// Only for the rest of a stream.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     rest: bool,
 }
@@ -193,7 +192,7 @@ fn pairs_json(pairs: &[(String, String)]) -> Vec<PairJson<'_>> {
     pairs.iter().map(|(key, value)| PairJson { key, value }).collect()
 }
 
-/// What a stream of another tool says of itself, and what it cannot promise.
+/// What another tool's stream says about itself, and what it cannot guarantee.
 fn other_text(foreign: &Foreign, header: &Header, has_checksum: bool) -> String {
     let mut text = String::new();
     let mut line = |key: &str, value: String| {
@@ -234,7 +233,7 @@ fn other_text(foreign: &Foreign, header: &Header, has_checksum: bool) -> String 
     text
 }
 
-/// A stream of another tool, as JSON has it.
+/// A stream of another tool as JSON.
 #[derive(Serialize)]
 pub(crate) struct DescribedForeign<'a> {
     base: Value,

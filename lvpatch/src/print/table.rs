@@ -11,7 +11,7 @@ use streams::{Entry, Stream};
 
 use super::info::{self, Described, DescribedForeign};
 
-/// One stream as a whole, several as a table.
+/// One stream in full, several as a table.
 pub(crate) fn text(entries: &[Entry], as_json: bool) -> anyhow::Result<String> {
     match entries {
         [one] => match &one.stream {
@@ -50,7 +50,7 @@ fn table(entries: &[Entry]) -> String {
     text
 }
 
-/// A question mark is what another tool's stream does not say.
+/// A question mark stands for what another tool's stream does not say.
 fn row(entry: &Entry) -> [String; 7] {
     let full = || String::from("- (full)");
     match &entry.stream {
@@ -90,7 +90,7 @@ fn row(entry: &Entry) -> [String; 7] {
     }
 }
 
-/// A stream in a file, as JSON has it.
+/// A stream in a file as JSON.
 #[derive(Serialize)]
 struct EntryJson<'a> {
     breaks: Option<&'a str>,
