@@ -9,7 +9,7 @@ pub(crate) mod image;
 pub(crate) mod in_place;
 pub(crate) mod new_volume;
 
-/// What streams are written to, one after another. [`run`](crate::run) calls [`begin`](Target::begin),
+/// What streams are written to, one after another. [`run`](crate::run()) calls [`begin`](Target::begin),
 /// [`ground`](Target::ground) and [`write`](Target::write) for each, in this order, and then
 /// [`finish`](Target::finish); if anything fails, it calls [`abandon`](Target::abandon) instead.
 ///
