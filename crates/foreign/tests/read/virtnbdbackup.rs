@@ -125,7 +125,7 @@ fn zeros_in_an_incremental_stream_are_what_did_not_change() {
     assert_eq!(read(&stream, 0).unwrap(), [('d', 4096, 512, 7)]);
     let decoder = Unfinished::begin(stream.as_slice()).unwrap();
     let lacks = &decoder.foreign().unwrap().lacks;
-    assert!(lacks.contains(&"what became a hole may be left out"), "{lacks:?}");
+    assert!(lacks.contains(&"new holes may be missing"), "{lacks:?}");
     let outside = [meta(&incremental, 0), frame("zero", MIB, 512), frame("stop", 0, 0)].concat();
     damaged(&outside, "after the volume's end");
 }
