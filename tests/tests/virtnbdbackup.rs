@@ -200,7 +200,7 @@ fn a_folder_that_lacks_something_is_refused() {
     sets.refused(&["-i", "v2.47/plain/vda.full.data", "--disk", "vda"], 2, &["--disk", "folder"]);
     let file = |name: &str| sets.path(&format!("{set}/{name}"));
     fs::write(file("vdb.inc.virtnbdbackup.6.data"), []).unwrap();
-    sets.refused(&of("vdb"), 4, &["vdb.inc.virtnbdbackup.6.data is no stream"]);
+    sets.refused(&of("vdb"), 4, &["vdb.inc.virtnbdbackup.6.data is not a virtnbdbackup stream"]);
     fs::remove_file(file("vdb.inc.virtnbdbackup.6.data")).unwrap();
     fs::write(file("vdb.inc.virtnbdbackup.6.data.partial"), [1]).unwrap();
     assert!(sets.apply(&of("vdb")).1.contains("6.data.partial, which virtnbdbackup has not"));
