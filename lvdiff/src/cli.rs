@@ -48,7 +48,7 @@ pub(crate) struct Args {
     #[arg(value_name = "VOLUME")]
     second: Option<String>,
 
-    /// Look the names up in this volume group (default: in all of them)
+    /// Look the names up in this volume group (default: all)
     #[arg(short = 'g', long, value_name = "VG")]
     pub(crate) lvgroup: Option<String>,
 
@@ -87,7 +87,7 @@ pub(crate) struct Args {
     #[arg(value_parser = clap::builder::StringValueParser::new().try_map(|text| compression(&text)))]
     pub(crate) compress: Option<i32>,
 
-    /// Write no more than RATE bytes in a second (suffix KMGT)
+    /// Write no more than RATE bytes per second (suffix KMGT)
     #[arg(long, value_name = "RATE", conflicts_with = "list")]
     #[arg(value_parser = clap::builder::StringValueParser::new().try_map(|text| cli::rate(&text)))]
     pub(crate) bwlimit: Option<u64>,
@@ -101,8 +101,8 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "list")]
     pub(crate) roots: bool,
 
-    /// Keep the digests of volumes in FOLDER, 32 bytes for each 64 KiB of data; implies --roots. Of a BASE that is
-    /// there, only a sample is read
+    /// Keep the digests of volumes in FOLDER, 32 bytes for each 64 KiB of data; implies --roots. If
+    /// BASE has a file there, only a sample of it is read
     #[arg(long, value_name = "FOLDER", conflicts_with = "list")]
     pub(crate) root_cache: Option<PathBuf>,
 
@@ -135,17 +135,18 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FORMAT", requires = "list", conflicts_with_all = ["json", "merge"])]
     pub(crate) map: Option<MapFormat>,
 
-    /// The stream's format: ours, that of the original lvpatch (whole chunks, all of them data), or
-    /// that of thin_send 1.1 for thin_recv (no proof of the base). The last two have no checksums of
+    /// The stream's format: ours, the original lvpatch's (whole chunks, all of them data), or that
+    /// of thin_send 1.1 for thin_recv (no proof of the base). The last two have no checksums of
     /// data, and no --compress and --granularity
     #[arg(long, value_name = "FORMAT", default_value = "hyperlayer-2.0")]
     #[arg(value_parser = formats(), conflicts_with_all = ["list", "merge"])]
     pub(crate) format: StreamFormat,
 
     /// Put the streams in these files into one, which leads from the first one's base to the last
-    /// one's target: each must follow the one before. Its base is proved as far as the streams before
-    /// it say what that holds: after a full stream always, else a warning says what is not. Needs no
-    /// volume and no root. Works with -o, --pair, --compress, --bwlimit and --no-sha1
+    /// one's target: each must follow the one before. Its base is proved as far as the earlier
+    /// streams determine its content: always after a full stream; otherwise a warning says what is
+    /// not proved. Needs no volume and no root. Works with -o, --pair, --compress, --bwlimit and
+    /// --no-sha1
     #[arg(long, value_name = "FILE", num_args = 1..)]
     #[arg(conflicts_with_all = ["first", "second", "lvgroup", "pool", "detect_level", "granularity"])]
     #[arg(conflicts_with_all = ["snapshot", "list", "force_release", "metadata", "roots", "root_cache", "rest_from"])]
@@ -159,13 +160,13 @@ pub(crate) struct Args {
     #[arg(conflicts_with_all = ["snapshot", "list", "force_release", "metadata", "roots", "root_cache", "rest_from"])]
     pub(crate) convert: bool,
 
-    /// With --convert: the other tool's stream (repeatable: they must follow one another), or a folder of
-    /// virtnbdbackup's
+    /// With --convert: the other tool's stream (repeatable: they must follow one another), or a
+    /// virtnbdbackup folder
     #[arg(short, long, value_name = "FILE|FOLDER", requires = "convert")]
     pub(crate) input: Vec<PathBuf>,
 
-    /// Where -i names a folder of virtnbdbackup's: the disk whose streams are read, the full one and
-    /// its increments [default: the only one]
+    /// If -i names a virtnbdbackup folder: the disk whose streams are read, the full one and its
+    /// increments [default: the only one]
     #[arg(long, value_name = "NAME", requires = "input")]
     pub(crate) disk: Option<String>,
 
@@ -183,7 +184,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", requires = "metadata")]
     pub(crate) data: Option<PathBuf>,
 
-    /// Offline: read the files past the page cache, as devices are
+    /// Offline: read the files bypassing the page cache, like devices
     #[arg(long, requires = "metadata")]
     pub(crate) direct: bool,
 

@@ -36,7 +36,8 @@ pub(crate) fn run(
     let conversion = Conversion::note(&paths, &how, session)?;
     for (path, size) in conversion.assumed_base_sizes() {
         log::warn!(
-            "{}: the base is taken to have {size} bytes, as the volume: give --base-size where it grew",
+            "{}: the base is assumed to have {size} bytes, like the volume: give --base-size if it \
+             grew",
             path.display()
         );
     }

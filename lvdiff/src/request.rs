@@ -241,7 +241,7 @@ fn check_format(args: &Args) -> anyhow::Result<()> {
             return Err(usage("--map needs the name of a volume"));
         }
         Some(MapFormat::ThinDelta) if base.is_none() => {
-            return Err(usage("--map thin-delta of a single volume: it tells two volumes apart"));
+            return Err(usage("--map thin-delta of a single volume: it compares two volumes"));
         }
         _ => {}
     }

@@ -30,7 +30,7 @@ pub(crate) fn run(
             for (pool, why) in &listing.unknown {
                 let words = way_out::words(why).map(|words| format!("; {words}"));
                 let words = words.unwrap_or_default();
-                log::warn!("what is mapped in the volumes of {pool} is not known: {why:#}{words}");
+                log::warn!("it is unknown what is mapped in the volumes of {pool}: {why:#}{words}");
             }
             volumes::print(&listing.volumes, json)
         }
@@ -57,7 +57,7 @@ fn print_map(
     base_options.detect_level(source.has_base(), 0)?;
     let comparison = format == Some(MapFormat::ThinDelta);
     if comparison && matches!(source, Source::Classic(_)) {
-        return Err(usage("--map thin-delta tells of thin volumes, not of classic snapshots"));
+        return Err(usage("--map thin-delta is for thin volumes, not for classic snapshots"));
     }
     let pair = source.open(&Wants { comparison, ..Wants::default() }, session)?;
     let printed = cli::print(|out| match format {
@@ -108,8 +108,8 @@ fn look_up(place: Location) -> anyhow::Result<Source> {
     };
     match source::find(base.as_deref(), &target, &scope)? {
         Found::Classic(found) if snapshot => Err(usage(format!(
-            "--snapshot takes a thin snapshot, and {} is a classic one: of that, stop \
-             whatever writes to {} for the time of the run",
+            "--snapshot takes a thin snapshot, and {} is a classic one: stop whatever writes to {} \
+             during the run",
             found.snapshot.full_name(),
             found.origin.full_name()
         ))),

@@ -13,7 +13,7 @@ pub(crate) fn words(error: &anyhow::Error) -> Option<String> {
         WayOut::NameDisk => "choose one with --disk NAME",
         WayOut::NameVolumes => "add BASE VOLUME for a diff, VOLUME for a full stream",
         WayOut::SaySize => "add --size",
-        WayOut::ReleaseMetadataSnapshot => "if nobody does, --force-release releases it",
+        WayOut::ReleaseMetadataSnapshot => "if it is not in use, --force-release releases it",
         _ => return None,
     };
     Some(words.into())

@@ -147,7 +147,7 @@ fn what_other_formats_cannot_carry_is_refused() {
     refused(&["--list", "--map", "xml", "a", "b"], "thin-delta, borg, rbd");
     refused(&["--list", "--map", "borg", "--json", "a", "b"], "cannot be used with");
     refused(&["--list", "--map", "borg"], "needs the name of a volume");
-    refused(&["--list", "--map", "thin-delta", "a"], "tells two volumes apart");
+    refused(&["--list", "--map", "thin-delta", "a"], "compares two volumes");
 }
 
 #[test]

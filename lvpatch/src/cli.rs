@@ -10,9 +10,9 @@ use cli::Common;
 ///
 /// The stream comes on standard input, or from files. The base is proved to be the one that the
 /// diff was made from, and is never written: the changes go to a snapshot of it, which becomes the
-/// new volume once all of the stream has arrived and been verified. Whatever fails leaves nothing
+/// new volume once all of the stream has arrived and been verified. A failure leaves nothing
 /// behind. A full stream needs no base, and makes its volume in a pool. Streams that follow one
-/// another, a full one and its increments say, are applied in one run.
+/// another, for example a full one and its increments, are applied in one run.
 #[derive(Debug, Parser)]
 #[command(name = "lvpatch", version, max_term_width = 100)]
 #[command(override_usage = "lvpatch [OPTIONS] [NEW] < DIFF\n       \
@@ -38,8 +38,8 @@ pub(crate) struct Args {
     #[arg(value_name = "NEW")]
     pub(crate) names: Vec<String>,
 
-    /// Read the stream from this file, `-` for standard input (repeatable: one after another), or those
-    /// of a disk from a folder of virtnbdbackup's [default: standard input]
+    /// Read the stream from this file, `-` for standard input (repeatable: one after another), or
+    /// those of a disk from a virtnbdbackup folder [default: standard input]
     #[arg(short, long, value_name = "FILE|FOLDER")]
     pub(crate) input: Vec<PathBuf>,
 
@@ -49,8 +49,8 @@ pub(crate) struct Args {
     #[arg(conflicts_with_all = ["input", "lv", "each", "in_place", "check", "info", "verify", "part", "keep_part"])]
     pub(crate) from: Option<PathBuf>,
 
-    /// Where -i names a folder of virtnbdbackup's: the disk whose streams are read, the full one and
-    /// its increments [default: the only one]
+    /// If -i names a virtnbdbackup folder: the disk whose streams are read, the full one and its
+    /// increments [default: the only one]
     #[arg(long, value_name = "NAME")]
     pub(crate) disk: Option<String>,
 
@@ -79,9 +79,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME|UUID|TIME")]
     pub(crate) until: Option<String>,
 
-    /// Write onto the volume that -l names, itself: a thin one or any other. It must be the base, and not be mounted or in use
-    /// otherwise. Without --backup there is no way back: a stream that is cut leaves a part of it
-    /// applied
+    /// Write to the volume that -l names in place, thin or not. It must be the base, and not be
+    /// mounted or in use otherwise. Without --backup there is no way back: a stream that is cut
+    /// leaves a part of it applied
     #[arg(long, requires = "lv", conflicts_with_all = ["names", "device"])]
     pub(crate) in_place: bool,
 
@@ -97,8 +97,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     pub(crate) backup: Option<PathBuf>,
 
-    /// With --in-place or --device: accept a stream from --backup that is cut, and apply what is
-    /// there of it, which brings back what was overwritten so far
+    /// With --in-place or --device: accept a stream from --backup that is cut, and apply the part
+    /// that is there, which restores what was overwritten so far
     #[arg(long)]
     pub(crate) partial: bool,
 
@@ -133,13 +133,13 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) no_base_check: bool,
 
-    /// Once all is written, read the new volume and hold it against the root digest that the last stream has of it
-    /// (from `lvdiff --roots`): before it gets its name, where a new volume or image is made
+    /// Once all is written, read the new volume and check it against the root digest in the last
+    /// stream (from `lvdiff --roots`): before it gets its name, where a new volume or image is made
     #[arg(long, conflicts_with_all = ["check", "info", "partial"])]
     pub(crate) verify_root: bool,
 
-    /// Apply to a pool of another chunk size than that of the stream. What is a part of a chunk there
-    /// cannot be unmapped, and becomes zeros
+    /// Apply to a pool of a different chunk size than the stream's. Partial chunks there cannot be
+    /// unmapped, and become zeros
     #[arg(long)]
     pub(crate) allow_chunk_mismatch: bool,
 

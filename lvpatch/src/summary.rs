@@ -22,7 +22,7 @@ pub(crate) fn done(done: &Done, took: Duration) {
         describe(totals),
         took.as_secs_f64(),
         if *is_open { "; the stream's end cannot be verified" } else { "" },
-        if done.root.is_some() { "; it holds, as a whole, what the stream says" } else { "" }
+        if done.root.is_some() { "; its whole content matches the stream" } else { "" }
     ));
 }
 

@@ -23,7 +23,7 @@ pub(crate) fn words(error: &anyhow::Error) -> Option<String> {
         WayOut::SaySize => "give --size",
         WayOut::LeaveOutSize => "leave out --size",
         WayOut::ReadFile => {
-            "write it to a file of its own, and name that with -i, or leave out the proof with \
+            "write it to its own file, and name that with -i, or leave out the proof with \
              --no-base-check"
         }
         WayOut::ReadFileToKeep => "for --backup, write it to a file, and name that with -i",
@@ -34,11 +34,11 @@ pub(crate) fn words(error: &anyhow::Error) -> Option<String> {
         }
         WayOut::StopAtVolume => "give --until the last stream's volume instead of a time",
         WayOut::ApplyPart => "apply what is cut in a run of its own, with --partial",
-        WayOut::WriteInPlace => "--in-place writes onto it itself",
+        WayOut::WriteInPlace => "--in-place writes to the volume itself",
         WayOut::MakeNewVolume => "leave out --in-place",
-        WayOut::AllowOtherChunks => "apply it all the same with --allow-chunk-mismatch",
+        WayOut::AllowOtherChunks => "apply it anyway with --allow-chunk-mismatch",
         WayOut::AcceptLess => "--strict refuses that",
-        WayOut::SkipProof => "where you know better, --no-base-check applies it all the same",
+        WayOut::SkipProof => "if you are sure, --no-base-check applies it anyway",
         WayOut::FindRoots => "make it with `lvdiff --roots`, or leave out --verify-root",
         WayOut::KeepNothing => "leave out --backup",
         _ => return None,

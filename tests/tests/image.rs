@@ -173,7 +173,7 @@ fn what_another_program_has_is_refused() {
             place.patch("--check --device image -i diff").output().unwrap().status.code() == Some(1)
         });
         let said = place.expect("--device image --backup undo -i diff", 1);
-        assert!(said.contains("image is written itself, and must not be"), "{said}");
+        assert!(said.contains("image is written in place, so it must not be"), "{said}");
         assert!(place.holds("image", &place.base) && !place.path("undo").exists(), "{line}");
         drop(other.stdin.take());
         expect(&other.wait_with_output().unwrap(), 0);

@@ -198,7 +198,7 @@ fn a_file_that_may_not_be_read_or_written_is_named() {
     for option in ["--check", "--backup=undo"] {
         let arguments = ["--device", "image", option, "-i", "stream"];
         let stderr = expect(&place.plain("lvpatch", &arguments).output().unwrap(), 1);
-        assert!(stderr.contains("image is written itself, and is not writable"), "{stderr}");
+        assert!(stderr.contains("image is written in place, but is not writable"), "{stderr}");
     }
     assert_eq!(fs::read_dir(place.folder.path()).unwrap().count(), before);
 }

@@ -133,7 +133,7 @@ fn inputs(files: &[String]) -> Vec<&str> {
 }
 
 /// The text of the warning that ranges may be missing.
-const LEFT_OUT: &str = "what became a hole may be left out";
+const LEFT_OUT: &str = "new holes may be missing";
 
 #[test]
 fn every_step_of_every_set_makes_what_the_disk_was() {
@@ -196,11 +196,11 @@ fn a_folder_that_lacks_something_is_refused() {
     let of = |disk: &'static str| ["-i", set, "--disk", disk];
     sets.refused(&["-i", set], 2, &["vda, vdb", "--disk"]);
     sets.refused(&of("vdc"), 2, &["no stream of disk vdc", "vda, vdb"]);
-    sets.refused(&["-i", "v2.47", "--disk", "vda"], 2, &["without a stream"]);
+    sets.refused(&["-i", "v2.47", "--disk", "vda"], 2, &["contains no virtnbdbackup stream"]);
     sets.refused(&["-i", "v2.47/plain/vda.full.data", "--disk", "vda"], 2, &["--disk", "folder"]);
     let file = |name: &str| sets.path(&format!("{set}/{name}"));
     fs::write(file("vdb.inc.virtnbdbackup.6.data"), []).unwrap();
-    sets.refused(&of("vdb"), 4, &["vdb.inc.virtnbdbackup.6.data is no stream"]);
+    sets.refused(&of("vdb"), 4, &["vdb.inc.virtnbdbackup.6.data is not a virtnbdbackup stream"]);
     fs::remove_file(file("vdb.inc.virtnbdbackup.6.data")).unwrap();
     fs::write(file("vdb.inc.virtnbdbackup.6.data.partial"), [1]).unwrap();
     assert!(sets.apply(&of("vdb")).1.contains("6.data.partial, which virtnbdbackup has not"));
@@ -574,7 +574,7 @@ fn what_is_converted_knows_how_large_its_base_was() {
         (&["-i", alone[0]], true),
     ] {
         let stderr = convert(arguments);
-        assert_eq!(stderr.contains("give --base-size where it grew"), is_said, "{stderr}");
+        assert_eq!(stderr.contains("give --base-size if it grew"), is_said, "{stderr}");
         sets.apply(&inputs(&truth[5].files));
         let output = sets.run("lvpatch", &["--device", "image", "-i", "ours"]);
         expect(&output, if is_said { 3 } else { 0 });

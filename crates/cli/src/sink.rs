@@ -69,7 +69,7 @@ impl Sink {
             return Ok(Self::Open(file));
         }
         let file = Aside::new(&path, ".lvdiff-")
-            .with_context(|| format!("a file beside {} cannot be made", path.display()))?;
+            .with_context(|| format!("a file next to {} cannot be created", path.display()))?;
         Ok(Self::Aside { file, path })
     }
 

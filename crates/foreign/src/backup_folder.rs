@@ -40,11 +40,9 @@ pub fn expand(paths: &[PathBuf], disk: Option<&str>) -> anyhow::Result<Vec<PathB
         }
     }
     if disk.is_some() && !paths.iter().any(|path| path.is_dir()) {
-        return Err(Refusal::usage(
-            "a disk is chosen in a folder of virtnbdbackup's, and there is none",
-        )
-        .but(WayOut::NameFolder)
-        .into());
+        return Err(Refusal::usage("a disk is chosen, but no virtnbdbackup folder is named")
+            .but(WayOut::NameFolder)
+            .into());
     }
     Ok(files)
 }
@@ -62,7 +60,7 @@ pub fn all_streams(folder: &Path, disk: Option<&str>) -> anyhow::Result<Vec<Path
         return Err(no_streams(folder));
     }
     for path in found.unfinished.iter().chain(&found.odd) {
-        log::warn!("left out: {}, which is no whole stream of virtnbdbackup's", shown(path));
+        log::warn!("left out: {}, which is not a complete virtnbdbackup stream", shown(path));
     }
     Ok(found.disks.into_values().flat_map(paths).collect())
 }
@@ -172,8 +170,7 @@ fn one_disk(
     // Leaving out the last stream would go unnoticed.
     match found.odd.iter().find(is_of_disk) {
         Some(path) => Err(Refusal::unverifiable(format!(
-            "{} is no stream of virtnbdbackup's, although its name says so: name the files that are \
-             wanted (-i FILE)",
+            "{} is not a virtnbdbackup stream, despite its name: name the files you want (-i FILE)",
             shown(path)
         ))
         .into()),
@@ -182,7 +179,7 @@ fn one_disk(
 }
 
 fn no_streams(folder: &Path) -> anyhow::Error {
-    usage(format!("{} is a folder without a stream of virtnbdbackup's", folder.display()))
+    usage(format!("{} contains no virtnbdbackup stream", folder.display()))
 }
 
 fn shown(path: &Path) -> String {

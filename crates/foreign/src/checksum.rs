@@ -53,8 +53,8 @@ impl Checksum {
         match number.filter(|_| digits.iter().all(u8::is_ascii_digit)) {
             Some(expected) => Ok(Some(Self { path, expected })),
             None => Err(Refusal::unverifiable(format!(
-                "{}: \"{}\" is no Adler-32 in decimal digits, as virtnbdbackup keeps it there; \
-                 without this file the data is applied without a checksum",
+                "{}: \"{}\" is not an Adler-32 in decimal digits, which virtnbdbackup writes \
+                 there; without this file the data is applied without a checksum",
                 name(),
                 digits.escape_ascii()
             ))

@@ -29,7 +29,7 @@ impl Lacks {
         let lacks = foreign.lacks(has_checksum);
         if is_strict && !lacks.is_empty() {
             return Err(Refusal::unverifiable(format!(
-                "{source}: a stream of {format} cannot promise what ours do: {}",
+                "{source}: a {format} stream guarantees less than ours: {}",
                 lacks.join(", ")
             ))
             .but(WayOut::AcceptLess)
@@ -41,8 +41,8 @@ impl Lacks {
         }
         let advice = match new.contains(&LEFT_OUT) {
             true => {
-                ". There it reads as it did in the base, and nothing tells whether that is so: \
-                 virtnbdbackup keeps it with --no-sparse-detection"
+                ". Such ranges keep the base's data, and nothing reveals it: virtnbdbackup \
+                 includes them with --no-sparse-detection"
             }
             false => "",
         };

@@ -44,7 +44,7 @@ pub fn machine_of(path: &Path, said: &Foreign) -> Option<String> {
 pub fn check_machine(machine: Option<&str>, previous: Option<&str>) -> Result<(), String> {
     match (machine, previous) {
         (Some(machine), Some(expected)) if machine != expected => {
-            Err(format!("it is of the machine with UUID {machine}, expected {expected}"))
+            Err(format!("it belongs to the machine with UUID {machine}, expected {expected}"))
         }
         _ => Ok(()),
     }

@@ -39,8 +39,8 @@ pub(crate) fn accept(request: &Request, count: usize, link: &Link) -> anyhow::Re
     }
     if request.cut() == Cut::Applied && !header.undo {
         return Err(Refusal::usage(
-            "a part is applied only of a stream that keeps what another one overwrote, which this is \
-             not: a part of any other makes a volume that never was",
+            "only an undo stream can be applied in part, and this is not one: part of any other \
+             stream makes a volume that never existed",
         )
         .into());
     }
@@ -50,7 +50,7 @@ pub(crate) fn accept(request: &Request, count: usize, link: &Link) -> anyhow::Re
     Undo::check(header)?;
     if count > 0 {
         return Err(Refusal::usage(format!(
-            "{} is one stream too many: only what one stream overwrites is kept",
+            "{} is one stream too many: only one stream's overwritten data can be kept",
             link.name
         ))
         .into());

@@ -24,15 +24,15 @@ pub(crate) fn not_ours(name: &str, writable: &str, error: anyhow::Error) -> anyh
     let kind = error.root_cause().downcast_ref().map(std::io::Error::kind);
     error.context(match kind {
         Some(ErrorKind::ReadOnlyFilesystem) => {
-            format!("{name} is written itself, and is read-only: {writable}")
+            format!("{name} is written in place, but is read-only: {writable}")
         }
         Some(ErrorKind::PermissionDenied) => {
             format!(
-                "{name} is written itself, and is not writable: see its permissions, and lsattr(1)"
+                "{name} is written in place, but is not writable: see its permissions, and lsattr(1)"
             )
         }
-        Some(ErrorKind::NotFound) => format!("{name} is written itself, and is not there"),
-        _ => format!("{name} is written itself, and must not be mounted or in use"),
+        Some(ErrorKind::NotFound) => format!("{name} is written in place, but does not exist"),
+        _ => format!("{name} is written in place, so it must not be mounted or in use"),
     })
 }
 
@@ -46,8 +46,8 @@ pub(crate) fn check_only_ours(
     let open_count = dm.device_by_number(number)?.open_count;
     anyhow::ensure!(
         open_count <= 1,
-        "{name} is written itself, and must not be mounted or in use: it is open {open_count} times, \
-         and only once here"
+        "{name} is written in place, so it must not be mounted or in use: it is open {open_count} \
+         times, only one of them by this run"
     );
     Ok(())
 }

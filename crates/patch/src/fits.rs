@@ -74,19 +74,19 @@ pub(crate) fn check_announced(header: &Header, stand: &Stand<'_>) -> anyhow::Res
     };
     match own {
         Some(_) if matches!(counted, Some(None)) => log::warn!(
-            "pool {name} may have too little for all of the undo, which is not read beforehand here: it \
-             ends before the pool is full, and can be applied once more then; extend the pool with \
-             `lvextend`"
+            "pool {name} may not have enough space for the whole undo, which cannot be read in \
+             advance here: it stops before the pool is full, and can be applied again then; extend \
+             the pool with `lvextend`"
         ),
         Some(_) => return Err(refused.into()),
         None if header.undo && status.mode == PoolMode::OutOfDataSpace => log::warn!(
-            "pool {name} is full, and what the volume shares with its snapshots is not known: if \
-             something is, this will not end well; extend the pool with `lvextend`"
+            "pool {name} is full, and it is unknown what the volume shares with its snapshots: if \
+             it shares anything, this will fail; extend the pool with `lvextend`"
         ),
         None => {
             return Err(anyhow::Error::new(refused).context(
-                "what the volume has of its own, which takes no space, is not known: the pool's \
-                 metadata snapshot cannot be had now (the log says why)",
+                "it is unknown which chunks are the volume's own and take no space: the pool's \
+                 metadata snapshot cannot be taken now (the log says why)",
             ));
         }
     }
@@ -127,13 +127,13 @@ fn why(header: &Header, stand: &Stand<'_>) -> &'static str {
     match (header.unmapped_bytes, stand.origin) {
         (0, _) => "",
         (_, Some(_)) => {
-            ", because what is unmapped would show the external origin and becomes written zeros"
+            ", because unmapped chunks would show the external origin, so zeros are written"
         }
         _ if stand.status.ignores_discards => {
-            ", because the pool ignores discards and what they cover becomes written zeros"
+            ", because the pool ignores discards, so zeros are written instead"
         }
         _ if !stand.pool.table.chunk_size.is_power_of_two() => {
-            ", because the kernel skips chunks of discards where the chunk size is no power of two"
+            ", because the kernel skips chunks of discards if the chunk size is not a power of two"
         }
         _ => "",
     }

@@ -149,8 +149,8 @@ impl Gauge {
         let name = &self.pool.name;
         Refusal::no_space(match has_chunks {
             true => format!(
-                "pool {name} has no metadata left for more: others write to it, or the stream did not \
-                 say all; extend it with `lvextend --poolmetadatasize`"
+                "pool {name} has no metadata left: others write to it, or the stream did not \
+                 announce everything; extend it with `lvextend --poolmetadatasize`"
             ),
             false => format!(
                 "pool {name} would become full: others write to it, or the stream did not say how \

@@ -60,8 +60,8 @@ pub(crate) fn check(header: &Header, cut: Cut, volume: &LogicalVolume) -> anyhow
     let (name, base) = (volume.full_name(), escaped(&base.to_string()));
     Err(Refusal::base_mismatch(format!(
         "{name} is not the stream's base: its tag says that it is a copy of the volume with UUID \
-         {source}, and the stream starts from {base}; where you know better, `lvchange --deltag \
-         {SOURCE}{source} {name}` leaves it to the digests"
+         {source}, and the stream starts from {base}; if you are sure, `lvchange --deltag \
+         {SOURCE}{source} {name}` lets the digests decide"
     ))
     .into())
 }
@@ -81,7 +81,7 @@ pub(crate) fn check_undo(
     let found = match volume {
         Some(volume) if volume.uuid == *uuid => return Ok(()),
         Some(volume) => format!("has UUID {}", volume.uuid),
-        None => "is none".into(),
+        None => "is not a logical volume".into(),
     };
     Err(Refusal::base_mismatch(format!(
         "the undo is for the logical volume with UUID {}, and {name} {found}",

@@ -106,7 +106,7 @@ pub(crate) fn find_pool(
 fn pool_of(base: &LogicalVolume, volumes: &[LogicalVolume]) -> anyhow::Result<LogicalVolume> {
     let Some(name) = base.pool.as_ref().filter(|_| base.thin_id.is_some()) else {
         return Err(Refusal::usage(format!(
-            "{} is not a thin volume: its segment type is {}; there is no thin snapshot to make of it",
+            "{} is not a thin volume: its segment type is {}; no thin snapshot can be made of it",
             base.full_name(),
             base.segment_type
         ))
@@ -131,8 +131,8 @@ fn refuse_under_snapshots(base: &LogicalVolume, volumes: &[LogicalVolume]) -> an
     };
     let (base, snapshot) = (base.full_name(), snapshot.full_name());
     Err(Refusal::usage(format!(
-        "{base} has a classic snapshot, {snapshot}, which would keep all that is overwritten, and is \
-         lost once it is full: remove it with `lvremove {snapshot}`, or make a new volume"
+        "{base} has a classic snapshot, {snapshot}, which would keep everything overwritten, and \
+         becomes invalid once full: remove it with `lvremove {snapshot}`, or make a new volume"
     ))
     .but(WayOut::MakeNewVolume)
     .into())

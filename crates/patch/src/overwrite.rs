@@ -69,7 +69,7 @@ pub(crate) fn write_over(
             let own = digest.map(|digest| identity::tags(link.header(), Some(digest)));
             let tags: Vec<_> = others.into_iter().chain(own.unwrap_or_default()).collect();
             if let Err(error) = volume.change_tags(&tags) {
-                log::warn!("{} has no tags of what it is a copy of: {error}", site.name);
+                log::warn!("{} has no tags that say what it is a copy of: {error}", site.name);
             }
         }
         Err(_) if outcome.wrote => {}
@@ -108,7 +108,7 @@ fn overwrite(
         (Ok(totals), undo) => undo
             .map_or(Ok(()), Undo::finish)
             .with_context(|| {
-                format!("{} is what the stream says, but its backup has no end", site.name)
+                format!("{} is complete, but its backup could not be finished", site.name)
             })
             .map(|()| totals),
         (Err(error), Some(undo)) if !wrote => {
@@ -138,8 +138,8 @@ pub(crate) fn begin_undo(
     if !link.decoder.ascend() {
         if !link.ascends {
             return Err(Refusal::usage(
-                "what a stream of another tool overwrites can be kept only where it is in a file, \
-                 because its records may come in any order",
+                "what a stream of another tool overwrites can be kept only if the stream is in a \
+                 file, because its records may come in any order",
             )
             .but(WayOut::ReadFileToKeep)
             .into());
@@ -178,11 +178,11 @@ impl fmt::Display for ChangedInPart {
         let Self { name, kept, .. } = self;
         match kept {
             Some(path) => {
-                write!(f, "{name} may be changed in part, and {} leads back", path.display())
+                write!(f, "{name} may be partly changed; {} keeps what was there", path.display())
             }
             None => write!(
                 f,
-                "{name} may be changed in part (no snapshot is here, and nothing was kept)"
+                "{name} may be partly changed (there is no snapshot, and nothing was kept)"
             ),
         }
     }

@@ -34,7 +34,7 @@ pub(crate) fn is_thick(volume: &LogicalVolume) -> anyhow::Result<bool> {
     }
     if kind.name().ends_with("-pool") {
         return Err(
-            Refusal::usage(format!("{name} is no volume: its segment type is {kind}")).into()
+            Refusal::usage(format!("{name} is not a volume: its segment type is {kind}")).into()
         );
     }
     Ok(volume.thin_id.is_none())

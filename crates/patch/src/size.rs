@@ -32,7 +32,7 @@ pub(crate) fn check_size_stays(header: &Header) -> anyhow::Result<()> {
         return Ok(());
     }
     Err(Refusal::usage(format!(
-        "the stream changes the volume's size from {} to {} bytes, which is not done in place",
+        "the stream changes the volume's size from {} to {} bytes, which cannot be done in place",
         base.size, header.target.size
     ))
     .but(WayOut::MakeNewVolume)

@@ -48,7 +48,7 @@ impl Touched {
             && self.metadata_blocks(leaves) > blocks
         {
             return Err(Refusal::no_space(
-                "the pool's metadata has no room for all that the stream writes to: extend it with \
+                "the pool's metadata has no room for everything the stream writes: extend it with \
                  `lvextend --poolmetadatasize`",
             ));
         }

@@ -45,7 +45,7 @@ impl Undo {
             .create_new(true)
             .mode(0o600)
             .open(path)
-            .with_context(|| format!("{}, for what is overwritten", path.display()))?;
+            .with_context(|| format!("{}, the file for overwritten data", path.display()))?;
         let begun = || {
             let encoder = Encoder::new(BufWriter::new(file), header, digests).with_context(name)?;
             let unit = (header.chunk_size as usize).min(MAX_RECORD);
@@ -126,8 +126,8 @@ fn base_of(header: &Header) -> anyhow::Result<&Volume> {
     let size_stays = header.base.as_ref().filter(|base| base.size == header.target.size);
     size_stays.ok_or_else(|| {
         Refusal::usage(
-            "what a full stream overwrites cannot be kept, nor what one does that changes the volume's \
-             size",
+            "data overwritten by a full stream, or by one that changes the volume's size, cannot \
+             be kept",
         )
         .but(WayOut::KeepNothing)
         .into()

@@ -93,7 +93,7 @@ impl UndoFiles {
         }
         let Some(undo) = self.of(header) else {
             return Err(Refusal::usage(format!(
-                "{stream}: an undo is proved by what it leads to, and read twice for that"
+                "{stream}: proving an undo means reading it twice"
             ))
             .but(WayOut::ReadFile)
             .into());

@@ -40,8 +40,9 @@ pub(crate) fn prove(target: &mut impl Target, said: &Said) -> anyhow::Result<[u8
     if found != expected {
         let hex = |digest: [u8; 32]| blake3::Hash::from(digest).to_hex();
         return Err(Refusal::base_mismatch(format!(
-            "what became of it is not what {name} leads to: its root digest is {}, expected {}: the base \
-             differs where its digests did not look, or the device does not hold what was written to it",
+            "the result is not what {name} leads to: its root digest is {}, expected {}: the base \
+             differs where its digests did not look, or the device does not hold what was written \
+             to it",
             hex(found),
             hex(expected)
         ))
@@ -61,5 +62,5 @@ pub(crate) fn root_of(
     let go_on = || session.interrupt.check();
     let root =
         baseproof::digest_whole(&source, size, mapped.as_deref().map(baseproof::mapped_in), &go_on);
-    Ok(root.context("reading what became of it")?.digest)
+    Ok(root.context("reading the result")?.digest)
 }

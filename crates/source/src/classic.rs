@@ -56,8 +56,8 @@ impl ClassicSource {
         };
         if other.uuid != origin.uuid {
             return Err(usage(format!(
-                "{name} is a classic snapshot of {}: what changed is known between these two only, \
-                 and not between it and {}",
+                "{name} is a classic snapshot of {}: changes are known only between these two, not \
+                 between it and {}",
                 origin.full_name(),
                 other.full_name()
             )));
@@ -93,8 +93,8 @@ impl ClassicSource {
         }
         if target.status.may_be_written() {
             log::warn!(
-                "{} is in use: what is written to it meanwhile may be in the stream or not, and \
-                 the result may be inconsistent; stop whatever writes to it",
+                "{} is in use: data written to it during the run may or may not be in the stream, \
+                 and the result may be inconsistent; stop whatever writes to it",
                 target.name()
             );
         }

@@ -47,8 +47,8 @@ fn merging(name: &VolumeName, scope: &Scope) -> Option<anyhow::Error> {
     let merging = LogicalVolume::merging().ok()?;
     let found = name.find(&merging, scope).ok()?;
     Some(usage(format!(
-        "{} is being merged into {}, or will be once that is activated next: there is no difference \
-         to be told any more",
+        "{} is being merged into {}, or will be when that is next activated: the difference is no \
+         longer known",
         found.full_name(),
         found.origin.as_deref().unwrap_or("its origin")
     )))

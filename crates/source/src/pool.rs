@@ -88,8 +88,8 @@ impl PoolSource {
         // Only this run has a temporary snapshot open.
         if snapshot.is_none() && target.thin.may_be_written() {
             log::warn!(
-                "{} is in use: what is written to it meanwhile may be in the stream or not, and \
-                 the result may be inconsistent; {}",
+                "{} is in use: data written to it during the run may or may not be in the stream, \
+                 and the result may be inconsistent; {}",
                 self.target.full_name(),
                 self.way_out
             );
@@ -220,8 +220,8 @@ fn check_pair(base: &OpenVolume, target: &OpenVolume, one_pool: bool) -> anyhow:
     }
     if base.thin.table.external_origin != target.thin.table.external_origin {
         return Err(usage(
-            "the two volumes have different external origins, or only one of them has one: \
-             what they read as where they are unmapped cannot be told from the metadata",
+            "the two volumes have different external origins, or only one of them has one: the \
+             metadata does not show what their unmapped chunks read as",
         ));
     }
     Ok(())
@@ -232,8 +232,8 @@ fn check_thin(volume: &LogicalVolume) -> anyhow::Result<()> {
         return Ok(());
     }
     Err(usage(format!(
-        "{} is not a thin volume: its segment type is {}; what changed is known of two thin volumes of \
-         one pool, and of a classic snapshot and its origin",
+        "{} is not a thin volume: its segment type is {}; changes are known only between two thin \
+         volumes of one pool, or between a classic snapshot and its origin",
         volume.full_name(),
         volume.segment_type
     )))
@@ -249,7 +249,7 @@ fn check_one_pool(base: &LogicalVolume, target: &LogicalVolume) -> anyhow::Resul
             format!("{} is in pool {}/{pool}", volume.full_name(), volume.group)
         };
         return Err(usage(format!(
-            "{}, {}: what changed is known only for two volumes of one pool",
+            "{}, {}: changes are known only between volumes of one pool",
             place(base),
             place(target)
         )));

@@ -39,13 +39,13 @@ impl Watch {
         match self.seen() {
             Writes::Nothing => Ok(()),
             Writes::Something => bail!(
-                "{name} was written to while it was read: what was read of it is of no one time; \
-                 {way_out}"
+                "{name} was written to while it was read: the data read is not a consistent \
+                 snapshot; {way_out}"
             ),
             Writes::NotCounted => bail!(
-                "a write to {name} while it is read would go unnoticed: the kernel does not count its \
-                 writes, or did not for a time; switch that on with `echo 1 > {}`, or diff from a \
-                 read-only volume",
+                "a write to {name} while it is read would go unnoticed: the kernel does not count \
+                 its writes, or did not for a while; turn counting on with `echo 1 > {}`, or diff \
+                 from a read-only volume",
                 self.watch.flag_path().display()
             ),
         }
@@ -60,9 +60,9 @@ impl Watch {
                 "{name} was written to while it was read: the stream may be inconsistent; {way_out}"
             ),
             Writes::NotCounted => log::warn!(
-                "nobody can tell if {name} was written to while it was read: the kernel does not count \
-                 its writes, or did not for a time; the stream may be inconsistent; switch that on with \
-                 `echo 1 > {}`, or {way_out}",
+                "it is unknown whether {name} was written to while it was read: the kernel does \
+                 not count its writes, or did not for a while; the stream may be inconsistent; \
+                 turn counting on with `echo 1 > {}`, or {way_out}",
                 self.watch.flag_path().display()
             ),
         }

@@ -147,11 +147,9 @@ pub fn catalogue(
         entries.extend(read(path, is_strict, &mut lacks)?);
     }
     if disk.is_some() && !has_folder {
-        return Err(Refusal::usage(
-            "a disk is chosen in a folder of virtnbdbackup's, and there is none",
-        )
-        .but(WayOut::NameFolder)
-        .into());
+        return Err(Refusal::usage("a disk is chosen, but no virtnbdbackup folder is named")
+            .but(WayOut::NameFolder)
+            .into());
     }
     let mut entries = in_order(entries);
     for number in 1..entries.len() {

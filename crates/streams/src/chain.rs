@@ -95,7 +95,7 @@ impl<'a> Chain<'a> {
         let link = self.next_source(None)?.context("there is no input")?;
         match self.is_past(&link)? {
             true => Err(Refusal::usage(format!(
-                "{}: already the first stream was made later than the time to stop at",
+                "{}: even the first stream was made after the time to stop at",
                 link.name
             ))
             .into()),
@@ -162,8 +162,8 @@ impl<'a> Chain<'a> {
     pub fn end_cut(&self, name: &str) -> anyhow::Result<()> {
         let Some(source) = self.sources.as_slice().first() else { return Ok(()) };
         Err(Refusal::usage(format!(
-            "{name} is cut, and {} follows it: what follows is for another run, which proves that it \
-             belongs there",
+            "{name} is cut, and {} follows it: apply what follows in another run, which proves \
+             that it belongs there",
             source.name
         ))
         .but(WayOut::ApplyPart)
@@ -245,8 +245,7 @@ impl<'a> Chain<'a> {
         let ascends = self.ascends || decoder.ascend();
         if decoder.header().rest && !self.rules.accepts_rest {
             return Err(Refusal::usage(format!(
-                "{name} is the rest of a stream: it is for the volume that holds the beginning, and for \
-                 no other"
+                "{name} is the rest of a stream: it is only for the volume that holds the beginning"
             ))
             .but(WayOut::NamePart)
             .into());

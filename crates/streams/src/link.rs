@@ -115,8 +115,8 @@ impl Link {
         };
         if previous.is_differential {
             return Err(refused(
-                "that is a differential one, which leads to no checkpoint: of an increment, the base \
-                 is another increment"
+                "the previous one is differential, which leads to no checkpoint: of an increment, \
+                 the base is another increment"
                     .into(),
             ));
         }
@@ -130,9 +130,8 @@ impl Link {
             && let Err(why) = foreign.check_date(before)
         {
             if !ignores_dates {
-                let why = format!(
-                    "{why}: it is of another set, unless the clock was set back in between"
-                );
+                let why =
+                    format!("{why}: it belongs to another set, unless the clock was set back");
                 return Err(refused(why).but(WayOut::SkipProof));
             }
             log::warn!("{}: {why} (before it: {})", escaped(&self.name), escaped(&previous.name));

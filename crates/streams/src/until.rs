@@ -116,7 +116,7 @@ impl Time {
         let format = foreign.format;
         let Some(made) = &foreign.made else {
             return Err(Refusal::usage(format!(
-                "{name}: a stream of {format} that does not say when it was made, so nobody knows \
+                "{name}: a stream of {format} that does not say when it was made, so it is unknown \
                  whether that is later than the time to stop at"
             ))
             .but(WayOut::LeaveOutEnd));

@@ -31,7 +31,7 @@ pub(crate) fn own(header: &Header, digests: &[BaseDigest], shown: Digests) -> St
         line("Rest:", "it is for a volume that holds the beginning already".into());
     }
     if header.undo {
-        line("Undo:", "it leads back: what was there before it was overwritten".into());
+        line("Undo:", "restores what was there before it was overwritten".into());
     }
     line("Chunk size:", format!("{} bytes", header.chunk_size));
     line("Extents:", header.extents.to_string());

@@ -137,7 +137,7 @@ refused 2 'lvdiff -R vg0/lv > /tmp/no'
 expect_text "--reverse is for a classic snapshot"
 refused 2 'lvdiff -R vg0/snap vg0/lv > /tmp/no'
 refused 2 'lvdiff vg0/snap vg0/snap2 > /tmp/no'
-expect_text "between these two only"
+expect_text "changes are known only between these two"
 refused 2 'lvdiff vg0/plain vg0/snap > /tmp/no'
 refused 2 'lvdiff --snapshot vg0/snap > /tmp/no'
 expect_text "stop whatever writes to vg0/lv"

@@ -87,7 +87,7 @@ say "from a pipe, it is said that the device may be changed in part"
 # Its trailer is not there, and everything before that is.
 run 'head -c -100 change.diff > late.diff'
 expect_exit 4 'cat late.diff | lvpatch --device image.img'
-expect_text "image.img may be changed in part"
+expect_text "image.img may be partly changed"
 
 say "a chain: between its streams the device stays open, and others may look at it"
 # written DEVICE: sectors were written to it since.

@@ -20,7 +20,7 @@ say "what is refused changes nothing, and makes no backup"
 refused 2 'lvpatch --in-place -g vg1 < /tmp/stream'
 refused 2 'lvpatch --backup /tmp/undo -g vg1 -l sp0 < /tmp/stream'
 refused 2 'lvpatch --in-place --partial -g vg1 -l sp0 < /tmp/stream'
-expect_text "a part is applied only of a stream that keeps what another one overwrote"
+expect_text "only an undo stream can be applied in part, and this is not one"
 run mkdir -p /tmp/mnt
 run lvcreate -T vg1/pool0 -V 64M -n mounted
 # Nothing is to be written to it later, in the background.

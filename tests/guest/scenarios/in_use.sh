@@ -17,7 +17,7 @@ refused_on() {
 	before=$(sum "$2")
 	expect_exit 1 "lvpatch --device $1 --backup undo.diff < change.diff"
 	expect_text "$3"
-	[[ $OUTPUT != *"changed in part"* ]] || fail "nothing was written"
+	[[ $OUTPUT != *"partly changed"* ]] || fail "nothing was written"
 	[ ! -e undo.diff ] || fail "an undo of nothing is left"
 	expect_exit 1 "lvpatch --check --device $1 < change.diff"
 	expect_text "$3"

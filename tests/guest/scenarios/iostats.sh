@@ -81,7 +81,7 @@ expect_equal "$OUTPUT" "" "what was said"
 say "of the volume a warning is enough, and a temporary snapshot needs none"
 count 0 /dev/vg0/v
 run 'lvdiff -q vg0/s vg0/v > /tmp/diff'
-[ -z "$obeyed" ] || expect_text "warning: nobody can tell if vg0/v was written to"
+[ -z "$obeyed" ] || expect_text "warning: it is unknown whether vg0/v was written to"
 run 'lvdiff -q --snapshot vg0/s vg0/v > /tmp/diff'
 expect_equal "$OUTPUT" "" "what was said"
 

@@ -86,7 +86,7 @@ no_leftovers
 say "a metadata snapshot that somebody else holds: all but what is mapped"
 run dmsetup message vg--a-pool--0-tpool 0 reserve_metadata_snap
 run 'lvdiff --list --json -g vg-a 2> said > list.json; cat said'
-expect_text "what is mapped in the volumes of vg-a/pool-0 is not known"
+expect_text "it is unknown what is mapped in the volumes of vg-a/pool-0"
 expect_text "--force-release"
 [[ $OUTPUT != *vg-a/other* ]] || fail "the other pool is not held"
 expect_equal "$(listed vg-a/vm-1 mapped_bytes)" null "what is mapped"

@@ -44,7 +44,7 @@ second=$(up_to)
 [ "$second" -gt "$first" ] || fail "it got no further"
 run "lvdiff --roots --rest-from $second vg0/s0 vg0/s1 > rest"
 run 'lvpatch --verify-root -g vg1 --part s1.part < rest'
-expect_text "it holds, as a whole, what the stream says"
+expect_text "its whole content matches the stream"
 expect_same /dev/vg0/s1 /dev/vg1/s1
 expect_exit 5 lvs vg1/s1.part
 run lvremove -y vg1/s1

@@ -17,7 +17,7 @@ run "lvdiff --root-cache $cache vg0/s0 > full"
 run "ls $cache"
 expect_equal "$OUTPUT" "$(field vg0/s0 lv_uuid).tree" "what is kept"
 run 'lvpatch --verify-root -g vg1 -p pool0 < full'
-expect_text "it holds, as a whole, what the stream says"
+expect_text "its whole content matches the stream"
 expect_same /dev/vg0/s0 /dev/vg1/s0
 
 say "an increment, of whose base a sample is read"

@@ -98,7 +98,7 @@ impl<R: Read> Bytes<R> {
     pub(crate) fn expect_end(&mut self) -> Result<()> {
         match self.fill(&mut [0])? {
             0 => Ok(()),
-            _ => Err(damaged(self.at, "the input goes on after the stream's end".into())),
+            _ => Err(damaged(self.at, "there is more input after the stream's end".into())),
         }
     }
 

@@ -91,7 +91,7 @@ impl<R: Read> ForeignDecoder<R> {
             return Ok(None);
         }
         if !begins(self.foreign.followed_by, &first) {
-            let reason = "the input goes on after the stream's end: there stands no other stream";
+            let reason = "there is more input after the stream's end: no other stream begins there";
             return Err(damaged(self.source.at(), reason.into()));
         }
         if !is_foreign(&first) {

@@ -65,7 +65,7 @@ impl<R: Read> Format<R> for HyperLayer1 {
                 let (at, mut byte) = (source.at(), [0]);
                 source.fill_whole(&mut byte, "a block: the line feed after it is missing")?;
                 if byte != *b"\n" {
-                    return Err(damaged(at, "no line feed stands after a block's data".into()));
+                    return Err(damaged(at, "there is no line feed after a block's data".into()));
                 }
             }
             let at = source.at();

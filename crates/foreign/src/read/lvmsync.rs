@@ -25,7 +25,7 @@ pub(super) fn begin<R: Read>(source: &mut Bytes<R>) -> Result<(Lvmsync, Foreign)
     let line = source.line(64, "lvmsync's first line")?.unwrap_or_default();
     if line != LINE {
         let what = format!(
-            "a stream that begins with \"{}\": of lvmsync's only PROTO[3] is read",
+            "a stream that begins with \"{}\": only lvmsync PROTO[3] is supported",
             line.escape_ascii()
         );
         return Err(Error::Unsupported { at: 0, what });

@@ -13,7 +13,7 @@ pub(super) const NO_CHECKSUMS: &str = "no checksums";
 pub(super) const NO_END: &str = "its end cannot be verified";
 pub(super) const NO_IDENTITY: &str = "no identity of the base";
 /// What a stream lacks if it may leave out ranges that have changed: they show old data.
-pub const LEFT_OUT: &str = "what became a hole may be left out";
+pub const LEFT_OUT: &str = "new holes may be missing";
 
 /// What another tool's stream says about itself, and what it cannot guarantee.
 #[derive(Clone, Debug, PartialEq, Eq)]

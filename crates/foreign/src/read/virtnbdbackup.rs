@@ -237,7 +237,7 @@ impl VirtNbdBackup {
         // that checks the file's checksum also sees its end before the last record counts as read.
         let next = source.peek(FIRST.len())?;
         if !FIRST.starts_with(&next) {
-            return Err(damaged(source.at(), "the input goes on after the stream's end".into()));
+            return Err(damaged(source.at(), "there is more input after the stream's end".into()));
         }
         Ok(())
     }
@@ -295,7 +295,7 @@ fn expect_line_end<R: Read>(source: &mut Bytes<R>) -> Result<()> {
     source.fill_whole(&mut bytes, "a frame's content")?;
     match bytes == *END {
         true => Ok(()),
-        false => Err(damaged(at, "no line end stands after a frame's content".into())),
+        false => Err(damaged(at, "there is no line end after a frame's content".into())),
     }
 }
 

@@ -95,7 +95,7 @@ pub fn check_pairs_for_hyperlayer1(pairs: &[(String, String)]) -> Result<()> {
 fn pair(key: &str, value: &str) -> Result<String> {
     if KEYS.contains(&key) {
         return Err(Error::Invalid(format!(
-            "a pair {key:?}, which is a key of the header of HYPERLAYER/1.0: name it otherwise"
+            "a pair {key:?}, which is a key of the header of HYPERLAYER/1.0: choose another name"
         )));
     }
     if [key, value].iter().any(|text| text.chars().any(char::is_control)) {

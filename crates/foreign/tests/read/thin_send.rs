@@ -92,7 +92,7 @@ fn flaws() {
     damaged(&v1_1(&[data(V1_1)], [3, 1, 1]), "counts");
     damaged(&v1_1(&[data(V1_0)], [3, 1, 0]), "expected 24c4f02aae2e4fa9");
     damaged(&[data(V1_1), end([2, 1, 0])].concat(), "before the begin");
-    damaged(&[v1_1(&[], [2, 0, 0]), b"x".to_vec()].concat(), "goes on");
+    damaged(&[v1_1(&[], [2, 0, 0]), b"x".to_vec()].concat(), "more input");
     damaged(&[command(V1_1, 0, 0, 2), command(V1_1, 0, 1 << 40, 3)].concat(), "an end of");
     damaged(&[command(V1_1, 0, 0, 2), command(V1_1, 512, 24, 3)].concat(), "an end at");
     damaged(&[command(V1_1, 0, 8, 2), vec![0; 8], end([2, 0, 0])].concat(), "a begin of");

@@ -125,7 +125,7 @@ fn zeros_in_an_incremental_stream_are_what_did_not_change() {
     assert_eq!(read(&stream, 0).unwrap(), [('d', 4096, 512, 7)]);
     let decoder = Unfinished::begin(stream.as_slice()).unwrap();
     let lacks = &decoder.foreign().unwrap().lacks;
-    assert!(lacks.contains(&"what became a hole may be left out"), "{lacks:?}");
+    assert!(lacks.contains(&"new holes may be missing"), "{lacks:?}");
     let outside = [meta(&incremental, 0), frame("zero", MIB, 512), frame("stop", 0, 0)].concat();
     damaged(&outside, "after the volume's end");
 }
@@ -163,7 +163,7 @@ fn flaws() {
     damaged(&with(frame("zero", 0, 0)), "sectors");
     damaged(&with(frame("what", 0, 0)), "what");
     damaged(&with(b"data 0000000000000000 00000000000002g0\r\n".to_vec()), "a frame is");
-    damaged(&[with(data(0, &[1; 512])), b"x".to_vec()].concat(), "goes on");
+    damaged(&[with(data(0, &[1; 512])), b"x".to_vec()].concat(), "more input");
     damaged(&frame("meta", 0, 1 << 40), "meta frame has");
     damaged(&[frame("meta", 0, 2), b"{]\r\n".to_vec()].concat(), "broken");
     damaged(&[frame("meta", 0, 2), b"{}\r\n".to_vec()].concat(), "virtualSize");
@@ -197,10 +197,10 @@ fn several_may_stand_one_behind_another() {
     every_cut_but(&both, &ends);
     let begun = Unfinished::begin(both.as_slice()).unwrap();
     let mut decoder = begun.complete(&Missing::default()).unwrap();
-    assert!(decoder.finish().unwrap_err().to_string().contains("goes on"));
+    assert!(decoder.finish().unwrap_err().to_string().contains("more input"));
     // Neither streams of other tools nor ours may follow.
     for next in [&b"meta 1"[..], b"lvmsync PROTO[3]\n", b"HYPERLAYER/2.0\n", &[1, 1]] {
-        damaged(&[&plain(), next].concat(), "goes on");
+        damaged(&[&plain(), next].concat(), "more input");
     }
 }
 

@@ -156,7 +156,7 @@ fn make(path: &Path, name: &str, size: u64) -> anyhow::Result<Aside> {
         return Err(exists(name)); // a dangling one
     }
     let file = Aside::new(path, ".lvpatch-")
-        .with_context(|| format!("a file beside {name} cannot be made"))?;
+        .with_context(|| format!("a file next to {name} cannot be created"))?;
     file.file().set_len(size).with_context(|| name.to_owned())?;
     Ok(file)
 }
@@ -195,8 +195,8 @@ pub(crate) fn ground_of(
     if let Some(thin) = ThinDevice::find_by_number(&dm, number)? {
         if thin.has_classic_snapshots {
             return Err(Refusal::usage(format!(
-                "{name} has a classic snapshot, which what is written would fill, and a full one \
-                 is lost: remove it first (`lvs -o name,origin` names it)"
+                "{name} has a classic snapshot, which the writes would fill, and a full one \
+                 becomes invalid: remove it first (`lvs -o name,origin` names it)"
             ))
             .into());
         }

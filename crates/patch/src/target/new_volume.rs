@@ -206,7 +206,7 @@ impl Target for NewVolume<'_> {
 /// Says that the rest of a stream is of no use alone.
 fn needs_part(name: &str) -> anyhow::Error {
     Refusal::usage(format!(
-        "{name} is the rest of a stream: it is for the volume that holds the beginning, and for no other"
+        "{name} is the rest of a stream: it is only for the volume that holds the beginning"
     ))
     .but(WayOut::NamePart)
     .into()
@@ -234,8 +234,8 @@ fn make(
     let in_use = thin.may_be_written();
     if in_use {
         log::warn!(
-            "{} is in use: what is written to it meanwhile will be in the new volume, or make \
-             the base another one",
+            "{} is in use: data written to it meanwhile ends up in the new volume, or means that \
+             it no longer is the base",
             base.full_name()
         );
     }

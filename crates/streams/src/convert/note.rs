@@ -42,7 +42,7 @@ pub(super) fn note_all(
             };
             lacks.say(&name(), &foreign, has_checksum, false)?;
             if previous.is_none() && !foreign.base_checksums.is_empty() {
-                log::warn!("its base checks are left out: ours are made of the base");
+                log::warn!("its base checks are dropped: ours can only be computed from the base");
             }
             let (missing, assumed_base_size) = missing(path, &foreign, previous.as_ref(), options)?;
             let mut decoder = begun.complete(&missing).with_context(name)?;
@@ -184,7 +184,7 @@ impl Previous {
     /// Checks that it belongs after `previous`.
     fn check_follows(&self, previous: &Self) -> Result<(), String> {
         if previous.is_differential {
-            return Err("that is a differential one, which leads to no checkpoint".into());
+            return Err("the previous one is differential, which leads to no checkpoint".into());
         }
         foreign::check_machine(self.machine.as_deref(), previous.machine.as_deref())?;
         self.header.follows(&previous.header, None)?;

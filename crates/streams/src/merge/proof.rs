@@ -63,10 +63,10 @@ impl Proof {
         let (Next { name, previous, .. }, base) = (next, base_name(next));
         Ok((unproved > 0).then(|| {
             format!(
-                "{name}: not all proves that it starts from what {previous} leads to: {unproved} of \
-                 {} base digests are of places that the streams before it say too little of. If \
-                 {base} was written to in between, the merged stream is wrong, and nothing will tell. \
-                 Put a full stream first, or apply the streams one by one",
+                "{name}: it is only partly proved that it starts from what {previous} leads to: \
+                 {unproved} of {} base digests cover places that the earlier streams do not fully \
+                 describe. If {base} was written to in between, the merged stream is wrong, and \
+                 nothing will reveal it. Put a full stream first, or apply the streams one by one",
                 next.digests.len()
             )
         }))
@@ -132,9 +132,9 @@ fn compare(
 fn differs(next: Next<'_>, error: &baseproof::Error) -> anyhow::Error {
     let (Next { name, previous, .. }, base) = (next, base_name(next));
     Refusal::base_mismatch(format!(
-        "{name} does not follow {previous}, which leads to other content than it starts from: {error}. \
-         {base} was written to after the one stream was made and before the other: make {name} \
-         again from a snapshot that nobody writes to, or begin anew with a full stream"
+        "{name} does not follow {previous}, which leads to content other than what it starts from: \
+         {error}. {base} was written to after the one stream was made and before the other: make \
+         {name} again from a snapshot that nobody writes to, or begin anew with a full stream"
     ))
     .into()
 }
