@@ -26,6 +26,7 @@ mod signals;
 mod sink;
 mod sizes;
 mod standard;
+mod version;
 
 pub use common::{Common, ReportFormat, When};
 pub use delivery::deliver;
@@ -38,3 +39,4 @@ pub use run::run;
 pub use sink::{Sink, check_sink};
 pub use sizes::{bytes, rate, size};
 pub use standard::{is_standard, standard_input, standard_output};
+pub use version::version;
