@@ -16,7 +16,7 @@ use diff::StreamFormat;
 /// else. A classic (thick) snapshot alone is the base, and its origin the volume: what changed is
 /// read from the snapshot's exception store.
 #[derive(Debug, Parser)]
-#[command(name = "lvdiff", version, max_term_width = 100)]
+#[command(name = "lvdiff", version = cli::version(), max_term_width = 100)]
 #[command(override_usage = "lvdiff [OPTIONS] BASE VOLUME > DIFF\n       \
     lvdiff [OPTIONS] VOLUME > FULL\n       \
     lvdiff [OPTIONS] [-R] SNAPSHOT > DIFF\n       \

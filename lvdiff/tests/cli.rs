@@ -27,6 +27,13 @@ fn help_tells_all_of_it() {
 }
 
 #[test]
+fn the_version_names_the_streams_version() {
+    let (code, version, _) = lvdiff(&["--version"]);
+    let expected = concat!("lvdiff ", env!("CARGO_PKG_VERSION"), " (HYPERLAYER/2.0)\n");
+    assert_eq!((code, version.as_str()), (Some(0), expected));
+}
+
+#[test]
 fn wrong_usage_is_exit_2_and_says_why() {
     refused(&[], "no volume is named");
     refused(&["a", "b", "c"], "unexpected argument 'c'");

@@ -14,7 +14,7 @@ use cli::Common;
 /// behind. A full stream needs no base, and makes its volume in a pool. Streams that follow one
 /// another, for example a full one and its increments, are applied in one run.
 #[derive(Debug, Parser)]
-#[command(name = "lvpatch", version, max_term_width = 100)]
+#[command(name = "lvpatch", version = cli::version(), max_term_width = 100)]
 #[command(override_usage = "lvpatch [OPTIONS] [NEW] < DIFF\n       \
     lvpatch [OPTIONS] -i DIFF [-i DIFF]… [NEW]\n       \
     lvpatch --info [FILE]…")]

@@ -96,6 +96,13 @@ fn verify_reads_all_of_it() {
 }
 
 #[test]
+fn the_version_names_the_streams_version() {
+    let (code, version, _) = lvpatch(&["--version"], b"");
+    let expected = concat!("lvpatch ", env!("CARGO_PKG_VERSION"), " (HYPERLAYER/2.0)\n");
+    assert_eq!((code, version.as_str()), (Some(0), expected));
+}
+
+#[test]
 fn wrong_usage_is_exit_2() {
     for arguments in [
         &["--json"][..],

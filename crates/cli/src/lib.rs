@@ -27,6 +27,7 @@ mod sink;
 mod sizes;
 mod standard;
 mod terminal;
+mod version;
 
 pub use common::{Common, ReportFormat, When};
 pub use delivery::deliver;
@@ -40,3 +41,4 @@ pub use sink::{Sink, check_sink};
 pub use sizes::{bytes, rate, size};
 pub use standard::{is_standard, standard_input, standard_output};
 pub use terminal::note;
+pub use version::version;

@@ -1,6 +1,7 @@
 //! [`Filler`]: cuts content, which comes in records of any length, into a format's own blocks.
 
 use std::io::Write;
+use std::sync::LazyLock;
 
 use crate::Result;
 use hyperlayer::{Error, Record, Totals};
@@ -31,8 +32,8 @@ pub(super) struct Filler<W, B> {
     end: u64,
 }
 
-/// How many zeros are written at once.
-const ZEROS: usize = 64 << 10;
+/// As many zeros as are written at once. They are made when they are needed: the programs need not carry them.
+static ZEROS: LazyLock<Vec<u8>> = LazyLock::new(|| vec![0; 64 << 10]);
 
 impl<W: Write, B: Blocks> Filler<W, B> {
     pub(super) fn new(output: W, blocks: B) -> Self {
@@ -117,8 +118,8 @@ impl Content<'_> {
                 Ok(now.len() as u64)
             }
             Self::Zeros(length) => {
-                let most = most.min(*length).min(ZEROS as u64);
-                output.write_all(&[0; ZEROS][..most as usize])?;
+                let most = most.min(*length).min(ZEROS.len() as u64);
+                output.write_all(&ZEROS[..most as usize])?;
                 *length = length.saturating_sub(most);
                 Ok(most)
             }
