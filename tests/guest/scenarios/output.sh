@@ -136,7 +136,7 @@ on_terminal 0 "lvdiff -q -o out/quiet vg0/base vg0/vol"
 expect_equal "$OUTPUT" "" "what is said with -q"
 slow vg0-pool0_tdata 500
 on_terminal 0 "lvdiff -o out/shown vg0/base vg0/vol"
-expect_text "lvdiff ["
+expect_text "lvdiff: sending ["
 on_terminal 0 "lvdiff -q -o out/quiet vg0/base vg0/vol"
 expect_equal "$OUTPUT" "" "what is said with -q"
 quick vg0-pool0_tdata
