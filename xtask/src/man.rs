@@ -66,7 +66,8 @@ fn options(command: Command) -> Result<String> {
     let mut section = Vec::new();
     clap_mangen::Man::new(command).render_options_section(&mut section)?;
     let section = String::from_utf8(section).context("clap's options are no text")?;
-    // Not every terminal has the character.
+    // An empty line is a paragraph already. Not every terminal has the character.
+    let section = section.replace(".br\n\n.br\n", ".sp\n");
     Ok(section.replace('…', "...").lines().map(wrapped).collect())
 }
 
@@ -104,21 +105,31 @@ fn exit_codes() -> Result<String> {
 
 /// The day on which the pages' sources were changed last, or that of `SOURCE_DATE_EPOCH`: the same for the same sources.
 fn date() -> Result<String> {
-    const SOURCES: [&str; 3] = ["man", "lvdiff/src/cli.rs", "lvpatch/src/cli.rs"];
     let seconds = match std::env::var("SOURCE_DATE_EPOCH") {
-        Ok(seconds) => seconds,
-        Err(_) => {
-            let mut git = std::process::Command::new("git");
-            let git = git.args(["log", "-1", "--format=%ct", "--"]).args(SOURCES);
-            let output = git.current_dir(root()).output().context("cannot run git")?;
-            String::from_utf8_lossy(&output.stdout).trim().to_owned()
-        }
+        Ok(seconds) => seconds
+            .parse()
+            .with_context(|| format!("SOURCE_DATE_EPOCH: {seconds:?} is no number of seconds"))?,
+        Err(_) => match changed() {
+            Some(seconds) => seconds,
+            None => modified()?,
+        },
     };
-    let seconds = seconds.parse().with_context(|| {
-        format!("{seconds:?} is no time: without git, set SOURCE_DATE_EPOCH to seconds since 1970")
-    })?;
     let date = flow::time_text(seconds);
     Ok(date.split('T').next().unwrap_or_default().to_owned())
+}
+
+/// When the sources were changed last, in seconds since 1970, as git has it.
+fn changed() -> Option<u64> {
+    const SOURCES: [&str; 3] = ["man", "lvdiff/src/cli.rs", "lvpatch/src/cli.rs"];
+    let mut git = std::process::Command::new("git");
+    let git = git.args(["log", "-1", "--format=%ct", "--"]).args(SOURCES).current_dir(root());
+    String::from_utf8(git.output().ok()?.stdout).ok()?.trim().parse().ok()
+}
+
+/// The same without git: when the folder of templates was.
+fn modified() -> Result<u64> {
+    let modified = fs::metadata(root().join("man"))?.modified()?;
+    Ok(modified.duration_since(std::time::UNIX_EPOCH)?.as_secs())
 }
 
 #[cfg(test)]
