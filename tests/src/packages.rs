@@ -15,7 +15,7 @@ const FOLDERS: [&str; 6] =
 /// comes from. A program is looked for rather than a package, so that one built by hand will do. What
 /// `mount`, `util-linux` and `coreutils` bring is here for systems cut down below Debian's essential
 /// set.
-const NEEDED: [(&str, &str); 29] = [
+const NEEDED: [(&str, &str); 31] = [
     ("linux.uml", "user-mode-linux"),
     ("lvm", "lvm2"),
     ("dmsetup", "dmsetup"),
@@ -26,6 +26,8 @@ const NEEDED: [(&str, &str); 29] = [
     ("thin_restore", "thin-provisioning-tools"),
     ("insmod", "kmod"),
     ("mkfs.ext4", "e2fsprogs"),
+    ("mandoc", "mandoc"),
+    ("groff", "groff-base"),
     ("mount", "mount"),
     ("losetup", "mount"),
     ("blkdiscard", "util-linux"),

@@ -1,12 +1,13 @@
-//! `cargo xtask man`: man pages and shell completions, from the programs' own arguments.
+//! `cargo xtask man`: man pages and shell completions, from templates and the programs' own arguments.
 
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 
+use crate::cargo::root;
 use crate::say;
 
 #[path = "../../lvdiff/src/cli.rs"]
@@ -18,20 +19,230 @@ mod lvpatch_cli;
 
 const SHELLS: [Shell; 3] = [Shell::Bash, Shell::Fish, Shell::Zsh];
 
-/// Writes `<dir>/lvdiff.1`, `<dir>/lvpatch.1`, and a completion of each for bash, fish and zsh.
+/// The pages. Each has a template in `man`, with `.in` after its name.
+const PAGES: [&str; 4] = ["lvdiff.8", "lvpatch.8", "hyperlayer.5", "lvdiff-guide.7"];
+
+/// What stands for the options of the program that a page is about, and for the exit codes of all.
+const OPTIONS: &str = ".SH OPTIONS\n.\\\" @OPTIONS@\n";
+const EXIT: &str = ".\\\" @EXIT@\n";
+
+/// Writes the pages, and a completion of each program for bash, fish and zsh, to a folder.
 pub(crate) fn write(dir: &Path) -> Result<()> {
     fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
-    write_one(dir, "lvdiff", lvdiff_cli::Args::command())?;
-    write_one(dir, "lvpatch", lvpatch_cli::Args::command())?;
+    for page in PAGES {
+        let path = dir.join(page);
+        fs::write(&path, self::page(page)?).with_context(|| path.display().to_string())?;
+    }
+    for (name, mut command) in programs() {
+        for shell in SHELLS {
+            clap_complete::generate_to(shell, &mut command, name, dir)
+                .with_context(|| format!("cannot write the {shell} completion of {name}"))?;
+        }
+    }
     say(&format!("man pages and completions are in {}", dir.display()));
     Ok(())
 }
 
-fn write_one(dir: &Path, name: &str, mut command: Command) -> Result<()> {
-    for shell in SHELLS {
-        clap_complete::generate_to(shell, &mut command, name, dir)
-            .with_context(|| format!("cannot write the {shell} completion of {name}"))?;
+fn programs() -> [(&'static str, Command); 2] {
+    [("lvdiff", lvdiff_cli::Args::command()), ("lvpatch", lvpatch_cli::Args::command())]
+}
+
+/// A page, filled in.
+fn page(name: &str) -> Result<String> {
+    let path = root().join("man").join(format!("{name}.in"));
+    let template = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let mut page =
+        template.replace("@VERSION@", env!("CARGO_PKG_VERSION")).replace("@DATE@", &date()?);
+    let program = programs().into_iter().find(|(program, _)| name == format!("{program}.8"));
+    if let Some((_, command)) = program {
+        ensure!(page.contains(OPTIONS), "{}: no place for the options", path.display());
+        page = page.replace(OPTIONS, &options(command)?);
     }
-    clap_mangen::generate_to(command, dir)
-        .with_context(|| format!("cannot write the man page of {name}"))
+    Ok(page.replace(EXIT, &exit_codes()?))
+}
+
+/// The options as clap knows them.
+fn options(command: Command) -> Result<String> {
+    let mut section = Vec::new();
+    clap_mangen::Man::new(command).render_options_section(&mut section)?;
+    let section = String::from_utf8(section).context("clap's options are no text")?;
+    // An empty line is a paragraph already. Not every terminal has the character.
+    let section = section.replace(".br\n\n.br\n", ".sp\n");
+    Ok(section.replace('…', "...").lines().map(wrapped).collect())
+}
+
+/// A line in pieces of at most 78 columns, which mean the same.
+fn wrapped(line: &str) -> String {
+    const COLUMNS: usize = 78;
+    if line.len() <= COLUMNS || line.starts_with('.') {
+        return format!("{line}\n");
+    }
+    let (mut text, mut column) = (String::new(), 0);
+    for word in line.split(' ') {
+        if column > 0 && column + word.len() >= COLUMNS {
+            text.push('\n');
+            column = 0;
+        }
+        // At the beginning of a line these begin a request.
+        let guard = if column == 0 && word.starts_with(['.', '\'']) { "\\&" } else { "" };
+        let space = if column == 0 { "" } else { " " };
+        text += &format!("{space}{guard}{word}");
+        column += space.len() + guard.len() + word.len();
+    }
+    text + "\n"
+}
+
+/// The table that the programs' help has.
+fn exit_codes() -> Result<String> {
+    let path = root().join("crates/cli/exit-codes.txt");
+    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let row = |line: &str| {
+        let (code, meaning) = line.trim().split_once("  ")?;
+        Some(format!(".TP\n.B {code}\n{}.\n", meaning.trim()))
+    };
+    Ok(text.lines().filter_map(row).collect())
+}
+
+/// The day on which the pages' sources were changed last, or that of `SOURCE_DATE_EPOCH`: the same for the same sources.
+fn date() -> Result<String> {
+    let seconds = match std::env::var("SOURCE_DATE_EPOCH") {
+        Ok(seconds) => seconds
+            .parse()
+            .with_context(|| format!("SOURCE_DATE_EPOCH: {seconds:?} is no number of seconds"))?,
+        Err(_) => match changed() {
+            Some(seconds) => seconds,
+            None => modified()?,
+        },
+    };
+    let date = flow::time_text(seconds);
+    Ok(date.split('T').next().unwrap_or_default().to_owned())
+}
+
+/// When the sources were changed last, in seconds since 1970, as git has it.
+fn changed() -> Option<u64> {
+    const SOURCES: [&str; 3] = ["man", "lvdiff/src/cli.rs", "lvpatch/src/cli.rs"];
+    let mut git = std::process::Command::new("git");
+    let git = git.args(["log", "-1", "--format=%ct", "--"]).args(SOURCES).current_dir(root());
+    String::from_utf8(git.output().ok()?.stdout).ok()?.trim().parse().ok()
+}
+
+/// The same without git: when the folder of templates was.
+fn modified() -> Result<u64> {
+    let modified = fs::metadata(root().join("man"))?.modified()?;
+    Ok(modified.duration_since(std::time::UNIX_EPOCH)?.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The programs' own lines in the examples of a page, without pipes and redirections.
+    fn examples(page: &str) -> Vec<Vec<String>> {
+        let mut inside = false;
+        let mut found = Vec::new();
+        for line in page.lines() {
+            match line {
+                ".EX" => inside = true,
+                ".EE" => inside = false,
+                line if inside => found.extend(line.split('|').filter_map(words)),
+                _ => {}
+            }
+        }
+        found
+    }
+
+    /// The words of one command, if it is one of ours; `ssh HOST` before it is ignored.
+    fn words(command: &str) -> Option<Vec<String>> {
+        let command = command.replace("\\-", "-");
+        let command = command.split(['<', '>']).next()?.trim().to_owned();
+        let (mut words, mut quoted) = (vec![String::new()], false);
+        for character in command.chars() {
+            match character {
+                '"' => quoted = !quoted,
+                ' ' if !quoted => words.push(String::new()),
+                character => words.last_mut()?.push(character),
+            }
+        }
+        words.retain(|word| !word.is_empty());
+        let first =
+            words.iter().position(|word| programs().iter().any(|(name, _)| name == word))?;
+        Some(words.split_off(first))
+    }
+
+    #[test]
+    fn lines_are_wrapped_and_begin_no_request() {
+        let line = format!("{} .so 'x' {}", "a".repeat(76), "b ".repeat(40));
+        let text = wrapped(&line);
+        assert!(
+            text.lines().all(|line| line.len() <= 78 && !line.starts_with(['.', '\''])),
+            "{text}"
+        );
+        assert_eq!(text.replace('\n', " ").replace("\\&", "").trim_end(), line.trim_end());
+    }
+
+    #[test]
+    fn every_example_is_understood() {
+        let mut count = 0;
+        for name in PAGES {
+            for words in examples(&page(name).unwrap()) {
+                let (_, command) =
+                    programs().into_iter().find(|(program, _)| *program == words[0]).unwrap();
+                command.try_get_matches_from(&words).unwrap_or_else(|error| {
+                    panic!("{name}: {}: {error}", words.join(" "));
+                });
+                count += 1;
+            }
+        }
+        assert!(count > 30, "{count} examples");
+    }
+
+    #[test]
+    fn every_option_is_described_on_its_programs_page() {
+        for (program, command) in programs() {
+            let page = page(&format!("{program}.8")).unwrap().replace("\\-", "-");
+            for option in command.get_arguments().filter(|option| !option.is_hide_set()) {
+                let name = option.get_id();
+                assert!(option.get_help().is_some(), "{program}: {name} has no description");
+                if let Some(long) = option.get_long() {
+                    assert!(page.contains(&format!("--{long}")), "{program}: --{long} is missing");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn pages_have_all_their_sections_and_nothing_that_is_not_filled_in() {
+        for name in PAGES {
+            let page = page(name).unwrap();
+            assert!(!page.contains('@') || !page.contains("@OPTIONS@"), "{name}");
+            for left in ["@DATE@", "@VERSION@", "@EXIT@", "@OPTIONS@"] {
+                assert!(!page.contains(left), "{name}: {left}");
+            }
+            let sections = match name.ends_with('8') {
+                true => &["NAME", "SYNOPSIS", "OPTIONS", "EXAMPLES", "EXIT STATUS", "FILES"][..],
+                false => &["NAME", "SEE ALSO"],
+            };
+            for section in sections {
+                assert!(page.contains(&format!(".SH {section}\n")), "{name}: {section}");
+            }
+        }
+    }
+
+    #[test]
+    fn man_has_nothing_to_complain_of() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path()).unwrap();
+        for name in PAGES {
+            for (program, arguments) in [
+                ("mandoc", &["-T", "lint", "-W", "all"][..]),
+                ("groff", &["-ww", "-man", "-Tutf8", "-z"]),
+            ] {
+                let mut command = std::process::Command::new(program);
+                let output = command.args(arguments).arg(folder.path().join(name)).output();
+                let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
+                let said = [output.stdout, output.stderr].concat();
+                assert!(said.is_empty(), "{}", String::from_utf8_lossy(&said));
+            }
+        }
+    }
 }

@@ -37,7 +37,7 @@ fn encoded(content: &[u8], packer: &mut Packer) -> Vec<u8> {
 }
 
 fn stream(criterion: &mut Criterion) {
-    // Half of it compresses.
+    // Half of it is compressible.
     let content: Vec<u8> = (0..MAX_RECORD as u64)
         .map(|place| match place / 4096 % 2 {
             0 => (place.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as u8,

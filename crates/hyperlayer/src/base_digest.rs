@@ -6,20 +6,20 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 use crate::error::Result;
 use crate::{Error, Header, MAX_RECORD, frame};
 
-/// What one range of the base held.
+/// The content of one range of the base.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BaseDigest {
     /// Where the range begins, in bytes.
     pub offset: u64,
-    /// How long it is, in bytes.
+    /// Its length, in bytes.
     pub length: u64,
-    /// What the digest is made of.
+    /// What the digest covers.
     pub kind: DigestKind,
-    /// The digest of the bytes that the base's volume reads as there.
+    /// The digest of the base's content in this range.
     pub digest: [u8; 32],
 }
 
-/// What a base digest is made of.
+/// What a base digest covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DigestKind {
     /// BLAKE3 of the bytes, at detect levels 1 and 2.
@@ -39,7 +39,8 @@ struct Entry {
 }
 const _: () = assert!(size_of::<Entry>() == 48);
 
-/// The kind of the frame that has the base digests of a detect level, and what is in it, for messages.
+/// The kind of the frame that holds the base digests of a detect level, and its content's name for
+/// messages.
 pub(crate) fn frame_of(level: u8) -> ([u8; 4], &'static str) {
     match level {
         3 => (frame::ROOT, "the base's root digest"),
@@ -47,7 +48,7 @@ pub(crate) fn frame_of(level: u8) -> ([u8; 4], &'static str) {
     }
 }
 
-/// The content of the frame at this detect level.
+/// The content of this frame at a detect level.
 pub(crate) fn to_bytes(level: u8, digests: &[BaseDigest]) -> Vec<u8> {
     if level == 3 {
         return digests.iter().flat_map(|root| root.digest).collect();
@@ -60,7 +61,7 @@ pub(crate) fn to_bytes(level: u8, digests: &[BaseDigest]) -> Vec<u8> {
     digests.iter().flat_map(|digest| entry(digest).as_bytes().to_vec()).collect()
 }
 
-/// Parses the content of the frame at this header's detect level.
+/// Parses the content of this frame at the header's detect level.
 pub(crate) fn from_bytes(
     header: &Header,
     bytes: &[u8],
@@ -83,7 +84,7 @@ pub(crate) fn from_bytes(
     Ok(entries.iter().map(digest).collect())
 }
 
-/// What a reader may rely on, checked on both sides.
+/// Checks what a reader may rely on; both encoder and decoder call it.
 pub(crate) fn validate(header: &Header, digests: &[BaseDigest]) -> std::result::Result<(), String> {
     let Some(base) = &header.base else {
         return match (header.detect_level, digests) {

@@ -1,4 +1,4 @@
-//! [`Contents`]: the contents of data records, read once more where a decoder has found them.
+//! [`Contents`]: reads the contents of data records again, at places that a decoder has found.
 
 use std::io::{self, Read};
 use std::ops::Range;
@@ -11,12 +11,12 @@ use crate::group::Cursor;
 use crate::packed::Unpacker;
 use crate::{Error, MAX_RECORD, Record};
 
-/// Where a frame stands in the input that it was read from.
+/// The place of a frame in the input that it was read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// How many bytes are before it.
+    /// How many bytes precede it.
     pub at: u64,
-    /// A part of its check: tells whether the same frame still stands there.
+    /// A part of its check, which tells whether the same frame is still there.
     pub mark: u32,
 }
 
@@ -26,7 +26,8 @@ impl Place {
     }
 }
 
-/// Reads contents of data records, one frame at a time. Memory: one frame, stored and uncompressed.
+/// Reads the contents of data records, one frame at a time. It keeps one frame in memory, stored and
+/// uncompressed.
 #[derive(Default)]
 pub struct Contents {
     bytes: Vec<u8>,
@@ -40,15 +41,16 @@ struct Part {
     bytes: Range<usize>,
 }
 
-/// What one frame holds: a data record, or a group of records.
+/// The content of one frame: a data record, or a group of records.
 pub struct Content<'a> {
     bytes: &'a [u8],
-    /// Ascending.
+    /// In ascending order.
     parts: &'a [Part],
 }
 
 impl<'a> Content<'a> {
-    /// What is at `offset` of the volume, as far as one of its data records goes; none where none is there.
+    /// The bytes at `offset` of the volume, up to the end of their data record; none if no data record
+    /// covers it.
     pub fn at(&self, offset: u64) -> Option<&'a [u8]> {
         let number = self.parts.partition_point(|part| part.offset <= offset).checked_sub(1)?;
         let part = self.parts.get(number)?;
@@ -57,7 +59,7 @@ impl<'a> Content<'a> {
         (!bytes.is_empty()).then_some(bytes)
     }
 
-    /// Its data records: where each begins in the volume, and what it holds.
+    /// Its data records: the offset of each in the volume, and its bytes.
     pub fn records(&self) -> impl Iterator<Item = (u64, &'a [u8])> {
         let bytes = self.bytes;
         self.parts
@@ -67,11 +69,11 @@ impl<'a> Content<'a> {
 }
 
 impl Contents {
-    /// Reads the frame at `place`, where `input` stands already, and verifies it.
+    /// Reads the frame at `place`, where `input` is already positioned, and verifies it.
     ///
     /// # Errors
-    /// [`Error::Cut`] or [`Error::Damaged`] where it is no longer the one that a
-    /// [`Decoder`](crate::Decoder) found there, or has no data; [`Error::Unsupported`]; [`Error::Io`].
+    /// [`Error::Cut`] or [`Error::Damaged`] if it is no longer the frame that a [`Decoder`](crate::Decoder)
+    /// found there, or has no data; [`Error::Unsupported`]; [`Error::Io`].
     pub fn read(&mut self, mut input: impl Read, place: Place) -> Result<Content<'_>> {
         let at = place.at;
         let damaged = |reason: String| Error::Damaged { at, reason };
@@ -115,8 +117,8 @@ fn fill(input: &mut impl Read, buf: &mut [u8], at: u64, inside: &'static str) ->
     })
 }
 
-/// Makes of what is stored the content, and verifies that, but for what a group holds. `at` is the frame's place; `unpacker` is
-/// made when the first compressed content comes.
+/// Turns stored bytes into content and verifies it, except for the records in a group. `at` is the frame's
+/// position; `unpacker` is created for the first compressed content.
 pub(crate) fn unpack(
     unpacker: &mut Option<Unpacker>,
     frame: &Frame,
@@ -139,7 +141,7 @@ pub(crate) fn unpack(
         }
     }
     match frame.kind {
-        // Its digest is that of its table, which has the digests of the records.
+        // The frame's digest covers the group's table, which has the records' digests.
         frame::GROUP if content.len() as u64 == frame.length.get() => Ok(()),
         frame::GROUP => Err(damaged(format!(
             "a group of {} bytes, where its frame says {}",
@@ -150,7 +152,7 @@ pub(crate) fn unpack(
     }
 }
 
-/// Holds a content against its frame's digest.
+/// Checks a content against its frame's digest.
 pub(crate) fn verify(frame: &Frame, content: &[u8]) -> std::result::Result<(), String> {
     if blake3::hash(content) != frame.digest {
         return Err(format!("the content of {} does not match its BLAKE3", frame.kind_text()));

@@ -1,4 +1,4 @@
-//! [`Decoder`]: reads a stream, and hands out nothing that it has not verified.
+//! [`Decoder`]: reads a stream, and hands out only what it has verified.
 
 use std::io::{self, Read};
 
@@ -18,23 +18,23 @@ use crate::{
     base_digest, held,
 };
 
-/// What an lvdiff wrote at detect level 3 that had no digest tree yet.
+/// What older versions of lvdiff wrote at detect level 3, before there was a digest tree.
 const PLAIN_ROOT: &str = "detect level 3 with one BLAKE3 of the whole base in place of the root of a \
                           digest tree, as older versions made it: make the stream again, or apply it \
                           with a version of that time";
 
-/// Reads one stream, front to back. Memory: one record.
+/// Reads one stream, front to back. It keeps one record in memory.
 pub struct Decoder<R: Read> {
     input: Input<R>,
     header: Header,
     base_digests: Vec<BaseDigest>,
     held: Vec<Held>,
     content: Vec<u8>,
-    /// What is still to be handed out of the group in `content`.
+    /// The records of the group in `content` that have not been handed out yet.
     group: Option<Cursor>,
     /// Where the last record ended in the volume.
     end: u64,
-    /// Where the last record stands in the input.
+    /// The position of the last record in the input.
     place: Place,
     totals: Totals,
     /// Where the stream begins in the input.
@@ -63,8 +63,8 @@ impl<R: Read> Decoder<R> {
         Self::begin(input, &[], Vec::new())
     }
 
-    /// Makes sure that all of this stream has arrived, skipping records that have not been
-    /// taken, and goes on to the one after it; `None` where the input ends.
+    /// Makes sure that the whole stream has arrived, skipping records that have not been read, and goes on
+    /// to the next stream; `None` if the input ends.
     ///
     /// # Errors
     /// As [`Records::finish`], and as [`Decoder::new`].
@@ -78,28 +78,27 @@ impl<R: Read> Decoder<R> {
         Self::begin(self.input, &byte, self.content).map(Some)
     }
 
-    /// BLAKE3 of the stream, as its trailer has it; `None` before that has been verified.
+    /// BLAKE3 of the stream, from its trailer; `None` until the trailer has been verified.
     pub fn stream_digest(&self) -> Option<[u8; 32]> {
         self.digest
     }
 
-    /// The root digests of both ends, as far as the trailer has them; none before it has been verified.
+    /// The root digests of both ends, as far as the trailer has them; none until it has been verified.
     pub fn roots(&self) -> Roots {
         self.roots
     }
 
-    /// How many bytes of the input have been read, streams before this one included.
+    /// How many bytes of the input have been read, including earlier streams.
     pub fn position(&self) -> u64 {
         self.input.at
     }
 
-    /// Where the record that was handed out last stands in the input, for
-    /// [`Contents`](crate::Contents).
+    /// The place in the input of the record handed out last, for [`Contents`](crate::Contents).
     pub fn place(&self) -> Place {
         self.place
     }
 
-    /// Reads up to the first record; `first` are bytes that have been read already.
+    /// Reads up to the first record; `first` are bytes that have already been read.
     fn begin(mut input: Input<R>, first: &[u8], mut content: Vec<u8>) -> Result<Self> {
         let stream_begin = input.at.saturating_sub(first.len() as u64);
         input.magic(first)?;
@@ -152,7 +151,8 @@ impl<R: Read> Decoder<R> {
         })
     }
 
-    /// Reads and verifies the next frame; `None` for a right trailer. Of a group, its table is verified.
+    /// Reads and verifies the next frame; `None` for a valid trailer. For a group, only its table is
+    /// verified.
     fn advance(&mut self) -> Result<Option<Frame>> {
         let frame = self.input.known_frame(&mut self.content)?;
         let at = self.input.frame_at;
@@ -173,15 +173,15 @@ impl<R: Read> Decoder<R> {
         Ok(Some(frame))
     }
 
-    /// Holds a record against the rules and what the header announced, and counts it.
+    /// Checks a record against the rules and what the header announced, and counts it.
     fn count(&mut self, kind: RecordKind, range: (u64, u64)) -> std::result::Result<(), String> {
         self.end = check_range(kind, range, self.end, self.header.target.size)?;
         self.totals.add_range(kind, range.1);
-        // At once, because room is made for what was announced, and for no more.
+        // Check immediately, because room was made only for what was announced.
         check_announced(&self.totals, self.announced())
     }
 
-    /// Verifies the next record of the group that was begun; none where there is none, or no more.
+    /// Verifies the next record of the current group; none if there is no group, or no more records in it.
     fn next_of_group(&mut self) -> Result<Option<(RecordKind, u64, u64)>> {
         let Some(group) = &mut self.group else { return Ok(None) };
         let at = self.place.at;
@@ -194,7 +194,7 @@ impl<R: Read> Decoder<R> {
         Ok(Some((kind, range.0, range.1)))
     }
 
-    /// The bytes of the record of the group that was verified last.
+    /// The bytes of the group's record that was verified last.
     fn of_group(&self, length: u64) -> &[u8] {
         let end = self.group.map_or(0, |group| group.place());
         let begin = end.saturating_sub(usize::try_from(length).unwrap_or(usize::MAX));
@@ -205,7 +205,7 @@ impl<R: Read> Decoder<R> {
         (self.header.changed_bytes, self.header.unmapped_bytes)
     }
 
-    /// `at` is where its frame begins in the input.
+    /// Checks the trailer against the stream; `at` is the position of its frame in the input.
     fn check_trailer(&mut self, at: u64) -> std::result::Result<(), String> {
         let trailer = Trailer::ref_from_bytes(&self.content).map_err(|_| {
             let expected = size_of::<Trailer>();
@@ -303,7 +303,7 @@ impl<R: Read> Records for Decoder<R> {
     }
 }
 
-/// The record that a frame and its content are.
+/// The record made of a frame and its content.
 fn record<'a>(frame: &Frame, content: &'a [u8]) -> std::result::Result<Record<'a>, String> {
     let (offset, length) = (frame.offset.get(), frame.length.get());
     let record = match frame.kind {
@@ -323,19 +323,19 @@ fn record<'a>(frame: &Frame, content: &'a [u8]) -> std::result::Result<Record<'a
     Ok(record)
 }
 
-/// The bytes of the stream, counted and hashed on their way in.
+/// The bytes of the stream, counted and hashed as they are read.
 struct Input<R: Read> {
     input: R,
     /// How many bytes have been read.
     at: u64,
-    /// Where the frame that was read last begins.
+    /// The position of the last frame that was read.
     frame_at: u64,
     digest: blake3::Hasher,
-    /// The digest of everything before the frame read last, where that is a trailer.
+    /// The digest of everything before the last frame, if that is a trailer.
     before_frame: blake3::Hasher,
     /// The next frame's number.
     sequence: u64,
-    /// Made when the first compressed content comes.
+    /// Created for the first compressed content.
     unpacker: Option<Unpacker>,
 }
 
@@ -374,8 +374,8 @@ impl<R: Read> Input<R> {
         Err(damaged(begin, what))
     }
 
-    /// The next frame of a kind that is known here, with its content in `content`. Frames of
-    /// unknown kinds that are marked as optional are skipped, whatever they hold.
+    /// The next frame of a known kind, with its content in `content`. Frames of unknown kinds that are
+    /// marked as optional are skipped, whatever they contain.
     fn known_frame(&mut self, content: &mut Vec<u8>) -> Result<Frame> {
         loop {
             let at = self.at;
@@ -386,7 +386,7 @@ impl<R: Read> Input<R> {
                     return Ok(frame);
                 }
                 (false, frame::OPTIONAL) => {
-                    // The stream's digest relies on it.
+                    // The stream's digest relies on this.
                     if frame.codec.get() == CODEC_NONE {
                         content::verify(&frame, content).map_err(|reason| damaged(at, reason))?;
                     }
@@ -400,7 +400,7 @@ impl<R: Read> Input<R> {
         }
     }
 
-    /// The next frame, and what is stored of its content.
+    /// The next frame, and its stored content.
     fn frame(&mut self, stored: &mut Vec<u8>) -> Result<Frame> {
         let at = self.at;
         self.frame_at = at;
@@ -439,7 +439,7 @@ impl<R: Read> Input<R> {
         }
     }
 
-    /// Reads until `buf` is full or the input ends; yields how much was read.
+    /// Reads until `buf` is full or the input ends; returns how much was read.
     fn fill(&mut self, buf: &mut [u8]) -> Result<usize> {
         let mut filled: usize = 0;
         while let Some(rest) = buf.get_mut(filled..).filter(|rest| !rest.is_empty()) {

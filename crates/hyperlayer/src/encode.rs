@@ -16,13 +16,13 @@ use crate::{
 
 /// Writes one stream, front to back.
 ///
-/// It holds its caller to what it promises its reader: ranges that ascend within the target, and
-/// no more bytes than the header announced.
+/// It enforces what it promises its reader: ranges that ascend within the target, and no more bytes than
+/// the header announced.
 pub struct Encoder<W: Write> {
     output: W,
     stream_digest: blake3::Hasher,
     sequence: u64,
-    /// How many bytes have been written.
+    /// The number of bytes written so far.
     at: u64,
     /// Where the last record ended.
     end: u64,
@@ -37,14 +37,14 @@ impl<W: Write> Encoder<W> {
     /// Writes the header and the base digests.
     ///
     /// # Errors
-    /// [`Error::Invalid`] where they do not fit the format, before anything is written;
-    /// [`Error::Io`] where `output` fails.
+    /// [`Error::Invalid`] if they do not fit the format, before anything is written; [`Error::Io`] if
+    /// `output` fails.
     pub fn new(output: W, header: &Header, base_digests: &[BaseDigest]) -> Result<Self> {
         Self::begin(output, header, base_digests, &[])
     }
 
-    /// The same of a stream that is the rest of another one: what `held` covers has arrived already, and no
-    /// record begins before it ends. The header announces what is still to come.
+    /// Like [`Encoder::new`], for the rest of another stream: what `held` covers has already arrived, and
+    /// no record may begin before its end. The header announces only what is still to come.
     ///
     /// # Errors
     /// As [`Encoder::new`].
@@ -96,7 +96,7 @@ impl<W: Write> Encoder<W> {
     /// Writes a data record.
     ///
     /// # Errors
-    /// [`Error::Invalid`] where it does not fit the format or the order; [`Error::Io`].
+    /// [`Error::Invalid`] if it does not fit the format or the order; [`Error::Io`].
     pub fn data(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
         self.record(Record::Data { offset, bytes })
     }
@@ -157,7 +157,7 @@ impl<W: Write> Encoder<W> {
         self.indexed_frame(kind.frame(), range, stored, packed.digest, range.0)
     }
 
-    /// Holds a record against the rules, and counts it.
+    /// Checks a record against the rules, and counts it.
     fn count(&mut self, kind: RecordKind, offset: u64, length: u64) -> Result<()> {
         let end = check_range(kind, (offset, length), self.end, self.target_size);
         self.end = end.map_err(Error::Invalid)?;
@@ -165,7 +165,7 @@ impl<W: Write> Encoder<W> {
         check_announced(&self.totals, self.announced).map_err(Error::Invalid)
     }
 
-    /// Writes a frame of records, the first of which begins at `begin`, and puts it into the index.
+    /// Writes a frame of records, the first of which begins at `begin`, and adds it to the index.
     fn indexed_frame(
         &mut self,
         kind: [u8; 4],
@@ -194,20 +194,21 @@ impl<W: Write> Encoder<W> {
         self.plain_frame(frame::INDEX, &content)
     }
 
-    /// Says what the base and the target hold as a whole, as far as that is known. It stands in the trailer.
+    /// Sets the root digests of the base and the target, as far as they are known. They are written in the
+    /// trailer.
     pub fn roots(&mut self, roots: Roots) {
         self.roots = roots;
     }
 
-    /// The output, for what must be done with it between two records.
+    /// The output, for whatever must be done with it between two records.
     pub fn output(&mut self) -> &mut W {
         &mut self.output
     }
 
-    /// Writes the trailer, flushes, and gives the output back.
+    /// Writes the trailer, flushes, and returns the output.
     ///
     /// # Errors
-    /// [`Error::Invalid`] where fewer bytes were unmapped than the header announced; [`Error::Io`].
+    /// [`Error::Invalid`] if fewer bytes were unmapped than the header announced; [`Error::Io`].
     pub fn finish(mut self) -> Result<(W, Finished)> {
         if self.totals.discard_bytes != self.announced.1 {
             let (found, announced) = (self.totals.discard_bytes, self.announced.1);
@@ -248,7 +249,7 @@ impl<W: Write> Encoder<W> {
     }
 }
 
-/// Both sides' rule for a record's range; yields where it ends.
+/// The rule for a record's range, for both encoder and decoder; returns the range's end.
 pub(crate) fn check_range(
     kind: RecordKind,
     (offset, length): (u64, u64),
@@ -271,8 +272,9 @@ pub(crate) fn check_range(
     }
 }
 
-/// Both sides' rule for what the header announced: no more than that is covered. In the end as much
-/// has been unmapped, but less may have changed, where only parts of chunks are in the stream.
+/// The rule for what the header announced, for both encoder and decoder: records cover no more than that.
+/// By the end exactly as much must be unmapped, but less may have changed if the stream has only parts of
+/// chunks.
 pub(crate) fn check_announced(
     totals: &Totals,
     (changed_bytes, unmapped_bytes): (u64, u64),

@@ -1,4 +1,4 @@
-//! [`Error`]: what can be wrong with a stream, told apart by who must act.
+//! [`Error`]: what can be wrong with a stream, by who must act.
 
 use std::io;
 
@@ -19,31 +19,31 @@ pub enum Error {
         inside: &'static str,
     },
 
-    /// A byte is not what it must be.
+    /// A byte is not what it should be.
     #[error("the stream is damaged at byte {at}: {reason}")]
     Damaged {
-        /// Where the piece that is wrong begins, in bytes from the beginning of the stream.
+        /// The beginning of the piece that is wrong, in bytes from the beginning of the stream.
         at: u64,
         /// What was expected, and what was found.
         reason: String,
     },
 
-    /// The stream is sound so far, but says something that this version does not know.
+    /// The stream is sound so far, but contains something that this version does not know.
     #[error("the stream is not understood at byte {at}: {what}")]
     Unsupported {
-        /// Where, in bytes from the beginning of the stream.
+        /// The position, in bytes from the beginning of the stream.
         at: u64,
-        /// What is not known.
+        /// What is unknown.
         what: String,
     },
 
-    /// What was to be written is outside the format's limits.
+    /// What should be written exceeds the format's limits.
     #[error("this cannot be put into a stream: {0}")]
     Invalid(String),
 }
 
 impl Error {
-    /// The same, of a stream that begins at `begin`.
+    /// The same error for a stream that begins at `begin`.
     pub(crate) fn moved_by(mut self, begin: u64) -> Self {
         match &mut self {
             Self::Cut { at, .. } | Self::Damaged { at, .. } | Self::Unsupported { at, .. } => {

@@ -3,11 +3,11 @@
 use crate::{Header, Volume};
 
 impl Header {
-    /// Whether this stream can be applied to the volume that the stream of `previous` leads to; `digest` is the
-    /// digest of that stream, where it is known.
+    /// Whether this stream can be applied to the volume that `previous`'s stream leads to; `digest` is the
+    /// digest of that stream, if it is known.
     ///
-    /// The first of these that both sides know decides: the volumes' UUIDs; the disk and its checkpoints; the
-    /// digest of the stream before; else the disk or, where one side has none, the volumes' names.
+    /// The first of these that both sides know decides: the volumes' UUIDs; the disk and its checkpoints;
+    /// the digest of the previous stream; otherwise the disk or, if one side has none, the volumes' names.
     ///
     /// # Errors
     /// What was expected, and what was found.
@@ -64,12 +64,12 @@ impl Header {
     }
 }
 
-/// Both texts, where neither is empty.
+/// Both texts, if neither is empty.
 fn both<'a>(one: &'a str, other: &'a str) -> Option<(&'a str, &'a str)> {
     (!one.is_empty() && !other.is_empty()).then_some((one, other))
 }
 
-/// Enough of a digest to tell it from others.
+/// Enough of a digest to distinguish it from others.
 fn short(digest: [u8; 32]) -> String {
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
@@ -102,7 +102,8 @@ mod tests {
         assert!(full.follows(&full, None).unwrap_err().contains("full stream"));
     }
 
-    /// Whether a stream with this identity and a base `mon` follows one with that, whose digest is all fives.
+    /// Whether a stream with identity `ours` and base `mon` follows one with identity `theirs`, whose
+    /// digest is all fives.
     fn follows(ours: Identity, theirs: Identity) -> Result<(), String> {
         let volume = ("mon", "", 512);
         let full = Header { identity: theirs, ..header(None, volume) };
@@ -127,7 +128,7 @@ mod tests {
         assert_eq!(error, "it starts from the checkpoint c0, expected c1");
         let error = follows(identity("vm/vdb", "c1", "c2"), before.clone()).unwrap_err();
         assert_eq!(error, "it is of disk vm/vdb, expected vm/vda");
-        // One side alone says nothing.
+        // If only one side has it, it decides nothing.
         follows(identity("", "", ""), before.clone()).unwrap();
         follows(identity("vm/vda", "", ""), before).unwrap();
     }
@@ -138,7 +139,7 @@ mod tests {
         follows(after(5), Identity::default()).unwrap();
         let error = follows(after(6), Identity::default()).unwrap_err();
         assert!(error.contains("0606060606060606, expected 0505"), "{error}");
-        // A merged stream leads to the same checkpoint, and has another digest.
+        // A merged stream leads to the same checkpoint, but has another digest.
         let checkpoint = Identity { previous: Some([6; 32]), ..identity("d", "c1", "c2") };
         follows(checkpoint, identity("d", "", "c1")).unwrap();
     }

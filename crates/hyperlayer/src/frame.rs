@@ -1,4 +1,4 @@
-//! [`Frame`]: the 80 bytes before every piece of a stream.
+//! [`Frame`]: the 80 bytes that precede every piece of a stream.
 
 use zerocopy::byteorder::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -20,40 +20,40 @@ pub(crate) const TRAILER: [u8; 4] = *b"TAIL";
 pub(crate) const KNOWN: [[u8; 4]; 9] =
     [HEADER, BASE, ROOT, PART, DATA, ZERO, DISCARD, GROUP, TRAILER];
 
-/// An optional kind: a reader that goes front to back passes it over.
+/// An optional kind: a reader that goes front to back skips it.
 pub(crate) const INDEX: [u8; 4] = *b"INDX";
 
-/// Set where a reader that does not know the kind may pass the frame over.
+/// Set if a reader that does not know the kind may skip the frame.
 pub(crate) const OPTIONAL: u32 = 1;
 
-/// The content is stored as it is.
+/// The content is stored unchanged.
 pub(crate) const CODEC_NONE: u32 = 0;
 /// The content is stored as one zstd frame (RFC 8878).
 pub(crate) const CODEC_ZSTD: u32 = 1;
 
-/// A frame, as it stands in the stream.
+/// A frame, as in the stream.
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub(crate) struct Frame {
     pub(crate) kind: [u8; 4],
     pub(crate) flags: U32,
-    /// 0 for the header, which comes first, and one more for each frame after it.
+    /// 0 for the header, which comes first, and one more for each later frame.
     pub(crate) sequence: U64,
     /// Records: where the range begins in the volume.
     pub(crate) offset: U64,
-    /// Records: how much of the volume it covers. Data: also the content's length.
+    /// Records: how much of the volume they cover. Data: also the content's length.
     pub(crate) length: U64,
     /// How many bytes follow the frame.
     pub(crate) stored: U32,
     pub(crate) codec: U32,
     /// BLAKE3 of the content, before it is compressed.
     pub(crate) digest: [u8; 32],
-    /// The first 8 bytes of the BLAKE3 of the 72 bytes before.
+    /// The first 8 bytes of the BLAKE3 of the preceding 72 bytes.
     check: [u8; 8],
 }
 const _: () = assert!(size_of::<Frame>() == FRAME_BYTES);
 
-/// A content, as it is stored.
+/// A content in its stored form.
 #[derive(Clone, Copy)]
 pub(crate) struct Stored<'a> {
     pub(crate) bytes: &'a [u8],
@@ -93,13 +93,13 @@ impl Frame {
         self.check == self.expected_check()
     }
 
-    /// A part of the check, by which the frame is known again.
+    /// A part of the check, by which the frame is recognized.
     pub(crate) fn mark(&self) -> u32 {
         u32::from_le_bytes(*self.check.first_chunk().expect("a check has 8 bytes"))
     }
 
-    /// Adds a frame to the stream's digest. Stored bytes that are the content as it is are in it by
-    /// their own digest, which is among the 80 bytes; others are added as they are stored.
+    /// Adds a frame to the stream's digest. Uncompressed content is already represented by its own digest,
+    /// which is among the 80 bytes; compressed content is added in its stored form.
     pub(crate) fn digest_into(&self, stream_digest: &mut blake3::Hasher, stored: &[u8]) {
         stream_digest.update(self.as_bytes());
         if self.codec.get() != CODEC_NONE {
@@ -112,7 +112,7 @@ impl Frame {
         *hash.as_bytes().first_chunk().expect("a BLAKE3 has 32 bytes")
     }
 
-    /// The kind, for messages: a stream can put anything there.
+    /// The kind, for messages: escaped, because a stream can contain anything there.
     pub(crate) fn kind_text(&self) -> String {
         self.kind.escape_ascii().to_string()
     }

@@ -1,4 +1,4 @@
-//! [`PackedGroup`]: small records that are neighbours in the stream, and are compressed together.
+//! [`PackedGroup`]: small records that are adjacent in the stream, and are compressed together.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use crate::frame::{self, DATA, DISCARD, ZERO};
 use crate::record::RecordKind;
 use crate::{Error, MAX_RECORD, Record};
 
-/// What stands before the entries.
+/// What precedes the entries.
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 struct Head {
@@ -31,37 +31,37 @@ struct Entry {
 }
 const _: () = assert!(size_of::<Head>() == 8 && size_of::<Entry>() == 56);
 
-/// How many bytes of a group's content its table takes, for this many records.
+/// How many bytes the table of this many records takes in a group's content.
 fn table_bytes(records: usize) -> usize {
     size_of::<Entry>().saturating_mul(records).saturating_add(size_of::<Head>())
 }
 
-/// Records of a group, packed: what a [`Packer`](crate::Packer) made of them.
+/// The records of a group, packed by a [`Packer`](crate::Packer).
 pub struct PackedGroup {
     /// The kind, offset and length of each record.
     pub(crate) ranges: Vec<(RecordKind, u64, u64)>,
     /// BLAKE3 of the table.
     pub(crate) digest: [u8; 32],
-    /// How many bytes the content has.
+    /// The length of the content, in bytes.
     pub(crate) length: u64,
-    /// What is stored of it.
+    /// Its stored form.
     pub(crate) stored: Vec<u8>,
     pub(crate) is_compressed: bool,
 }
 
 impl PackedGroup {
-    /// Whether a group has room for this many records with this many bytes of data together.
+    /// Whether a group has room for this many records with this many bytes of data in total.
     pub fn has_room_for(records: usize, bytes: usize) -> bool {
         table_bytes(records).saturating_add(bytes) <= MAX_RECORD
     }
 }
 
-/// A data record that is as long as this gains nothing from a group.
+/// A data record of this length or more gains nothing from a group.
 const SMALL: u64 = 128 << 10;
 
-/// Which of these records, neighbours in a stream, are worth packing together: ranges of their numbers, in
-/// ascending order, each with at least two data records. Records without data at a group's ends stay outside:
-/// they may be joined with others.
+/// Which of these records, adjacent in a stream, are worth packing together: ranges of their numbers, in
+/// ascending order, each with at least two data records. Records without data at either end of a group stay
+/// outside, because they may be joined with others.
 ///
 /// ```
 /// use hyperlayer::{Record, groups};
@@ -74,7 +74,8 @@ const SMALL: u64 = 128 << 10;
 /// ```
 pub fn groups(records: &[Record<'_>]) -> Vec<Range<usize>> {
     let mut groups = Vec::new();
-    // The records from the first data record on, up to and with the last one, and how many of them are data.
+    // The records from the first data record up to and including the last one, and how many of them are
+    // data.
     let (mut open, mut data, mut bytes) = (0..0, 0_u32, 0_usize);
     for (number, record) in records.iter().enumerate() {
         let next = number.saturating_add(1);
@@ -102,7 +103,7 @@ pub fn groups(records: &[Record<'_>]) -> Vec<Range<usize>> {
     groups
 }
 
-/// Writes the content that a group has of these records; yields how much of it is the table.
+/// Writes a group's content for these records; returns the length of the table in it.
 pub(crate) fn to_bytes(records: &[Record<'_>], content: &mut Vec<u8>) -> Result<usize> {
     let bytes = |record: &Record<'_>| match *record {
         Record::Data { bytes, .. } => bytes.len(),
@@ -129,7 +130,7 @@ pub(crate) fn to_bytes(records: &[Record<'_>], content: &mut Vec<u8>) -> Result<
     Ok(table_bytes(records.len()))
 }
 
-/// The record of an entry; `place` is where its bytes begin, and is moved on.
+/// The record of an entry; `place` is where its bytes begin, and is advanced past them.
 fn record<'a>(entry: &Entry, bytes: &'a [u8], place: &mut usize) -> Option<Record<'a>> {
     let (offset, length) = (entry.offset.get(), entry.length.get());
     match entry.kind {
@@ -145,7 +146,7 @@ fn record<'a>(entry: &Entry, bytes: &'a [u8], place: &mut usize) -> Option<Recor
     }
 }
 
-/// How far the records of a group have been handed out.
+/// How many of a group's records have been handed out.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cursor {
     next: usize,
@@ -155,7 +156,7 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
-    /// Holds a group's table against the digest and the offset of its frame, and against its content's length.
+    /// Checks a group's table against its frame's digest and offset, and against the content's length.
     pub(crate) fn new(
         content: &[u8],
         digest: &[u8; 32],
@@ -194,12 +195,12 @@ impl Cursor {
         Ok(Self { next: 0, count, place: table.len() })
     }
 
-    /// Where the bytes of the record that was handed out last end in the content.
+    /// The end, in the content, of the bytes of the record handed out last.
     pub(crate) fn place(&self) -> usize {
         self.place
     }
 
-    /// The next record, verified; none after the last.
+    /// The next record, verified; none after the last one.
     pub(crate) fn next<'a>(
         &mut self,
         content: &'a [u8],

@@ -1,7 +1,7 @@
-//! [`Header`]: what a stream says of itself before its first record.
+//! [`Header`]: what a stream says about itself before its first record.
 //!
-//! The only user of bincode in the project: fixed-width little-endian integers, a limit, and no
-//! byte left over, which together are the layout that `docs/stream-format.md` specifies.
+//! The only user of bincode in the project: fixed-width little-endian integers, a size limit, and no
+//! trailing bytes together give the layout that `docs/stream-format.md` specifies.
 
 use std::fmt;
 
@@ -11,19 +11,19 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 use crate::{Error, Identity, MAX_RECORD, SECTOR};
 
-/// A volume, as a stream knows it.
+/// A volume as described in a stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Volume {
-    /// Its name: 1 to 255 bytes without control characters. What a name may be beyond that is for
-    /// the side that makes a volume of it to say.
+    /// Its name: 1 to 255 bytes without control characters. Any further rules are up to the side that
+    /// creates a volume from it.
     pub name: String,
-    /// Its UUID: at most 64 printable ASCII characters; empty where it has none.
+    /// Its UUID: at most 64 printable ASCII characters; empty if it has none.
     pub uuid: String,
     /// Its size in bytes.
     pub size: u64,
 }
 
-/// For messages; control characters are not in it, because a header with them is refused.
+/// For messages. It has no control characters, because a header with them is refused.
 impl fmt::Display for Volume {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.uuid.as_str() {
@@ -33,38 +33,39 @@ impl fmt::Display for Volume {
     }
 }
 
-/// A stream's header. Its fields' order is their order in the stream.
+/// A stream's header. The order of the fields is their order in the stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
     /// The volume that the stream leads to.
     pub target: Volume,
-    /// The volume that it starts from; none where it starts from nothing.
+    /// The volume that it starts from; none if it starts from nothing.
     pub base: Option<Volume>,
     /// The pool's unit of allocation, in bytes: a multiple of [`SECTOR`], at most 1 GiB.
     pub chunk_size: u64,
-    /// Keys and values that the user gave, in the order given.
+    /// The user's keys and values, in the order given.
     pub pairs: Vec<(String, String)>,
-    /// How the base is proved: 0 not at all, 1 its head, 2 a sample, 3 all of it.
+    /// How the base is proved: 0 not at all, 1 by its head, 2 by a sample, 3 by all of it.
     pub detect_level: u8,
-    /// How many extents differ.
+    /// The number of extents that differ.
     pub extents: u64,
-    /// How many bytes the data and zero records cover at the most.
+    /// The most bytes that the data and zero records cover.
     pub changed_bytes: u64,
-    /// How many bytes the discard records cover.
+    /// The number of bytes that the discard records cover.
     pub unmapped_bytes: u64,
     /// The program that made the stream, and its version.
     pub tool: String,
     /// When it was made, in seconds since 1970-01-01 00:00 UTC.
     pub created: u64,
-    /// Whether the records are what ranges held before another stream overwrote them. Applied to a
-    /// volume on which any part of that has happened, they bring back what was there; and so does
-    /// the whole beginning of such a stream that was cut.
+    /// Whether the records are the content of ranges before another stream overwrote them. Applied to a
+    /// volume on which any part of that has happened, they restore what was there; so does any complete
+    /// beginning of such a stream that was cut.
     pub undo: bool,
-    /// The UUID of the volume that the base is a snapshot of; empty where it is none, or not known.
+    /// The UUID of the volume that the base is a snapshot of; empty if it is not a snapshot, or unknown.
     pub base_origin: String,
-    /// What the disk and its moments are known by, where they have no UUIDs.
+    /// What identifies the disk and its checkpoints, if the volumes have no UUIDs.
     pub identity: Identity,
-    /// Whether it is the rest of a stream whose beginning the target holds already: see [`Held`](crate::Held).
+    /// Whether it is the rest of a stream whose beginning the target already holds: see
+    /// [`Held`](crate::Held).
     pub rest: bool,
 }
 
@@ -76,7 +77,7 @@ impl Header {
     /// The content of a header frame.
     ///
     /// # Errors
-    /// [`Error::Invalid`] where no stream can have such a header.
+    /// [`Error::Invalid`] if no stream can have such a header.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         self.validate().map_err(Error::Invalid)?;
         options().serialize(self).map_err(|error| {
@@ -93,7 +94,7 @@ impl Header {
         Ok(header)
     }
 
-    /// Whether it is one that a stream can have.
+    /// Checks that a stream can have this header.
     ///
     /// # Errors
     /// What is wrong with it.

@@ -1,18 +1,18 @@
-//! [`Held`]: what the target holds already where a stream is the rest of another one.
+//! [`Held`]: what the target already holds if a stream is the rest of another one.
 
 use zerocopy::byteorder::little_endian::U64;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::{Header, MAX_RECORD};
 
-/// A range that the volume which the stream is applied to holds already, as the target has it.
+/// A range in which the volume that the stream is applied to already has the target's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Held {
     /// Where the range begins, in bytes.
     pub offset: u64,
-    /// How long it is, in bytes.
+    /// Its length, in bytes.
     pub length: u64,
-    /// BLAKE3 of what the target reads as there.
+    /// BLAKE3 of the target's content in this range.
     pub digest: [u8; 32],
 }
 
@@ -27,7 +27,7 @@ struct Entry {
 const _: () = assert!(size_of::<Entry>() == 48);
 
 impl Held {
-    /// As many fit into a stream.
+    /// The most ranges that fit into a stream.
     pub const MOST: usize = MAX_RECORD / size_of::<Entry>();
 }
 
@@ -51,7 +51,8 @@ pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Vec<Held>, String> {
     Ok(entries.iter().map(held).collect())
 }
 
-/// Both sides' rule; yields where the last range ends. No record may begin before that.
+/// The rule for both encoder and decoder; returns the end of the last range. No record may begin before
+/// that.
 pub(crate) fn validate(header: &Header, held: &[Held]) -> Result<u64, String> {
     let expected = if header.rest { 1..=Held::MOST } else { 0..=0 };
     if !expected.contains(&held.len()) {

@@ -1,23 +1,24 @@
-//! [`Identity`]: what a disk without a UUID, and the moment that it is shown at, are known by.
+//! [`Identity`]: identifies a disk without a UUID, and the checkpoints of its base and target.
 
 use serde::{Deserialize, Serialize};
 
-/// Names for disks that are no logical volumes: an image, an NBD export, a disk of a virtual machine. All are
-/// empty where the volumes' UUIDs say enough.
+/// Names for disks that are not logical volumes: an image, an NBD export, a virtual machine's disk. All are
+/// empty if the volumes' UUIDs are enough.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// The disk, in the words of the program that keeps it: the same in all of its streams. Empty where there is none.
+    /// The disk's name in the program that manages it: the same in all of its streams. Empty if there is
+    /// none.
     pub disk: String,
-    /// The moment of the disk that the target is, such as a checkpoint's name. Needs a disk.
+    /// The state of the disk that the target is, such as a checkpoint's name. Needs a disk.
     pub checkpoint: String,
-    /// The moment that the base is. Needs a disk and a base.
+    /// The state of the disk that the base is. Needs a disk and a base.
     pub base_checkpoint: String,
     /// The digest of a stream that led to the base. Needs a base.
     pub previous: Option<[u8; 32]>,
 }
 
 impl Identity {
-    /// Whether a stream with such a base, or none, can have it.
+    /// Checks that a stream, with or without a base, can have it.
     pub(crate) fn validate(&self, has_base: bool) -> Result<(), String> {
         for (what, text) in [
             ("disk", &self.disk),

@@ -9,22 +9,23 @@ use crate::frame::{self, FRAME_BYTES, Frame};
 use crate::index_writer::RawEntry;
 use crate::{Error, MAX_RECORD, Outline};
 
-/// Where a frame with records stands.
+/// Where a frame with records is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Where its first record's range begins in the volume, in bytes.
+    /// The beginning of its first record's range in the volume, in bytes.
     pub offset: u64,
-    /// How much of the volume lies between that and the end of its last record's range.
+    /// The distance from there to the end of its last record's range.
     pub length: u64,
-    /// Where it stands in the file, in bytes.
+    /// The frame's position in the file, in bytes.
     pub position: u64,
-    /// Its size with what is stored after it, in bytes.
+    /// Its size including the stored bytes that follow it.
     pub size: u64,
-    /// Whether it has data: what has none is zeros, unmapped or not.
+    /// Whether it has data; otherwise it only has zeros and discards.
     pub has_data: bool,
 }
 
-/// The index of one stream in a file. What it says is for [`Contents`](crate::Contents) to verify.
+/// The index of one stream in a file. It is not trusted: [`Contents`](crate::Contents) verifies the frames
+/// found.
 ///
 /// ```
 /// # use std::io::Cursor;
@@ -55,7 +56,7 @@ pub struct Entry {
 /// let index = Index::of(&outlines[0]).expect("it has one");
 /// let found = index.find(&mut file, (500 << 20) + 511)?.expect("a record is there");
 /// assert_eq!((found.offset, found.length), (500 << 20, 512));
-/// // Where there is none, it is the next one.
+/// // If there is no record at an offset, the next one is found.
 /// let found = index.find(&mut file, (500 << 20) + 512)?.expect("a record follows");
 /// assert_eq!(found.offset, 501 << 20);
 /// # Ok::<(), hyperlayer::Error>(())
@@ -64,7 +65,7 @@ pub struct Entry {
 pub struct Index {
     /// Where the stream begins in the file.
     begin: u64,
-    /// Where its top frame stands in the file.
+    /// The position of the index's top frame in the file.
     top: u64,
 }
 
@@ -75,8 +76,8 @@ impl Index {
         Some(Self { begin: outline.begin, top })
     }
 
-    /// The first frame with a record that ends after `offset` of the volume; none after the last. Reads one
-    /// frame of the index for each of its levels: 32768 records are on one, and 2^30 on two.
+    /// Finds the first frame with a record that ends after `offset` in the volume; none after the last
+    /// record. Reads one index frame per level: one level holds 32768 records, two hold 2^30.
     ///
     /// # Errors
     /// [`Error::Cut`], [`Error::Damaged`] or [`Error::Io`].
@@ -88,7 +89,7 @@ impl Index {
             let Some(entry) = entries.get(number) else { return Ok(None) };
             let place = self.begin.saturating_add(entry.position.get());
             if entry.kind == frame::INDEX {
-                // Always further to the front, so this comes to an end.
+                // Each frame is closer to the beginning than the last, so this ends.
                 position = place;
                 continue;
             }
@@ -102,7 +103,7 @@ impl Index {
         }
     }
 
-    /// The entries of a frame, which ascend.
+    /// The entries of an index frame, in ascending order.
     fn read(&self, file: &mut (impl Read + Seek), position: u64) -> Result<Vec<RawEntry>> {
         let damaged = |reason: &str| Error::Damaged { at: position, reason: reason.into() };
         file.seek(SeekFrom::Start(position))?;

@@ -1,4 +1,4 @@
-//! [`IndexWriter`]: the index of a stream that is being written.
+//! [`IndexWriter`]: the index of a stream while it is written.
 
 use zerocopy::byteorder::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -17,7 +17,7 @@ pub(crate) struct RawEntry {
 }
 const _: () = assert!(size_of::<RawEntry>() == 32);
 
-/// As many entries fit into a frame.
+/// The most entries that fit into a frame.
 const MOST: usize = MAX_RECORD / size_of::<RawEntry>();
 
 impl RawEntry {
@@ -25,7 +25,7 @@ impl RawEntry {
         self.offset.get().saturating_add(self.length.get())
     }
 
-    /// The entry of an index frame that holds these entries.
+    /// The entry for an index frame that holds these entries.
     fn of_block(entries: &[Self], position: u64) -> Option<Self> {
         let (first, last) = (entries.first()?, entries.last()?);
         Some(Self {
@@ -38,12 +38,12 @@ impl RawEntry {
     }
 }
 
-/// What an encoder still has to write of its index: one unfinished frame on each level.
+/// The part of an encoder's index that has not been written: one unfinished frame on each level.
 #[derive(Default)]
 pub(crate) struct IndexWriter(Vec<Vec<RawEntry>>);
 
 impl IndexWriter {
-    /// Puts an entry in on a level; 0 is that of the records.
+    /// Adds an entry on a level; level 0 is for frames of records.
     pub(crate) fn push(&mut self, level: usize, entry: RawEntry) {
         if self.0.len() <= level {
             self.0.resize_with(level.saturating_add(1), Vec::new);
@@ -56,7 +56,7 @@ impl IndexWriter {
         self.0.iter().position(|entries| entries.len() >= MOST)
     }
 
-    /// The level whose frame is the next to be written at the stream's end. The top is not written again.
+    /// The level whose frame must be written next at the stream's end. The top is not written again.
     pub(crate) fn unfinished(&self) -> Option<usize> {
         let is_top = |level: usize, entries: &[RawEntry]| match entries {
             [one] => {
@@ -68,7 +68,7 @@ impl IndexWriter {
         (!is_top(level, &self.0[level])).then_some(level)
     }
 
-    /// The content of a level's frame, which is written at `position`: from here on it is an entry on the level
+    /// The content of a level's frame, which is written at `position`; it becomes an entry on the level
     /// above.
     pub(crate) fn take(&mut self, level: usize, position: u64) -> Vec<u8> {
         let entries = std::mem::take(&mut self.0[level]);
@@ -78,7 +78,7 @@ impl IndexWriter {
         entries.as_bytes().to_vec()
     }
 
-    /// Where the top frame was written; 0 where there was nothing to write.
+    /// The position of the top frame; 0 if there was nothing to write.
     pub(crate) fn top(&self) -> u64 {
         self.0.last().and_then(|entries| entries.first()).map_or(0, |entry| entry.position.get())
     }

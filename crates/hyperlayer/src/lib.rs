@@ -1,11 +1,10 @@
 //! HYPERLAYER/2.0: the stream that carries the difference between two volumes.
 //!
-//! [`Encoder`] writes a stream in one pass, [`Decoder`] reads one in one pass; neither knows of
-//! devices or of LVM. A stream is a [`Header`], the [`BaseDigest`]s that tell the right base from a
-//! wrong one, [`Record`]s in ascending order, and a trailer. Every frame is verified before its
-//! content is handed out, and [`Decoder::finish`] succeeds only where all of the stream has
-//! arrived. `docs/stream-format.md` specifies the format byte by byte. The crate
-//! `foreign` yields the same records from streams of other tools.
+//! [`Encoder`] writes a stream in one pass, [`Decoder`] reads one in one pass; neither knows about devices
+//! or LVM. A stream is a [`Header`], the [`BaseDigest`]s that tell the right base from a wrong one,
+//! [`Record`]s in ascending order, and a trailer. Every frame is verified before its content is handed out,
+//! and [`Decoder::finish`] succeeds only if the whole stream has arrived. `docs/stream-format.md` specifies
+//! the format byte by byte. The crate `foreign` produces the same records from other tools' streams.
 //!
 //! ```
 //! use hyperlayer::{Decoder, Encoder, Header, Identity, Record, Records, Volume};
@@ -96,7 +95,7 @@ pub use tree::{FAN_OUT, LEAF_BYTES, TreeHasher};
 /// The first line of every stream.
 pub const MAGIC: &[u8] = b"HYPERLAYER/2.0\n";
 
-/// The most bytes that one data record carries, and the most that any frame stores.
+/// The most bytes that one data record holds, and the most that any frame stores.
 pub const MAX_RECORD: usize = 1 << 20;
 
 /// The unit of every offset, length and size in a stream, in bytes.

@@ -1,4 +1,4 @@
-//! [`Outline`]: what a stream in a file is, without reading its data.
+//! [`Outline`]: describes a stream in a file without reading its data.
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -11,36 +11,36 @@ use crate::{
     BaseDigest, Decoder, DigestKind, Error, Header, Held, MAX_RECORD, Records, Roots, Totals,
 };
 
-/// A stream's header and trailer: what lies in between is skipped.
+/// A stream's header and trailer; everything in between is skipped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outline {
     /// Its header.
     pub header: Header,
     /// Its base digests.
     pub base_digests: Vec<BaseDigest>,
-    /// What its trailer counts.
+    /// The trailer's totals.
     pub totals: Totals,
-    /// The digest by which it is known, as its trailer has it.
+    /// The stream's digest from its trailer, which identifies it.
     pub stream_digest: [u8; 32],
-    /// What the target holds already.
+    /// What the target already holds.
     pub held: Vec<Held>,
-    /// The root digests that its trailer has.
+    /// The root digests from its trailer.
     pub roots: Roots,
-    /// Where the top of its index stands, from its beginning, if it has one.
+    /// The position of the index's top frame, from the beginning of the stream, if there is an index.
     pub index: Option<u64>,
-    /// Where it begins in the file, in bytes.
+    /// The stream's beginning in the file, in bytes.
     pub begin: u64,
-    /// Where it ends.
+    /// Its end in the file.
     pub end: u64,
 }
 
 impl Outline {
     /// The outlines of all streams from the file's position to its end.
     ///
-    /// Each trailer says where its stream begins, so they are found from the end: a few reads for a stream,
-    /// whatever its size. Where that does not lead to the beginning, all frames are gone through from there, to
-    /// say what is wrong. That a stream is here says that its two ends belong together; that what lies between
-    /// them is sound is for a [`Decoder`] to say.
+    /// Each trailer says where its stream begins, so streams are found from the end, with a few reads each,
+    /// whatever their size. If that does not lead back to the beginning, all frames are read from the
+    /// beginning, to say what is wrong. An outline shows that a stream's two ends belong together; only a
+    /// [`Decoder`] can tell whether everything in between is sound.
     ///
     /// # Errors
     /// [`Error::Cut`], [`Error::Damaged`], [`Error::Unsupported`] or [`Error::Io`].
@@ -62,7 +62,7 @@ impl Outline {
         }
     }
 
-    /// The same, from one trailer to the one before it; none where one of them is not what it must be.
+    /// Finds them from one trailer to the previous one; none if a trailer is not valid.
     fn from_the_end(
         file: &mut (impl Read + Seek),
         begin: u64,
@@ -97,7 +97,7 @@ impl Outline {
         Ok((!outlines.is_empty()).then_some(outlines))
     }
 
-    /// The outline of a stream with such a trailer; none where that is not as it must be.
+    /// The outline of a stream with this trailer; none if the trailer is not valid.
     fn of<R: Read>(
         decoder: &Decoder<R>,
         frame: &Frame,
@@ -105,7 +105,7 @@ impl Outline {
         (begin, end): (u64, u64),
     ) -> Option<Self> {
         let (index, length) = (trailer.index.get(), trailer.length.get());
-        // The header has a number as well, so the trailer has not the first one.
+        // The header is numbered as well, so the trailer is never number 0.
         if index >= length || frame.sequence.get() == 0 {
             return None;
         }
@@ -122,7 +122,7 @@ impl Outline {
         })
     }
 
-    /// The root digest of what the stream starts from, where it says that.
+    /// The root digest of what the stream starts from, if it states one.
     pub fn base_root(&self) -> Option<[u8; 32]> {
         let root = self.base_digests.first().filter(|_| !self.header.undo);
         let root = root.filter(|digest| digest.kind == DigestKind::Root).map(|root| root.digest);
@@ -131,7 +131,7 @@ impl Outline {
 
     fn one(file: &mut (impl Read + Seek), begin: u64, size: u64) -> Result<Self> {
         let decoder = Decoder::new(&mut *file).map_err(|error| error.moved_by(begin))?;
-        // Optional frames may have come before: how many, the decoder does not say.
+        // Optional frames may have come before; the decoder does not say how many.
         let mut expected = (1, u64::MAX);
         let (header, base_digests) = (decoder.header().clone(), decoder.base_digests().to_vec());
         let held = decoder.held().to_vec();
@@ -187,7 +187,7 @@ impl Outline {
     }
 }
 
-/// The frame and the content of a trailer, where that is what stands there.
+/// The frame and the content of a trailer, if these bytes are one.
 fn tail(bytes: &[u8]) -> Option<(Frame, &Trailer)> {
     let (frame, content) = bytes.split_at_checked(FRAME_BYTES)?;
     let frame = Frame::read_from_bytes(frame).ok()?;
@@ -198,17 +198,17 @@ fn tail(bytes: &[u8]) -> Option<(Frame, &Trailer)> {
     Some((frame, Trailer::ref_from_bytes(content).ok().filter(|_| is_sound)?))
 }
 
-/// A piece of the file that was read at once: small records have many frames in it.
+/// A piece of the file that was read at once: with small records it contains many frames.
 struct Window<'a, F> {
     file: &'a mut F,
     bytes: Vec<u8>,
-    /// Where it begins in the file.
+    /// Its beginning in the file.
     begin: u64,
     /// The file's size.
     size: u64,
 }
 
-/// As much as is read at once where frames are near to each other.
+/// How much is read at once if frames are close together.
 const WINDOW: usize = 64 << 10;
 
 impl<F: Read + Seek> Window<'_, F> {
@@ -222,7 +222,7 @@ impl<F: Read + Seek> Window<'_, F> {
         if let Some(frame) = place(self.begin).and_then(|place| found(&self.bytes, place)) {
             return Ok(frame);
         }
-        // After a large content, more of it would be read than of frames.
+        // After a large content, most of a window would be content rather than frames.
         let window_end = self.begin.saturating_add(self.bytes.len() as u64);
         let is_far = !self.bytes.is_empty() && at > window_end.saturating_add(WINDOW as u64 / 2);
         let most = if is_far { FRAME_BYTES } else { WINDOW };

@@ -1,32 +1,32 @@
-//! [`Packer`] and [`Packed`]: a data record's content, as it is stored.
+//! [`Packer`] and [`Packed`]: a data record's content in its stored form.
 
 use crate::error::Result;
 use crate::frame::Stored;
 use crate::group::{self, PackedGroup, groups};
 use crate::{Error, MAX_RECORD, Record};
 
-/// What is computed of a content before it is written: on any thread, for many at once.
+/// What is computed from a content before it is written: on any thread, for many contents at once.
 pub struct Packed {
     pub(crate) digest: [u8; 32],
-    /// The compressed content, where that is shorter.
+    /// The compressed content, if that is shorter.
     pub(crate) compressed: Option<Vec<u8>>,
 }
 
-/// What is written at once.
+/// A unit that is written in one go.
 pub enum Parcel {
-    /// The record of this number; what it holds is packed.
+    /// The record with this number, packed if it has a content.
     Record(usize, Option<Packed>),
     /// Several records.
     Group(PackedGroup),
 }
 
-/// Hashes contents, and compresses them if that was asked for. Each thread has one of its own.
+/// Hashes contents, and compresses them if required. Each thread has its own packer.
 pub struct Packer {
     compressor: Option<zstd::bulk::Compressor<'static>>,
-    /// Room for the next compressed content: new room of a MiB would be zeroed by the kernel page
-    /// by page, each time.
+    /// A buffer for the next compressed content: the kernel would zero a fresh buffer of 1 MiB page by
+    /// page, every time.
     room: Vec<u8>,
-    /// Room for the next group's content.
+    /// A buffer for the next group's content.
     group: Vec<u8>,
 }
 
@@ -34,7 +34,7 @@ impl Packer {
     /// A packer that compresses with zstd at this level, or not at all.
     ///
     /// # Errors
-    /// [`Error::Invalid`] where there is no such level.
+    /// [`Error::Invalid`] if there is no such level.
     pub fn new(level: Option<i32>) -> Result<Self> {
         if let Some(level) = level
             && !Self::levels().contains(&level)
@@ -45,7 +45,7 @@ impl Packer {
         Ok(Self { compressor, room: Vec::new(), group: Vec::new() })
     }
 
-    /// The levels that zstd has.
+    /// zstd's levels.
     pub fn levels() -> std::ops::RangeInclusive<i32> {
         zstd::compression_level_range()
     }
@@ -53,13 +53,13 @@ impl Packer {
     /// Packs a content.
     ///
     /// # Errors
-    /// Where zstd fails, which takes a lack of memory.
+    /// If zstd fails, which only happens when memory runs out.
     pub fn pack(&mut self, bytes: &[u8]) -> Result<Packed> {
         let digest = *blake3::hash(bytes).as_bytes();
         Ok(Packed { digest, compressed: self.compress(bytes)? })
     }
 
-    /// The compressed bytes, where compressing is asked for and they are fewer.
+    /// The compressed bytes, if compression is on and they are fewer.
     fn compress(&mut self, bytes: &[u8]) -> Result<Option<Vec<u8>>> {
         let Some(compressor) = &mut self.compressor else { return Ok(None) };
         let mut room = std::mem::take(&mut self.room);
@@ -73,10 +73,10 @@ impl Packer {
         Ok(None)
     }
 
-    /// Packs records together: in a stream they are neighbours in this order, and small.
+    /// Packs records together: they must be small and adjacent in the stream, in this order.
     ///
     /// # Errors
-    /// [`Error::Invalid`] where there are none, or more than a group has room for; where zstd fails.
+    /// [`Error::Invalid`] if there are none, or more than fit into a group; an error if zstd fails.
     pub fn pack_group(&mut self, records: &[Record<'_>]) -> Result<PackedGroup> {
         let mut content = std::mem::take(&mut self.group);
         let table = group::to_bytes(records, &mut content)?;
@@ -96,7 +96,7 @@ impl Packer {
         Ok(PackedGroup { ranges, digest, length, stored, is_compressed })
     }
 
-    /// Packs records that are neighbours in a stream: with `gathers`, small ones [together](groups).
+    /// Packs records that are adjacent in a stream: with `gathers`, small ones [together](groups).
     ///
     /// # Errors
     /// As [`Packer::pack`].
@@ -120,17 +120,17 @@ impl Packer {
         Ok(parcels)
     }
 
-    /// Takes back what was packed and has been written: its memory is used again.
+    /// Takes back packed content that has been written, to reuse its memory.
     pub fn take_back(&mut self, packed: Packed) {
         self.keep(packed.compressed);
     }
 
-    /// Takes back a group that has been written.
+    /// Takes back a group that has been written, to reuse its memory.
     pub fn take_back_group(&mut self, group: PackedGroup) {
         self.keep(Some(group.stored));
     }
 
-    /// The largest is kept, and only one, so that many small contents hold no more than a large.
+    /// Keeps only the largest buffer, so that many small contents hold no more memory than a large one.
     fn keep(&mut self, room: Option<Vec<u8>>) {
         if let Some(room) = room
             && room.capacity() > self.room.capacity()
@@ -141,7 +141,7 @@ impl Packer {
 }
 
 impl Packed {
-    /// What is stored of `content`, of which this was made.
+    /// The stored form of `content`, from which this was made.
     pub(crate) fn stored<'a>(&'a self, content: &'a [u8]) -> Stored<'a> {
         match &self.compressed {
             Some(compressed) => Stored { bytes: compressed, is_compressed: true },
@@ -149,7 +149,7 @@ impl Packed {
         }
     }
 
-    /// A content that is stored as it is.
+    /// A content that is stored unchanged.
     pub fn plain(bytes: &[u8]) -> Self {
         Self { digest: *blake3::hash(bytes).as_bytes(), compressed: None }
     }
@@ -166,8 +166,8 @@ impl Unpacker {
         Ok(Self { decompressor: zstd::bulk::Decompressor::new()?, content: Vec::new() })
     }
 
-    /// Replaces what is `stored` by its content, which must have `length` bytes. What would be
-    /// longer is refused, and takes no memory.
+    /// Replaces `stored` by its content, which must be `length` bytes long. Longer content is refused,
+    /// without allocating memory for it.
     pub(crate) fn unpack(
         &mut self,
         stored: &mut Vec<u8>,
@@ -177,7 +177,7 @@ impl Unpacker {
             .ok()
             .filter(|&length| length > 0 && length <= MAX_RECORD)
             .ok_or_else(|| format!("compressed content of {length} bytes: {MAX_RECORD} at most"))?;
-        // Decompression fills this room, and goes no further.
+        // Decompression cannot write past this buffer.
         self.content.resize(length, 0);
         match self.decompressor.decompress_to_buffer(stored, &mut self.content[..]) {
             Ok(found) if found == length => {

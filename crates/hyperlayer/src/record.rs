@@ -11,7 +11,7 @@ pub(crate) enum RecordKind {
 }
 
 impl RecordKind {
-    /// The kind of the frame that it has where it stands alone.
+    /// The kind of the frame of a record on its own.
     pub(crate) fn frame(self) -> [u8; 4] {
         match self {
             Self::Data => frame::DATA,
@@ -27,24 +27,23 @@ impl RecordKind {
 pub enum Record<'a> {
     /// The volume holds `bytes` at `offset`: at most [`crate::MAX_RECORD`] of them.
     Data {
-        /// Where they begin.
+        /// Where the range begins.
         offset: u64,
         /// The bytes.
         bytes: &'a [u8],
     },
     /// The range is mapped in the target, and reads as zeros.
     Zero {
-        /// Where it begins.
+        /// Where the range begins.
         offset: u64,
-        /// How long it is.
+        /// Its length.
         length: u64,
     },
-    /// The range is mapped in the base, and no longer in the target: it reads as zeros, and takes
-    /// no space.
+    /// The range is mapped in the base but no longer in the target: it reads as zeros, and takes no space.
     Discard {
-        /// Where it begins.
+        /// Where the range begins.
         offset: u64,
-        /// How long it is.
+        /// Its length.
         length: u64,
     },
 }
@@ -59,7 +58,7 @@ impl Record<'_> {
         }
     }
 
-    /// What it holds, if it is data.
+    /// The record's bytes, if it is data.
     pub(crate) fn bytes(&self) -> &[u8] {
         match self {
             Self::Data { bytes, .. } => bytes,

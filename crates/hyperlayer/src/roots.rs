@@ -1,6 +1,6 @@
 //! [`Roots`]: the root digests of both ends of a stream.
 
-/// What the base and the target hold as a whole, as far as the writer knew it: see
+/// The digests of the whole base and the whole target, as far as the writer knew them: see
 /// [`TreeHasher`](crate::TreeHasher).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Roots {

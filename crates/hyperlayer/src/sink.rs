@@ -1,27 +1,27 @@
-//! [`RecordSink`]: whatever takes records in order and makes a stream of them.
+//! [`RecordSink`]: anything that takes records in order and makes a stream from them.
 
 use std::io::Write;
 
 use crate::error::Result;
 use crate::{Encoder, Error, Finished, Packed, PackedGroup, Roots};
 
-/// A writer of a stream of any format, to the one who makes the records. They come in ascending
-/// order; offsets and lengths are in bytes.
+/// A writer of a stream in any format, as seen by the code that produces the records. Records come in
+/// ascending order; offsets and lengths are in bytes.
 pub trait RecordSink {
     /// What the stream is written to.
     type Output;
 
-    /// Takes a data record; `packed` is what a [`Packer`](crate::Packer) made of its content.
+    /// Takes a data record; `packed` is its content, packed by a [`Packer`](crate::Packer).
     ///
     /// # Errors
-    /// [`Error::Invalid`](crate::Error::Invalid) where it does not fit the format or the order;
+    /// [`Error::Invalid`](crate::Error::Invalid) if it does not fit the format or the order;
     /// [`Error::Io`](crate::Error::Io).
     fn packed_data(&mut self, offset: u64, bytes: &[u8], packed: &Packed) -> Result<()>;
 
     /// Whether it takes groups.
     const HAS_GROUPS: bool = false;
 
-    /// Takes small records together, where it takes groups.
+    /// Takes small records together, if it takes groups.
     ///
     /// # Errors
     /// As for data.
@@ -29,7 +29,7 @@ pub trait RecordSink {
         Err(Error::Invalid("the format has no groups".into()))
     }
 
-    /// What the base and the target hold as a whole, for a format that has a place for it.
+    /// Sets the root digests of the base and the target, if the format has a place for them.
     fn roots(&mut self, _: Roots) {}
 
     /// Takes a zero record.
@@ -44,10 +44,10 @@ pub trait RecordSink {
     /// As for data.
     fn discard(&mut self, offset: u64, length: u64) -> Result<()>;
 
-    /// Writes the stream's end, flushes, and gives the output back.
+    /// Writes the stream's end, flushes, and returns the output.
     ///
     /// # Errors
-    /// As for data; also where what was announced did not come.
+    /// As for data; also if something that was announced did not come.
     fn finish(self) -> Result<(Self::Output, Finished)>;
 }
 

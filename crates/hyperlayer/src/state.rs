@@ -1,25 +1,25 @@
-//! [`DecoderState`]: how far a decoder of any format has come.
+//! [`DecoderState`]: the state of a decoder of any format.
 
 use crate::Error;
 use crate::error::Result;
 
-/// How far a decoder of any format has come: what was refused once is refused for good.
+/// The state of a decoder of any format: after an error it never continues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecoderState {
     /// Records are still to come.
     Records,
-    /// The end was read, and found right.
+    /// The end was read and verified.
     Complete,
-    /// Something was refused: nothing more is read.
+    /// There was an error: nothing more is read.
     Failed,
 }
 
 impl DecoderState {
-    /// Whether there is a record to be read, or the end. It counts as refused from here on, on every
-    /// way out by an error, until [`DecoderState::came`].
+    /// Whether there is another record, or the end, to be read. The state is failed from here on, whatever
+    /// error follows, until [`DecoderState::came`].
     ///
     /// # Errors
-    /// [`Error::Damaged`] where something was refused before; `at` is where, in bytes.
+    /// [`Error::Damaged`] if there was an error before; `at` is the position, in bytes.
     pub fn begin(&mut self, at: u64) -> Result<bool> {
         match std::mem::replace(self, Self::Failed) {
             Self::Records => Ok(true),
@@ -33,7 +33,7 @@ impl DecoderState {
         }
     }
 
-    /// It came: a record, or the end.
+    /// A record, or the end, was read without an error.
     pub fn came(&mut self, is_record: bool) {
         *self = if is_record { Self::Records } else { Self::Complete };
     }

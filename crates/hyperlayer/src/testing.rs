@@ -1,8 +1,9 @@
-//! Headers that tests begin with.
+//! Headers for tests.
 
 use crate::{Header, Identity, Volume};
 
-/// A header of a diff between two volumes of `size` bytes that announces nothing, with chunks of 64 KiB.
+/// The header of a diff between two volumes of `size` bytes, with chunks of 64 KiB, which announces
+/// nothing.
 pub fn header(size: u64) -> Header {
     let volume = |name: &str| Volume { name: name.into(), uuid: String::new(), size };
     Header {

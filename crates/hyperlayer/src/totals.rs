@@ -1,4 +1,4 @@
-//! [`Totals`]: what a stream held, counted on both sides.
+//! [`Totals`]: what a stream contains, counted by both encoder and decoder.
 
 use crate::record::RecordKind;
 use crate::{Record, Roots};
@@ -20,21 +20,20 @@ pub struct Totals {
     pub discard_bytes: u64,
 }
 
-/// A stream that was written to its end.
+/// A stream that was written completely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Finished {
-    /// What its records hold.
+    /// The totals of its records.
     pub totals: Totals,
-    /// The digest that its trailer holds, where the format has one: what the next stream's base is
-    /// known by.
+    /// The digest in its trailer, if the format has one: it identifies the next stream's base.
     pub digest: Option<[u8; 32]>,
-    /// The root digests that its trailer holds.
+    /// The root digests in its trailer.
     pub roots: Roots,
 }
 
 impl Totals {
-    /// Counts one record. Records ascend within a volume of less than 2^63 bytes, so no sum of
-    /// theirs comes near the end of a `u64`.
+    /// Counts one record. Records ascend within a volume of less than 2^63 bytes, so their sums stay far
+    /// below the limit of a `u64`.
     pub fn add(&mut self, record: &Record<'_>) {
         self.add_range(record.kind(), record.length());
     }
@@ -49,7 +48,7 @@ impl Totals {
         *bytes = bytes.saturating_add(length);
     }
 
-    /// What two streams hold together.
+    /// The totals of two streams together.
     #[must_use]
     pub fn with(self, other: Self) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! [`Trailer`]: what a stream says of itself at its end.
+//! [`Trailer`]: what a stream says about itself at its end.
 
 use zerocopy::byteorder::little_endian::U64;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -15,16 +15,16 @@ pub(crate) struct Trailer {
     zero_bytes: U64,
     discard_records: U64,
     discard_bytes: U64,
-    /// How many bytes of the stream come before the trailer's frame.
+    /// How many bytes of the stream precede the trailer's frame.
     pub(crate) length: U64,
-    /// Where the top frame of the index stands, from the stream's beginning; 0 where there is none.
+    /// The position of the index's top frame, from the beginning of the stream; 0 if there is no index.
     pub(crate) index: U64,
-    /// Which of the roots are there.
+    /// Which of the roots are present.
     roots: U64,
     base_root: [u8; 32],
     target_root: [u8; 32],
-    /// BLAKE3 of the stream before the trailer's frame, in which contents that are stored as they
-    /// are count by their own digests, and of what stands before this.
+    /// BLAKE3 of the stream before the trailer's frame, in which uncompressed contents are represented by
+    /// their own digests, and of the trailer's preceding fields.
     pub(crate) stream_digest: [u8; 32],
 }
 const _: () = assert!(size_of::<Trailer>() == 168);
@@ -36,7 +36,7 @@ const BASE_ROOT: u64 = 1;
 const TARGET_ROOT: u64 = 2;
 
 impl Trailer {
-    /// A trailer without its digest: `length` and `index` are places in the stream, in bytes.
+    /// A trailer without its digest: `length` and `index` are positions in the stream, in bytes.
     pub(crate) fn new(totals: &Totals, length: u64, index: u64, roots: &Roots) -> Self {
         let bit = |root: Option<_>, bit| if root.is_some() { bit } else { 0 };
         Self {
@@ -55,7 +55,7 @@ impl Trailer {
         }
     }
 
-    /// The stream's digest: `before` is that of everything before the trailer's frame.
+    /// The stream's digest: `before` has hashed everything before the trailer's frame.
     pub(crate) fn digest(&self, mut before: blake3::Hasher) -> [u8; 32] {
         *before.update(&self.as_bytes()[..COVERED_BYTES]).finalize().as_bytes()
     }
@@ -71,7 +71,7 @@ impl Trailer {
         }
     }
 
-    /// The roots that are there. What is not there is all zeros.
+    /// The roots that are present. An absent root must be all zeros.
     pub(crate) fn roots(&self) -> Result<Roots, String> {
         let bits = self.roots.get();
         let root = |bit, root: [u8; 32]| match (bits & bit != 0, root == [0; 32]) {

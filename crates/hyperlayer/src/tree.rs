@@ -1,15 +1,15 @@
-//! [`TreeHasher`]: the root digest of a volume, to which holes add nothing.
+//! [`TreeHasher`]: the root digest of a volume, in which holes cost nothing.
 //!
-//! A plain digest of a volume of 16 TiB is a digest of 16 TiB, however little of it is mapped. A tree of
-//! digests has a constant for zeros on each level, so its cost follows what is mapped. What goes into
-//! each digest, byte by byte, is in `docs/stream-format.md`.
+//! A plain digest of a 16 TiB volume has to hash 16 TiB, however little of it is mapped. A tree of digests
+//! has a constant for zeros on each level, so its cost depends on what is mapped. `docs/stream-format.md`
+//! specifies what goes into each digest, byte by byte.
 
 use std::sync::LazyLock;
 
 /// How much of a volume a leaf of the tree covers, in bytes.
 pub const LEAF_BYTES: usize = 65536;
 
-/// How many children a node has, whatever the volume's size.
+/// The number of children of a node, whatever the volume's size.
 pub const FAN_OUT: usize = 256;
 
 /// Enough levels for any size: 2^48 leaves have 2^64 bytes.
@@ -29,9 +29,9 @@ static ZEROS: LazyLock<[Digest; HEIGHT + 1]> = LazyLock::new(|| {
     })
 });
 
-/// Makes the root digest of a volume of the digests of its leaves. No I/O, no threads: leaves can be
-/// digested anywhere, and are put here in ascending order. What is left out is zeros, and costs nothing
-/// but a node's children at its two ends. Memory: 8 KiB for each level.
+/// Computes the root digest of a volume from the digests of its leaves. No I/O, no threads: leaves can be
+/// hashed anywhere, and are added here in ascending order. Leaves that are left out are zeros, and cost
+/// nothing but a node's children at either end of the gap. It takes 8 KiB of memory per level.
 ///
 /// ```
 /// use hyperlayer::{LEAF_BYTES, TreeHasher};
@@ -40,7 +40,7 @@ static ZEROS: LazyLock<[Digest; HEIGHT + 1]> = LazyLock::new(|| {
 /// tree.leaf(1000, TreeHasher::leaf_digest(&[7; LEAF_BYTES]));
 /// let root = tree.finish();
 ///
-/// // Zeros that were looked at are zeros.
+/// // Hashing zeros explicitly makes no difference.
 /// let mut same = TreeHasher::new(16 << 40);
 /// same.leaf(5, TreeHasher::leaf_digest(&[0; LEAF_BYTES]));
 /// same.leaf(1000, TreeHasher::leaf_digest(&[7; LEAF_BYTES]));
@@ -50,11 +50,11 @@ static ZEROS: LazyLock<[Digest; HEIGHT + 1]> = LazyLock::new(|| {
 pub struct TreeHasher {
     /// The volume's size in bytes.
     size: u64,
-    /// The children of the node that is open on each level, from the leaves' parents up to the top.
+    /// The children of the unfinished node on each level, from the leaves' parents up to the top.
     open: Vec<Vec<Digest>>,
-    /// The number of the leaf that follows the last one.
+    /// The number of the leaf after the last one.
     next: u64,
-    /// The digest over all leaves, once there is one.
+    /// The digest over all leaves, once it is complete.
     top: Option<Digest>,
 }
 
@@ -64,7 +64,7 @@ impl TreeHasher {
         Self { size, open: vec![Vec::new(); Self::height(size)], next: 0, top: None }
     }
 
-    /// On which level the top is: 0 where the volume has one leaf.
+    /// The level of the top: 0 if the volume has one leaf.
     pub fn height(size: u64) -> usize {
         let mut height: usize = 0;
         while leaves_below(height) < leaves_of(size) {
@@ -76,12 +76,12 @@ impl TreeHasher {
     /// The digest of a leaf or node that covers nothing but zeros; leaves are level 0.
     ///
     /// # Panics
-    /// Where the level is above the top of the largest volume's tree, 6.
+    /// If the level is above the top of the largest volume's tree, 6.
     pub fn zeros_digest(level: usize) -> Digest {
         ZEROS[level]
     }
 
-    /// The digest of a node of this level, from 1 on, with these children.
+    /// The digest of a node on this level, from 1 up, with these children.
     pub fn node_digest(level: usize, children: &[Digest; FAN_OUT]) -> Digest {
         node_digest(level, children)
     }
@@ -94,10 +94,10 @@ impl TreeHasher {
         *hasher.finalize().as_bytes()
     }
 
-    /// The digest of a leaf: of [`LEAF_BYTES`] bytes, or fewer and zeros after them.
+    /// The digest of a leaf: [`LEAF_BYTES`] bytes, or fewer, padded with zeros.
     ///
     /// # Panics
-    /// Where there are more.
+    /// If there are more.
     pub fn leaf_digest(bytes: &[u8]) -> Digest {
         let missing = LEAF_BYTES.checked_sub(bytes.len()).expect("a leaf has no more bytes");
         let mut hasher = blake3::Hasher::new();
@@ -109,10 +109,10 @@ impl TreeHasher {
         *hasher.finalize().as_bytes()
     }
 
-    /// Puts in the digest of a leaf. It begins in the volume at `number` times [`LEAF_BYTES`].
+    /// Adds the digest of a leaf. The leaf begins in the volume at `number` times [`LEAF_BYTES`].
     ///
     /// # Panics
-    /// Where the leaves do not ascend, or one lies behind the volume's end.
+    /// If the leaves do not ascend, or one lies after the volume's end.
     pub fn leaf(&mut self, number: u64, digest: Digest) {
         assert!(number < leaves_of(self.size), "leaf {number} lies after the end");
         let gap = number.checked_sub(self.next).expect("leaves ascend");
@@ -121,14 +121,14 @@ impl TreeHasher {
         self.next = number.saturating_add(1);
     }
 
-    /// The root digest, once all leaves that are no zeros are there.
+    /// The root digest, once all leaves that are not zeros have been added.
     pub fn finish(mut self) -> Digest {
         let height = self.open.len();
         self.zeros(0, leaves_below(height).saturating_sub(self.next));
         Self::root_digest(self.size, &self.top.unwrap_or(ZEROS[height]))
     }
 
-    /// Puts in this many leaves or nodes of zeros.
+    /// Adds this many leaves or nodes of zeros.
     fn zeros(&mut self, level: usize, mut count: u64) {
         const WHOLE: u64 = FAN_OUT as u64;
         while count > 0 {
@@ -143,7 +143,7 @@ impl TreeHasher {
         }
     }
 
-    /// Puts in the next leaf or node of a level, and with it the node above that it completes.
+    /// Adds the next leaf or node of a level, and with it any parent node that it completes.
     fn push(&mut self, level: usize, digest: Digest) {
         let Some(children) = self.open.get_mut(level) else {
             self.top = Some(digest);

@@ -15,7 +15,7 @@ fn example_stream() -> Vec<u8> {
 /// A target's name, and its stream's digest.
 type Stream = (String, [u8; 32]);
 
-/// Reads a chain; yields its streams, and how it ended.
+/// Reads a chain; returns its streams, and how it ended.
 fn read(chain: &[u8]) -> (Vec<Stream>, Result<(), Error>) {
     let mut streams = Vec::new();
     let mut decode = || {
@@ -109,7 +109,7 @@ fn a_single_stream_is_refused_where_another_one_follows() {
 
 #[test]
 fn a_record_of_another_stream_is_noticed() {
-    // Two streams that have the same frames but for one record's content, of the same number.
+    // Two streams with the same frames except for one record's content, which has the same length in both.
     let header = Header { detect_level: 0, changed_bytes: 512, unmapped_bytes: 0, ..example().0 };
     let stream = |byte: u8| {
         let record = RawFrame::new(b"DATA", 0, 512, &[byte; 512]);

@@ -1,4 +1,4 @@
-//! Records that are read once more, at the places where a decoder found them.
+//! Records that are read again, at the places where a decoder found them.
 
 mod common;
 
@@ -7,8 +7,8 @@ use hyperlayer::{Contents, Decoder, Encoder, Error, Header, Packer, Place, Recor
 
 type Content = (u64, Vec<u8>);
 
-/// Two streams, one after the other: one with an optional frame among the records, one whose
-/// records are compressed. Yields what the data records hold, and their places.
+/// Two streams, one after the other: one with an optional frame among the records, one with compressed
+/// records. Returns the contents of the data records, and their places.
 fn chain() -> (Vec<u8>, Vec<Content>, Vec<Place>) {
     let header = Header { detect_level: 0, unmapped_bytes: 0, ..example().0 };
     let data = |offset, byte| RawFrame::new(b"DATA", offset, 1024, &[byte; 1024]);
@@ -59,7 +59,7 @@ fn whatever_changed_is_noticed() {
     let (bytes, _, places) = chain();
     for place in &places {
         let at = place.at as usize;
-        // The frame, and the first bytes that are stored.
+        // The frame, and the first stored bytes.
         for changed in at..at + 84 {
             let mut bytes = bytes.clone();
             bytes[changed] ^= 1;
@@ -69,7 +69,7 @@ fn whatever_changed_is_noticed() {
         let error = read(&bytes[..at + 84], *place).unwrap_err();
         assert!(matches!(error, Error::Cut { .. }), "{error}");
     }
-    // A record that is sound, but another one.
+    // A record that is sound, but not the same one.
     let other = Place { at: places[1].at, ..places[0] };
     assert!(matches!(read(&bytes, other), Err(Error::Damaged { .. })));
 }

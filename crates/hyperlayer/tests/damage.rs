@@ -1,4 +1,4 @@
-//! Whatever happens to a stream on its way is noticed, and never after its effect.
+//! Any damage to a stream is detected, and never after it has had an effect.
 
 mod common;
 
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 /// The size of a trailer's content.
 const TRAILER: usize = 168;
 
-/// Reads a whole stream; yields its records as they were applied, and how it ended.
+/// Reads a whole stream; returns its records as they were applied, and how it ended.
 fn read(stream: &[u8]) -> (Vec<(u64, u64)>, Result<(), Error>) {
     let mut applied = Vec::new();
     let mut decode = || {
@@ -38,7 +38,7 @@ fn data(offset: u64, byte: u8) -> RawFrame {
     RawFrame::new(b"DATA", offset, 512, &[byte; 512])
 }
 
-/// A stream of these frames after a header that announces what they cover.
+/// A stream of these frames, after a header that announces what they cover.
 fn with_header(frames: &[RawFrame]) -> Vec<u8> {
     let sum = |kinds: &[&[u8; 4]]| {
         let of_kind = frames.iter().filter(|frame| kinds.contains(&&frame.kind));
@@ -90,7 +90,7 @@ fn every_flipped_bit_is_noticed_before_its_record_is_handed_out() {
 #[test]
 fn swapped_doubled_and_lost_records_are_noticed() {
     let stream = example_stream();
-    // Where the frames begin, found by their kinds.
+    // The positions of the frames, found by their kinds.
     let begin = |kind: &[u8]| {
         stream.windows(4).position(|window| window == kind).expect("each occurs once")
     };
@@ -130,7 +130,7 @@ fn a_record_of_another_stream_is_noticed() {
 fn unknown_frames_are_refused_unless_they_are_optional() {
     let unknown = |flags| RawFrame { flags, ..RawFrame::new(b"NEW!", 7, 7, b"whatever") };
     read(&with_header(&[data(0, 1), unknown(1), data(512, 2)])).1.unwrap();
-    // What it holds and how is nothing to a reader that passes it over.
+    // Its content and codec do not matter to a reader that skips it.
     let packed = RawFrame { codec: 7, ..unknown(1) };
     read(&with_header(&[data(0, 1), packed, data(512, 2)])).1.unwrap();
     let early = stream_of(&[unknown(1), header_frame(&plain_header(0, 0))]);
@@ -240,7 +240,7 @@ fn packed_stream(length: u64, content: &[u8], digest_of: &[u8]) -> Vec<u8> {
 #[test]
 fn compressed_content_is_what_its_record_says_or_refused() {
     let zeros = |length| zstd::bulk::compress(&vec![0; length], 3).unwrap();
-    // Whole but for the trailer, so a sound record ends in a cut.
+    // Complete except for the trailer, so a sound record is followed by a cut.
     let sound = read(&packed_stream(4096, &zeros(4096), &[0; 4096]));
     assert!(sound.0 == [(0, 4096)] && matches!(sound.1, Err(Error::Cut { .. })), "{sound:?}");
     assert_damaged(&packed_stream(4096, &zeros(4608), &[0; 4608]), "compressed content");
@@ -303,7 +303,7 @@ fn base_digests_outside_the_base_are_refused() {
     }
     let ragged = stream_of(&[header_frame(&header), RawFrame::new(b"BASE", 0, 0, &[0; 47])]);
     assert_damaged(&ragged, "48 bytes");
-    // A root digest stands for all of the base, and has a frame of its own.
+    // A root digest covers all of the base, and has its own kind of frame.
     let (kind, digest) = (DigestKind::Root, [7; 32]);
     let root = BaseDigest { offset: 0, length: 1 << 20, kind, digest };
     let whole = Header { detect_level: 3, ..header.clone() };
@@ -316,7 +316,7 @@ fn base_digests_outside_the_base_are_refused() {
     let bytes = BaseDigest { kind: DigestKind::Bytes, ..root };
     assert!(encodes(&whole, &[bytes]).is_err());
     assert!(encodes(&header, &[BaseDigest { length: 65536, ..root }]).is_err());
-    // What stood there before there were trees is no root.
+    // What was in its place before there were trees is not a root.
     let entry = [&[0; 8][..], &u64::to_le_bytes(1 << 20), &[7; 32]].concat();
     let old = stream_of(&[header_frame(&whole), RawFrame::new(b"BASE", 0, 0, &entry)]);
     match Decoder::new(old.as_slice()).map(|_| ()) {

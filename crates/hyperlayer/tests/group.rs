@@ -1,4 +1,4 @@
-//! Records that are packed together: they come back one by one, and whatever is wrong is noticed.
+//! Records that are packed together: they come back one by one, and any damage is detected.
 
 mod common;
 
@@ -10,7 +10,7 @@ fn header(changed_bytes: u64, unmapped_bytes: u64) -> Header {
     Header { detect_level: 0, changed_bytes, unmapped_bytes, ..example().0 }
 }
 
-/// A group's content by the text of the specification: for each record its kind, offset, length and bytes.
+/// A group's content according to the specification: for each record its kind, offset, length and bytes.
 fn content(records: &[(&[u8; 4], u64, u64, &[u8])]) -> (Vec<u8>, usize) {
     let mut content = (records.len() as u32).to_le_bytes().to_vec();
     content.extend([0; 4]);
@@ -26,7 +26,7 @@ fn content(records: &[(&[u8; 4], u64, u64, &[u8])]) -> (Vec<u8>, usize) {
     (content, table)
 }
 
-/// A whole stream but for its trailer, whose last frame is this group's.
+/// A whole stream without its trailer, whose last frame is this group's.
 fn stream(content: &[u8], table: usize, offset: u64, codec: u32, stored: &[u8]) -> Vec<u8> {
     let digest = *blake3::hash(content.get(..table).unwrap_or(content)).as_bytes();
     let frame = RawFrame { codec, ..RawFrame::new(b"GRUP", offset, content.len() as u64, stored) };
@@ -40,7 +40,7 @@ fn stream(content: &[u8], table: usize, offset: u64, codec: u32, stored: &[u8]) 
     stream
 }
 
-/// What is handed out of a stream before it ends, and how it does.
+/// What is handed out of a stream before it ends, and the error that ends it.
 fn read(stream: &[u8]) -> (Vec<(u64, u64)>, Error) {
     let mut decoder = Decoder::new(stream).unwrap();
     let mut records = Vec::new();
@@ -88,11 +88,11 @@ fn what_no_group_can_be_is_refused() {
         content[place..place + bytes.len()].copy_from_slice(bytes);
         content
     };
-    // More records than there are bytes, or memory for.
+    // More records than there are bytes, or memory, for.
     for count in [1_u32 << 16, u32::MAX] {
         refused(&changed(0, &count.to_le_bytes()), table, 512, 0, "does not fit");
     }
-    // What would be the third entry is data.
+    // The third entry would be data.
     refused(&changed(0, &[3]), table + 56, 512, 0, "not as it must be");
     refused(&changed(4, &[1]), table, 512, 0, "not as it must be");
     refused(&changed(12, &[1]), table, 512, 0, "not as it must be");
@@ -100,7 +100,7 @@ fn what_no_group_can_be_is_refused() {
         refused(&changed(8, kind), table, 512, 0, "not as it must be");
     }
     refused(&changed(24, &u64::MAX.to_le_bytes()), table, 512, 0, "its table says");
-    // A frame that says another length than its content has.
+    // A frame whose length is not its content's.
     let mut longer = stream(&sound, table, 512, 0, &sound);
     let frame = longer.len() - sound.len() - 80;
     longer[frame + 24] += 1;
@@ -108,7 +108,7 @@ fn what_no_group_can_be_is_refused() {
     longer[frame + 72..frame + 80].copy_from_slice(&check.as_bytes()[..8]);
     let (records, error) = read(&longer);
     assert!(records.is_empty() && error.to_string().contains("where its frame says"), "{error}");
-    // Rules of records: what came before has been handed out.
+    // The rules for records: earlier records have been handed out.
     let ranges = |records: &[_], before, word| {
         let (content, table) = content(records);
         refused(&content, table, records[0].1, before, word);
@@ -121,7 +121,7 @@ fn what_no_group_can_be_is_refused() {
     ranges(&[ONE, (b"DATA", 1024, 100, &[1; 100])], 1, "expected multiples");
     ranges(&[ONE, (b"DISC", 1024, 512, &[])], 1, "announced");
     ranges(&[(b"DATA", 1024, 0, &[])], 0, "expected multiples");
-    // A flipped byte of the second record's data.
+    // A flipped byte in the second record's data.
     let (mut flipped, table) = content(&[ONE, (b"DATA", 1024, 512, &[2; 512])]);
     *flipped.last_mut().unwrap() ^= 1;
     refused(&flipped, table, 512, 1, "does not match its BLAKE3");
@@ -155,7 +155,7 @@ fn groups_and_their_records_have_limits() {
     let half = |offset| Record::Data { offset, bytes: &bytes };
     assert!(packer.pack_group(&[half(0), half(1 << 19)]).is_err());
     let group = packer.pack_group(&[half(0)]).unwrap();
-    // An encoder holds each record of a group to the rules.
+    // An encoder checks each record of a group against the rules.
     let mut encoder = Encoder::new(Vec::new(), &header(1 << 19, 0), &[]).unwrap();
     encoder.group(&group).unwrap();
     assert!(encoder.group(&group).is_err());
@@ -202,7 +202,7 @@ proptest! {
         let mut contents = Contents::default();
         for record in records {
             prop_assert_eq!(decoder.next_record().unwrap(), Some(record));
-            // Each can be read once more where it was found.
+            // Each record can be read again where it was found.
             if let Record::Data { offset, bytes } = record {
                 let place = decoder.place();
                 let content = contents.read(&stream[place.at as usize..], place).unwrap();

@@ -1,4 +1,4 @@
-//! The index finds every record, with few reads, and is believed only as far as it was verified.
+//! The index finds every record, with few reads, and nothing in it is trusted unverified.
 
 mod common;
 
@@ -21,7 +21,7 @@ fn index(file: &mut Cursor<Vec<u8>>) -> Index {
 
 #[test]
 fn every_place_is_found_on_every_number_of_levels() {
-    // One level of 32768 at the most, then two.
+    // One level for up to 32768 records, then two.
     for records in [1_u64, 2, 32767, 32768, 32769, 65536, 65537, 100_000] {
         let mut encoder = Encoder::new(Vec::new(), &header(records << 12), &[]).unwrap();
         (0..records).for_each(|number| encoder.zero(number << 12, 512).unwrap());
@@ -87,7 +87,7 @@ fn whatever_is_no_index_is_refused() {
     };
     refused(&changed(8, 0), place); // no length
     refused(&changed(16, 0), place); // before the header
-    // A frame that stands after the index, or is the index: it would never end.
+    // A frame after the index, or the index itself: following it would never end.
     refused(&changed(16, place), place);
     let mut circle = changed(16, place);
     circle.content[24..28].copy_from_slice(b"INDX");

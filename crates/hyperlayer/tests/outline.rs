@@ -1,10 +1,10 @@
-//! How little of a file an outline reads: calls and bytes are counted.
+//! An outline reads little of a file: calls and bytes are counted.
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
 use hyperlayer::{Encoder, Error, Header, Identity, Outline, Volume};
 
-/// As much as is read at once where frames are near to each other.
+/// How much is read at once if frames are close together.
 const WINDOW: usize = 64 << 10;
 
 /// Counts reads and seeks.
@@ -29,7 +29,7 @@ impl Seek for Counted<'_> {
     }
 }
 
-/// A stream of records, every 2 MiB one of data of this length.
+/// A stream with a data record of this length every 2 MiB.
 fn stream(records: u64, length: usize) -> Vec<u8> {
     let size = records << 21;
     let header = Header {

@@ -1,4 +1,4 @@
-//! Streams that are the rest of another one: what the target must hold already stands in front of the records.
+//! Streams that are the rest of another one: what the target must already hold precedes the records.
 
 mod common;
 
@@ -73,7 +73,7 @@ fn a_decoder_takes_only_what_can_be() {
         let ended = begin(rest, &content);
         assert!(matches!(ended, Err(Error::Damaged { .. })), "{content:?}: {ended:?}");
     }
-    // The header says that it is there, and a record that lies before its end.
+    // The header announces it but it is missing; and a record before its end.
     let record = RawFrame::new(b"DATA", 0, 512, &[1; 512]);
     let part = RawFrame::new(b"PART", 0, 0, &content(&[(0, 512)]));
     let missing = stream_of(&[header_frame(&header(true)), record.clone()]);

@@ -1,5 +1,5 @@
-//! docs/stream-format.md: its golden bytes are what the encoder writes, and a writer that follows
-//! its text alone agrees with both.
+//! docs/stream-format.md: the encoder writes its golden bytes, and a writer that follows only its text
+//! agrees with both.
 
 mod common;
 
@@ -63,7 +63,7 @@ fn a_writer_that_follows_the_text_writes_the_same() {
     let stream = encode_with(&header, &digests, &records, roots).unwrap();
     assert!(written(&frames, [roots.base, roots.target]) == stream);
 
-    // At detect level 3 the base's root takes that frame's place.
+    // At detect level 3 the base's root takes the place of that frame.
     let whole = Header { detect_level: 3, ..header };
     let (kind, digest) = (DigestKind::Root, [0x3c; 32]);
     let root = BaseDigest { offset: 0, length: 1 << 20, kind, digest };
@@ -93,8 +93,8 @@ fn the_rest_of_a_stream_is_the_second_example() {
     decoder.finish().unwrap();
 }
 
-/// Reads the dump after a mark of the document: lines of an offset and up to 16 bytes in hexadecimal
-/// digits, a `*` for lines that repeat the one before, and the end's offset alone on the last line.
+/// Reads the dump after a mark in the document: lines with an offset and up to 16 bytes in hexadecimal, a
+/// `*` for lines that repeat the previous one, and on the last line only the offset of the end.
 fn golden_bytes(document: &str, mark: &str) -> Vec<u8> {
     let dump = document.split(mark).nth(1).expect("the mark is there");
     let dump = dump.split("```").nth(1).expect("a block follows the mark");

@@ -1,5 +1,5 @@
-//! The root digest: the tables of docs/stream-format.md, a second way to it that was made from the
-//! document's text, and `TreeHasher` all say the same.
+//! The root digest: the tables in docs/stream-format.md, an independent implementation of the document's
+//! text, and `TreeHasher` all agree.
 
 // It shares no code with the crate, and the programs' tests need it too.
 #[allow(unreachable_pub)] // it is a public module there
@@ -14,10 +14,10 @@ use proptest::prelude::*;
 
 const DOCUMENT: &str = include_str!("../../../docs/stream-format.md");
 
-/// The first and the last place of a range, and the byte that it holds. The rest is zeros.
+/// The first and the last position of a range, and the byte that it holds. Everything else is zeros.
 type Filled = (usize, usize, u8);
 
-/// The document's volumes: their sizes, and what is in them.
+/// The document's volumes: their sizes and contents.
 const VOLUMES: [(u64, &[Filled]); 12] = [
     (0, &[]),
     (512, &[]),
@@ -53,7 +53,7 @@ fn hex(digest: [u8; 32]) -> String {
     blake3::Hash::from(digest).to_hex().to_string()
 }
 
-/// Compares a table's rows after the document's mark.
+/// Compares the rows of the table after a mark in the document.
 fn assert_rows(mark: &str, expected: &str) {
     let table = DOCUMENT.split(&format!("<!-- {mark} -->\n")).nth(1).expect("the mark is there");
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
@@ -130,7 +130,7 @@ fn no_leaf_lies_behind_the_end() {
     TreeHasher::new(65537).leaf(2, [0; 32]);
 }
 
-/// The naive digest of leaves far apart, without their bytes: the digest of what each holds.
+/// The naive digest of sparse leaves, given their digests instead of their bytes.
 fn sparse(leaves: &BTreeMap<u64, [u8; 32]>, size: u64) -> [u8; 32] {
     fn node(leaves: &BTreeMap<u64, [u8; 32]>, level: u32, number: u64) -> [u8; 32] {
         let below = |level: u32| 1_u64 << (8 * level);
@@ -169,7 +169,7 @@ proptest! {
         let size = content.len() as u64;
         let digest = tree(&content, size);
         prop_assert_eq!(digest, root::digest(&content));
-        // Zeros that are put in make no difference, one byte does, and so do zeros after the end.
+        // Adding leaves of zeros makes no difference; a changed byte does, and so do zeros after the end.
         let mut looked_at = TreeHasher::new(size);
         for (number, leaf) in (0..).zip(content.chunks(LEAF_BYTES)) {
             looked_at.leaf(number, TreeHasher::leaf_digest(leaf));

@@ -7,7 +7,7 @@ use hyperlayer::{
     Volume,
 };
 
-/// One frame, as the specification has it.
+/// One frame, as specified.
 #[derive(Clone)]
 pub(crate) struct RawFrame {
     pub(crate) kind: [u8; 4],
@@ -39,13 +39,14 @@ impl RawFrame {
     }
 }
 
-/// A stream of frames, numbered, with a trailer that is right whatever they are. It has no index and no roots.
+/// A stream of these frames, numbered, with a valid trailer whatever they are. It has no index and no
+/// roots.
 pub(crate) fn stream_of(frames: &[RawFrame]) -> Vec<u8> {
     stream_with(frames, 0, [None, None])
 }
 
-/// An index frame of the frames of records among these, which stand at the beginning of a stream, and
-/// where it stands itself after them.
+/// An index frame for those of these frames that hold records, which are at the beginning of a stream, and
+/// its own position after them.
 pub(crate) fn index_of(frames: &[RawFrame]) -> (RawFrame, u64) {
     let (mut position, mut content) = (15, Vec::new());
     for frame in frames {
@@ -61,7 +62,8 @@ pub(crate) fn index_of(frames: &[RawFrame]) -> (RawFrame, u64) {
     (RawFrame { flags: 1, ..RawFrame::new(b"INDX", 0, 0, &content) }, position)
 }
 
-/// The same with these roots, of the base and the target, and the top of its index at this place.
+/// Like [`stream_of`], with these roots of the base and the target, and the top of the index at this
+/// position.
 pub(crate) fn stream_with(
     frames: &[RawFrame],
     index: u64,
@@ -175,8 +177,8 @@ pub(crate) fn example() -> (Header, Vec<BaseDigest>, Vec<Record<'static>>) {
     (header, digests, records)
 }
 
-/// The specification's second example: a disk without UUIDs, of whose stream the rest is sent, as a group.
-/// Yields its header, what the target holds already, and the records of the group.
+/// The specification's second example: a disk without UUIDs, and the rest of its stream, sent as a group.
+/// Returns its header, what the target already holds, and the group's records.
 pub(crate) fn example_of_rest() -> (Header, Vec<Held>, Vec<Record<'static>>) {
     let volume = || Volume { name: "vda".into(), uuid: String::new(), size: 1 << 20 };
     let header = Header {
@@ -209,7 +211,7 @@ pub(crate) fn example_of_rest() -> (Header, Vec<Held>, Vec<Record<'static>>) {
     (header, held, records)
 }
 
-/// The roots of the example: its base holds zeros, of which the target has others in 512 bytes.
+/// The roots of the example: its base holds zeros, and its target differs from it in 512 bytes.
 pub(crate) fn example_roots() -> Roots {
     let (base, mut target) = (TreeHasher::new(1 << 20), TreeHasher::new(1 << 20));
     target.leaf(0, TreeHasher::leaf_digest(&[0xa5; 512]));
