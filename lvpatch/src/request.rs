@@ -87,7 +87,9 @@ impl Request {
         let action = match args {
             _ if listed.is_some() => Action::List(detail),
             _ if args.info => Action::Describe(detail),
-            _ if args.verify && !args.names.is_empty() => Action::VerifyEach(named_files(args)),
+            _ if args.verify && are_files(&named_files(args)) => {
+                Action::VerifyEach(named_files(args))
+            }
             _ if args.verify => Action::Verify,
             _ if args.check => Action::Check(applying(args, &new)),
             _ => Action::Apply(applying(args, &new)),
@@ -179,7 +181,12 @@ fn listed(args: &Args) -> Option<Vec<PathBuf>> {
         [] => args.input.clone(),
         _ => named_files(args),
     };
-    (args.info && !files.is_empty() && files != [Path::new("-")]).then_some(files)
+    (args.info && are_files(&files)).then_some(files)
+}
+
+/// Whether files are named; standard input alone is read once, from front to back.
+fn are_files(files: &[PathBuf]) -> bool {
+    !files.is_empty() && files != [Path::new("-")]
 }
 
 /// The new volume, as far as it is named, and the group of all volumes.

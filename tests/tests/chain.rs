@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-use hyperlayer::{BaseDigest, DigestKind, Encoder, Header, Identity, Volume};
+use hyperlayer::{BaseDigest, DigestKind, Encoder, Header, Volume};
 use system_tests::programs;
 
 const CHUNK: usize = 65536;
@@ -53,17 +53,12 @@ fn stream(base: Option<&Point>, target: &Point, created: u64) -> Vec<u8> {
         target: target.volume(),
         base: base.map(Point::volume),
         chunk_size: CHUNK as u64,
-        pairs: vec![],
         detect_level: base.is_some().into(),
         extents: changed.len() as u64,
         changed_bytes: bytes(false),
         unmapped_bytes: bytes(true),
-        tool: "test".into(),
         created,
-        undo: false,
-        base_origin: String::new(),
-        identity: Identity::default(),
-        rest: false,
+        ..hyperlayer::testing::header(0)
     };
     let digests: Vec<_> = base.into_iter().map(digest).collect();
     let mut encoder = Encoder::new(Vec::new(), &header, &digests).unwrap();

@@ -15,7 +15,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use hyperlayer::{Encoder, Header, Identity, Volume};
+use hyperlayer::{Encoder, Header};
 use system_tests::calls::Calls;
 use system_tests::programs;
 use thinmeta::testing::{Layout, Pool, Random, Shape};
@@ -218,26 +218,10 @@ fn a_stream_is_applied_in_few_calls() {
 
 /// Writes a stream of this many records, each of a sector, and with an index.
 fn write_records(path: &Path, records: u64) {
-    let volume = |name: &str| Volume {
-        name: name.into(),
-        uuid: format!("uuid-{name}"),
-        size: records * 1024,
-    };
     let header = Header {
-        target: volume("tue"),
-        base: Some(volume("mon")),
-        chunk_size: 512,
-        pairs: vec![],
-        detect_level: 0,
         extents: records,
         changed_bytes: records * 512,
-        unmapped_bytes: 0,
-        tool: "test".into(),
-        created: 1,
-        undo: false,
-        base_origin: String::new(),
-        identity: Identity::default(),
-        rest: false,
+        ..hyperlayer::testing::header(records * 1024)
     };
     let mut encoder = Encoder::new(Vec::new(), &header, &[]).unwrap();
     for number in 0..records {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use hyperlayer::{BaseDigest, DigestKind, Encoder, Header, Identity, TreeHasher, Volume};
+use hyperlayer::{BaseDigest, DigestKind, Encoder, Header, TreeHasher, Volume};
 use system_tests::programs;
 
 const CHUNK: usize = 64 << 10;
@@ -98,17 +98,11 @@ fn stream(level: u8, names: [&str; 2], base: &[u8], target: &[u8]) -> Vec<u8> {
         target: volume(names[1]),
         base: Some(volume(names[0])),
         chunk_size: CHUNK as u64,
-        pairs: vec![],
         detect_level: level,
         extents: changed.len() as u64,
         changed_bytes: (changed.len() * CHUNK) as u64,
-        unmapped_bytes: 0,
-        tool: "test".into(),
         created: 1,
-        undo: false,
-        base_origin: String::new(),
-        identity: Identity::default(),
-        rest: false,
+        ..hyperlayer::testing::header(0)
     };
     let digest = |begin: usize| BaseDigest {
         offset: begin as u64,

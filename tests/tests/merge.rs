@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use hyperlayer::{Decoder, Encoder, Header, Identity, Packer, Record, Records, Volume};
+use hyperlayer::{Decoder, Encoder, Header, Packer, Record, Records, Volume};
 use proptest::prelude::*;
 use system_tests::programs;
 use thinmeta::testing::{Pool, Shape};
@@ -205,12 +205,8 @@ impl Chain {
             extents: ranges.len() as u64,
             changed_bytes: sum(false),
             unmapped_bytes: sum(true),
-            tool: "test".into(),
             created: 1,
-            undo: false,
-            base_origin: String::new(),
-            identity: Identity::default(),
-            rest: false,
+            ..hyperlayer::testing::header(0)
         };
         let mut encoder = Encoder::new(Vec::new(), &header, &[]).unwrap();
         let mut packer = Packer::new(step.compressed.then_some(1)).unwrap();

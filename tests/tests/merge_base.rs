@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-use hyperlayer::{BaseDigest, Decoder, DigestKind, Encoder, Header, Identity, Records, Volume};
+use hyperlayer::{BaseDigest, Decoder, DigestKind, Encoder, Header, Records, Volume};
 use proptest::prelude::*;
 use system_tests::{programs, root};
 
@@ -70,17 +70,12 @@ impl Step<'_> {
             target: volume(self.target.0, target),
             base: self.base.map(|(number, content)| volume(number, content)),
             chunk_size: CHUNK as u64,
-            pairs: vec![],
             detect_level: self.level,
             extents: ranges.len() as u64,
             changed_bytes: sum(false),
             unmapped_bytes: sum(true),
-            tool: "test".into(),
             created: 1,
-            undo: false,
-            base_origin: String::new(),
-            identity: Identity::default(),
-            rest: false,
+            ..hyperlayer::testing::header(0)
         };
         let mut encoder = Encoder::new(Vec::new(), &header, &self.digests()).unwrap();
         for (begin, end, is_hole) in ranges {

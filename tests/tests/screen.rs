@@ -54,7 +54,7 @@ fn watch(bytes: &[u8]) -> (Vec<String>, Vec<(String, usize)>) {
     (lines(&terminal), bars)
 }
 
-/// A pool's metadata and data, with a volume of so many MiB.
+/// A pool's metadata and data, with a volume of this size.
 fn pool(folder: &Path, mebibytes: u64) {
     let mut pool = Pool::new(Shape::default());
     let blocks = mebibytes << 20 >> 16;

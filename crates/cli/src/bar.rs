@@ -14,8 +14,8 @@ const LENGTH: u64 = 9;
 /// A rate or a time that is left means nothing before that.
 const SETTLED: Duration = Duration::from_secs(2);
 
-/// How often it is tried to draw while another program does.
-const RETRY: Duration = Duration::from_millis(200);
+/// The bar is drawn, or another program's end looked for, no more often than this: there may be many small records.
+const APART: Duration = Duration::from_millis(200);
 
 /// Draws a bar for each task; invisible if stderr is not a terminal, or while another program draws there.
 #[derive(Clone, Copy, Debug)]
@@ -35,15 +35,15 @@ struct State {
     done: u64,
     /// None while another program draws.
     shown: Option<ProgressBar>,
-    tried: Instant,
+    /// When it was drawn last, or tried to be.
+    drawn: Option<Instant>,
 }
 
 impl Progress for Bars {
     fn begin(&self, what: &'static str, bytes: u64) -> Box<dyn Task> {
         let label = format!("{}: {what}", self.program);
-        let (begun, shown) = (Instant::now(), terminal::may_draw().then(new_bar));
-        let state = Mutex::new(State { done: 0, shown, tried: begun });
-        let bar = Bar { label, of: bytes, begun, state };
+        let state = Mutex::new(State { done: 0, shown: None, drawn: None });
+        let bar = Bar { label, of: bytes, begun: Instant::now(), state };
         bar.add(0);
         Box::new(bar)
     }
@@ -51,7 +51,7 @@ impl Progress for Bars {
 
 /// A line of any width, cut off at the terminal's.
 fn new_bar() -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5));
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{wide_msg}");
     bar.set_style(style.expect("the template is constant and right"));
     bar
@@ -62,12 +62,15 @@ impl Task for Bar {
         // After a panic elsewhere there is nothing to show.
         let Ok(mut state) = self.state.lock() else { return };
         state.done = state.done.saturating_add(bytes);
-        if state.shown.is_none() && state.tried.elapsed() >= RETRY {
-            state.tried = Instant::now();
+        if state.drawn.is_some_and(|drawn| drawn.elapsed() < APART) {
+            return;
+        }
+        state.drawn = Some(Instant::now());
+        if state.shown.is_none() {
             state.shown = terminal::may_draw().then(new_bar);
         }
         if let Some(shown) = &state.shown {
-            // Drawn on each update rather than by its own thread: starting one can panic.
+            // Drawn on an update rather than by its own thread: starting one can panic.
             shown.set_message(line(&self.label, state.done, self.of, self.begun.elapsed()));
         }
     }

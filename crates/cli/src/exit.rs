@@ -5,7 +5,7 @@ use std::io;
 use flow::{Kind, Refusal, is_interruption};
 use nix::errno::Errno;
 
-/// The exit code for an error: that of the first cause that has its own, else 1.
+/// The exit code for an error: the first cause with its own code decides, otherwise it is 1.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     error.chain().find_map(code_of).unwrap_or(1)
 }

@@ -48,7 +48,7 @@ fn stream(base: &[u8], target: &[u8], detail: Detail, rest_from: Option<u64>) ->
     Some(stream.write(Vec::new(), &session).unwrap().0)
 }
 
-/// Applies at most so many records; yields where the last of them ends.
+/// Applies at most N records; returns where the last of them ends.
 fn apply(content: &mut [u8], stream: &[u8], most: usize) -> u64 {
     let mut decoder = Decoder::new(stream).unwrap();
     let mut up_to = 0;

@@ -1,6 +1,6 @@
 //! [`apply_link`]: one stream of a chain → storage.
 
-use flow::Session;
+use flow::{Session, Task};
 use hyperlayer::Totals;
 use streams::Link;
 
@@ -14,9 +14,7 @@ pub(crate) fn apply_link(
     applier: &Applier<'_>,
     extras: Extras<'_>,
 ) -> anyhow::Result<Totals> {
-    let header = link.header();
-    let bytes = header.changed_bytes + header.unmapped_bytes;
-    let progress = session.progress.begin("applying", bytes);
+    let progress = task(session, link);
     applier.apply_all(&link.name, &mut link.decoder, &*progress, extras)
 }
 
@@ -29,10 +27,14 @@ pub(crate) fn apply_part(
     link: &mut Link,
     applier: &Applier<'_>,
 ) -> anyhow::Result<(Totals, Option<Stopped>)> {
-    let header = link.header();
-    let bytes = header.changed_bytes + header.unmapped_bytes;
-    let progress = session.progress.begin("applying", bytes);
+    let progress = task(session, link);
     let mut arriving = Arriving::new(&mut link.decoder, session.interrupt);
     let totals = applier.apply_all(&link.name, &mut arriving, &*progress, Extras::default())?;
     Ok((totals, arriving.stopped()))
+}
+
+/// The task of applying a stream, as progress shows it.
+fn task(session: &Session<'_>, link: &Link) -> Box<dyn Task> {
+    let header = link.header();
+    session.progress.begin("applying", header.changed_bytes + header.unmapped_bytes)
 }

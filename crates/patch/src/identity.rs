@@ -15,16 +15,18 @@ const STREAM: &str = "lvpatch.stream=";
 
 /// The tags of a volume that a stream made.
 pub(crate) fn tags(header: &Header, stream_digest: Option<[u8; 32]>) -> Vec<String> {
-    let mut tags = Vec::new();
-    let uuid = &header.target.uuid;
-    // LVM allows these in a tag. Its own UUIDs consist of letters, digits and hyphens.
-    if !uuid.is_empty() && uuid.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-        tags.push(format!("{SOURCE}{uuid}"));
-    }
+    let mut tags = Vec::from_iter(of_uuid(SOURCE, &header.target.uuid));
     if let Some(digest) = stream_digest {
         tags.push(format!("{STREAM}{}", blake3::Hash::from_bytes(digest).to_hex()));
     }
     tags
+}
+
+/// A tag of a key and a UUID, if LVM allows its characters in a tag. Its own UUIDs consist of letters, digits and
+/// hyphens.
+pub(crate) fn of_uuid(key: &str, uuid: &str) -> Option<String> {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    (!uuid.is_empty() && uuid.bytes().all(is_allowed)).then(|| format!("{key}{uuid}"))
 }
 
 /// A volume's tags other than this module's.

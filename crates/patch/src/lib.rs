@@ -54,6 +54,7 @@ mod check;
 mod chunks;
 mod claim;
 mod demand;
+mod difference;
 mod discards;
 mod fits;
 mod free;

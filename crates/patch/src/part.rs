@@ -6,6 +6,7 @@ use flow::Refusal;
 use hyperlayer::Header;
 use lvm::{LogicalVolume, check_new_name};
 
+use crate::identity;
 use crate::lookup::find_volume;
 use crate::plan::{Plan, Start};
 use crate::request::Request;
@@ -42,11 +43,8 @@ pub(crate) fn new_name(name: &str, plan: &Plan) -> anyhow::Result<String> {
 
 /// The tags of a part that holds a stream up to an offset.
 pub(crate) fn tags(header: &Header, up_to: u64) -> Vec<String> {
-    let uuid = &header.target.uuid;
     let mut tags = vec![format!("{UP_TO}{up_to}")];
-    if !uuid.is_empty() && uuid.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-        tags.push(format!("{OF}{uuid}"));
-    }
+    tags.extend(identity::of_uuid(OF, &header.target.uuid));
     tags
 }
 

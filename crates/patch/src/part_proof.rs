@@ -1,24 +1,18 @@
 //! Proves that a part holds the beginning of a stream, and everywhere else what the base does.
 
-use std::io;
-
 use anyhow::Context;
-use blockio::{AlignedBuf, Device, Range, ReadAt, Spare, Width, in_order, is_zero};
+use blockio::{Device, Range};
 use flow::{Interrupt, Interruptible, Refusal};
 use hyperlayer::Held;
 use lvm::{DeviceMapper, ThinDevice};
 use thinmeta::ThinId;
 
+use crate::difference::first_difference;
 use crate::holes::with_metadata;
-
-/// How much is compared at once, in bytes.
-const PIECE: u64 = 1 << 20;
-
-const WIDTH: Width = Width { threads: 8, window: 16 };
 
 /// A thin volume that is open for reading.
 pub(crate) struct OpenThin<'a> {
-    pub(crate) name: &'a str,
+    pub(crate) name: String,
     pub(crate) thin: &'a ThinDevice,
     pub(crate) device: &'a Device,
     /// In bytes.
@@ -47,16 +41,18 @@ pub(crate) fn prove_part(
             ))
             .into());
         }
-        Err(error) => return Err(anyhow::Error::new(error).context(part.name.to_owned())),
+        Err(error) => return Err(anyhow::Error::new(error).context(part.name.clone())),
     }
     let differing = differing(dm, part, base, interrupt)?;
     let others = outside(differing, held, part.size);
-    match first_difference(part, base, &others, interrupt)? {
+    let other = base.map(|base| (base.device, base.size));
+    let place = first_difference(part.device, other, &others, interrupt);
+    match place.with_context(|| part.name.clone())? {
         None => Ok(()),
         Some(place) => Err(Refusal::base_mismatch(format!(
             "{} holds more than the beginning of the stream: it differs from {} near offset {place}",
             part.name,
-            base.map_or("an empty volume", |base| base.name)
+            base.map_or("an empty volume", |base| &base.name)
         ))
         .into()),
     }
@@ -124,53 +120,6 @@ fn outside(ranges: Vec<Range>, held: &[Held], size: u64) -> Vec<Range> {
         }
     }
     others
-}
-
-/// Near which offset the two hold different bytes in some ranges; past the base's end, and without one, zeros count.
-fn first_difference(
-    part: &OpenThin<'_>,
-    base: Option<&OpenThin<'_>>,
-    ranges: &[Range],
-    interrupt: &Interrupt,
-) -> anyhow::Result<Option<u64>> {
-    let pieces = |range: &Range| {
-        let end = range.offset.saturating_add(range.length);
-        let piece = move |begin: u64| (begin, (end - begin).min(PIECE));
-        (range.offset..end).step_by(PIECE as usize).map(piece)
-    };
-    let mut pieces = ranges.iter().flat_map(pieces);
-    let buffers = Spare::default();
-    let mut differs = None;
-    in_order(
-        WIDTH,
-        || {
-            interrupt.check()?;
-            io::Result::Ok(pieces.next().filter(|_| true))
-        },
-        |(offset, length)| {
-            let (mut one, mut other) = buffers.take(|| {
-                io::Result::Ok((AlignedBuf::new(PIECE as usize)?, AlignedBuf::new(PIECE as usize)?))
-            })?;
-            let length = length as usize;
-            part.device.read_at(offset, &mut one[..length])?;
-            let of_base = base.map_or(0, |base| base.size.saturating_sub(offset));
-            let of_base = of_base.min(length as u64) as usize;
-            if let Some(base) = base.filter(|_| of_base > 0) {
-                base.device.read_at(offset, &mut other[..of_base])?;
-            }
-            let same = one[..of_base] == other[..of_base] && is_zero(&one[of_base..length]);
-            buffers.give((one, other));
-            Ok((offset, same))
-        },
-        |(offset, same)| {
-            if !same && differs.is_none() {
-                differs = Some(offset);
-            }
-            Ok(())
-        },
-    )
-    .with_context(|| part.name.to_owned())?;
-    Ok(differs)
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! Proves the base, read-only, before anything is written.
 
-use std::io;
-
 use anyhow::Context;
-use blockio::{AlignedBuf, Range, ReadAt, Width, in_order, is_zero};
+use blockio::{Device, Range, ReadAt};
 use flow::{Interrupt, Interruptible, Refusal, WayOut};
 use hyperlayer::{BaseChecksum, BaseDigest};
+
+use crate::difference::first_difference;
 
 /// Checks the base against the digests; `mapped` are its mapped ranges, at detect level 3.
 ///
@@ -60,28 +60,9 @@ pub(crate) fn empty(
     size: u64,
     interrupt: &Interrupt,
 ) -> anyhow::Result<()> {
-    const PIECE: u64 = 1 << 20;
-    let mut places = (0..size).step_by(PIECE as usize);
-    let width = Width { threads: 8, window: 16 };
-    let read = |place: u64| {
-        let mut buf = AlignedBuf::new((size - place).min(PIECE) as usize)?;
-        device.read_at(place, &mut buf)?;
-        io::Result::Ok(is_zero(&buf).then_some(()).ok_or(place))
-    };
-    let mut data = None;
-    in_order(
-        width,
-        || {
-            interrupt.check()?;
-            io::Result::Ok(places.next())
-        },
-        read,
-        |found| {
-            data = data.or(found.err());
-            Ok(())
-        },
-    )
-    .with_context(|| name.to_owned())?;
+    let whole = [Range { offset: 0, length: size }];
+    let data = first_difference(device, None::<(&Device, u64)>, &whole, interrupt);
+    let data = data.with_context(|| name.to_owned())?;
     let Some(place) = data else { return Ok(()) };
     Err(Refusal::base_mismatch(format!(
         "{name} is not empty: there is data within the MiB at offset {place}, and a full stream starts \

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
-use crate::link::check_roots;
+use crate::link::follows;
 use anyhow::Context;
 use flow::{Refusal, WayOut, escaped};
 use foreign::{Checksum, Foreign, Lacks, Start, Summed, Unfinished};
@@ -78,15 +78,6 @@ impl Entry {
         !matches!(&self.stream, Stream::Other(foreign, _) if foreign.uuid.is_empty())
     }
 
-    /// Whether it follows this one; both are ours.
-    fn follows(&self, before: &Outline) -> Result<(), String> {
-        self.header().follows(&before.header, Some(before.stream_digest))?;
-        match &self.stream {
-            Stream::Own(outline) => check_roots(before.roots.target, outline.base_root()),
-            Stream::Other(..) => Ok(()),
-        }
-    }
-
     /// Why it cannot be applied to the result of `previous`, or why that is unknown.
     fn break_after(&self, previous: &Self) -> Option<String> {
         if self.is_full() {
@@ -102,20 +93,20 @@ impl Entry {
             return Some("the stream before is a differential one, which nothing follows".into());
         }
         let before = previous.header();
-        let Stream::Other(foreign, _) = &self.stream else {
-            return match &previous.stream {
-                Stream::Own(outline) => self.follows(outline),
-                Stream::Other(..) => self.header().follows(before, None),
+        let foreign = match (&self.stream, &previous.stream) {
+            (Stream::Own(outline), Stream::Own(before)) => return follows(outline, before).err(),
+            (Stream::Own(_), Stream::Other(..)) => {
+                return self.header().follows(before, None).err();
             }
-            .err();
+            (Stream::Other(foreign, _), _) => foreign,
         };
         // Its size is the volume's; the base's size comes from the previous stream.
-        let follows = || foreign.header_after(before)?.follows(before, None);
+        let fits = || foreign.header_after(before)?.follows(before, None);
         match &previous.stream {
-            Stream::Own(_) => follows(),
+            Stream::Own(_) => fits(),
             Stream::Other(other, _) => {
                 foreign::check_machine(self.machine.as_deref(), previous.machine.as_deref())
-                    .and_then(|()| follows())
+                    .and_then(|()| fits())
                     .and_then(|()| foreign.check_date(other))
             }
         }

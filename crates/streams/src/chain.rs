@@ -244,11 +244,7 @@ impl<'a> Chain<'a> {
         let has_checksum = self.has_checksum;
         let ascends = self.ascends || decoder.ascend();
         if decoder.header().rest && !self.rules.accepts_rest {
-            return Err(Refusal::usage(format!(
-                "{name} is the rest of a stream: it is only for the volume that holds the beginning"
-            ))
-            .but(WayOut::NamePart)
-            .into());
+            return Err(needs_part(&name).into());
         }
         let expected_root = None;
         Ok(Link { name, decoder, has_checksum, ascends, is_differential, machine, expected_root })
@@ -271,4 +267,12 @@ impl<'a> Chain<'a> {
             _ => Ok(()),
         }
     }
+}
+
+/// Refuses the rest of a stream, which is of no use alone; `name` is the stream's.
+pub fn needs_part(name: &str) -> Refusal {
+    Refusal::usage(format!(
+        "{name} is the rest of a stream: it is only for the volume that holds the beginning"
+    ))
+    .but(WayOut::NamePart)
 }

@@ -80,12 +80,13 @@ mod order;
 mod points;
 mod settle;
 mod sources;
+mod successors;
 mod tally;
 mod until;
 mod verify;
 
 pub use catalogue::{Entry, Stream, catalogue};
-pub use chain::{Chain, Rules};
+pub use chain::{Chain, Rules, needs_part};
 pub use convert::{Conversion, ConvertOptions};
 pub use link::Link;
 pub use merge::{Merge, MergeOptions, Merged};

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use flow::{Input, Refusal, WayOut, escaped};
 use foreign::{AnyDecoder, Foreign};
-use hyperlayer::{DigestKind, Header, Records};
+use hyperlayer::{DigestKind, Header, Outline, Records};
 
 /// One stream of a chain.
 pub struct Link {
@@ -138,6 +138,12 @@ impl Link {
         }
         Ok(())
     }
+}
+
+/// Whether one stream in a file can be applied to what another one makes, and why not.
+pub(crate) fn follows(next: &Outline, before: &Outline) -> Result<(), String> {
+    next.header.follows(&before.header, Some(before.stream_digest))?;
+    check_roots(before.roots.target, next.base_root())
 }
 
 /// Checks the root that a stream leads to against the root the next one starts from, if both state it.

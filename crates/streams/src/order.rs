@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use hyperlayer::Outline;
 
-use crate::link::check_roots;
+use crate::successors::successors;
 
 /// Puts files into the order in which their streams can be applied, if that is known and there is only one; else they
 /// stay as they are: what is wrong with them is reported when they are read.
@@ -19,33 +19,22 @@ struct Ends {
     last: Outline,
 }
 
-impl Ends {
-    fn follows(&self, before: &Self) -> bool {
-        let (next, before) = (&self.first, &before.last);
-        next.header.follows(&before.header, Some(before.stream_digest)).is_ok()
-            && check_roots(before.roots.target, next.base_root()).is_ok()
-    }
-}
-
 fn sorted(paths: &[PathBuf]) -> Option<Vec<PathBuf>> {
     if paths.len() < 2 {
         return None;
     }
     let all: Vec<Ends> = paths.iter().map(ends).collect::<Option<_>>()?;
-    let before = |number: usize| {
-        let mut found = (0..all.len()).filter(|&other| all[number].follows(&all[other]));
-        (found.next(), found.next().is_some())
-    };
-    let (mut next, mut begins) = (vec![None; all.len()], None);
-    for number in 0..all.len() {
-        match before(number) {
-            (_, true) => return None,
-            (Some(other), _) if next[other].is_none() => next[other] = Some(number),
-            (None, _) if begins.is_none() => begins = Some(number),
+    let (firsts, lasts): (Vec<_>, Vec<_>) =
+        all.iter().map(|ends| (&ends.first, &ends.last)).unzip();
+    let (mut next, mut is_next) = (vec![None; all.len()], vec![false; all.len()]);
+    for (number, after) in successors(&lasts, &firsts).into_iter().enumerate() {
+        match after[..] {
+            [] => {}
+            [one] if !is_next[one] => (next[number], is_next[one]) = (Some(one), true),
             _ => return None,
         }
     }
-    let mut order = vec![begins?];
+    let mut order = vec![is_next.iter().position(|is_next| !is_next)?];
     while let Some(number) = next[*order.last()?].filter(|_| order.len() < all.len()) {
         order.push(number);
     }

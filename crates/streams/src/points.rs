@@ -1,7 +1,7 @@
 //! [`Points`]: the volumes that the streams in a folder lead to, and the shortest way to each.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap};
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek};
@@ -11,8 +11,8 @@ use anyhow::Context;
 use flow::{Interrupt, Refusal, escaped, time_text};
 use hyperlayer::{Error, MAGIC, Outline};
 
-use crate::link::check_roots;
 use crate::sources::Sources;
+use crate::successors::successors;
 use crate::until::Until;
 
 /// This many points are named where none fits.
@@ -60,7 +60,7 @@ pub struct Point {
 }
 
 impl Points {
-    /// Looks at all regular files in a folder; those that are no streams of ours are ignored.
+    /// Looks at all files in a folder, as [`Points::of_files`].
     ///
     /// # Errors
     /// If the folder or a file cannot be read.
@@ -69,23 +69,24 @@ impl Points {
         let entries = fs::read_dir(folder).with_context(name)?;
         let mut paths = Vec::new();
         for entry in entries {
-            let path = entry.with_context(name)?.path();
-            if fs::metadata(&path).is_ok_and(|metadata| metadata.is_file()) {
-                paths.push(path);
-            }
+            paths.push(entry.with_context(name)?.path());
         }
         // In an order that does not depend on the file system.
         paths.sort();
         Self::of_files(paths)
     }
 
-    /// Looks at regular files; those that are no streams of ours are ignored.
+    /// Looks at files; what is no regular file, or no stream of ours, is ignored.
     ///
     /// # Errors
     /// If a file cannot be read.
     pub fn of_files(paths: Vec<PathBuf>) -> anyhow::Result<Self> {
         let (mut found, mut unusable) = (Vec::new(), Vec::new());
         for path in paths {
+            // Opening a FIFO would wait for its other end.
+            if !fs::metadata(&path).is_ok_and(|metadata| metadata.is_file()) {
+                continue;
+            }
             let name = escaped(&path.display().to_string());
             let mut file = File::open(&path).with_context(|| name.clone())?;
             if !is_ours(&mut file).with_context(|| name.clone())? {
@@ -171,23 +172,8 @@ impl Points {
 
     /// Finds the shortest way to each stream, from any full one, and which streams belong together.
     fn find_ways(&mut self) {
-        let mut by_base: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (number, found) in self.found.iter().enumerate() {
-            if let Some(base) = &found.outline.header.base {
-                by_base.entry(&base.uuid).or_default().push(number);
-            }
-        }
-        let mut after = vec![Vec::new(); self.found.len()];
-        for (number, found) in self.found.iter().enumerate() {
-            // Without a UUID other things decide.
-            let uuid = found.outline.header.target.uuid.as_str();
-            let keys =
-                if uuid.is_empty() { by_base.keys().copied().collect() } else { vec![uuid, ""] };
-            let keys: BTreeSet<_> = keys.into_iter().collect();
-            let nexts = keys.into_iter().filter_map(|key| by_base.get(key)).flatten();
-            after[number] =
-                nexts.copied().filter(|&next| follows(&self.found[next], found)).collect();
-        }
+        let outlines: Vec<_> = self.found.iter().map(|found| &found.outline).collect();
+        let after = successors(&outlines, &outlines);
         self.find_sets(&after);
         let mut queue = BinaryHeap::new();
         for (number, found) in self.found.iter_mut().enumerate() {
@@ -275,13 +261,6 @@ impl Found {
     fn bytes(&self) -> u64 {
         self.outline.end.saturating_sub(self.outline.begin)
     }
-}
-
-/// Whether one stream can be applied to what another one makes.
-fn follows(next: &Found, before: &Found) -> bool {
-    let (next, before) = (&next.outline, &before.outline);
-    next.header.follows(&before.header, Some(before.stream_digest)).is_ok()
-        && check_roots(before.roots.target, next.base_root()).is_ok()
 }
 
 /// Points by name and time.

@@ -18,9 +18,7 @@ pub struct Tally {
 impl Tally {
     /// Counts another stream, with `totals` in it.
     pub fn add(&mut self, link: &Link, totals: Totals) {
-        self.streams = self.streams.saturating_add(1);
-        self.totals = self.totals.with(totals);
-        self.is_open |= !link.has_end();
+        self.join(&Self { streams: 1, totals, is_open: !link.has_end() });
     }
 
     /// Counts what another tally counts.

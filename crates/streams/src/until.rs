@@ -82,7 +82,7 @@ fn since_1970(time: Timestamp) -> Result<u64, String> {
 }
 
 impl Time {
-    /// A time by the clock of a zone, so many seconds later.
+    /// A time by the clock of a zone, plus some seconds.
     fn of(time: DateTime, later: i64, zone: &TimeZone) -> Result<Self, String> {
         let of = || zone.to_timestamp(time)?.checked_add(Span::new().try_seconds(later)?);
         let time = of().map_err(|error: jiff::Error| error.to_string())?;
@@ -95,7 +95,7 @@ impl Time {
         self.seconds
     }
 
-    /// Whether it may be UTC or local time.
+    /// Whether it was given without a time zone.
     pub(crate) fn has_no_zone(&self) -> bool {
         self.local.is_some()
     }

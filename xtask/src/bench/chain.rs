@@ -8,6 +8,7 @@ use anyhow::Result;
 use tempfile::TempDir;
 use thinmeta::testing::{Pool, Random, Shape};
 
+use super::folder::folder;
 use super::image::Image;
 use super::shell;
 use super::usage::Usage;
@@ -27,7 +28,7 @@ pub(crate) struct Chain {
 impl Chain {
     /// Writes the streams; they are removed with this value.
     pub(crate) fn write(programs: &Path) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("lvdiff-bench-").tempdir_in(programs)?;
+        let folder = folder(programs)?;
         let image = Image::write(folder.path(), programs, &pool().image())?;
         let data = folder.path().join("data");
         let file = File::create(&data)?;

@@ -9,6 +9,7 @@ use anyhow::Result;
 use tempfile::TempDir;
 use thinmeta::testing::{Pool, Random, Shape};
 
+use super::folder::folder;
 use super::number::thousands;
 use super::shell::{self, bytes_of, pairs};
 use crate::say;
@@ -28,7 +29,7 @@ impl Images {
     /// Writes the files; they are removed with this value.
     pub(crate) fn write(programs: &Path) -> Result<Self> {
         say("writing image files");
-        let folder = tempfile::Builder::new().prefix("lvdiff-bench-").tempdir_in(programs)?;
+        let folder = folder(programs)?;
         let images = Self { programs: programs.to_owned(), folder };
         let mut pool = Pool::new(Shape::default());
         pool.create(1);

@@ -5,10 +5,10 @@ use std::fs::File;
 use std::path::Path;
 
 use anyhow::Result;
-use tempfile::TempDir;
 use thinmeta::testing::{Pool, Random, Shape};
 
 use super::chain::{self, Chain};
+use super::folder::folder;
 use super::image::{Image, ORIGIN};
 use super::number;
 use super::usage::Usage;
@@ -16,7 +16,7 @@ use crate::say;
 
 const CHUNK: u64 = 65536;
 
-/// Measures, and yields the section. The sizes follow that of the metadata's section.
+/// Measures, and returns the section. Sizes are multiples of the number of mappings in the metadata section.
 pub(crate) fn measure(programs: &Path, mappings: u64) -> Result<String> {
     let mut text = format!(
         "Each is measured once, at half the size and at all of it: where the time for each stays the same, the time follows the size. \
@@ -88,8 +88,4 @@ fn delta(programs: &Path, extents: u64) -> Result<Usage> {
     let image = Image::write(folder.path(), programs, &pool.image())?;
     drop(pool);
     Usage::of(image.lvdiff(), &["--list", "--direct", "--metadata", image.path(), "1", "2"])
-}
-
-fn folder(programs: &Path) -> Result<TempDir> {
-    Ok(tempfile::Builder::new().prefix("lvdiff-bench-").tempdir_in(programs)?)
 }

@@ -8,6 +8,7 @@ use anyhow::Result;
 use thinmeta::testing::{Layout, Pool, Random, Shape};
 
 use super::chart::{Chart, Line};
+use super::folder::folder;
 use super::image::{Image, ORIGIN};
 use super::number;
 use super::pairs::{Ratio, in_turn, median};
@@ -37,7 +38,7 @@ pub(crate) struct Measured {
 
 /// Builds the images and measures.
 pub(crate) fn measure(programs: &Path, runs: u32, mappings: u64) -> Result<Measured> {
-    let folder = tempfile::Builder::new().prefix("lvdiff-bench-").tempdir_in(programs)?;
+    let folder = folder(programs)?;
     say(&format!("building metadata images of {mappings} mappings"));
     let pool = pool(mappings);
     let mut warm = format!(

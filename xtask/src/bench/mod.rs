@@ -9,6 +9,7 @@ mod cold;
 mod data;
 mod devices;
 mod files;
+mod folder;
 mod guest_log;
 mod image;
 mod large;

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::Result;
 use thinmeta::testing::{Pool, Shape};
 
+use super::folder::folder;
 use super::number::{megabytes, thousands};
 use super::shell::{self, bytes_of};
 use crate::say;
@@ -20,7 +21,7 @@ pub(crate) fn measure(programs: &Path) -> Result<String> {
         return Ok("The size with `--compress` was not measured: zstd is not installed.\n".into());
     }
     say("the size of small changes");
-    let folder = tempfile::Builder::new().prefix("lvdiff-bench-").tempdir_in(programs)?;
+    let folder = folder(programs)?;
     let (metadata, data) = (folder.path().join("metadata"), folder.path().join("data"));
     let blocks = blocks(programs)?;
     let count = blocks.len() as u64;
@@ -54,7 +55,7 @@ pub(crate) fn measure(programs: &Path) -> Result<String> {
     ))
 }
 
-/// What both programs consist of, without what is zeros: data that is of no one's making.
+/// The blocks of both executables that are not zeros: data that nobody made for this purpose.
 fn blocks(programs: &Path) -> Result<Vec<Vec<u8>>> {
     let mut blocks = Vec::new();
     for program in ["lvdiff", "lvpatch"] {

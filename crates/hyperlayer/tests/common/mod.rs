@@ -45,8 +45,8 @@ pub(crate) fn stream_of(frames: &[RawFrame]) -> Vec<u8> {
     stream_with(frames, 0, [None, None])
 }
 
-/// An index frame for those of these frames that hold records, which are at the beginning of a stream, and
-/// its own position after them.
+/// An index frame of the records among these frames, which begin the stream, and the position of the index
+/// frame itself.
 pub(crate) fn index_of(frames: &[RawFrame]) -> (RawFrame, u64) {
     let (mut position, mut content) = (15, Vec::new());
     for frame in frames {

@@ -2,10 +2,10 @@
 
 use anyhow::Context;
 use blockio::OpenMode;
-use flow::{Refusal, WayOut};
+use flow::Refusal;
 use hyperlayer::{Header, Records, Totals};
 use lvm::{Activation, DeviceMapper, LogicalVolume, TemporarySnapshot, ThinDevice, Writes};
-use streams::Link;
+use streams::{Link, needs_part};
 
 use super::{Made, Target};
 use crate::apply::{Applier, Extras};
@@ -92,7 +92,7 @@ impl<'a> NewVolume<'a> {
     fn start(&mut self, link: &Link) -> anyhow::Result<()> {
         let (request, header) = (self.given.request, link.header());
         let (name, size) = match (&request.resuming.part, header.rest) {
-            (None, true) => return Err(needs_part(&link.name)),
+            (None, true) => return Err(needs_part(&link.name).into()),
             (Some(part), false) => {
                 return Err(Refusal::usage(format!(
                     "{} is a whole stream, and {part} is for the rest of one",
@@ -141,7 +141,7 @@ impl Target for NewVolume<'_> {
             return self.start(link);
         };
         if link.header().rest {
-            return Err(needs_part(&link.name));
+            return Err(needs_part(&link.name).into());
         }
         self.plan.check_chunk_size(link.header()).with_context(|| link.name.clone())?;
         let thin = made.device(&self.dm)?;
@@ -201,15 +201,6 @@ impl Target for NewVolume<'_> {
             }
         }
     }
-}
-
-/// Says that the rest of a stream is of no use alone.
-fn needs_part(name: &str) -> anyhow::Error {
-    Refusal::usage(format!(
-        "{name} is the rest of a stream: it is only for the volume that holds the beginning"
-    ))
-    .but(WayOut::NamePart)
-    .into()
 }
 
 /// Creates what a stream will be applied to: a snapshot of the base, once that is proved, or an empty volume.
