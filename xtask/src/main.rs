@@ -79,6 +79,9 @@ enum Task {
         /// Also very large volumes, long chains and thousands of volumes: takes long, and 6 GB of memory
         #[arg(long)]
         large: bool,
+        /// Also build this commit's programs, and compare today's with them
+        #[arg(long, value_name = "COMMIT")]
+        earlier: Option<String>,
     },
     /// Run a command, and print what it took: nanoseconds, bytes of memory, bytes read
     #[command(hide = true)]
@@ -145,8 +148,8 @@ fn run(task: Task) -> Result<()> {
             guests,
         }),
         Task::Demo => demo::run(),
-        Task::Bench { only, runs, mappings, large } => {
-            bench::run(&bench::Settings { only, runs, mappings, large })
+        Task::Bench { only, runs, mappings, large, earlier } => {
+            bench::run(&bench::Settings { only, runs, mappings, large, earlier })
         }
         Task::Usage { command } => bench::print_usage(&command),
         Task::Fuzz(options) => fuzz::run(&options),

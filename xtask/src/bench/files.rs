@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use anyhow::Result;
 use tempfile::TempDir;
@@ -22,15 +23,15 @@ const SIZE: u64 = 1 << 30;
 /// them, so that its stream has many records.
 pub(crate) struct Images {
     pub(crate) programs: PathBuf,
-    folder: TempDir,
+    folder: Rc<TempDir>,
 }
 
 impl Images {
-    /// Writes the files; they are removed with this value.
+    /// Writes the files; they are removed with the last of these values.
     pub(crate) fn write(programs: &Path) -> Result<Self> {
         say("writing image files");
         let folder = folder(programs)?;
-        let images = Self { programs: programs.to_owned(), folder };
+        let images = Self { programs: programs.to_owned(), folder: Rc::new(folder) };
         let mut pool = Pool::new(Shape::default());
         pool.create(1);
         pool.create_with(2, (0..SIZE / CHUNK).map(|block| (block, block)));
@@ -51,6 +52,11 @@ impl Images {
         Ok(images)
     }
 
+    /// The same files, for other programs.
+    pub(crate) fn with(&self, programs: &Path) -> Self {
+        Self { programs: programs.to_owned(), folder: Rc::clone(&self.folder) }
+    }
+
     /// A file beside the images.
     pub(crate) fn path(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()
@@ -62,7 +68,7 @@ impl Images {
     }
 
     /// The same of other devices; of a single one, it is a full stream.
-    fn lvdiff_of(&self, devices: &str) -> String {
+    pub(crate) fn lvdiff_of(&self, devices: &str) -> String {
         let lvdiff = self.programs.join("lvdiff");
         let (metadata, data) = (self.path("metadata"), self.path("data"));
         format!(
@@ -71,7 +77,7 @@ impl Images {
         )
     }
 
-    fn lvpatch(&self) -> String {
+    pub(crate) fn lvpatch(&self) -> String {
         format!("{} -q", self.programs.join("lvpatch").display())
     }
 }

@@ -14,7 +14,7 @@ use super::pairs::median;
 use crate::say;
 
 /// How many volumes there are in each of two groups.
-const COUNT: u64 = 100;
+pub(crate) const COUNT: u64 = 100;
 /// As many are measured as well, where large things are.
 const LARGE: u64 = 3000;
 
@@ -58,7 +58,8 @@ pub(crate) fn measure(programs: &Path, runs: u32, large: bool) -> Result<String>
     Ok(text)
 }
 
-fn in_guest(programs: &Path, runs: u32, counts: &[u64]) -> Result<GuestLog> {
+/// Measures groups of these numbers of volumes.
+pub(crate) fn in_guest(programs: &Path, runs: u32, counts: &[u64]) -> Result<GuestLog> {
     say("measuring LVM's commands in a guest");
     let mut guest =
         host_guest(programs)?.with_memory(1024).with_time_limit(Duration::from_secs(3600));

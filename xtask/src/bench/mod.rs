@@ -8,6 +8,7 @@ mod chart;
 mod cold;
 mod data;
 mod devices;
+mod earlier;
 mod files;
 mod folder;
 mod guest_log;
@@ -20,6 +21,7 @@ mod number;
 mod page;
 mod pairs;
 mod profile;
+mod rows;
 mod shell;
 mod sizes;
 mod usage;
@@ -45,13 +47,19 @@ pub(crate) struct Settings {
     pub(crate) mappings: u64,
     /// Also what takes long, and much memory.
     pub(crate) large: bool,
+    /// The commit of the programs that today's are compared with.
+    pub(crate) earlier: Option<String>,
 }
 
 impl Settings {
     fn include(&self, section: Section) -> bool {
         match self.only {
             Some(only) => only == section,
-            None => section != Section::Large || self.large,
+            None => match section {
+                Section::Large => self.large,
+                Section::Earlier => self.earlier.is_some(),
+                Section::Metadata | Section::Data | Section::Lvm => true,
+            },
         }
     }
 }
@@ -83,6 +91,10 @@ pub(crate) fn run(settings: &Settings) -> Result<()> {
             Section::Data => data::measure(&programs, runs)?,
             Section::Lvm => lvm::measure(&programs, runs, settings.large)?,
             Section::Large => large::measure(&programs, mappings)?,
+            Section::Earlier => {
+                let commit = settings.earlier.as_deref().context("--earlier: of which commit?")?;
+                rows::measure(&earlier::build(commit)?, &programs, runs, mappings)?
+            }
         };
         page.renew(section, &format!("{machine}\n{text}"));
         // The next one takes a while, and can fail: what has been measured stays.

@@ -15,10 +15,13 @@ pub(crate) enum Section {
     Lvm,
     /// Very large volumes and long chains: only with --large, or by its name
     Large,
+    /// Today's programs and an earlier commit's: only with --earlier
+    Earlier,
 }
 
 impl Section {
-    pub(crate) const ALL: [Self; 4] = [Self::Metadata, Self::Data, Self::Lvm, Self::Large];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Metadata, Self::Data, Self::Lvm, Self::Large, Self::Earlier];
 
     fn heading(self) -> &'static str {
         match self {
@@ -26,6 +29,7 @@ impl Section {
             Self::Data => "## The changed bytes\n",
             Self::Lvm => "## With many volumes\n",
             Self::Large => "## Large volumes and long chains\n",
+            Self::Earlier => "## Before and after\n",
         }
     }
 }

@@ -29,20 +29,28 @@ pub(crate) fn bytes_of(line: &str) -> Result<u64> {
 
 /// Theirs and ours in turn, as often as is told after a warm-up, and `before` each of them, untimed.
 pub(crate) fn pairs(before: &str, theirs: &str, ours: &str, runs: u32) -> Result<Ratio> {
-    let time = |line: &str| -> Result<Duration> {
-        run(before)?;
-        let begun = Instant::now();
-        run(line)?;
-        Ok(begun.elapsed())
-    };
-    let mut pairs = Vec::new();
+    let [theirs, ours] = in_turn(before, [theirs, ours], runs)?;
+    Ok(Ratio::between(&theirs, &ours))
+}
+
+/// The times of lines in turn, as often as is told after a warm-up, and `before` each of them, untimed.
+pub(crate) fn in_turn<const N: usize>(
+    before: &str,
+    lines: [&str; N],
+    runs: u32,
+) -> Result<[Vec<Duration>; N]> {
+    let mut times = [const { Vec::new() }; N];
     for number in 0..=runs {
-        let pair = (time(theirs)?, time(ours)?);
-        if number > 0 {
-            pairs.push(pair);
+        for (times, line) in times.iter_mut().zip(lines) {
+            run(before)?;
+            let begun = Instant::now();
+            run(line)?;
+            if number > 0 {
+                times.push(begun.elapsed());
+            }
         }
     }
-    Ok(Ratio::of(&pairs))
+    Ok(times)
 }
 
 #[cfg(test)]
