@@ -35,12 +35,24 @@ fn code<'a>(text: &'a str, heading: &str) -> Vec<&'a str> {
     found
 }
 
+/// The lines of documents that a scenario runs.
+fn steps(scenario: &str) -> Vec<String> {
+    let step = |line: &'_ str| Some(line.strip_prefix("step '")?.strip_suffix('\'')?.to_owned());
+    read(scenario).lines().filter_map(step).collect()
+}
+
 #[test]
 fn the_migration_is_the_scenario_line_by_line() {
-    let scenario = read("tests/guest/scenarios/migrate.sh");
-    let step = |line: &'_ str| Some(line.strip_prefix("step '")?.strip_suffix('\'')?.to_owned());
-    let steps: Vec<String> = scenario.lines().filter_map(step).collect();
+    let steps = steps("tests/guest/scenarios/migrate.sh");
     assert_eq!(code(&read(README), "## Migrate a volume"), steps);
+}
+
+#[test]
+fn backing_up_is_the_beginning_of_the_scenario_line_by_line() {
+    let steps = steps("tests/guest/scenarios/manual.sh");
+    let readme = read(README);
+    let code = code(&readme, "## Back up");
+    assert_eq!(code, steps[..code.len()]);
 }
 
 #[test]

@@ -196,6 +196,40 @@ mod tests {
         assert!(count > 30, "{count} examples");
     }
 
+    /// A line without what is of one run only: an offset, and the numbers of thin devices.
+    fn of_any_run(line: &str) -> String {
+        let mut words: Vec<&str> = line.split_whitespace().collect();
+        if let Some(place) = words.iter().position(|word| *word == "--rest-from") {
+            words[place + 1] = "N";
+        }
+        if words.contains(&"--metadata") && words.contains(&"--data") {
+            words.retain(|word| !matches!(*word, "2" | "3" | "$OFFLINE"));
+        }
+        words.join(" ")
+    }
+
+    #[test]
+    fn every_example_is_run_by_a_scenario() {
+        let path = root().join("tests/guest/scenarios/manual.sh");
+        let scenario = std::fs::read_to_string(path).unwrap();
+        let step = |line: &str| {
+            let line = line.strip_prefix("step ")?;
+            Some(of_any_run(line.trim_matches(['\'', '"'])))
+        };
+        let steps: Vec<_> = scenario.lines().filter_map(step).collect();
+        let mut count = 0;
+        for name in PAGES {
+            let page = page(name).unwrap();
+            let examples = page.split("\n.EX\n").skip(1).filter_map(|rest| rest.split("\n.EE").next());
+            for line in examples.flat_map(str::lines) {
+                let line = of_any_run(&line.replace("\\-", "-"));
+                assert!(steps.contains(&line), "{name}: no step of manual.sh runs: {line}");
+                count += 1;
+            }
+        }
+        assert!(count > 30, "{count} examples");
+    }
+
     #[test]
     fn every_option_is_described_on_its_programs_page() {
         for (program, command) in programs() {
