@@ -1,12 +1,14 @@
 //! [`Scattered`]: a file of which small pieces are read here and there, through the page cache.
 
+use std::collections::HashSet;
 use std::io::{self, IoSliceMut};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use nix::fcntl::PosixFadviseAdvice;
 use rustix::io::{ReadWriteFlags, preadv2};
 
-use crate::{Device, ReadAt};
+use crate::{Device, ReadAhead, ReadAt};
 
 /// How many announced pieces are fetched after one was missing from the page cache.
 const FETCHED: u32 = 1024;
@@ -14,19 +16,24 @@ const FETCHED: u32 = 1024;
 /// Reads small pieces of a file that may or may not be in the page cache.
 ///
 /// The kernel's own readahead is off: it would read a hundred times what is wanted. Pieces that
-/// [`ReadAt::will_read`] announces are fetched ahead instead, many at once, but only while pieces turn out to be
-/// missing: of a file that is in memory, asking for them would cost as much as reading them.
+/// [`ReadAt::will_read`] announces are read ahead instead, many at once and neighbours together, but only while
+/// pieces turn out to be missing: of a file that is in memory, threads would cost more than they spare.
 pub struct Scattered {
-    file: Device,
-    /// How many more announced pieces are fetched.
+    file: Arc<Device>,
+    ahead: ReadAhead<Arc<Device>>,
+    /// How many more announced pieces are read ahead.
     fetches: AtomicU32,
+    /// The pieces that are, and have not been read yet.
+    announced: Mutex<HashSet<u64>>,
 }
 
 impl Scattered {
     /// Reads pieces of `file`, which is read through the page cache.
     pub fn new(file: Device) -> Self {
         file.advise(0, 0, PosixFadviseAdvice::POSIX_FADV_RANDOM);
-        Self { file, fetches: AtomicU32::new(0) }
+        let file = Arc::new(file);
+        let ahead = ReadAhead::new(Arc::clone(&file));
+        Self { file, ahead, fetches: AtomicU32::new(0), announced: Mutex::default() }
     }
 
     /// Whether the page cache has all of a piece; then it is read.
@@ -36,10 +43,18 @@ impl Scattered {
         // A file system that cannot tell fails, and so does what lies past the end.
         preadv2(self.file.file(), &mut bufs, offset, ReadWriteFlags::NOWAIT) == Ok(length)
     }
+
+    /// Whether a piece is being read ahead; it counts as read from now on.
+    fn is_ahead(&self, offset: u64) -> bool {
+        self.announced.lock().expect("nobody panics with it").remove(&offset)
+    }
 }
 
 impl ReadAt for Scattered {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        if self.is_ahead(offset) {
+            return self.ahead.read_at(offset, buf);
+        }
         if self.read_cached(offset, buf) {
             return Ok(());
         }
@@ -52,8 +67,11 @@ impl ReadAt for Scattered {
             self.fetches.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |fetches| {
                 fetches.checked_sub(1)
             });
-        if is_fetched.is_ok() {
-            self.file.advise(offset, length as u64, PosixFadviseAdvice::POSIX_FADV_WILLNEED);
+        // What is announced twice is in the page cache the second time.
+        if is_fetched.is_ok()
+            && self.announced.lock().expect("nobody panics with it").insert(offset)
+        {
+            self.ahead.will_read(offset, length);
         }
     }
 
