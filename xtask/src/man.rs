@@ -220,7 +220,8 @@ mod tests {
         let mut count = 0;
         for name in PAGES {
             let page = page(name).unwrap();
-            let examples = page.split("\n.EX\n").skip(1).filter_map(|rest| rest.split("\n.EE").next());
+            let examples =
+                page.split("\n.EX\n").skip(1).filter_map(|rest| rest.split("\n.EE").next());
             for line in examples.flat_map(str::lines) {
                 let line = of_any_run(&line.replace("\\-", "-"));
                 assert!(steps.contains(&line), "{name}: no step of manual.sh runs: {line}");

@@ -95,7 +95,12 @@ impl<'a> Rows<'a> {
             &list,
             runs,
         )?;
-        self.against("thin_delta / `--list --map thin-delta --direct`, the same", delta, &map, runs)?;
+        self.against(
+            "thin_delta / `--list --map thin-delta --direct`, the same",
+            delta,
+            &map,
+            runs,
+        )?;
 
         let nothing = ["--list", "--direct", "--metadata", image.path(), "1", "3"];
         let [before, after] = self.lvdiffs()?;
@@ -118,24 +123,7 @@ impl<'a> Rows<'a> {
         let count = number::thousands(mappings);
         say(&format!("{count} mappings, 100 changes"));
         let image = pool(mappings, 100, folder.path(), self.programs[1])?;
-        for (how, options) in [("", &[][..]), (", `--direct`", &["--direct"])] {
-            let list =
-                [&["--list", "--metadata", image.path(), "1", "2"][..], options].concat();
-            let mut usages = [Vec::new(), Vec::new()];
-            let programs = self.lvdiffs()?;
-            for _ in 0..runs {
-                for (usages, lvdiff) in usages.iter_mut().zip(&programs) {
-                    image.forget()?;
-                    usages.push(Usage::of(lvdiff, &list)?);
-                }
-            }
-            let cells = usages.map(|usages: Vec<Usage>| {
-                let took: Vec<_> = usages.iter().map(|usage| usage.took).collect();
-                let read: Vec<_> = usages.iter().map(|usage| usage.read).collect();
-                format!("{}, {} read", number::time(median(&took)), number::megabytes(median(&read)))
-            });
-            self.add(&format!("`--list`{how}, cold image, {count} mappings, 100 changes"), cells)?;
-        }
+        self.cold(&image, &format!("{count} mappings, 100 changes"), runs)?;
         drop(image);
         say(&format!("{count} mappings, 1,000,000 changes"));
         let image = pool(mappings, 1_000_000, folder.path(), self.programs[1])?;
@@ -148,7 +136,39 @@ impl<'a> Rows<'a> {
             &list,
             runs,
         )?;
-        self.against("thin_delta / `--list --map thin-delta --direct`, the same", delta, &map, runs)
+        self.against(
+            "thin_delta / `--list --map thin-delta --direct`, the same",
+            delta,
+            &map,
+            runs,
+        )?;
+        self.cold(&image, "the same", runs)
+    }
+
+    /// An image that the page cache does not have, read through it and past it.
+    fn cold(&mut self, image: &Image, what: &str, runs: u32) -> Result<()> {
+        for (how, options) in [("", &[][..]), (" --direct", &["--direct"])] {
+            let list = [&["--list", "--metadata", image.path(), "1", "2"][..], options].concat();
+            let mut usages = [Vec::new(), Vec::new()];
+            let programs = self.lvdiffs()?;
+            for _ in 0..runs {
+                for (usages, lvdiff) in usages.iter_mut().zip(&programs) {
+                    image.forget()?;
+                    usages.push(Usage::of(lvdiff, &list)?);
+                }
+            }
+            let cells = usages.map(|usages: Vec<Usage>| {
+                let took: Vec<_> = usages.iter().map(|usage| usage.took).collect();
+                let read: Vec<_> = usages.iter().map(|usage| usage.read).collect();
+                format!(
+                    "{}, {} read",
+                    number::time(median(&took)),
+                    number::megabytes(median(&read))
+                )
+            });
+            self.add(&format!("`--list{how}` of a cold image, {what}"), cells)?;
+        }
+        Ok(())
     }
 
     /// What a list of many extents needs.
@@ -162,7 +182,8 @@ impl<'a> Rows<'a> {
         drop(pool);
         let list = ["--list", "--direct", "--metadata", image.path(), "1", "2"];
         let [before, after] = self.lvdiffs()?.map(|lvdiff| peak(&lvdiff, &list));
-        let what = format!("peak memory, `--list --direct` of {} extents", number::thousands(extents));
+        let what =
+            format!("peak memory, `--list --direct` of {} extents", number::thousands(extents));
         self.add(&what, [before?, after?])
     }
 
@@ -199,8 +220,8 @@ impl<'a> Rows<'a> {
             names.join(" ")
         );
         let dd = format!("dd if={data} of={copy} bs=1M conv=fsync status=none");
-        let [before, after] = [0, 1]
-            .map(|who| format!("{} --device {image} -i {}", both[who].lvpatch(), names[who]));
+        let [before, after] =
+            [0, 1].map(|who| format!("{} --device {image} -i {}", both[who].lvpatch(), names[who]));
         let what = "`dd conv=fsync` / `lvpatch --device` of a full stream to a new file";
         say(what);
         self.thirds(what, &cached, [&dd, &before, &after], runs)?;
@@ -211,8 +232,9 @@ impl<'a> Rows<'a> {
         }
         say("--verify and --info");
         let ratios = [0, 1].map(|who| {
-            let [verify, info] = ["--verify -i", "--info"]
-                .map(|option| format!("{} {option} {} > /dev/null", both[who].lvpatch(), names[who]));
+            let [verify, info] = ["--verify -i", "--info"].map(|option| {
+                format!("{} {option} {} > /dev/null", both[who].lvpatch(), names[who])
+            });
             shell::pairs("true", &verify, &info, runs)
         });
         let [before, after] = ratios;
@@ -220,8 +242,19 @@ impl<'a> Rows<'a> {
 
         say("zstd:9");
         let [metadata, data] = ["metadata", "data"].map(|name| images.path(name));
-        let arguments =
-            ["-q", "-d", "0", "--compress", "zstd:9", "--metadata", &metadata, "--data", &data, "1", "2"];
+        let arguments = [
+            "-q",
+            "-d",
+            "0",
+            "--compress",
+            "zstd:9",
+            "--metadata",
+            &metadata,
+            "--data",
+            &data,
+            "1",
+            "2",
+        ];
         let [before, after] = self.lvdiffs()?.map(|lvdiff| peak(&lvdiff, &arguments));
         self.add("peak memory, `lvdiff --compress zstd:9` of 1 GiB", [before?, after?])
     }
@@ -234,22 +267,25 @@ impl<'a> Rows<'a> {
 
     /// Small changes, compressed.
     fn size(&mut self) -> Result<()> {
-        let [before, after] =
-            self.programs.map(|programs| Sizes::of(programs, self.programs[1]));
+        let [before, after] = self.programs.map(|programs| Sizes::of(programs, self.programs[1]));
         let [before, after] = [before?, after?].map(|sizes| format!("{:+.1} %", sizes.percent()));
-        let what = "`--granularity 4K --compress zstd:3` against `zstd -3` of the 4K stream as a whole";
+        let what =
+            "`--granularity 4K --compress zstd:3` against `zstd -3` of the 4K stream as a whole";
         self.add(what, [before, after])
     }
 
     /// What LVM's commands cost.
     fn lvm(&mut self, runs: u32) -> Result<()> {
         let count = lvm::COUNT;
-        let [before, after] =
-            self.programs.map(|programs| lvm::in_guest(programs, runs, &[count]));
+        let [before, after] = self.programs.map(|programs| lvm::in_guest(programs, runs, &[count]));
         let logs = [before?, after?];
         for (name, program, what) in [
             ("list", "lvdiff", "`lvs VG/LV` / `lvdiff VG/A VG/B`"),
-            ("new", "lvpatch", "`lvcreate -s; lvrename` / `lvpatch` of a stream with nothing in it"),
+            (
+                "new",
+                "lvpatch",
+                "`lvcreate -s; lvrename` / `lvpatch` of a stream with nothing in it",
+            ),
         ] {
             let cells = logs.each_ref().map(|log| {
                 let [commands, _] = log.only(&format!("commands {program}-{count} "))?;
@@ -291,6 +327,7 @@ fn calls(line: &str, names: &str) -> Result<u64> {
         "strace --quiet=all -f --seccomp-bpf --trace={names} --signal=none -o {} bash -c 'exec {line}'",
         log.path().display()
     ))?;
-    let lines = shell::run(&format!("grep --count -v 'resumed>' {} || true", log.path().display()))?;
+    let lines =
+        shell::run(&format!("grep --count -v 'resumed>' {} || true", log.path().display()))?;
     lines.trim().parse().with_context(|| format!("grep said: {lines}"))
 }
