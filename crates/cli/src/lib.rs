@@ -40,5 +40,5 @@ pub use run::run;
 pub use sink::{Sink, check_sink};
 pub use sizes::{bytes, rate, size};
 pub use standard::{is_standard, standard_input, standard_output};
-pub use terminal::note;
+pub use terminal::{columns, note};
 pub use version::version;

@@ -8,12 +8,18 @@ use anyhow::Context;
 
 use crate::standard::{standard_output, standard_output_is_closed};
 
+/// The reader of what is printed went away before its end: `head` does, when it has enough. The exit code says so, and
+/// no message does.
+#[derive(Debug, thiserror::Error)]
+#[error("standard output: its reader went away")]
+pub(crate) struct ReaderLeft;
+
 /// Prints to standard output. If that is a file, the text is on stable storage afterwards.
 ///
 /// Not through `std::io::stdout`, which does not report a descriptor that cannot be written to.
 ///
 /// # Errors
-/// If it is closed, or cannot be written or synced.
+/// If it is closed, or cannot be written or synced. If its reader went away, [`crate::run`] says nothing about it.
 pub fn print(write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> anyhow::Result<()> {
     let mut out = BufWriter::new(standard_output()?);
     let printed = || {
@@ -21,7 +27,10 @@ pub fn print(write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> anyh
         out.flush()?;
         sync(out.get_ref())
     };
-    printed().context("standard output")
+    match printed() {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(ReaderLeft.into()),
+        done => done.context("standard output"),
+    }
 }
 
 /// The same for a sentence that only repeats what the exit code says: where nobody can read it, because

@@ -7,6 +7,7 @@ use anyhow::Context;
 use flow::{Session, error_text, escaped_lines};
 
 use crate::exit::hint;
+use crate::print::ReaderLeft;
 use crate::progress::progress;
 use crate::report::{Outcome, ReportTo};
 use crate::signals::catch_signals;
@@ -51,7 +52,7 @@ pub fn run(
     ExitCode::from(exit_code(&failed))
 }
 
-/// Says what failed, in a line on stderr; yields its text.
+/// Says what failed, in a line on stderr, unless that is only that a reader has enough; yields its text.
 fn say(
     program: &str,
     error: &anyhow::Error,
@@ -61,6 +62,8 @@ fn say(
     let text = [Some(error_text(error)), way_out(error), hint(error).map(Into::into)];
     let text = escaped_lines(&text.into_iter().flatten().collect::<Vec<_>>().join("; "));
     // Where nobody reads it, the exit code still says it.
-    note(format_args!("{program}: {text}"));
+    if !error.is::<ReaderLeft>() {
+        note(format_args!("{program}: {text}"));
+    }
     text
 }

@@ -1,4 +1,4 @@
-//! The terminal on standard error, on which both sides of a pipe may write.
+//! The terminal: on standard error, where both sides of a pipe may write, and the width of standard output.
 
 use std::env;
 use std::fmt;
@@ -42,6 +42,13 @@ pub(crate) fn may_draw() -> bool {
 /// Writes a line to standard error. If nobody can be told, the work has been done all the same.
 pub fn note(line: fmt::Arguments<'_>) {
     _ = io::stderr().write_all(format!("{}{line}\n", fresh_line()).as_bytes());
+}
+
+/// How many columns a line on standard output may take: the terminal's, or 80 if it is none.
+pub fn columns() -> usize {
+    let size = rustix::termios::tcgetwinsize(io::stdout());
+    // A serial line does not know its size, and says 0.
+    size.ok().map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0).unwrap_or(80)
 }
 
 /// What clears the line on a terminal: the bar of the pipe's other side may stand there.
