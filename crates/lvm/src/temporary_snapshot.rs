@@ -214,6 +214,11 @@ impl TemporarySnapshot {
         }
     }
 
+    /// Whether a volume is a temporary one, of a run that is still at work or was killed.
+    pub fn is_one(volume: &LogicalVolume) -> bool {
+        is_temporary_name(&volume.name) && volume.tags.iter().any(|tag| tag == TAG)
+    }
+
     /// The snapshot as LVM knows it.
     pub fn volume(&self) -> &LogicalVolume {
         &self.volume
@@ -298,8 +303,7 @@ impl TemporarySnapshot {
     ) -> Result<()> {
         let mut leftovers = Vec::new();
         for volume in volumes.iter().filter(|volume| volume.group == group) {
-            let ours = is_temporary_name(&volume.name) && volume.tags.iter().any(|tag| tag == TAG);
-            if !ours {
+            if !Self::is_one(volume) {
                 continue;
             }
             match remove_leftover(dm, volume, keep_waiting) {

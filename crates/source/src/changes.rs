@@ -7,7 +7,9 @@ use baseproof::Mapped;
 use blockio::{Range, ReadAt};
 use thinmeta::{ExtentKind, Metadata, ThinId};
 
-use crate::series::{Item, Series};
+use crate::extent::Extent;
+use crate::series::Series;
+use crate::sums::Sums;
 use crate::wants::Wants;
 
 /// A thin device, with the facts that its metadata does not contain.
@@ -18,50 +20,6 @@ pub struct Side {
     pub size: u64,
     /// Whether unmapped chunks read as its external origin rather than as zeros.
     pub external_origin: bool,
-}
-
-/// A run of bytes that differs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Extent {
-    range: Range,
-    kind: ExtentKind,
-}
-
-impl Extent {
-    /// A run of one kind.
-    pub fn new(range: Range, kind: ExtentKind) -> Self {
-        Self { range, kind }
-    }
-
-    /// Its range in bytes.
-    pub fn range(self) -> Range {
-        self.range
-    }
-
-    /// Whether it changed or became unmapped.
-    pub fn kind(self) -> ExtentKind {
-        self.kind
-    }
-
-    /// Grows to include `range`, if that follows directly and is of the same kind.
-    fn extend(&mut self, range: Range, kind: ExtentKind) -> bool {
-        let joins = self.kind == kind && self.range.offset + self.range.length == range.offset;
-        if joins {
-            self.range.length += range.length;
-        }
-        joins
-    }
-}
-
-impl Item for Extent {
-    fn parts(self) -> (u64, u64, u8) {
-        (self.range.offset, self.range.length, u8::from(self.kind == ExtentKind::Unmapped))
-    }
-
-    fn of(offset: u64, length: u64, kind: u8) -> Self {
-        let kind = if kind == 0 { ExtentKind::Changed } else { ExtentKind::Unmapped };
-        Self { range: Range { offset, length }, kind }
-    }
 }
 
 /// What differs, and which parts of the base prove it.
@@ -90,8 +48,44 @@ pub(crate) fn collect<R: ReadAt>(
     target: &Side,
     wants: &Wants,
 ) -> anyhow::Result<Changes> {
+    let mut changes = Changes::new(metadata.superblock().data_block_size());
+    differences(metadata, base, target, |range, kind| changes.add(range, kind))?;
+    if let Some(base) = base {
+        changes.prove(metadata, base, wants)?;
+    }
+    Ok(changes)
+}
+
+/// Counts what changed, as [`collect`] finds it, and holds none of it.
+///
+/// # Errors
+/// If the metadata cannot be read or is damaged.
+pub(crate) fn count<R: ReadAt>(
+    metadata: &Metadata<R>,
+    base: &Side,
+    target: &Side,
+) -> anyhow::Result<Sums> {
+    let (mut sums, mut open) = (Sums::default(), None::<Extent>);
+    differences(metadata, Some(base), target, |range, kind| {
+        if !open.as_mut().is_some_and(|last| last.extend(range, kind))
+            && let Some(last) = open.replace(Extent::new(range, kind))
+        {
+            sums.add(last);
+        }
+        Ok(())
+    })?;
+    open.into_iter().for_each(|last| sums.add(last));
+    Ok(sums)
+}
+
+/// Calls `found` for each range that differs, in ascending order. Neighbours of one kind may come one by one.
+fn differences<R: ReadAt>(
+    metadata: &Metadata<R>,
+    base: Option<&Side>,
+    target: &Side,
+    mut found: impl FnMut(Range, ExtentKind) -> io::Result<()>,
+) -> anyhow::Result<()> {
     let chunk_size = metadata.superblock().data_block_size();
-    let mut changes = Changes::new(chunk_size);
     // Both volumes are at least this long.
     let common = base.map_or(0, |base| base.size.min(target.size));
     if let Some(base) = base {
@@ -102,16 +96,15 @@ pub(crate) fn collect<R: ReadAt>(
             };
             // With an external origin, unmapped chunks must be read like the rest.
             let kind = if target.external_origin { ExtentKind::Changed } else { extent.kind };
-            changes.add(range, kind)?;
+            found(range, kind)?;
         }
-        changes.prove(metadata, base, wants)?;
     }
     if common == target.size {
-        return Ok(changes);
+        return Ok(());
     }
     if target.external_origin {
-        changes.add(Range { offset: common, length: target.size - common }, ExtentKind::Changed)?;
-        return Ok(changes);
+        found(Range { offset: common, length: target.size - common }, ExtentKind::Changed)?;
+        return Ok(());
     }
     for run in metadata.mappings(target.id)?.runs_from((common / chunk_size).into()) {
         let run = run.context("the volume's mappings")?;
@@ -119,9 +112,9 @@ pub(crate) fn collect<R: ReadAt>(
         // The chunk in which the base ends is new only after that end.
         let offset = range.offset.max(common);
         let length = range.offset + range.length - offset;
-        changes.add(Range { offset, length }, ExtentKind::Changed)?;
+        found(Range { offset, length }, ExtentKind::Changed)?;
     }
-    Ok(changes)
+    Ok(())
 }
 
 /// A run of chunks as a range of bytes, cut at the volume's end; `None` if it lies entirely after that.
@@ -347,6 +340,9 @@ mod tests {
                     }
                 });
                 prop_assert_eq!(units(&changes, target.size), expected.collect::<Vec<_>>());
+                // Counted without being held: the same.
+                let counted = count(&metadata, &sides[0], &sides[1]).unwrap();
+                prop_assert_eq!(counted, Sums::of(&changes.extents).unwrap());
                 // The mapped ranges of the base, for its proof.
                 let mapped = changes.mapped.as_ref().map(|ranges| {
                     let ranges: Vec<_> = ranges.iter().map(Result::unwrap).collect();

@@ -6,7 +6,8 @@ use anyhow::Context;
 use blockio::{Range, ReadAt};
 use thinmeta::{ExtentKind, Metadata, Relation, Stretch, ThinId};
 
-use crate::changes::{Extent, Side, in_volume};
+use crate::changes::{Side, in_volume};
+use crate::extent::Extent;
 use crate::series::{Item, Series};
 
 /// How the blocks of two volumes relate, and what the metadata says about the pool.

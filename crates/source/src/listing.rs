@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 use flow::Interrupt;
-use lvm::{DeviceMapper, LogicalVolume, PoolDevice, Reserve, Scope};
+use lvm::{DeviceMapper, LogicalVolume, Reserve, Scope};
 
-use crate::pool_view::{HeldMetadata, with_held_metadata};
+use crate::pool_view::{HeldMetadata, find_pool, is_active, with_held_metadata};
 
 /// A thin volume, and what only its pool knows about it.
 pub struct Listed {
@@ -58,18 +58,6 @@ pub fn list(scope: &Scope, reserve: Reserve, interrupt: &Interrupt) -> anyhow::R
     Ok(Listing { volumes: listed, unknown })
 }
 
-/// Whether a volume has a device; another volume's device with the same name does not count.
-fn is_active(dm: &DeviceMapper, volume: &LogicalVolume) -> anyhow::Result<bool> {
-    match dm.device_of(volume) {
-        Ok(device) => Ok(device.is_some()),
-        Err(error @ lvm::Error::State(_)) => {
-            log::warn!("{} is not active: {error}", volume.full_name());
-            Ok(false)
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
 /// How much is mapped in a pool's volumes, or why the pool cannot be asked.
 fn mapped(
     dm: &DeviceMapper,
@@ -77,11 +65,9 @@ fn mapped(
     reserve: Reserve,
     interrupt: &Interrupt,
 ) -> anyhow::Result<anyhow::Result<Mapped>> {
-    let device = match PoolDevice::find(dm, pool) {
-        Ok(Some(device)) => device,
-        Ok(None) => return Ok(Err(anyhow::anyhow!("it is not active"))),
-        Err(error @ lvm::Error::State(_)) => return Ok(Err(error.into())),
-        Err(error) => return Err(error.into()),
+    let device = match find_pool(dm, pool)? {
+        Ok(device) => device,
+        Err(why) => return Ok(Err(why)),
     };
     let read = |metadata: &HeldMetadata<'_>| {
         let chunk_size = metadata.superblock().data_block_size();

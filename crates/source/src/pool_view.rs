@@ -1,9 +1,9 @@
-//! [`with_held_metadata`]: reads a pool's metadata while it is held.
+//! What a pool says of its volumes: [`with_held_metadata`] reads its metadata while it is held.
 
 use anyhow::Context;
 use blockio::{Device, OpenMode, ReadAhead};
 use flow::{Interrupt, Interruptible};
-use lvm::{DeviceMapper, MetadataSnapshot, PoolDevice, Reserve};
+use lvm::{DeviceMapper, LogicalVolume, MetadataSnapshot, PoolDevice, Reserve};
 use thinmeta::{MetaBlock, Metadata, View};
 
 use crate::device::open_device;
@@ -45,4 +45,35 @@ fn open<'a>(
     let size = device.size();
     let source = Interruptible { source: ReadAhead::new(device), interrupt };
     Ok(Metadata::open(source, size, View::HeldAt(MetaBlock::new(held.root())))?)
+}
+
+/// A pool's device, or why the pool cannot be asked.
+///
+/// # Errors
+/// If the kernel cannot be asked.
+pub(crate) fn find_pool(
+    dm: &DeviceMapper,
+    pool: &LogicalVolume,
+) -> anyhow::Result<anyhow::Result<PoolDevice>> {
+    match PoolDevice::find(dm, pool) {
+        Ok(Some(device)) => Ok(Ok(device)),
+        Ok(None) => Ok(Err(anyhow::anyhow!("it is not active"))),
+        Err(error @ lvm::Error::State(_)) => Ok(Err(error.into())),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether a volume has a device; another volume's device with the same name does not count.
+///
+/// # Errors
+/// If the kernel cannot be asked.
+pub(crate) fn is_active(dm: &DeviceMapper, volume: &LogicalVolume) -> anyhow::Result<bool> {
+    match dm.device_of(volume) {
+        Ok(device) => Ok(device.is_some()),
+        Err(error @ lvm::Error::State(_)) => {
+            log::warn!("{} is not active: {error}", volume.full_name());
+            Ok(false)
+        }
+        Err(error) => Err(error.into()),
+    }
 }

@@ -4,6 +4,7 @@ use flow::Session;
 
 use crate::classic::ClassicSource;
 use crate::files::FilesSource;
+use crate::label::Label;
 use crate::pair::Pair;
 use crate::pool::PoolSource;
 use crate::wants::Wants;
@@ -25,6 +26,24 @@ impl Source {
             Self::Pool(source) => source.base.is_some(),
             Self::Classic(_) => true,
             Self::Files(source) => source.base.is_some(),
+        }
+    }
+
+    /// The base and the target, as a list names them.
+    pub fn labels(&self) -> (Option<Label>, Label) {
+        match self {
+            Self::Pool(source) => {
+                (source.base.as_ref().map(Label::from), Label::from(&source.target))
+            }
+            Self::Classic(source) => {
+                let (snapshot, origin) =
+                    (Label::from(&source.snapshot), Label::from(&source.origin));
+                match source.reverse {
+                    true => (Some(origin), snapshot),
+                    false => (Some(snapshot), origin),
+                }
+            }
+            Self::Files(source) => (source.base.map(Label::from), Label::from(source.target)),
         }
     }
 
