@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Parser, ValueEnum};
+use clap::{ArgGroup, Parser, ValueEnum};
 use cli::Common;
 use diff::StreamFormat;
 
@@ -17,11 +17,13 @@ use diff::StreamFormat;
 /// read from the snapshot's exception store.
 #[derive(Debug, Parser)]
 #[command(name = "lvdiff", version = cli::version(), max_term_width = 100)]
+#[command(group = ArgGroup::new("printed").args(["list", "summary"]))]
 #[command(override_usage = "lvdiff [OPTIONS] BASE VOLUME > DIFF\n       \
     lvdiff [OPTIONS] VOLUME > FULL\n       \
     lvdiff [OPTIONS] [-R] SNAPSHOT > DIFF\n       \
     lvdiff --metadata FILE --data FILE [OPTIONS] [BASE_ID] VOLUME_ID > DIFF\n       \
     lvdiff --list [OPTIONS] [[BASE] VOLUME]\n       \
+    lvdiff --summary [OPTIONS] [[BASE] VOLUME]\n       \
     lvdiff --merge FILE FILE... [OPTIONS] > DIFF\n       \
     lvdiff --convert -i FILE [-i FILE]... [OPTIONS] [[BASE] VOLUME] > DIFF")]
 #[command(after_help = concat!(
@@ -32,6 +34,7 @@ Examples:
   lvdiff vg0/sp0 > full.diff               all of sp0: a volume can be made of it on any host
   lvdiff --list -g vg0 sp0 vol0            only where, without reading any data
   lvdiff --list -g vg0 -p pool0            which thin volumes there are
+  lvdiff --summary -g vg0                  how much changed in each since its newest snapshot
   lvdiff --merge mon.diff tue.diff -o both.diff
   lvdiff --convert -i old.lvmsync --size 64G mon tue -o tue.diff
 
@@ -78,37 +81,37 @@ pub(crate) struct Args {
 
     /// Compare inside the chunks that changed, and send only blocks of SIZE that differ: a power of
     /// two from 512 up to the chunk size, with or without a suffix K or M. Reads the base as well
-    #[arg(long, value_name = "SIZE", conflicts_with = "list")]
+    #[arg(long, value_name = "SIZE", conflicts_with = "printed")]
     #[arg(value_parser = clap::builder::StringValueParser::new().try_map(|text| granularity(&text)))]
     pub(crate) granularity: Option<u64>,
 
     /// Compress the data, record by record; one that gains nothing is sent as it is [default level: 3]
-    #[arg(long, value_name = "zstd[:LEVEL]", conflicts_with = "list")]
+    #[arg(long, value_name = "zstd[:LEVEL]", conflicts_with = "printed")]
     #[arg(value_parser = clap::builder::StringValueParser::new().try_map(|text| compression(&text)))]
     pub(crate) compress: Option<i32>,
 
     /// Write no more than RATE bytes per second (suffix KMGT)
-    #[arg(long, value_name = "RATE", conflicts_with = "list")]
+    #[arg(long, value_name = "RATE", conflicts_with = "printed")]
     #[arg(value_parser = clap::builder::StringValueParser::new().try_map(|text| cli::rate(&text)))]
     pub(crate) bwlimit: Option<u64>,
 
     /// Do not compute the SHA-1 of the stream, which limits the rate on fast disks
-    #[arg(long, conflicts_with = "list")]
+    #[arg(long, conflicts_with = "printed")]
     pub(crate) no_sha1: bool,
 
     /// Put the root digests of BASE and VOLUME into the stream: with them `lvpatch --verify-root` proves the new
     /// volume as a whole, and --merge that streams belong together. All of BASE is read
-    #[arg(long, conflicts_with = "list")]
+    #[arg(long, conflicts_with = "printed")]
     pub(crate) roots: bool,
 
     /// Keep the digests of volumes in FOLDER, 32 bytes for each 64 KiB of data; implies --roots. If
     /// BASE has a file there, only a sample of it is read
-    #[arg(long, value_name = "FOLDER", conflicts_with = "list")]
+    #[arg(long, value_name = "FOLDER", conflicts_with = "printed")]
     pub(crate) root_cache: Option<PathBuf>,
 
     /// Make only the rest of a stream, from this offset on: `lvpatch --keep-part` has kept what came before it, and
     /// says where it ends
-    #[arg(long, value_name = "OFFSET", conflicts_with = "list")]
+    #[arg(long, value_name = "OFFSET", conflicts_with = "printed")]
     pub(crate) rest_from: Option<u64>,
 
     /// Take a temporary snapshot of VOLUME and diff that: for a volume in use
@@ -120,26 +123,31 @@ pub(crate) struct Args {
     pub(crate) reverse: bool,
 
     /// Print the extents that differ instead of a stream, with VOLUME alone those that are mapped; no
-    /// data is read. Without a name: the thin volumes that there are, with --metadata the thin devices
-    /// in it
+    /// data is read. Without a name: the thin volumes that there are, with -v their UUIDs and tags too; with
+    /// --metadata the thin devices in it
     #[arg(long, conflicts_with_all = ["output", "pairs", "head"])]
     pub(crate) list: bool,
 
-    /// With --list: as JSON
-    #[arg(long, requires = "list")]
+    /// Print how much changed, and where, instead of a stream; no data is read. Without a name: a line for each thin
+    /// volume of all groups, or of -g and -p, compared with its newest snapshot, those first in which most changed
+    #[arg(long, conflicts_with_all = ["output", "pairs", "head"])]
+    pub(crate) summary: bool,
+
+    /// With --list or --summary: as JSON
+    #[arg(long, requires = "printed")]
     pub(crate) json: bool,
 
     /// With --list: for tools that take a map of what changed. json is that of --json. thin-delta is
     /// the XML of thin_delta, same blocks included, which reads all mappings. borg has lines `START
     /// LENGTH data|zero|same` without gaps. rbd is what `rbd diff --format json` prints
-    #[arg(long, value_name = "FORMAT", requires = "list", conflicts_with_all = ["json", "merge"])]
+    #[arg(long, value_name = "FORMAT", requires = "list", conflicts_with_all = ["json", "merge", "summary"])]
     pub(crate) map: Option<MapFormat>,
 
     /// The stream's format: ours, the original lvpatch's (whole chunks, all of them data), or that
     /// of thin_send 1.1 for thin_recv (no proof of the base). The last two have no checksums of
     /// data, and no --compress and --granularity
     #[arg(long, value_name = "FORMAT", default_value = "hyperlayer-2.0")]
-    #[arg(value_parser = formats(), conflicts_with_all = ["list", "merge"])]
+    #[arg(value_parser = formats(), conflicts_with_all = ["printed", "merge"])]
     pub(crate) format: StreamFormat,
 
     /// Put the streams in these files into one, which leads from the first one's base to the last
@@ -149,7 +157,7 @@ pub(crate) struct Args {
     /// --no-sha1
     #[arg(long, value_name = "FILE", num_args = 1..)]
     #[arg(conflicts_with_all = ["first", "second", "lvgroup", "pool", "detect_level", "granularity"])]
-    #[arg(conflicts_with_all = ["snapshot", "list", "force_release", "metadata", "roots", "root_cache", "rest_from"])]
+    #[arg(conflicts_with_all = ["snapshot", "printed", "force_release", "metadata", "roots", "root_cache", "rest_from"])]
     pub(crate) merge: Vec<PathBuf>,
 
     /// Turn another tool's stream in the file that -i names into one of ours, with checksums. BASE and
@@ -157,7 +165,7 @@ pub(crate) struct Args {
     /// --base-size, -o, --pair, --compress, --bwlimit and --no-sha1
     #[arg(long, requires = "input")]
     #[arg(conflicts_with_all = ["lvgroup", "pool", "detect_level", "granularity", "merge"])]
-    #[arg(conflicts_with_all = ["snapshot", "list", "force_release", "metadata", "roots", "root_cache", "rest_from"])]
+    #[arg(conflicts_with_all = ["snapshot", "printed", "force_release", "metadata", "roots", "root_cache", "rest_from"])]
     pub(crate) convert: bool,
 
     /// With --convert: the other tool's stream (repeatable: they must follow one another), or a
@@ -180,7 +188,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["lvgroup", "pool"])]
     pub(crate) metadata: Option<PathBuf>,
 
-    /// Offline: read the pool's data from this file (not needed with --list)
+    /// Offline: read the pool's data from this file (not needed with --list and --summary)
     #[arg(long, value_name = "FILE", requires = "metadata")]
     pub(crate) data: Option<PathBuf>,
 

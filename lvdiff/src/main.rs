@@ -9,6 +9,7 @@ mod report;
 mod request;
 mod run;
 mod summary;
+mod survey;
 mod way_out;
 
 use std::process::ExitCode;

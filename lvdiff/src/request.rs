@@ -20,14 +20,30 @@ pub(crate) enum Request {
     Stream(Subject, StreamRequest),
     /// What changed, printed; `None` prints lines for people.
     Map(Subject, Option<MapFormat>),
+    /// How much changed, and where.
+    Summary(Subject, Form),
     /// A list of the thin volumes.
-    Volumes { scope: Scope, reserve: Reserve, json: bool },
+    Volumes { scope: Scope, reserve: Reserve, form: Form },
+    /// How much each thin volume changed since its newest snapshot.
+    Survey { scope: Scope, reserve: Reserve, form: Form },
     /// A list of the thin devices in a pool's metadata.
     Devices { metadata: PathBuf, direct: bool, json: bool },
     /// The streams in files, merged into one.
     Merged(Vec<PathBuf>, StreamRequest),
     /// Streams of another tool, converted to ours.
     Converted(Foreign, StreamRequest),
+}
+
+/// How something is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// For people.
+    Text {
+        /// All columns of a table, also those that few need.
+        wide: bool,
+    },
+    /// For programs.
+    Json,
 }
 
 /// Streams of another tool, and what they do not say.
@@ -97,6 +113,7 @@ impl Request {
         match self {
             Self::Stream(..) => "diff",
             Self::Map(..) | Self::Volumes { .. } | Self::Devices { .. } => "list",
+            Self::Summary(..) | Self::Survey { .. } => "summary",
             Self::Merged(..) => "merge",
             Self::Converted(..) => "convert",
         }
@@ -129,8 +146,11 @@ impl Request {
                 Location::Files(in_files(metadata.clone(), base, target, args)?)
             }
             (None, None) => {
-                let json = args.json || args.map == Some(MapFormat::Json);
-                return Ok(Self::Volumes { scope: scope()?, reserve, json });
+                let (scope, form) = (scope()?, Form::new(args));
+                return Ok(match args.summary {
+                    true => Self::Survey { scope, reserve, form },
+                    false => Self::Volumes { scope, reserve, form },
+                });
             }
             (None, Some(target)) => Location::Machine(Named {
                 base: base.map(Into::into),
@@ -143,12 +163,27 @@ impl Request {
         };
         let (detect_level, needs_base) = (args.detect_level, needs_base(args));
         let subject = Subject { place, base_options: BaseOptions { detect_level, needs_base } };
-        Ok(match args.list {
-            true if args.json => Self::Map(subject, Some(MapFormat::Json)),
-            true => Self::Map(subject, args.map),
-            false => Self::Stream(subject, StreamRequest::new(args)),
+        Ok(match (args.list, args.summary) {
+            (true, _) if args.json => Self::Map(subject, Some(MapFormat::Json)),
+            (true, _) => Self::Map(subject, args.map),
+            (false, true) => Self::Summary(subject, Form::new(args)),
+            (false, false) => Self::Stream(subject, StreamRequest::new(args)),
         })
     }
+}
+
+impl Form {
+    fn new(args: &Args) -> Self {
+        match args.json {
+            true => Self::Json,
+            false => Self::Text { wide: args.common.verbose > 0 },
+        }
+    }
+}
+
+/// Whether something is printed, and no stream made.
+fn is_printed(args: &Args) -> bool {
+    args.list || args.summary
 }
 
 impl StreamRequest {
@@ -181,15 +216,19 @@ impl StreamRequest {
 fn check_names(args: &Args) -> anyhow::Result<()> {
     match args.names() {
         (_, Some(_)) if args.metadata.is_none() => Ok(()),
-        (None, None) if args.list && args.reverse => {
+        (None, None) if args.summary && args.metadata.is_some() => Err(usage(
+            "--summary with --metadata needs the thin ids of BASE and VOLUME: the metadata does not say \
+             which volume is a snapshot of which",
+        )),
+        (None, None) if is_printed(args) && args.reverse => {
             Err(usage("--reverse needs the name of a classic snapshot"))
         }
-        (None, None) if args.list && args.snapshot => {
+        (None, None) if is_printed(args) && args.snapshot => {
             Err(usage("--snapshot needs the name of a volume"))
         }
-        (None, None) if !args.list => Err(usage(
+        (None, None) if !is_printed(args) => Err(usage(
             "no volume is named: lvdiff BASE VOLUME says what changed, lvdiff VOLUME makes a full \
-             stream, lvdiff --list says which volumes there are",
+             stream, lvdiff --list says which volumes there are, and lvdiff --summary how much changed in them",
         )),
         (None, target) => {
             let what = if target.is_some() { OF_ONE } else { FOR_A_LIST };
@@ -303,7 +342,7 @@ fn in_files(
     target: &str,
     args: &Args,
 ) -> anyhow::Result<FilesSource> {
-    if args.data.is_none() && !args.list {
+    if args.data.is_none() && !is_printed(args) {
         return Err(usage("a stream needs the pool's data: add --data FILE, or --list"));
     }
     let id = |text: &str| {

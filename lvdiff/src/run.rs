@@ -4,14 +4,15 @@ use cli::Outcome;
 use diff::{Options, Stream, StreamFormat};
 use flow::{Session, Written, usage};
 use hyperlayer::{Finished, Header};
-use source::{ClassicSource, Found, Pair, PoolSource, Source, Wants};
+use source::{ClassicSource, Found, Pair, PoolSource, Source, Sums, Wants};
 
 use crate::cli::MapFormat;
-use crate::print::{devices, list, map, volumes};
+use crate::print::described::Described;
+use crate::print::{devices, list, map, summary, volumes};
 use crate::report::Wrote;
-use crate::request::{Location, Named, Request, StreamRequest, Subject, TOOL};
-use crate::summary::summarize;
-use crate::{convert, merge, way_out};
+use crate::request::{Form, Location, Named, Request, StreamRequest, Subject, TOOL};
+use crate::summary::{say_sums, summarize};
+use crate::{convert, merge, survey, way_out};
 
 /// How to read a volume that is being written to.
 const WAY_OUT: &str = "--snapshot diffs a temporary snapshot instead";
@@ -25,20 +26,24 @@ pub(crate) fn run(
 ) -> anyhow::Result<()> {
     outcome.begin(request.name());
     match request {
-        Request::Volumes { scope, reserve, json } => {
+        Request::Volumes { scope, reserve, form } => {
             let listing = source::list(&scope, reserve, session.interrupt)?;
             for (pool, why) in &listing.unknown {
                 let words = way_out::words(why).map(|words| format!("; {words}"));
                 let words = words.unwrap_or_default();
                 log::warn!("it is unknown what is mapped in the volumes of {pool}: {why:#}{words}");
             }
-            volumes::print(&listing.volumes, json)
+            volumes::print(&listing.volumes, form)
+        }
+        Request::Survey { scope, reserve, form } => {
+            survey::run(&scope, reserve, form, is_quiet, session)
         }
         Request::Devices { metadata, direct, json } => {
             let listed = source::list_devices(&metadata, direct, session.interrupt)?;
             devices::print(&listed, json)
         }
-        Request::Map(subject, format) => print_map(subject, format, session),
+        Request::Map(subject, format) => print_map(subject, format, is_quiet, session),
+        Request::Summary(subject, form) => print_summary(subject, form, session),
         Request::Stream(subject, stream) => {
             write_stream(subject, &stream, is_quiet, session, outcome)
         }
@@ -50,22 +55,53 @@ pub(crate) fn run(
 fn print_map(
     subject: Subject,
     format: Option<MapFormat>,
+    is_quiet: bool,
     session: &Session<'_>,
 ) -> anyhow::Result<()> {
+    let (source, pair) = open(subject, format == Some(MapFormat::ThinDelta), session)?;
+    let mut sums = Sums::default();
+    let printed = cli::print(|out| match format {
+        Some(format) => map::print(&source.labels(), &pair, format, out),
+        None => {
+            sums = list::table(&pair.changes.extents, pair.names.target.size, out)?;
+            Ok(())
+        }
+    });
+    printed.map_err(|error| pair.explain(error))?;
+    if format.is_none() && !is_quiet {
+        say_sums(&pair.what, &sums, pair.names.target.size);
+    }
+    pair.release()
+}
+
+fn print_summary(subject: Subject, form: Form, session: &Session<'_>) -> anyhow::Result<()> {
+    let (source, pair) = open(subject, false, session)?;
+    let labels = source.labels();
+    let printed = cli::print(|out| {
+        let described = Described::new(&labels, &pair)?;
+        match form {
+            Form::Json => described.print_json(out),
+            Form::Text { .. } => summary::print(&described, &pair, cli::columns(), out),
+        }
+    });
+    printed.map_err(|error| pair.explain(error))?;
+    pair.release()
+}
+
+/// Opens what is printed about, and reads no data.
+fn open(
+    subject: Subject,
+    comparison: bool,
+    session: &Session<'_>,
+) -> anyhow::Result<(Source, Pair)> {
     let Subject { place, base_options } = subject;
     let source = look_up(place)?;
     base_options.detect_level(source.has_base(), 0)?;
-    let comparison = format == Some(MapFormat::ThinDelta);
     if comparison && matches!(source, Source::Classic(_)) {
         return Err(usage("--map thin-delta is for thin volumes, not for classic snapshots"));
     }
     let pair = source.open(&Wants { comparison, ..Wants::default() }, session)?;
-    let printed = cli::print(|out| match format {
-        Some(format) => map::print(&pair, format, out),
-        None => list::print(&pair.changes.extents, false, out),
-    });
-    printed.map_err(|error| pair.explain(error))?;
-    pair.release()
+    Ok((source, pair))
 }
 
 fn write_stream(

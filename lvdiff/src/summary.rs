@@ -2,6 +2,9 @@
 
 use flow::{Session, Written, human};
 use hyperlayer::{Header, Totals};
+use source::Sums;
+
+use crate::print::figures::share;
 
 /// Says what a stream holds.
 pub(crate) fn summarize(
@@ -31,4 +34,15 @@ pub(crate) fn say_sha1(written: &Written) {
     if let Some(sha1) = &written.sha1 {
         cli::note(format_args!("SHA1: {sha1}"));
     }
+}
+
+/// Says what a list comes to, in a volume of `size` bytes.
+pub(crate) fn say_sums(what: &str, sums: &Sums, size: u64) {
+    cli::note(format_args!(
+        "lvdiff: {what}: {} extents, {} changed ({} of the volume), {} unmapped",
+        sums.extents,
+        human(sums.changed_bytes),
+        share(sums.changed_bytes, size),
+        human(sums.unmapped_bytes)
+    ));
 }

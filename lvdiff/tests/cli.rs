@@ -68,6 +68,7 @@ fn wrong_usage_is_exit_2_and_says_why() {
     refused(&["--bwlimit", "0", "a", "b"], "nothing would ever be written");
     refused(&["--list", "--granularity", "4K", "a", "b"], "cannot be used with");
     refused(&["--list", "-o", "x", "a", "b"], "cannot be used with");
+    refused(&["--summary", "--list", "a", "b"], "cannot be used with");
     refused(&["a/b/c", "d"], "not the name of a logical volume");
     refused(&["--", "--foo", "d"], "not the name of a logical volume");
     refused(&["--merge"], "a value is required");
@@ -87,6 +88,23 @@ fn wrong_usage_is_exit_2_and_says_why() {
     refused(&arguments, "the pairs take");
 }
 
+/// Options of a stream, which nothing that is printed takes.
+const OF_STREAMS: [&str; 13] = [
+    "-ox",
+    "--pair=a:b",
+    "--head=x",
+    "--granularity=4K",
+    "--compress=zstd",
+    "--bwlimit=1M",
+    "--no-sha1",
+    "--roots",
+    "--root-cache=x",
+    "--rest-from=1",
+    "--format=thin-send",
+    "--merge=x",
+    "--convert",
+];
+
 #[test]
 fn a_list_of_the_devices_in_metadata_takes_nothing_that_needs_a_volume() {
     let list = |options: &[&'static str], word| {
@@ -100,25 +118,8 @@ fn a_list_of_the_devices_in_metadata_takes_nothing_that_needs_a_volume() {
     for map in ["json", "thin-delta", "borg", "rbd"] {
         list(&["--map", map], "--map needs the name of a volume");
     }
-    for option in [
-        "-R",
-        "--snapshot",
-        "-gvg0",
-        "-ppool0",
-        "--force-release",
-        "-ox",
-        "--pair=a:b",
-        "--head=x",
-        "--granularity=4K",
-        "--compress=zstd",
-        "--bwlimit=1M",
-        "--no-sha1",
-        "--roots",
-        "--root-cache=x",
-        "--format=thin-send",
-        "--merge=x",
-        "--convert",
-    ] {
+    let of_machine = ["-R", "--snapshot", "-gvg0", "-ppool0", "--force-release"];
+    for option in of_machine.into_iter().chain(OF_STREAMS) {
         list(&[option], "cannot be used with");
     }
     refused(&["--metadata", "/no/such/file"], "no volume is named");
@@ -131,6 +132,25 @@ fn a_list_of_the_devices_in_metadata_takes_nothing_that_needs_a_volume() {
         assert!(stderr.contains("metadata /no/such/file"), "{stderr}");
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
     }
+}
+
+#[test]
+fn a_summary_takes_what_a_list_takes() {
+    refused(&["--summary", "--map", "borg", "a", "b"], "cannot be used with");
+    refused(&["--summary", "-d", "3"], "-d 3 for a list");
+    refused(&["--summary", "--snapshot"], "name of a volume");
+    refused(&["--summary", "-R"], "name of a classic snapshot");
+    refused(&["--summary", "a/b/c", "d"], "not the name of a logical volume");
+    for options in [&[][..], &["--json"], &["--direct"], &["-d", "1"]] {
+        let of_all = [&["--summary", "--metadata", "/no/such/file"], options].concat();
+        refused(&of_all, "which volume is a snapshot of which");
+    }
+    for option in OF_STREAMS {
+        refused(&["--summary", option], "cannot be used with");
+    }
+    let (code, _, stderr) = lvdiff(&["--metadata", "/no/such/file", "--summary", "1", "2"]);
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains("metadata /no/such/file"), "{stderr}");
 }
 
 #[test]

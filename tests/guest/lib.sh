@@ -92,6 +92,12 @@ fs_ignore() {
 }
 export -f lvresize lvreduce fs_ignore
 
+# rows: the rows of a list of extents, each as OFFSET LENGTH KIND: lvdiff -q --list … | rows.
+rows() {
+	awk 'NR > 1 { print $1, $2, $3 }'
+}
+export -f rows
+
 # make_vgs [VG_A [VG_B]]: two volume groups, vg0 on /dev/ubda and vg1 on /dev/ubdb.
 make_vgs() {
 	run vgcreate -y "${1:-vg0}" /dev/ubda

@@ -113,6 +113,22 @@ fn a_list_reads_the_nodes_that_differ() {
     }
 }
 
+/// However many extents there are, a list holds none of them but in the few bytes each that all runs hold.
+#[test]
+fn a_list_is_streamed_in_every_form() {
+    let place = Place::new();
+    let mut pool = Pool::new(Shape::default());
+    pool.create_with(1, (0..1_000_000).map(|block| (2 * block, block)));
+    fs::write(place.path("metadata"), pool.image()).unwrap();
+    let metadata = place.name("metadata");
+    // 10 MiB. As text they are 30 MB, as JSON 54 MB.
+    for form in [&["--list"][..], &["--list", "--json"], &["--summary"]] {
+        let ended = Watched::new("lvdiff").args(form).args(["--metadata", &metadata, "1"]).end();
+        ended.expect(0);
+        at_most(16 << 10, &format!("{}: KiB of memory", form.join(" ")), ended.peak_kib);
+    }
+}
+
 /// A pool with data. Volume 1 has 128 MiB; 64 MiB of them differ from its snapshot, volume 2, in runs of 1 MiB.
 fn pool() -> Place {
     let place = Place::new();

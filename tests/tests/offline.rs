@@ -12,6 +12,7 @@ use std::process::{Command, Output, Stdio};
 use diff::{Detail, StreamFormat};
 use hyperlayer::{Decoder, Header, Record, Records};
 use proptest::prelude::*;
+use serde_json::{Value, json};
 use source::FilesSource;
 use system_tests::programs;
 use thinmeta::testing::{Pool, Shape};
@@ -199,27 +200,57 @@ fn the_list_is_what_thin_delta_says() {
     let line = |(begin, length, kind): &(u64, u64, &str)| {
         format!("{} {} {kind}\n", begin * 65536, length * 65536)
     };
-    let text: String = expected.iter().map(line).collect();
+    let lines: String = expected.iter().map(line).collect();
     let output = program("lvdiff")
         .args(["--list", "--metadata"])
         .arg(files.path("metadata"))
         .args(["2", "3"])
         .output()
         .unwrap();
-    expect(&output, 0);
-    assert_eq!(String::from_utf8_lossy(&output.stdout), text);
+    let stderr = expect(&output, 0);
+    assert_eq!(rows(&output), lines);
+    let totals = "thin id 2 -> thin id 3: 7 extents, 512.0 KiB changed (0.8% of the volume), 192.0 KiB unmapped";
+    assert!(stderr.trim_end().ends_with(totals) && stderr.lines().count() == 1, "{stderr}");
+    assert_eq!(expect(&files.lvdiff(&["-q", "--list", "2", "3"]), 0), "");
 
-    let object = |(begin, length, kind): &(u64, u64, &str)| {
-        let (offset, length) = (begin * 65536, length * 65536);
-        format!("{{\"offset\":{offset},\"length\":{length},\"kind\":\"{kind}\"}}")
-    };
-    let objects: Vec<_> = expected.iter().map(object).collect();
-    let output = files.lvdiff(&["--list", "--json", "2", "3"]);
-    let json = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(json.replace('\n', ""), format!("[{}]", objects.join(",")));
+    let object = |(begin, length, kind): &(u64, u64, &str)| json!({ "offset": begin * 65536, "length": length * 65536, "kind": kind });
+    let side = |id| json!({ "name": null, "uuid": null, "thin_id": id, "size": 64 << 20 });
+    let totals = json!({
+        "extents": 7, "changed_bytes": 512 << 10, "changed_percent": 0.781, "unmapped_bytes": 192 << 10
+    });
+    let list = json!({
+        "base": side(2),
+        "volume": side(3),
+        "chunk_size": 65536,
+        "totals": totals,
+        "extents": expected.iter().map(object).collect::<Vec<_>>(),
+    });
+    for option in ["--json", "--map=json"] {
+        let output = files.lvdiff(&["--list", option, "2", "3"]);
+        assert_eq!(expect(&output, 0), "");
+        assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap(), list);
+        // A line for each extent, and one before and after them.
+        assert_eq!(output.stdout.iter().filter(|byte| **byte == b'\n').count(), expected.len() + 2);
+    }
+    // A summary says the same as a whole.
+    let output = files.lvdiff(&["--summary", "--json", "2", "3"]);
+    expect(&output, 0);
+    let mut summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    summary["extents"] = list["extents"].clone();
+    assert_eq!(summary, list);
 
     let output = files.lvdiff(&["--list", "--json", "2", "2"]);
-    assert_eq!(String::from_utf8(output.stdout).unwrap().replace('\n', ""), "[]");
+    let list: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&list["extents"], &list["totals"]["extents"]), (&json!([]), &json!(0)));
+}
+
+/// The rows of a list, without the headings, with one space between the columns.
+fn rows(output: &Output) -> String {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut lines = text.lines().map(words);
+    assert_eq!(lines.next().unwrap(), "OFFSET LENGTH KIND");
+    lines.map(|line| line + "\n").collect()
 }
 
 #[test]
@@ -245,7 +276,7 @@ fn a_full_stream_has_what_is_mapped() {
         let lines: String = runs.iter().map(|run| line(run.begin, run.length)).collect();
         let list = files.lvdiff(&["--list", id]);
         expect(&list, 0);
-        assert_eq!(String::from_utf8(list.stdout).unwrap(), lines);
+        assert_eq!(rows(&list), lines);
 
         fs::write(files.path("full.diff"), &full.stdout).unwrap();
         let full = || File::open(files.path("full.diff")).unwrap();

@@ -8,6 +8,7 @@ use std::process::{Command, Output, Stdio};
 use system_tests::damage::flaws;
 use system_tests::forge::{Frame, Header, stream};
 use system_tests::programs;
+use thinmeta::testing::{Pool, Shape};
 
 const SIZE: u64 = 1 << 20;
 
@@ -105,6 +106,7 @@ fn what_is_printed_to_a_file_is_synced() {
         "lvdiff --metadata metadata --list 2 3",
         "lvdiff --metadata metadata --list --json 2 3",
         "lvdiff --metadata metadata --list --map borg 2 3",
+        "lvdiff --metadata metadata --summary 2 3",
         "lvpatch --info < stream",
         "lvpatch --info stream full",
         "lvpatch --verify < stream",
@@ -127,6 +129,7 @@ fn a_closed_standard_output_is_an_error_and_not_dev_null() {
         "lvdiff --merge stream -o -",
         "lvdiff --metadata metadata --list 2 3",
         "lvdiff --metadata metadata --list --json 2 3",
+        "lvdiff --metadata metadata --summary 2 3",
         "lvpatch --info < stream",
         "lvpatch --info stream full",
         "lvpatch --info --json < stream",
@@ -189,6 +192,38 @@ fn a_hyphen_is_standard_input_or_output() {
     // A file of that name has another one, too.
     expect(&place.bash("lvdiff -q --merge stream -o ./-"), 0);
     assert!(fs::read(place.path("-")).unwrap() == expected.stdout);
+}
+
+/// As `head` does when it has enough. A stream is another matter: what is missing of it is missed.
+#[test]
+fn a_reader_that_has_enough_ends_a_list_without_a_word() {
+    let place = Place::new();
+    // More than a pipe holds.
+    let mut pool = Pool::new(Shape::default());
+    pool.create_with(1, (0..20_000).map(|block| (2 * block, block)));
+    fs::write(place.path("many"), pool.image()).unwrap();
+    for run in [
+        "lvdiff --metadata many --list 1",
+        "lvdiff --metadata many --list --json 1",
+        "lvdiff --metadata many --list --map borg 1",
+        "lvdiff --metadata many --list --map rbd 1",
+        "lvpatch --info --json $(yes stream | head -n 2000)",
+    ] {
+        let output = place.bash(&format!("{run} | head -c 100; exit ${{PIPESTATUS[0]}}"));
+        assert_eq!(expect(&output, 1), "", "{run}");
+        assert!(!output.stdout.is_empty(), "{run}");
+    }
+    // What fits into the pipe is written all the same.
+    for run in ["lvdiff --metadata metadata --summary 2 3", "lvpatch --info < stream"] {
+        let stderr = expect(&place.bash(&format!("{run} | true; exit 0")), 0);
+        assert_eq!(stderr, "", "{run}");
+    }
+    // A program that reads the report is told.
+    let report = "lvdiff --report json --metadata many --list 1 | true";
+    let stderr = expect(&place.bash(&format!("{report}; exit ${{PIPESTATUS[0]}}")), 1);
+    assert!(stderr.starts_with('{') && stderr.contains("its reader went away"), "{stderr}");
+    let stderr = expect(&place.bash("lvdiff --merge stream | true; exit ${PIPESTATUS[0]}"), 1);
+    assert!(stderr.contains("Broken pipe"), "{stderr}");
 }
 
 /// Down to the few that a program begins with.

@@ -159,6 +159,7 @@ fn where_root_is_missing_it_is_said_what_for() {
     for (program, arguments) in [
         ("lvdiff", &["vg0/sp0", "vg0/vol0"][..]),
         ("lvdiff", &["--list"]),
+        ("lvdiff", &["--summary"]),
         ("lvpatch", &["-i", "stream"]),
         ("lvpatch", &["-i", "stream", "--in-place", "-l", "vg0/vol0"]),
         ("lvpatch", &["-i", "stream", "--check"]),

@@ -108,3 +108,17 @@ fn a_narrow_terminal_cuts_the_bar_off() {
         assert!(terminal.screen().rows(0, 30).skip(1).all(|row| row.trim().is_empty()));
     }
 }
+
+#[test]
+fn a_summary_fits_the_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    pool(folder.path(), 12);
+    for columns in [80, 50] {
+        let line = format!("stty cols {columns}; lvdiff --metadata metadata --summary 1");
+        let text = String::from_utf8(on_a_terminal(folder.path(), &line)).unwrap();
+        let map = text.lines().find(|line| line.starts_with('[')).unwrap();
+        assert_eq!(map.trim_end().len(), columns, "{text}");
+        let most = if columns == 80 { 80 } else { 70 };
+        assert!(text.lines().all(|line| line.trim_end().len() <= most), "{text}");
+    }
+}

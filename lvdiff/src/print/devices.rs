@@ -23,7 +23,7 @@ pub(crate) fn print(devices: &[ListedDevice], json: bool) -> anyhow::Result<()> 
     let lines: Vec<_> = devices.iter().map(Line::new).collect();
     cli::print(|out| match json {
         true => table::print_json(&lines, out),
-        false => table::print(COLUMNS, lines.iter().map(row), out),
+        false => table::print(COLUMNS, lines.iter().map(row), false, out),
     })
 }
 
@@ -74,7 +74,7 @@ mod tests {
         };
         let lines = [line(7, 1_572_864), line(10, 0)];
         let mut table = Vec::new();
-        table::print(COLUMNS, lines.iter().map(row), &mut table).unwrap();
+        table::print(COLUMNS, lines.iter().map(row), false, &mut table).unwrap();
         let expected = "\
 ID   MAPPED  TRANSACTION  CREATE_TIME  SNAP_TIME
  7  1.5 MiB           12            3          4

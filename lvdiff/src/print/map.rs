@@ -3,17 +3,22 @@
 use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
-use source::{Changes, Compared, Pair};
+use source::{Changes, Compared, Label, Pair};
 use thinmeta::{ExtentKind, Relation};
 
 use crate::cli::MapFormat;
 use crate::print::list;
 
-/// Prints what changed, in the given format.
-pub(crate) fn print(pair: &Pair, format: MapFormat, out: impl Write) -> io::Result<()> {
+/// Prints what changed, in the given format. `labels`: the base's and the target's.
+pub(crate) fn print(
+    labels: &(Option<Label>, Label),
+    pair: &Pair,
+    format: MapFormat,
+    out: impl Write,
+) -> io::Result<()> {
     let mut out = BufWriter::new(out);
     match format {
-        MapFormat::Json => list::print(&pair.changes.extents, true, &mut out)?,
+        MapFormat::Json => list::json(labels, pair, &mut out)?,
         MapFormat::Borg => borg(pair, &mut out)?,
         MapFormat::Rbd => rbd(&pair.changes, &mut out)?,
         MapFormat::ThinDelta => {

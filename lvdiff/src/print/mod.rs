@@ -1,7 +1,11 @@
 //! Text output on standard output.
 
+pub(crate) mod described;
 pub(crate) mod devices;
+pub(crate) mod figures;
 pub(crate) mod list;
 pub(crate) mod map;
+pub(crate) mod summary;
+pub(crate) mod survey;
 mod table;
 pub(crate) mod volumes;

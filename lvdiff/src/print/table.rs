@@ -9,23 +9,30 @@ use serde::Serialize;
 pub(crate) struct Column {
     heading: &'static str,
     is_number: bool,
+    is_wide: bool,
 }
 
 impl Column {
     pub(crate) const fn text(heading: &'static str) -> Self {
-        Self { heading, is_number: false }
+        Self { heading, is_number: false, is_wide: false }
     }
 
     /// Numbers are aligned to the right, like their heading.
     pub(crate) const fn number(heading: &'static str) -> Self {
-        Self { heading, is_number: true }
+        Self { heading, is_number: true, is_wide: false }
+    }
+
+    /// Only for those who ask for all columns.
+    pub(crate) const fn wide(self) -> Self {
+        Self { is_wide: true, ..self }
     }
 }
 
-/// Prints headings, and rows of cells below them.
+/// Prints headings, and rows of cells below them; `wide`: with all columns.
 pub(crate) fn print<const N: usize>(
     columns: [Column; N],
     rows: impl Iterator<Item = [String; N]>,
+    wide: bool,
     mut out: impl Write,
 ) -> io::Result<()> {
     let mut lines = vec![columns.map(|column| column.heading.to_owned())];
@@ -33,12 +40,13 @@ pub(crate) fn print<const N: usize>(
     let mut widths = [0; N];
     for line in &lines {
         for (width, cell) in widths.iter_mut().zip(line) {
-            *width = cell.len().max(*width);
+            *width = cell.chars().count().max(*width);
         }
     }
     for line in lines {
         let mut text = String::new();
-        for ((cell, width), column) in line.iter().zip(widths).zip(columns) {
+        let cells = line.iter().zip(widths).zip(columns);
+        for ((cell, width), column) in cells.filter(|(_, column)| wide || !column.is_wide) {
             text += &match column.is_number {
                 true => format!("{cell:>width$}  "),
                 false => format!("{cell:width$}  "),
@@ -51,11 +59,28 @@ pub(crate) fn print<const N: usize>(
 
 /// Prints a JSON array of objects, one to a line.
 pub(crate) fn print_json(objects: &[impl Serialize], mut out: impl Write) -> io::Result<()> {
+    json_array(objects, &mut out)?;
+    writeln!(out)?;
+    out.flush()
+}
+
+/// Prints a JSON object that has such an array as its one field.
+pub(crate) fn print_json_of(
+    name: &str,
+    objects: &[impl Serialize],
+    mut out: impl Write,
+) -> io::Result<()> {
+    write!(out, "{{\"{name}\":")?;
+    json_array(objects, &mut out)?;
+    writeln!(out, "}}")?;
+    out.flush()
+}
+
+fn json_array(objects: &[impl Serialize], out: &mut impl Write) -> io::Result<()> {
     write!(out, "[")?;
     for (number, object) in objects.iter().enumerate() {
         write!(out, "{}", if number == 0 { "\n" } else { ",\n" })?;
-        serde_json::to_writer(&mut out, object)?;
+        serde_json::to_writer(&mut *out, object)?;
     }
-    write!(out, "\n]\n")?;
-    out.flush()
+    write!(out, "\n]")
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use source::Listed;
 
 use crate::print::table::{self, Column};
+use crate::request::Form;
 
 /// A thin volume, as printed.
 #[derive(Serialize)]
@@ -23,11 +24,11 @@ struct Line<'a> {
 }
 
 /// Prints the volumes as a table, or as a JSON array of objects.
-pub(crate) fn print(volumes: &[Listed], json: bool) -> anyhow::Result<()> {
+pub(crate) fn print(volumes: &[Listed], form: Form) -> anyhow::Result<()> {
     let lines: Vec<_> = volumes.iter().map(Line::new).collect();
-    cli::print(|out| match json {
-        true => table::print_json(&lines, out),
-        false => table::print(COLUMNS, lines.iter().map(row), out),
+    cli::print(|out| match form {
+        Form::Json => table::print_json(&lines, out),
+        Form::Text { wide } => table::print(COLUMNS, lines.iter().map(row), wide, out),
     })
 }
 
@@ -58,8 +59,8 @@ const COLUMNS: [Column; 10] = [
     Column::text("ORIGIN"),
     Column::text("CREATED"),
     Column::text("ACTIVE"),
-    Column::text("UUID"),
-    Column::text("TAGS"),
+    Column::text("UUID").wide(),
+    Column::text("TAGS").wide(),
 ];
 
 /// A line's cells. No cell is empty, so that tools that count columns work.
@@ -99,14 +100,23 @@ mod tests {
             active: true,
         };
         let lines = [line("vg0/a", Some(1_572_864)), line("vg0/long-name", None)];
-        let mut table = Vec::new();
-        table::print(COLUMNS, lines.iter().map(row), &mut table).unwrap();
+        let table = |wide| {
+            let mut table = Vec::new();
+            table::print(COLUMNS, lines.iter().map(row), wide, &mut table).unwrap();
+            String::from_utf8(table).unwrap()
+        };
+        let expected = "\
+VOLUME         POOL   ID     SIZE   MAPPED  ORIGIN  CREATED               ACTIVE
+vg0/a          pool0   7  1.0 GiB  1.5 MiB  -       2026-11-21T00:00:00Z  yes
+vg0/long-name  pool0   7  1.0 GiB        -  -       2026-11-21T00:00:00Z  yes
+";
+        assert_eq!(table(false), expected);
         let expected = "\
 VOLUME         POOL   ID     SIZE   MAPPED  ORIGIN  CREATED               ACTIVE  UUID     TAGS
 vg0/a          pool0   7  1.0 GiB  1.5 MiB  -       2026-11-21T00:00:00Z  yes     abc-def  a,b=1
 vg0/long-name  pool0   7  1.0 GiB        -  -       2026-11-21T00:00:00Z  yes     abc-def  a,b=1
 ";
-        assert_eq!(String::from_utf8(table).unwrap(), expected);
+        assert_eq!(table(true), expected);
         let mut json = Vec::new();
         table::print_json(&lines[1..], &mut json).unwrap();
         let expected = r#"[

@@ -58,7 +58,7 @@ for i in 0 1 2 3 4; do
 	run 'lvdiff --list vg0/live vg0/vol 2> /dev/null'
 	run lvcreate -s -kn -n "live.$i" vg0/live
 	write_unsynced /dev/vg0/live $((i * 1000)) 2000 "round $i"
-	run "lvdiff --list vg0/live.$i vg0/live 2> /dev/null"
+	run "lvdiff --list vg0/live.$i vg0/live 2> /dev/null | rows"
 	# The chunks from the first to the last that were written to.
 	first=$((i * 1000 / 64 * 64))
 	last=$(((i * 1000 + 2000 + 63) / 64 * 64))

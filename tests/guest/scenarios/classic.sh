@@ -20,7 +20,7 @@ fill /dev/vg0/lv 40000 1000 base
 run lvcreate -y -s -n snap -L 48M vg0/lv
 
 say "nothing has changed"
-run 'lvdiff --list vg0/snap'
+run 'lvdiff -q --list vg0/snap | rows'
 expect_equal "$OUTPUT" "" "the list"
 
 say "the copy is of the snapshot, in which somebody wrote"
@@ -36,7 +36,7 @@ zero /dev/vg0/lv 2048 64
 fill /dev/vg0/lv 30001 1 new
 fill /dev/vg0/lv 65532 4 new
 remember /dev/vg0/lv /dev/vg0/snap /dev/vg1/copy
-run 'lvdiff --list vg0/snap'
+run 'lvdiff -q --list vg0/snap | rows'
 expect_equal "$OUTPUT" "1048576 262144 changed
 2097152 65536 changed
 5242880 8192 changed

@@ -36,6 +36,8 @@ run lvcreate -s -kn -n same vg0/vol0
 # The bounds are today's numbers; LVM before 2.03.12, which lacks a field of the report, would be asked once more.
 say "lists: a report, and where the base is not active, one more, and the base activated and deactivated"
 at_most 1 'lvdiff --list > /dev/null'
+at_most 1 'lvdiff --summary > /dev/null'
+at_most 1 'lvdiff --summary -g vg0 -p pool0 > /dev/null'
 at_most 1 'lvdiff --list vg0/same vol0 > /dev/null'
 at_most 4 'lvdiff --list vg0/sp0 vol0 > /dev/null'
 

@@ -41,7 +41,7 @@ discard /dev/vg0/vol 64 64
 discard /dev/vg0/vol 1024 8192
 discard /dev/vg0/vol 16000 500
 discard /dev/vg0/vol $((31 * 1024)) 4096
-run lvdiff --list vg0/s1 vg0/vol
+run 'lvdiff -q --list vg0/s1 vg0/vol | rows'
 [[ $OUTPUT != *changed* ]] || fail "a discard changed something"
 run 'lvdiff vg0/s1 vg0/vol | tee discards.diff | lvpatch -g vg1 -l s1 s2'
 expect_text "0 bytes of data, 0 bytes of zeros, 9.5 MiB unmapped"

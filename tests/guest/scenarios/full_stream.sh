@@ -30,7 +30,7 @@ expect_equal "$(mapped vg1/vol0)" $(($(mapped vg0/vol0) - 2048)) "what is mapped
 no_leftovers
 
 say "only where"
-run lvdiff --list vg0/vol0
+run 'lvdiff -q --list vg0/vol0 | rows'
 bytes=$(awk '$3 == "changed" { bytes += $2 } END { print bytes }' <<< "$OUTPUT")
 expect_equal "$bytes" $(($(mapped vg0/vol0) * 512)) "the list"
 [[ $OUTPUT != *unmapped* ]] || fail "nothing was mapped before"
@@ -93,7 +93,7 @@ run lvchange -q -pr vg0/thick
 run lvcreate -q -s --thinpool pool0 -n ext vg0/thick
 run lvchange -q -ay -K vg0/ext
 fill /dev/vg0/ext 1000 100 "on top"
-run lvdiff --list vg0/ext
+run 'lvdiff -q --list vg0/ext | rows'
 expect_equal "$OUTPUT" "0 8388608 changed" "the list"
 run 'lvdiff vg0/ext | lvpatch -g vg1 -p pool0'
 expect_same /dev/vg0/ext /dev/vg1/ext

@@ -67,10 +67,12 @@ say "a table, and other scopes"
 run lvdiff --list -g vg-a -p pool-0
 expect_text "VOLUME"
 expect_text "vg-a/vm-1-mon  pool-0"
-expect_text "keep=7,nightly"
-expect_text "$(field vg-a/vm-1 lv_uuid)"
 expect_text "$(date -u -d "@$(listed vg-a/vm-1 created)" +%Y-%m-%dT%H:%M:%SZ)"
 expect_equal "$(wc -l <<< "$OUTPUT")" 4 "the lines"
+[[ $OUTPUT != *UUID* && $OUTPUT != *nightly* ]] || fail "there are wide columns"
+run lvdiff --list -v -g vg-a -p pool-0
+expect_text "keep=7,nightly"
+expect_text "$(field vg-a/vm-1 lv_uuid)"
 names() {
 	lvdiff --list --json "$@" | jq -r '.[].name' | sort | tr '\n' ' '
 }

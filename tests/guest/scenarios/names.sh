@@ -15,13 +15,13 @@ fill /dev/vg-a/vm-100-disk-0 1024 2048 changed
 say "every form of a name"
 first=$(dm_name vg-a base-1)
 second=$(dm_name vg-a vm-100-disk-0)
-run lvdiff --list -g vg-a base-1 vm-100-disk-0
+run 'lvdiff -q --list -g vg-a base-1 vm-100-disk-0 | rows'
 expect_equal "$OUTPUT" "1048576 2097152 changed" "what changed"
 for names in "base-1 vm-100-disk-0" "vg-a/base-1 vg-a/vm-100-disk-0" \
 	"/dev/vg-a/base-1 /dev/vg-a/vm-100-disk-0" "/dev/mapper/$first /dev/mapper/$second" \
 	"/dev/dm-$(dmsetup info -c --noheadings -o minor "$first") /dev/dm-$(dmsetup info -c --noheadings -o minor "$second")" \
 	"/dev/mapper/$first vm-100-disk-0"; do
-	run "lvdiff --list $names"
+	run "lvdiff -q --list $names | rows"
 	expect_equal "$OUTPUT" "1048576 2097152 changed" "what changed"
 done
 
@@ -44,9 +44,9 @@ run lvcreate -s -kn -n x0 vg-a/x
 run lvcreate -s -kn -n a-x0 vg/a-x
 fill /dev/vg-a/x 0 64
 fill /dev/vg/a-x 64 64
-run lvdiff --list /dev/mapper/vg--a-x0 /dev/mapper/vg--a-x
+run 'lvdiff -q --list /dev/mapper/vg--a-x0 /dev/mapper/vg--a-x | rows'
 expect_equal "$OUTPUT" "0 65536 changed" "vg-a/x"
-run lvdiff --list /dev/mapper/vg-a--x0 /dev/mapper/vg-a--x
+run 'lvdiff -q --list /dev/mapper/vg-a--x0 /dev/mapper/vg-a--x | rows'
 expect_equal "$OUTPUT" "65536 65536 changed" "vg/a-x"
 
 say "names that do not do: what was found is listed"
@@ -83,7 +83,7 @@ run lvcreate -s -kn -n p0 vg/p
 run lvcreate -T vg-a/pool-0 -V 16M -n p
 run lvcreate -s -kn -n p0 vg-a/p
 fill /dev/vg/p 128 64
-run lvdiff --list -p pool-1 p0 p
+run 'lvdiff -q --list -p pool-1 p0 p | rows'
 expect_equal "$OUTPUT" "131072 65536 changed" "vg/p"
 expect_exit 2 lvdiff --list p0 p
 expect_exit 2 lvdiff --list -g vg -p pool-0 p0 p
@@ -93,7 +93,7 @@ expect_same /dev/vg/p /dev/vg/p1
 
 say "a pool's name says its group, wherever it is named"
 for pool in vg/pool-1 /dev/vg/pool-1 /dev/mapper/vg-pool--1; do
-	run lvdiff --list -p "$pool" p0 p
+	run "lvdiff -q --list -p $pool p0 p | rows"
 	expect_equal "$OUTPUT" "131072 65536 changed" "vg/p"
 done
 run lvdiff --list -p vg/pool-1

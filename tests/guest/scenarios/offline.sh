@@ -2,10 +2,11 @@
 #@ also on: debian-13
 source /run/guest/lib.sh
 
-# to_json: the text of --list as JSON, on one line.
-to_json() {
-	awk '{ printf "%s{\"offset\":%s,\"length\":%s,\"kind\":\"%s\"}", (NR > 1 ? "," : ""), $1, $2, $3 }'
+# extents: the extents of --list --json, one to a line, as the rows of its text.
+extents() {
+	jq -r '.extents[] | "\(.offset) \(.length) \(.kind)"'
 }
+export -f extents
 
 # of_thin_delta CHUNK_BYTES: the text of --list, from the XML of thin_delta. There, "left" is the
 # base. Neighbours of one kind are one extent.
@@ -38,10 +39,12 @@ for chunk in 64 192; do
 	fill "/dev/vg0/vol$chunk" "$end" 4 end
 	base_id=$(field "vg0/base$chunk" thin_id)
 	vol_id=$(field "vg0/vol$chunk" thin_id)
-	run "lvdiff --list vg0/base$chunk vg0/vol$chunk | tee live.list"
-	run "lvdiff --list vg0/vol$chunk vg0/base$chunk > live.back"
-	run "lvdiff --list --json vg0/base$chunk vg0/vol$chunk | tr -d ' \n' > live.json"
-	expect_equal "$(cat live.json)" "[$(to_json < live.list)]" "the list as JSON"
+	run "lvdiff -q --list vg0/base$chunk vg0/vol$chunk | rows | tee live.list"
+	run "lvdiff -q --list vg0/vol$chunk vg0/base$chunk | rows > live.back"
+	run "lvdiff --list --json vg0/base$chunk vg0/vol$chunk > live.json"
+	run 'extents < live.json | cmp - live.list'
+	expect_equal "$(jq -c '[.base.name, .volume.name, .chunk_size]' live.json)" \
+		"[\"vg0/base$chunk\",\"vg0/vol$chunk\",$((chunk * 1024))]" "what is said of the volumes"
 	grep -q unmapped live.list && grep -q ' changed' live.list || fail "not every kind is in the list"
 	sum_of_vol=$(sum "/dev/vg0/vol$chunk")
 	dd if="/dev/vg0/base$chunk" of=base.img bs=1M iflag=direct conv=sparse status=none
@@ -54,13 +57,15 @@ for chunk in 64 192; do
 		run lvchange -q -y -ay "vg0/${pool}_$part"
 		dd if="/dev/mapper/vg0-${pool}_$part" of="$part.img" bs=1M iflag=direct conv=sparse status=none
 	done
-	run "lvdiff --list --size 32M --metadata tmeta.img $base_id $vol_id > files.list"
+	run "lvdiff -q --list --size 32M --metadata tmeta.img $base_id $vol_id | rows > files.list"
 	run cmp live.list files.list
-	run "lvdiff --list --json --size 32M --metadata tmeta.img $base_id $vol_id | tr -d ' \n' > files.json"
-	run cmp live.json files.json
-	run "lvdiff --list --size 32M --metadata tmeta.img $vol_id $base_id > files.back"
+	run "lvdiff --list --json --size 32M --metadata tmeta.img $base_id $vol_id > files.json"
+	run 'extents < files.json | cmp - live.list'
+	of_all='[.base.thin_id, .volume.thin_id, .base.size, .volume.size, .chunk_size, .totals]'
+	expect_equal "$(jq -c "$of_all" files.json)" "$(jq -c "$of_all" live.json)" "what is said of the volumes"
+	run "lvdiff -q --list --size 32M --metadata tmeta.img $vol_id $base_id | rows > files.back"
 	run cmp live.back files.back
-	run "lvdiff --list --size 32M --metadata /dev/mapper/vg0-${pool}_tmeta $base_id $vol_id > device.list"
+	run "lvdiff -q --list --size 32M --metadata /dev/mapper/vg0-${pool}_tmeta $base_id $vol_id | rows > device.list"
 	run cmp live.list device.list
 
 	say "thin_delta says the same"

@@ -47,7 +47,7 @@ resize 49184
 fill /dev/vg0/vol 24000 1200 "where it will end"
 fill /dev/vg0/vol 32000 4000 "across the old end"
 fill /dev/vg0/vol 48000 1184 "up to the new end, within a chunk"
-run lvdiff --list vg0/s0 vg0/vol
+run 'lvdiff -q --list vg0/s0 vg0/vol | rows'
 [[ $OUTPUT != *unmapped* ]] || fail "something was unmapped"
 step grown
 
@@ -58,14 +58,14 @@ step larger
 say "it shrank below what is mapped, to within a chunk"
 resize 24608
 discard /dev/vg0/vol 1024 2048
-run lvdiff --list vg0/larger vg0/vol
+run 'lvdiff -q --list vg0/larger vg0/vol | rows'
 expect_equal "$(awk '{ if ($1 + $2 > end) end = $1 + $2 } END { print (end <= 24608 * 1024) }' <<< "$OUTPUT")" 1 \
 	"within the volume"
 step shrunk
 
 say "it grew again: what was mapped there shows again, and not one mapping differs"
 resize 65536
-run lvdiff --list vg0/shrunk vg0/vol
+run 'lvdiff -q --list vg0/shrunk vg0/vol | rows'
 [[ $OUTPUT == "$((24608 * 1024)) "*changed* ]] || fail "what shows again is not listed"
 [[ $OUTPUT != *unmapped* ]] || fail "something was unmapped"
 step again
@@ -85,7 +85,7 @@ resize 39072
 step cut
 resize 50048
 discard /dev/vg0/vol 39040 64
-run lvdiff --list vg0/cut vg0/vol
+run 'lvdiff -q --list vg0/cut vg0/vol | rows'
 expect_equal "${OUTPUT%%$'\n'*}" "$((39040 * 1024)) $((32 * 1024)) unmapped" "what is unmapped, as far as the base goes"
 step uncut
 

@@ -49,6 +49,7 @@ say "volumes, pools, what they lie on, and classic snapshots"
 ended_by_signal vg0-vol0 'lvdiff vg0/sp0 vg0/vol0'
 ended_by_itself vg0-vol0 'lvdiff --snapshot vg0/sp0 vg0/vol0'
 ended_by_signal vg0-pool0-tpool 'lvdiff --list -g vg0'
+ended_by_signal vg0-pool0-tpool 'lvdiff --summary -g vg0'
 ended_by_itself vg0-pool0_tmeta 'lvdiff --list vg0/sp0 vg0/vol0'
 ended_by_signal vg1-lv-real 'lvdiff vg1/snap'
 ended_by_signal vg1-sp0 'lvpatch --check -g vg1 -l sp0 -i /tmp/stream'

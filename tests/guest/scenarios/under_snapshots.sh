@@ -11,7 +11,7 @@ EXPECTED=$(sum /dev/vg0/vol0)
 KEPT=$(sum /dev/vg0/thick)
 
 say "what changed is read through it"
-run lvdiff --list vg0/sp0 vg0/vol0
+run 'lvdiff -q --list vg0/sp0 vg0/vol0 | rows'
 expect_text "4194304 524288 changed"
 for options in "-d 3" "-d 2 --snapshot"; do
 	run "lvdiff -q $options vg0/sp0 vg0/vol0 > got"
@@ -39,7 +39,7 @@ run lvpatch --in-place -q -g vg1 -l sp0 -i got
 expect_equal "$(sum /dev/vg1/sp0)" "$EXPECTED" "in place"
 
 say "the classic snapshot itself"
-run lvdiff --list vg0/thick
+run 'lvdiff -q --list vg0/thick | rows'
 expect_text "4194304 524288 changed"
 expect_equal "$(sum /dev/vg0/thick)" "$KEPT" "what it keeps"
 no_leftovers
