@@ -203,6 +203,11 @@ fn several_streams_are_a_table_in_the_order_of_the_chain() {
     let (code, text, stderr) = lvpatch(&["--info", &late, &early], b"");
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
     assert_eq!(places(&text), ["early, stream 1", "early, stream 2", "late"], "{text}");
+    assert!(text.lines().next().unwrap().ends_with("MADE AT"), "{text}");
+    assert!(!text.contains("u-b"), "{text}");
+    let (_, text, _) = lvpatch(&["--info", "-v", &late, &early], b"");
+    let uuids: Vec<_> = text.lines().map(|line| line.rsplit("  ").next().unwrap()).collect();
+    assert_eq!(uuids, ["UUID", "u-b", "u-c", "u-d"], "{text}");
 
     let gap = write("gap", &[stream_between(a, b)]);
     let (code, text, _) = lvpatch(&["--info", &late, &gap], b"");

@@ -10,9 +10,10 @@ use serde::Serialize;
 use streams::{Entry, Link, Stream};
 
 use super::info::{self, Described, DescribedForeign};
-use crate::request::Detail;
+use crate::request::{Detail, Digests};
 
-const COLUMNS: usize = 8;
+/// The last one is only shown to those who ask for more.
+const COLUMNS: usize = 9;
 
 /// One stream as a whole, several as a table; as JSON always a list.
 pub(crate) fn text(entries: &[Entry], detail: Detail) -> anyhow::Result<String> {
@@ -22,7 +23,7 @@ pub(crate) fn text(entries: &[Entry], detail: Detail) -> anyhow::Result<String> 
             Stream::Own(outline) => info::own(&outline.header, &outline.base_digests, digests),
             Stream::Other(foreign, header) => info::other(foreign, header, one.has_checksum),
         }),
-        (several, Detail::Text(_)) => Ok(table(several)),
+        (several, Detail::Text(digests)) => Ok(table(several, digests == Digests::Listed)),
     }
 }
 
@@ -53,14 +54,16 @@ fn json(streams: Vec<EntryJson<'_>>) -> anyhow::Result<String> {
     json_text(&Streams { streams })
 }
 
-fn table(entries: &[Entry]) -> String {
+/// `wide`: with UUIDs in full, also of volumes that have names.
+fn table(entries: &[Entry], wide: bool) -> String {
     let mut rows = vec![
-        ["STREAM", "BASE", "VOLUME", "SIZE", "CHANGED", "UNMAPPED", "STORED", "MADE AT"]
+        ["STREAM", "BASE", "VOLUME", "SIZE", "CHANGED", "UNMAPPED", "STORED", "MADE AT", "UUID"]
             .map(String::from),
     ];
     for entry in entries {
-        rows.push(row(entry));
+        rows.push(row(entry, wide));
     }
+    let shown = if wide { COLUMNS } else { COLUMNS - 1 };
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
     let widths: Vec<_> = (0..COLUMNS).map(|column| width(column).unwrap_or(0)).collect();
     let mut text = String::new();
@@ -73,14 +76,19 @@ fn table(entries: &[Entry]) -> String {
             3..=6 => format!("{cell:>width$}", width = widths[column]),
             _ => format!("{cell:<width$}", width = widths[column]),
         };
-        let line: Vec<_> = row.iter().enumerate().map(cell).collect();
+        let line: Vec<_> = row.iter().take(shown).enumerate().map(cell).collect();
         writeln!(text, "{}", line.join("  ").trim_end()).expect("a string takes everything");
     }
     text
 }
 
 /// A question mark is what another tool's stream does not say.
-fn row(entry: &Entry) -> [String; COLUMNS] {
+fn row(entry: &Entry, wide: bool) -> [String; COLUMNS] {
+    let uuid = |uuid: &str| match uuid.char_indices().nth(6) {
+        Some((end, _)) if !wide => format!("{}...", escaped(&uuid[..end])),
+        _ => escaped(uuid),
+    };
+    let known = |text: &str| if text.is_empty() { "?".into() } else { escaped(text) };
     let full = || String::from("- (full)");
     match &entry.stream {
         Stream::Own(Outline { header, .. }) => [
@@ -92,6 +100,7 @@ fn row(entry: &Entry) -> [String; COLUMNS] {
             human(header.unmapped_bytes),
             human(entry.stored_bytes().unwrap_or(0)),
             time_text(header.created),
+            known(&header.target.uuid),
         ],
         Stream::Other(foreign, _) => {
             let unknown = || String::from("?");
@@ -100,12 +109,12 @@ fn row(entry: &Entry) -> [String; COLUMNS] {
                 entry.place.clone(),
                 match &foreign.starts {
                     Start::Nothing => full(),
-                    Start::Base { uuid } if !uuid.is_empty() => escaped(uuid),
+                    Start::Base { uuid: base } if !base.is_empty() => uuid(base),
                     _ => unknown(),
                 },
                 match &foreign.name {
                     Some(name) => escaped(name),
-                    None if !foreign.uuid.is_empty() => escaped(&foreign.uuid),
+                    None if !foreign.uuid.is_empty() => uuid(&foreign.uuid),
                     None => unknown(),
                 },
                 number(foreign.size),
@@ -116,6 +125,7 @@ fn row(entry: &Entry) -> [String; COLUMNS] {
                     Some(made) => format!("{} ({}, local time)", made.seconds(), foreign.format),
                     None => format!("? ({})", foreign.format),
                 },
+                known(&foreign.uuid),
             ]
         }
     }
