@@ -272,8 +272,14 @@ fn thin_check_refuses_what_the_table_says() {
         command.status().unwrap().success()
     };
     let (mut passed, mut accepted) = (Vec::new(), Vec::new());
+    // All are made from the same two.
+    let mut known: Vec<Vec<u8>> = Vec::new();
     for flaw in flaws() {
-        assert!(accepts(&flaw.sound().unwrap()), "{}", flaw.name);
+        let sound = flaw.sound().unwrap();
+        if !known.contains(&sound) {
+            assert!(accepts(&sound), "{}", flaw.name);
+            known.push(sound);
+        }
         if accepts(&flaw.image().unwrap().bytes) {
             match flaw.check {
                 Check::Refuses => passed.push(flaw.name),

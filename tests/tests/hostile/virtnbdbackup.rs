@@ -41,7 +41,17 @@ fn streams_of_virtnbdbackup() {
         ("a kind with an escape", [meta("1048576", "512", ""), frame("\x1b[2J", 0, 0)].concat()),
         ("data of 2^63", [meta("1048576", "512", ""), frame("data", 0, 1 << 63)].concat()),
         ("data after the end", [meta("1048576", "512", ""), frame("data", 1 << 20, 512)].concat()),
-        ("more data than announced", [meta("1048576", "512", ""), frame("data", 0, 1024)].concat()),
+        (
+            "more data than announced",
+            [
+                meta("1048576", "512", ""),
+                frame("data", 0, 1024),
+                vec![1; 1024],
+                b"\r\n".into(),
+                frame("stop", 0, 0),
+            ]
+            .concat(),
+        ),
         (
             "zeros of 2^64",
             [meta("1048576", "512", ""), frame("zero", 512, u64::MAX - 511)].concat(),
