@@ -38,6 +38,7 @@ pub mod programs;
 pub mod reader;
 pub mod root;
 mod scenario;
+mod scratch;
 mod services;
 
 pub use cable::CableEnd;
@@ -50,3 +51,4 @@ pub use scenario::{
     QUICK, ROOT_VARIABLE, host_guest, release_guest, scenario, scenario_cut_at, scenario_in,
     scenario_part,
 };
+pub use scratch::scratch;

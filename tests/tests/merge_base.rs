@@ -1,13 +1,15 @@
 //! lvdiff --merge: a stream whose base is not what the streams before it lead to is refused, as far as
 //! they say what that holds; lvpatch, which has the volume, is the judge.
 
+mod library;
+
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 
 use hyperlayer::{BaseDigest, Decoder, DigestKind, Encoder, Header, Records, Volume};
 use proptest::prelude::*;
-use system_tests::{programs, root};
+use system_tests::{programs, root, scratch};
 
 const CHUNK: usize = 4096;
 const SECTOR: usize = 512;
@@ -106,7 +108,7 @@ struct Place {
 
 impl Place {
     fn new(streams: &[Vec<u8>]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = scratch().unwrap();
         let write = |(number, stream): (usize, &Vec<u8>)| {
             let path = folder.path().join(format!("s{}", number + 1));
             fs::write(&path, stream).unwrap();
@@ -120,21 +122,15 @@ impl Place {
         self.folder.path().join(name)
     }
 
-    fn run(program: &str, change: impl FnOnce(&mut Command) -> &mut Command) -> Output {
-        let mut command = Command::new(programs::dir().unwrap().join(program));
-        change(command.stdin(Stdio::null())).output().unwrap()
-    }
-
     /// Merges the files to `merged`.
     fn merge(&self) -> (i32, String) {
-        let output = Self::run("lvdiff", |lvdiff| {
-            lvdiff.args(["-q", "-o"]).arg(self.path("merged")).arg("--merge").args(&self.files)
-        });
-        let code = output.status.code().unwrap();
+        let files: Vec<_> = self.files.iter().map(|file| file.to_str().unwrap()).collect();
+        let words = [&["--merge"][..], &files, &["-o", "merged"]].concat();
+        let ended = library::run(self.folder.path(), "lvdiff", &words);
         let names = fs::read_dir(self.folder.path()).unwrap().count();
         let images = usize::from(self.path("image").exists());
-        assert_eq!(names, self.files.len() + images + usize::from(code == 0), "leftovers");
-        (code, String::from_utf8(output.stderr).unwrap())
+        assert_eq!(names, self.files.len() + images + usize::from(ended.code == 0), "leftovers");
+        (ended.code, ended.stderr)
     }
 
     /// Applies streams to a base, or makes an image of a full one; yields what came of it.
@@ -144,11 +140,24 @@ impl Place {
         if let Some(base) = base {
             fs::write(&image, base).unwrap();
         }
-        let output = Self::run("lvpatch", |lvpatch| {
-            streams.iter().for_each(|stream| _ = lvpatch.arg("-i").arg(stream));
-            lvpatch.arg("--device").arg(&image)
-        });
-        (output.status.code().unwrap(), fs::read(&image).unwrap_or_default())
+        let streams = streams.iter().flat_map(|stream| ["-i", stream.to_str().unwrap()]);
+        let words: Vec<_> = ["--device", "image"].into_iter().chain(streams).collect();
+        let ended = library::run(self.folder.path(), "lvpatch", &words);
+        (ended.code, fs::read(&image).unwrap_or_default())
+    }
+
+    /// The program merges them, or refuses that, as the libraries do.
+    fn is_merged_by_the_program(&self) {
+        let (code, stderr) = self.merge();
+        let merged = self.path("merged");
+        _ = fs::remove_file(&merged);
+        let mut command = Command::new(programs::dir().unwrap().join("lvdiff"));
+        command.args(["-q", "-o"]).arg(&merged).arg("--merge").args(&self.files);
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(code));
+        let lines = stderr.lines().map(|line| format!("lvdiff: {line}\n"));
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), lines.collect::<String>());
+        assert_eq!(merged.exists(), code == 0);
     }
 
     fn merged_digests(&self) -> (u8, Vec<BaseDigest>) {
@@ -194,6 +203,25 @@ fn behind_a_full_stream_every_base_is_proved() {
                 assert!(stderr.contains(word), "{word}: {stderr}");
             }
         }
+    }
+}
+
+#[test]
+fn the_program_merges_warns_and_refuses() {
+    let (one, two) = (content(8, &[]), content(8, &[(1, 5), (4, 0)]));
+    let three = content(8, &[(1, 5), (4, 0), (6, 6)]);
+    let mut stray = two.clone();
+    stray[9] ^= 1;
+    for (code, has_warning, streams) in [
+        (0, false, [full(1, &one), step(1, &one, &two, 2)]),
+        (0, true, [step(1, &one, &two, 0), step(2, &two, &three, 3)]),
+        (3, false, [full(2, &two), step(2, &stray, &three, 2)]),
+    ] {
+        let place = Place::new(&streams);
+        let (found, stderr) = place.merge();
+        assert_eq!((found, stderr.starts_with("warning: ")), (code, has_warning), "{stderr}");
+        _ = fs::remove_file(place.path("merged"));
+        place.is_merged_by_the_program();
     }
 }
 

@@ -1,7 +1,11 @@
 //! What the programs do on files, without starting them: for tests that do it many times.
 
 // Each test has one of its own, and uses a part of it.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
+
+mod ended;
+mod limits;
+mod line;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -12,6 +16,18 @@ use hyperlayer::Outline;
 use patch::{Chunking, Cut, Destination, Named, Overwriting, Proof, Request, Resuming, Whole};
 use source::FilesSource;
 use streams::{Merge, MergeOptions, Rules, Sources};
+
+pub(crate) use ended::Ended;
+pub(crate) use limits::{alone, limited};
+
+/// What a program does for a line of words: it looks for files in `folder`, and has the file `stream` there as
+/// standard input, if it reads that.
+pub(crate) fn run(folder: &Path, program: &str, words: &[&str]) -> Ended {
+    let makes = words.contains(&"--merge") || words.contains(&"--convert");
+    assert_eq!(program, if makes { "lvdiff" } else { "lvpatch" }, "{words:?}");
+    let line = line::Line::new(folder, words);
+    Ended::of(|| line.run())
+}
 
 /// `lvdiff --metadata`.
 pub(crate) fn diff(
