@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use system_tests::packages;
+use system_tests::packages::{self, Use};
 
 use crate::cargo::target_dir;
 use crate::{say, setup};
@@ -29,7 +29,7 @@ pub(crate) fn root() -> Result<PathBuf> {
         "only root can make {} with debootstrap; run `cargo xtask test --full` as root once",
         root.display()
     );
-    setup::install_missing_for_releases()?;
+    setup::install_missing(Use::Releases)?;
     fs::create_dir_all(&guests)?;
     let unfinished = guests.join(format!("{NAME}.unfinished"));
     for old in [&unfinished, &root] {

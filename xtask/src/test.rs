@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use system_tests::packages::Use;
 use system_tests::{QUICK, QUICK_VARIABLE, ROOT_VARIABLE, programs};
 
 use crate::cargo::{Profile, build, cargo, root, target_dir};
@@ -36,7 +37,7 @@ pub(crate) enum Extent {
 /// Runs the tests that need no kernel, then those in guests, and some rounds of torture. `filter`
 /// goes to the tests, and leaves the rest out.
 pub(crate) fn run(filter: Option<&str>, extent: Extent) -> Result<()> {
-    setup::install_missing()?;
+    setup::install_missing(Use::Tests)?;
     let release = if extent == Extent::Full { Some(release::root()?) } else { None };
     // Cargo builds no programs of other packages for a test: they come first.
     let dir = build(Profile::Dev)?;
