@@ -1,4 +1,4 @@
-//! The Debian packages that guests and tests need.
+//! The Debian packages that guests, tests and the making of packages need.
 
 use std::path::Path;
 use std::process::Command;
@@ -20,6 +20,10 @@ pub enum Use {
     Tests,
     /// The roots of other releases.
     Releases,
+    /// Packages of lvdiff and lvpatch.
+    Packages,
+    /// What is looked for in these packages.
+    PackageTests,
 }
 
 /// Each program with the package it comes from. A program is looked for rather than a package, so that one
@@ -65,14 +69,28 @@ const TESTS: [(&str, &str); 20] = [
 
 const RELEASES: [(&str, &str); 2] = [("debootstrap", "debootstrap"), ("wget", "wget")];
 
+const PACKAGES: [(&str, &str); 5] = [
+    ("dpkg-deb", "dpkg"),
+    ("rpmbuild", "rpm"),
+    ("musl-gcc", "musl-tools"),
+    ("objdump", "binutils"),
+    ("git", "git"),
+];
+
+const PACKAGE_TESTS: [(&str, &str); 3] =
+    [("lintian", "lintian"), ("rpm2cpio", "rpm"), ("cpio", "cpio")];
+
 impl Use {
-    const ALL: [Self; 3] = [Self::Guest, Self::Tests, Self::Releases];
+    const ALL: [Self; 5] =
+        [Self::Guest, Self::Tests, Self::Releases, Self::Packages, Self::PackageTests];
 
     fn programs(self) -> Vec<(&'static str, &'static str)> {
         match self {
             Self::Guest => GUEST.to_vec(),
             Self::Tests => [&GUEST[..], &TESTS[..]].concat(),
             Self::Releases => RELEASES.to_vec(),
+            Self::Packages => PACKAGES.to_vec(),
+            Self::PackageTests => PACKAGE_TESTS.to_vec(),
         }
     }
 }

@@ -10,7 +10,7 @@ use system_tests::packages::Use;
 use system_tests::{QUICK, QUICK_VARIABLE, ROOT_VARIABLE, programs};
 
 use crate::cargo::{Profile, build, cargo, root, target_dir};
-use crate::{fuzz, release, say, setup, torture};
+use crate::{dist, fuzz, release, say, setup, torture};
 
 const SYSTEM_TESTS: &str = "system-tests";
 
@@ -30,7 +30,7 @@ pub(crate) enum Extent {
     Quick,
     /// What goes before every change.
     Usual,
-    /// The guests of another release, too.
+    /// The guests of another release, and packages, too.
     Full,
 }
 
@@ -83,6 +83,9 @@ pub(crate) fn run(filter: Option<&str>, extent: Extent) -> Result<()> {
         cargo(&guests, &[programs[0], (ROOT_VARIABLE, root)])?;
     }
 
+    if extent == Extent::Full && filter.is_none() {
+        dist::run(true, true)?;
+    }
     if filter.is_none() {
         torture::rounds(&TORTURE, &dir)?;
         fuzz::run(&fuzz::Options::OF_TESTS)?;
