@@ -1,4 +1,4 @@
-//! The Debian packages that guests need.
+//! The Debian packages that guests, tests and the making of packages need.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,31 +11,51 @@ use crate::services::NoServices;
 const FOLDERS: [&str; 6] =
     ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
-/// Programs that a guest, a scenario or another test calls, and the compiler of libFuzzer, each with the package it
-/// comes from. A program is looked for rather than a package, so that one built by hand will do. What
-/// `mount`, `util-linux` and `coreutils` bring is here for systems cut down below Debian's essential
-/// set.
-const NEEDED: [(&str, &str); 31] = [
+/// What programs are needed for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Use {
+    /// A guest with LVM in it, and the README's example.
+    Guest,
+    /// Every test, and guests for whatever one tries.
+    Tests,
+    /// The roots of other releases.
+    Releases,
+    /// Packages of lvdiff and lvpatch.
+    Packages,
+    /// What is looked for in these packages.
+    PackageTests,
+}
+
+/// Each program with the package it comes from. A program is looked for rather than a package, so that one
+/// built by hand will do. What `mount`, `util-linux` and `coreutils` bring is here for systems cut down below
+/// Debian's essential set.
+const GUEST: [(&str, &str); 11] = [
     ("linux.uml", "user-mode-linux"),
     ("lvm", "lvm2"),
     ("dmsetup", "dmsetup"),
     ("thin_check", "thin-provisioning-tools"),
+    ("insmod", "kmod"),
+    ("mkfs.ext4", "e2fsprogs"),
+    ("mount", "mount"),
+    ("setpriv", "util-linux"),
+    ("taskset", "util-linux"),
+    ("dd", "coreutils"),
+    ("bash", "bash"),
+];
+
+/// What scenarios and other tests call beside that, and the compiler of libFuzzer.
+const TESTS: [(&str, &str); 20] = [
     ("thin_delta", "thin-provisioning-tools"),
     ("thin_dump", "thin-provisioning-tools"),
     ("thin_ls", "thin-provisioning-tools"),
     ("thin_restore", "thin-provisioning-tools"),
-    ("insmod", "kmod"),
-    ("mkfs.ext4", "e2fsprogs"),
     ("mandoc", "mandoc"),
     ("groff", "groff-base"),
-    ("mount", "mount"),
     ("losetup", "mount"),
     ("blkdiscard", "util-linux"),
-    ("setpriv", "util-linux"),
     ("script", "bsdutils"),
     ("setsid", "util-linux"),
     ("unshare", "util-linux"),
-    ("taskset", "util-linux"),
     ("ip", "iproute2"),
     ("ssh", "openssh-client"),
     ("ssh-keygen", "openssh-client"),
@@ -45,23 +65,40 @@ const NEEDED: [(&str, &str); 31] = [
     ("qemu-io", "qemu-utils"),
     ("strace", "strace"),
     ("g++", "g++"),
-    ("dd", "coreutils"),
-    ("bash", "bash"),
 ];
 
-/// What makes the root of another release.
-const NEEDED_FOR_RELEASES: [(&str, &str); 2] = [("debootstrap", "debootstrap"), ("wget", "wget")];
+const RELEASES: [(&str, &str); 2] = [("debootstrap", "debootstrap"), ("wget", "wget")];
 
-/// As [`missing`], for what makes the root of another release.
-#[must_use]
-pub fn missing_for_releases() -> Vec<&'static str> {
-    missing_of(&NEEDED_FOR_RELEASES, is_there)
+const PACKAGES: [(&str, &str); 5] = [
+    ("dpkg-deb", "dpkg"),
+    ("rpmbuild", "rpm"),
+    ("musl-gcc", "musl-tools"),
+    ("objdump", "binutils"),
+    ("git", "git"),
+];
+
+const PACKAGE_TESTS: [(&str, &str); 3] =
+    [("lintian", "lintian"), ("rpm2cpio", "rpm"), ("cpio", "cpio")];
+
+impl Use {
+    const ALL: [Self; 5] =
+        [Self::Guest, Self::Tests, Self::Releases, Self::Packages, Self::PackageTests];
+
+    fn programs(self) -> Vec<(&'static str, &'static str)> {
+        match self {
+            Self::Guest => GUEST.to_vec(),
+            Self::Tests => [&GUEST[..], &TESTS[..]].concat(),
+            Self::Releases => RELEASES.to_vec(),
+            Self::Packages => PACKAGES.to_vec(),
+            Self::PackageTests => PACKAGE_TESTS.to_vec(),
+        }
+    }
 }
 
-/// The packages that bring what is not there, without repetition; none if a guest can run.
+/// The packages that bring what is not there, without repetition; none if all of it is.
 #[must_use]
-pub fn missing() -> Vec<&'static str> {
-    missing_of(&NEEDED, is_there)
+pub fn missing(purpose: Use) -> Vec<&'static str> {
+    missing_of(&purpose.programs(), is_there)
 }
 
 fn is_there(program: &str) -> bool {
@@ -93,26 +130,35 @@ pub fn install_line(packages: &[&str]) -> String {
     format!("apt-get update && apt-get install -y --no-install-recommends {}", packages.join(" "))
 }
 
-/// Installs packages with apt-get, whose output goes where this process's output goes. No service
-/// is started.
+/// An error that says what to run, if there is something to install and only root could.
 ///
 /// # Errors
-/// This process is not root's: the message holds the line to run. Or apt-get fails, or something
-/// is still missing when it is done.
-pub fn install(packages: &[&str]) -> Result<()> {
-    if !is_root() {
+/// This process is not root's: the message holds the line to run.
+pub fn check_installable(packages: &[&str]) -> Result<()> {
+    if !packages.is_empty() && !is_root() {
         bail!(
             "these packages are missing, and only root can install them; run\n\n    \
              sudo sh -c '{}'\n",
             install_line(packages)
         );
     }
+    Ok(())
+}
+
+/// Installs packages with apt-get, whose output goes where this process's output goes. No service
+/// is started.
+///
+/// # Errors
+/// As [`check_installable`]. Or apt-get fails, or one of their programs is still missing when it is done.
+pub fn install(packages: &[&str]) -> Result<()> {
+    check_installable(packages)?;
     let no_services = NoServices::new()?;
     apt_get(&["update", "-q"])?;
     let options = ["install", "-y", "-q", "--no-install-recommends"];
     apt_get(&[&options[..], packages].concat())?;
     drop(no_services);
-    let left = missing();
+    let mut left: Vec<_> = Use::ALL.into_iter().flat_map(missing).collect();
+    left.retain(|package| packages.contains(package));
     ensure!(left.is_empty(), "apt-get is done, but programs of {} are missing", left.join(", "));
     Ok(())
 }
@@ -122,7 +168,7 @@ pub fn install(packages: &[&str]) -> Result<()> {
 /// # Errors
 /// A package is missing.
 pub fn check() -> Result<()> {
-    let missing = missing();
+    let missing = missing(Use::Tests);
     ensure!(
         missing.is_empty(),
         "{} is missing: run `cargo xtask test`, which installs it first",
@@ -147,12 +193,12 @@ mod tests {
 
     #[test]
     fn nothing_is_missing_where_all_is_there() {
-        assert!(missing_of(&NEEDED, |_| true).is_empty());
+        assert!(missing_of(&Use::Tests.programs(), |_| true).is_empty());
     }
 
     #[test]
     fn a_package_is_named_once() {
-        let thin = missing_of(&NEEDED, |program| !program.starts_with("thin_"));
+        let thin = missing_of(&Use::Tests.programs(), |program| !program.starts_with("thin_"));
         assert_eq!(thin, ["thin-provisioning-tools"]);
     }
 

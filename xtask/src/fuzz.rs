@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use system_tests::packages::Use;
 
 use crate::cargo::{cargo, root, target_dir};
 use crate::{corpus, say, setup};
@@ -55,7 +56,7 @@ impl Options {
 
 /// Runs the targets, as many at once as there are cores.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    setup::install_missing()?;
+    setup::install_missing(Use::Tests)?;
     let mut names = names()?;
     if let Some(only) = &options.target {
         ensure!(names.contains(only), "there is no target {only}: {}", names.join(", "));

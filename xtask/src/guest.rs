@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use system_tests::packages::Use;
 use system_tests::{End, Guest, host_guest};
 
 use crate::cargo::{Profile, build, root};
@@ -17,7 +18,7 @@ pub(crate) fn run(
     disks: Option<u64>,
     trixie: bool,
 ) -> Result<()> {
-    setup::install_missing()?;
+    setup::install_missing(Use::Tests)?;
     let mut guest = host_guest(&build(profile)?)?;
     if let Some(megabytes) = disks {
         guest = guest.with_disk(megabytes)?.with_disk(megabytes)?.with_memory(1024);

@@ -8,6 +8,7 @@ mod corpus;
 mod damage;
 mod demo;
 mod deny;
+mod dist;
 mod fuzz;
 mod guest;
 mod man;
@@ -111,6 +112,15 @@ enum Task {
         #[arg(default_value = "target/man")]
         dir: PathBuf,
     },
+    /// Make packages for Debian and RPM, an archive of static programs and one of the sources, in target/dist
+    Dist {
+        /// Build once more in another folder, and compare: the same bytes
+        #[arg(long)]
+        check: bool,
+        /// Then have lintian read the .deb, and install it in Debian 12 and 13, for which root is needed
+        #[arg(long = "try")]
+        try_out: bool,
+    },
     /// Write the damaged metadata images of the tests, each named for its flaw
     Damage {
         /// The folder to write to
@@ -160,6 +170,7 @@ fn run(task: Task) -> Result<()> {
             trixie,
         ),
         Task::Man { dir } => man::write(&dir),
+        Task::Dist { check, try_out } => dist::run(check, try_out),
         Task::Damage { dir } => damage::write(&dir),
         Task::Deny => deny::run(),
     }

@@ -20,7 +20,7 @@ mod lvpatch_cli;
 const SHELLS: [Shell; 3] = [Shell::Bash, Shell::Fish, Shell::Zsh];
 
 /// The pages. Each has a template in `man`, with `.in` after its name.
-const PAGES: [&str; 4] = ["lvdiff.8", "lvpatch.8", "hyperlayer.5", "lvdiff-guide.7"];
+pub(crate) const PAGES: [&str; 4] = ["lvdiff.8", "lvpatch.8", "hyperlayer.5", "lvdiff-guide.7"];
 
 /// What stands for the options of the program that a page is about, and for the exit codes of all.
 const OPTIONS: &str = ".SH OPTIONS\n.\\\" @OPTIONS@\n";

@@ -1,4 +1,4 @@
-//! The root of another release of Debian, for guests: debootstrap makes it, once.
+//! The roots of releases of Debian, for guests and for trying packages: debootstrap makes each, once.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,68 +6,88 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use system_tests::packages;
+use system_tests::packages::{self, Use};
 
 use crate::cargo::target_dir;
 use crate::{say, setup};
 
-/// The release: it has a newer Linux, LVM2 and thin-provisioning-tools than the one before it, and
-/// hypervisors are built on it.
-const NAME: &str = "trixie";
-/// What guests and scenarios call, beside Debian's essential packages.
-const PACKAGES: &str = "user-mode-linux,lvm2,dmsetup,thin-provisioning-tools,kmod,mount,e2fsprogs";
-
-/// The folder with the release; it is made if it is not there, or other packages are wanted by now.
-pub(crate) fn root() -> Result<PathBuf> {
-    let guests = target_dir()?.join("guests");
-    let (root, made_of) = (guests.join(NAME), guests.join(format!("{NAME}.packages")));
-    if root.is_dir() && fs::read_to_string(&made_of).is_ok_and(|made_of| made_of == PACKAGES) {
-        return Ok(root);
-    }
-    ensure!(
-        packages::is_root(),
-        "only root can make {} with debootstrap; run `cargo xtask test --full` as root once",
-        root.display()
-    );
-    setup::install_missing_for_releases()?;
-    fs::create_dir_all(&guests)?;
-    let unfinished = guests.join(format!("{NAME}.unfinished"));
-    for old in [&unfinished, &root] {
-        if old.exists() {
-            fs::remove_dir_all(old).with_context(|| format!("removing {}", old.display()))?;
-        }
-    }
-    debootstrap(&unfinished)?;
-    for entry in fs::read_dir(unfinished.join("var/cache/apt/archives"))? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "deb") {
-            fs::remove_file(path)?;
-        }
-    }
-    fs::rename(&unfinished, &root)?;
-    fs::write(made_of, PACKAGES)?;
-    Ok(root)
+/// A release of Debian, and what is in its root beside Debian's essential packages.
+pub(crate) struct Debian {
+    pub(crate) name: &'static str,
+    packages: &'static str,
 }
 
-fn debootstrap(folder: &Path) -> Result<()> {
-    let mirror = mirror()?;
-    let from = mirror.as_deref().unwrap_or("debootstrap's own mirror");
-    say(&format!("making {} from {from}: this takes some minutes", folder.display()));
-    // What it mounts in there does not reach the host, whatever ends it.
-    let status = Command::new("unshare")
-        .args(["--mount", "debootstrap", "--variant=minbase"])
-        .arg(format!("--include={PACKAGES}"))
-        .arg(NAME)
-        .arg(folder)
-        .args(mirror)
-        .status()
-        .context("cannot run unshare")?;
-    ensure!(
-        status.success(),
-        "debootstrap failed; see {}",
-        folder.join("debootstrap/debootstrap.log").display()
-    );
-    Ok(())
+/// The one of the guests: it has a newer Linux, LVM2 and thin-provisioning-tools than the one before it, and
+/// hypervisors are built on it. In it is what guests and scenarios call.
+pub(crate) const TRIXIE: Debian = Debian {
+    name: "trixie",
+    packages: "user-mode-linux,lvm2,dmsetup,thin-provisioning-tools,kmod,mount,e2fsprogs",
+};
+
+/// The oldest one that packages are made for. In it is what they depend on.
+pub(crate) const BOOKWORM: Debian = Debian { name: "bookworm", packages: "lvm2" };
+
+/// The root of the guests.
+pub(crate) fn root() -> Result<PathBuf> {
+    TRIXIE.root()
+}
+
+impl Debian {
+    /// The folder with the release; it is made if it is not there, or other packages are wanted by now.
+    pub(crate) fn root(&self) -> Result<PathBuf> {
+        let guests = target_dir()?.join("guests");
+        let root = guests.join(self.name);
+        let made_of = guests.join(format!("{}.packages", self.name));
+        let is_known =
+            || fs::read_to_string(&made_of).is_ok_and(|made_of| made_of == self.packages);
+        if root.is_dir() && is_known() {
+            return Ok(root);
+        }
+        ensure!(
+            packages::is_root(),
+            "only root can make {} with debootstrap; run `cargo xtask test --full` as root once",
+            root.display()
+        );
+        setup::install_missing(Use::Releases)?;
+        fs::create_dir_all(&guests)?;
+        let unfinished = guests.join(format!("{}.unfinished", self.name));
+        for old in [&unfinished, &root] {
+            if old.exists() {
+                fs::remove_dir_all(old).with_context(|| format!("removing {}", old.display()))?;
+            }
+        }
+        self.debootstrap(&unfinished)?;
+        for entry in fs::read_dir(unfinished.join("var/cache/apt/archives"))? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "deb") {
+                fs::remove_file(path)?;
+            }
+        }
+        fs::rename(&unfinished, &root)?;
+        fs::write(made_of, self.packages)?;
+        Ok(root)
+    }
+
+    fn debootstrap(&self, folder: &Path) -> Result<()> {
+        let mirror = mirror()?;
+        let from = mirror.as_deref().unwrap_or("debootstrap's own mirror");
+        say(&format!("making {} from {from}: this takes some minutes", folder.display()));
+        // What it mounts in there does not reach the host, whatever ends it.
+        let status = Command::new("unshare")
+            .args(["--mount", "debootstrap", "--variant=minbase"])
+            .arg(format!("--include={}", self.packages))
+            .arg(self.name)
+            .arg(folder)
+            .args(mirror)
+            .status()
+            .context("cannot run unshare")?;
+        ensure!(
+            status.success(),
+            "debootstrap failed; see {}",
+            folder.join("debootstrap/debootstrap.log").display()
+        );
+        Ok(())
+    }
 }
 
 /// Where this machine's own packages come from; none where it is no Debian, or does not know.

@@ -6,10 +6,11 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use system_tests::packages::Use;
 use system_tests::{QUICK, QUICK_VARIABLE, ROOT_VARIABLE, programs};
 
 use crate::cargo::{Profile, build, cargo, root, target_dir};
-use crate::{fuzz, release, say, setup, torture};
+use crate::{dist, fuzz, release, say, setup, torture};
 
 const SYSTEM_TESTS: &str = "system-tests";
 
@@ -29,14 +30,14 @@ pub(crate) enum Extent {
     Quick,
     /// What goes before every change.
     Usual,
-    /// The guests of another release, too.
+    /// The guests of another release, and packages, too.
     Full,
 }
 
 /// Runs the tests that need no kernel, then those in guests, and some rounds of torture. `filter`
 /// goes to the tests, and leaves the rest out.
 pub(crate) fn run(filter: Option<&str>, extent: Extent) -> Result<()> {
-    setup::install_missing()?;
+    setup::install_missing(Use::Tests)?;
     let release = if extent == Extent::Full { Some(release::root()?) } else { None };
     // Cargo builds no programs of other packages for a test: they come first.
     let dir = build(Profile::Dev)?;
@@ -82,6 +83,9 @@ pub(crate) fn run(filter: Option<&str>, extent: Extent) -> Result<()> {
         cargo(&guests, &[programs[0], (ROOT_VARIABLE, root)])?;
     }
 
+    if extent == Extent::Full && filter.is_none() {
+        dist::run(true, true)?;
+    }
     if filter.is_none() {
         torture::rounds(&TORTURE, &dir)?;
         fuzz::run(&fuzz::Options::OF_TESTS)?;

@@ -29,6 +29,7 @@ mod usage;
 use std::fs;
 
 use anyhow::{Context, Result};
+use system_tests::packages::Use;
 
 pub(crate) use self::page::Section;
 pub(crate) use self::usage::print as print_usage;
@@ -66,7 +67,7 @@ impl Settings {
 
 /// Measures the sections that are asked for, and writes docs/benchmarks.md.
 pub(crate) fn run(settings: &Settings) -> Result<()> {
-    setup::install_missing()?;
+    setup::install_missing(Use::Tests)?;
     let programs = build(Profile::Release)?;
     let path = root().join("docs/benchmarks.md");
     let context = || path.display().to_string();

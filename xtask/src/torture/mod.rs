@@ -18,6 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use system_tests::packages::Use;
 use system_tests::{End, Guest, Outcome, host};
 
 use self::fault::Kind;
@@ -46,7 +47,7 @@ pub(crate) struct Settings {
 
 /// Runs rounds until the time is over, and prints the table.
 pub(crate) fn run(settings: &Settings) -> Result<()> {
-    setup::install_missing()?;
+    setup::install_missing(Use::Tests)?;
     let programs = build(Profile::Dev)?;
     rounds(settings, &programs)
 }
