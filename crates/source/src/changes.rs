@@ -74,6 +74,8 @@ pub struct Changes {
     pub sample: Vec<Range>,
     /// The mapped ranges of the base, if wanted; `None` if all of it must be read.
     pub mapped: Option<Series<Range>>,
+    /// As [`thinmeta::Delta::newest`]; `None` if unknown.
+    pub(crate) newest: Option<u64>,
 }
 
 /// Reads what changed.
@@ -95,7 +97,8 @@ pub(crate) fn collect<R: ReadAt>(
     // Both volumes are at least this long.
     let common = base.map_or(0, |base| base.size.min(target.size));
     if let Some(base) = base {
-        for extent in metadata.delta(base.id, target.id)? {
+        let mut delta = metadata.delta(base.id, target.id)?;
+        for extent in &mut delta {
             let extent = extent?;
             let Some(range) = in_volume(extent.begin, extent.length, chunk_size, common) else {
                 break;
@@ -104,6 +107,7 @@ pub(crate) fn collect<R: ReadAt>(
             let kind = if target.external_origin { ExtentKind::Changed } else { extent.kind };
             changes.add(range, kind)?;
         }
+        changes.newest = delta.newest();
         changes.prove(metadata, base, wants)?;
     }
     if common == target.size {
@@ -134,7 +138,8 @@ pub(crate) fn in_volume(begin: u64, length: u64, chunk_size: u64, size: u64) -> 
 impl Changes {
     /// No changes yet, with chunks of this many bytes.
     pub fn new(chunk_size: u64) -> Self {
-        Self { chunk_size, extents: Series::default(), sample: vec![], mapped: None }
+        let extents = Series::default();
+        Self { chunk_size, extents, sample: vec![], mapped: None, newest: None }
     }
 
     /// Adds the next difference.

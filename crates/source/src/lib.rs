@@ -39,6 +39,7 @@ mod find;
 mod found;
 mod listing;
 mod mapped_volume;
+mod order;
 mod pair;
 mod pool;
 mod pool_view;

@@ -277,7 +277,7 @@ pub struct Runs<'m, R> {
 const NEXT_BLOCK: u64 = 1 << 24;
 
 /// The bits of a mapping's value that tell its time.
-const TIME: u64 = NEXT_BLOCK - 1;
+pub(crate) const TIME: u64 = NEXT_BLOCK - 1;
 
 impl<R: ReadAt> Runs<'_, R> {
     /// Takes a leaf's mappings in; false at the end.
