@@ -340,7 +340,11 @@ pub fn check_new_name(name: &str, group: &str, volumes: &[LogicalVolume]) -> Res
     let refused =
         |why: String| Err(Error::Name(format!("{name:?} cannot be a volume's name: {why}")));
     if !has_lvm_characters(name) {
-        return refused("letters, digits and + _ . - make a name, and no hyphen begins it".into());
+        return refused(
+            "a name consists of letters, digits and + _ . -, and does not begin with \
+             a hyphen"
+                .into(),
+        );
     }
     if !check_length(name, group) {
         return refused("it is too long".into());
@@ -354,11 +358,12 @@ pub fn check_new_name(name: &str, group: &str, volumes: &[LogicalVolume]) -> Res
         return refused(format!("LVM reserves names with {word} in them"));
     }
     if is_temporary_name(name) {
-        return refused("such names are for volumes that are not complete yet".into());
+        return refused("such names are reserved for incomplete volumes".into());
     }
     if volumes.iter().any(|volume| volume.group == group && volume.name == name) {
         return Err(Error::Name(format!(
-            "{group}/{name} exists already; name the new volume differently, or remove that one"
+            "{group}/{name} already exists; choose another name for the new volume, or remove \
+             that one"
         )));
     }
     Ok(())

@@ -163,5 +163,5 @@ for name in thick base-1 x snapshot1 a_tdata a/b; do
 	expect_text "$name"
 done
 expect_exit 2 'lvpatch -l vg-a/base-1 < named.diff'
-expect_text "vm-100-disk-0 exists already"
+expect_text "vm-100-disk-0 already exists"
 no_leftovers
