@@ -78,8 +78,8 @@ fn a_group_by_the_text_alone_is_read_stored_either_way() {
 fn what_no_group_can_be_is_refused() {
     let (sound, table) = content(&[ONE, TWO]);
     refused(&sound, table, 0, 0, "its frame says 0");
-    refused(&[], 0, 512, "too small for its table");
-    refused(&sound[..table - 1], table - 1, 512, "too small for its table");
+    refused(&[], 0, 512, 0, "too small for its table");
+    refused(&sound[..table - 1], table - 1, 512, 0, "too small for its table");
     refused(&[&sound[..], &[0]].concat(), table, 512, 0, "its table says 512");
     refused(&sound[..sound.len() - 1], table, 512, 0, "its table says 512");
     refused(&[0; 8], 8, 512, 0, "without records");
@@ -90,7 +90,7 @@ fn what_no_group_can_be_is_refused() {
     };
     // More records than there are bytes, or memory, for.
     for count in [1_u32 << 16, u32::MAX] {
-        refused(&changed(0, &count.to_le_bytes()), table, 512, "too small for its table");
+        refused(&changed(0, &count.to_le_bytes()), table, 512, 0, "too small for its table");
     }
     // The third entry would be data.
     refused(&changed(0, &[3]), table + 56, 512, 0, "an invalid table");

@@ -160,7 +160,8 @@ impl PoolSource {
         {
             let (base, target) = (base.full_name(), self.target.full_name());
             log::warn!(
-                "{target} is an older state of {base}, so this leads back to it; what has changed                  since then is the other order: {target} {base}"
+                "{target} is an older state of {base}, so this leads back to it; what has changed \
+                 since then is the other order: {target} {base}"
             );
         }
         Ok(())
