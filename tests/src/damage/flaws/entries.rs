@@ -219,7 +219,7 @@ pub(super) const ENTRIES: &[Flaw] = &[
     },
     Flaw {
         name: "data-block-absurd",
-        answer: WithData("is damaged: it maps block 2 to data block 1099511627775, where"),
+        answer: WithData("is damaged: it maps block 2 to data block 1099511627775, but"),
         check: Accepts(NOT_COUNTED),
         from: Kernel,
         make: |image| {
