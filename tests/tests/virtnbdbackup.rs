@@ -216,7 +216,7 @@ fn a_folder_that_lacks_something_is_refused() {
     sets.refused(&of("vda"), 2, &["several full streams", "vda.copy.data"]);
     fs::remove_file(file("vda.copy.data")).unwrap();
     fs::remove_file(file("vda.full.data")).unwrap();
-    sets.refused(&of("vda"), 2, &["no full stream"]);
+    sets.refused(&of("vda"), 2, &["neither a full stream"]);
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn what_is_of_another_disk_or_set_is_refused() {
     // Another disk's.
     let other = plain("vdb.inc.virtnbdbackup.1");
     let files = chain(&[full.clone(), other.clone()]);
-    sets.refused(&inputs(&files), 3, &[&full, &other, "of disk vdb, expected vda"]);
+    sets.refused(&inputs(&files), 3, &[&full, &other, "belongs to disk vdb, expected vda"]);
     // An older one of another set.
     let (newer, older) = (
         "v2.47/nosparse/vda.full.data".to_owned(),
@@ -273,7 +273,7 @@ fn what_is_of_another_disk_or_set_is_refused() {
     for (from, to) in [(&full, "a"), (&other, "b"), (&one, "c")] {
         expect(&sets.run("lvdiff", &["--convert", "-i", from, "-o", to]), 0);
     }
-    sets.refused(&["-i", "a", "-i", "b"], 3, &["of disk vdb, expected vda"]);
+    sets.refused(&["-i", "a", "-i", "b"], 3, &["belongs to disk vdb, expected vda"]);
     expect(&sets.run("lvdiff", &["--merge", "a", "b", "-o", "both"]), 3);
     expect(&sets.run("lvdiff", &["--merge", "a", "c", "-o", "both"]), 0);
     assert_eq!(sets.apply(&["-i", "both"]).0, expected);
@@ -368,7 +368,7 @@ fn what_is_converted_follows_what_is_not_and_the_other_way_round() {
         // Only the next one of the same disk.
         let full = format!("{set}/vda.full.data");
         for (wrong, found) in [
-            ("vdb.1", "of disk vdb, expected vda"),
+            ("vdb.1", "belongs to disk vdb, expected vda"),
             ("vda.2", "from the checkpoint virtnbdbackup.1, expected virtnbdbackup.0"),
         ] {
             sets.refused(&["-i", &full, "-i", wrong], 3, &[&full, wrong, found]);
