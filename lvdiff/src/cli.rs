@@ -85,7 +85,7 @@ pub(crate) struct Args {
     #[arg(value_parser = clap::builder::StringValueParser::new().try_map(|text| granularity(&text)))]
     pub(crate) granularity: Option<u64>,
 
-    /// Compress the data, record by record; one that gains nothing is sent as it is [default level: 3]
+    /// Compress the data in pieces of up to 1 MiB; a piece that gets no smaller is sent as it is [default level: 3]
     #[arg(long, value_name = "zstd[:LEVEL]", conflicts_with = "printed")]
     #[arg(value_parser = clap::builder::StringValueParser::new().try_map(|text| compression(&text)))]
     pub(crate) compress: Option<i32>,

@@ -9,7 +9,7 @@ use streams::{Conversion, ConvertOptions};
 
 use crate::report::Wrote;
 use crate::request::{Foreign, StreamRequest, TOOL};
-use crate::summary::say_sha1;
+use crate::summary::{say_sha1, written_in};
 
 /// Converts streams of another tool.
 pub(crate) fn run(
@@ -53,12 +53,11 @@ pub(crate) fn run(
     }
     // The stream is complete, even if this message cannot be written.
     cli::note(format_args!(
-        "lvdiff: {} converted: {} changed, {} unmapped; {} bytes written in {:.1} s",
+        "lvdiff: {} converted: {} changed, {} unmapped; {}",
         paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", "),
         human(conversion.changed_bytes()),
         human(conversion.unmapped_bytes()),
-        written.bytes,
-        session.begun.elapsed().as_secs_f64()
+        written_in(&written, session)
     ));
     say_sha1(&written);
     Ok(())

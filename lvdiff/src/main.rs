@@ -16,8 +16,16 @@ use std::process::ExitCode;
 
 use request::Request;
 
+/// What other programs call these options.
+const SYNONYMS: [::cli::Synonym; 4] = [
+    ("--dry-run", "--list"),
+    ("--vg", "--lvgroup"),
+    ("--rate-limit", "--bwlimit"),
+    ("--full", "no BASE, which makes a full stream"),
+];
+
 fn main() -> ExitCode {
-    let args: cli::Args = ::cli::parse("lvdiff");
+    let args: cli::Args = ::cli::parse("lvdiff", &SYNONYMS);
     ::cli::run("lvdiff", &args.common, way_out::words, |session, outcome| {
         run::run(Request::new(&args)?, args.common.quiet, session, outcome)
     })

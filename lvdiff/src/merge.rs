@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use cli::Outcome;
-use flow::{Session, escaped, human};
+use flow::{Session, counted, escaped, human};
 use streams::{Merge, MergeOptions};
 
 use crate::report::Wrote;
 use crate::request::{StreamRequest, TOOL};
-use crate::summary::say_sha1;
+use crate::summary::{say_sha1, written_in};
 
 /// Merges the streams in these files, in this order.
 pub(crate) fn run(
@@ -39,16 +39,14 @@ pub(crate) fn run(
     let (header, totals) = (&merged.header, &merged.finished.totals);
     let base = header.base.as_ref().map_or("nothing".into(), |base| escaped(&base.name));
     cli::note(format_args!(
-        "lvdiff: {} streams merged, {base} -> {}: {} changed, {} unmapped; {} of data and {} of \
-         zeros; {} bytes written in {:.1} s",
-        merge.streams(),
+        "lvdiff: {} merged, {base} -> {}: {} changed, {} unmapped; {} of data and {} of zeros; {}",
+        counted(merge.streams(), "stream"),
         escaped(&header.target.name),
         human(header.changed_bytes),
         human(header.unmapped_bytes),
         human(totals.data_bytes),
         human(totals.zero_bytes),
-        written.bytes,
-        session.begun.elapsed().as_secs_f64()
+        written_in(&written, session)
     ));
     say_sha1(&written);
     Ok(())

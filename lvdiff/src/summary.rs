@@ -1,6 +1,6 @@
 //! What was done, in a line or two on stderr.
 
-use flow::{Session, Written, human};
+use flow::{Session, Written, counted, human, rate_text};
 use hyperlayer::{Header, Totals};
 use source::Sums;
 
@@ -16,17 +16,22 @@ pub(crate) fn summarize(
 ) {
     // The stream is complete, even if this message cannot be written.
     cli::note(format_args!(
-        "lvdiff: {what}: {} extents, {} changed, {} unmapped; {} of data and {} of zeros sent; \
-         {} bytes written in {:.1} s",
-        header.extents,
+        "lvdiff: {what}: {}, {} changed, {} unmapped; {} of data and {} of zeros sent; {}",
+        counted(header.extents, "extent"),
         human(header.changed_bytes),
         human(header.unmapped_bytes),
         human(totals.data_bytes),
         human(totals.zero_bytes),
-        written.bytes,
-        session.begun.elapsed().as_secs_f64()
+        written_in(written, session)
     ));
     say_sha1(written);
+}
+
+/// How much was written, in which time, and how fast.
+pub(crate) fn written_in(written: &Written, session: &Session<'_>) -> String {
+    let took = session.begun.elapsed();
+    let rate = rate_text(written.bytes, took).map_or(String::new(), |rate| format!(", {rate}"));
+    format!("{} written in {:.1} s{rate}", counted(written.bytes, "byte"), took.as_secs_f64())
 }
 
 /// Says the SHA-1 of what was written, if it was computed.

@@ -10,6 +10,7 @@ pub(crate) fn words(error: &anyhow::Error) -> Option<String> {
     })?;
     let words = match way_out {
         WayOut::NameFolder => "--disk is for the folder that -i names",
+        WayOut::NameFiles => "name the files with -i",
         WayOut::NameDisk => "choose one with --disk NAME",
         WayOut::NameVolumes => "add BASE VOLUME for a diff, VOLUME for a full stream",
         WayOut::SaySize => "add --size",

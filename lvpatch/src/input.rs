@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 
 use anyhow::Context;
 use cli::is_standard;
-use flow::{Interrupt, time_text, usage};
+use flow::{Interrupt, counted, time_text, usage};
 use streams::{Points, Sources, Until, in_chain_order};
 
 use crate::request::Reading;
@@ -54,12 +54,11 @@ fn restore(
     }
     let point = points.choose(until, interrupt)?;
     if !is_quiet {
-        let streams = if point.streams == 1 { "stream" } else { "streams" };
         cli::note(format_args!(
-            "lvpatch: restoring {}, made at {}, from {} {streams}",
+            "lvpatch: restoring {}, made at {}, from {}",
             point.name,
             time_text(point.created),
-            point.streams
+            counted(point.streams as u64, "stream")
         ));
     }
     Ok(point.sources)

@@ -14,8 +14,17 @@ use std::process::ExitCode;
 
 use request::Request;
 
+/// What other programs call these options.
+const SYNONYMS: [::cli::Synonym; 5] = [
+    ("--dry-run", "--check"),
+    ("--vg", "--lvgroup"),
+    ("--base", "--lv"),
+    ("--force", "--no-base-check"),
+    ("--restore", "--from"),
+];
+
 fn main() -> ExitCode {
-    let args: cli::Args = ::cli::parse("lvpatch");
+    let args: cli::Args = ::cli::parse("lvpatch", &SYNONYMS);
     ::cli::run("lvpatch", &args.common, way_out::words, |session, outcome| {
         run::run(Request::new(&args)?, args.common.quiet, session, outcome)
     })

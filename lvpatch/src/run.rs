@@ -3,9 +3,9 @@
 use std::io::Write;
 
 use cli::Outcome;
-use flow::{Refusal, Session, escaped};
+use flow::{Refusal, Session, escaped, is_interruption};
 use foreign::{Foreign, Missing};
-use patch::Purpose;
+use patch::{AppliedBefore, ChangedInPart, KeptPart, Purpose};
 use streams::{Chain, Entry};
 
 use crate::print::table;
@@ -65,9 +65,18 @@ pub(crate) fn run(
             });
             // Volumes that were completed before an error stay.
             outcome.done(&serde_json::json!({ "made": made }))?;
-            applied
+            applied.map_err(|error| match is_interruption(&error) && !leaves_something(&error) {
+                true if made.is_empty() => error.context("nothing was changed"),
+                true => error.context("nothing else was changed"),
+                false => error,
+            })
         }
     }
+}
+
+/// Whether an error says what is left of the run.
+fn leaves_something(error: &anyhow::Error) -> bool {
+    error.is::<ChangedInPart>() || error.is::<AppliedBefore>() || error.is::<KeptPart>()
 }
 
 fn describe(chain: &mut Chain<'_>, detail: Detail) -> anyhow::Result<()> {

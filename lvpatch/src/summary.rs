@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use flow::{escaped, human};
+use flow::{counted, escaped, human, rate_text};
 use hyperlayer::Totals;
 use patch::{Accepted, AcceptedPlace, Done};
 use streams::Tally;
@@ -15,9 +15,10 @@ pub(crate) fn done(done: &Done, took: Duration) {
         1 => String::new(),
         count => format!("{count} streams, "),
     };
+    let rate = rate_text(totals.data_bytes, took).map_or(String::new(), |rate| format!(", {rate}"));
     // The volume is complete, even if this message cannot be written.
     cli::note(format_args!(
-        "lvpatch: {}: {streams}{} in {:.1} s{}{}",
+        "lvpatch: {}: {streams}{} in {:.1} s{rate}{}{}",
         done.made.name,
         describe(totals),
         took.as_secs_f64(),
@@ -51,10 +52,10 @@ pub(crate) fn sound(sound: &Tally) -> anyhow::Result<()> {
 
 pub(crate) fn describe(totals: &Totals) -> String {
     format!(
-        "{} of data, {} of zeros, {} unmapped, in {} records",
+        "{} of data, {} of zeros, {} unmapped, in {}",
         human(totals.data_bytes),
         human(totals.zero_bytes),
         human(totals.discard_bytes),
-        totals.data_records + totals.zero_records + totals.discard_records
+        counted(totals.data_records + totals.zero_records + totals.discard_records, "record")
     )
 }

@@ -320,8 +320,7 @@ fn trailer(
 
 /// The entries on the lowest level, from the top down.
 fn index(top: u64, frames: &[(u64, Vec<u8>)]) -> Result<Vec<(u64, u64, u64)>> {
-    let (_, content) =
-        frames.iter().find(|frame| frame.0 == top).context("no index stands there")?;
+    let (_, content) = frames.iter().find(|frame| frame.0 == top).context("there is no index")?;
     let mut all = Vec::new();
     for entry in content.chunks(32) {
         let (offset, length, position) = (number(entry, 0), number(entry, 8), number(entry, 16));

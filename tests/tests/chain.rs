@@ -176,7 +176,7 @@ fn a_new_image_is_sparse_and_there_only_once_it_is_complete() {
     expect(&week.lvpatch("--device image -i full"), 0);
     assert!(week.path("image").metadata().unwrap().blocks() * 512 <= 4 * CHUNK as u64);
     let stderr = expect(&week.lvpatch("--device image -i full"), 2);
-    assert!(stderr.contains("image exists already"), "{stderr}");
+    assert!(stderr.contains("image already exists"), "{stderr}");
 
     let thu = week.read("thu");
     fs::write(week.path("cut"), &thu[..thu.len() - 1]).unwrap();
@@ -217,7 +217,7 @@ fn a_base_is_accepted_or_not_before_it_is_written() {
     expect(&week.lvpatch("--check --device wrong --no-base-check -i tue"), 0);
     expect(&week.lvpatch("--check --device new -i full"), 0);
     let stderr = expect(&week.lvpatch("--check --device right -i full"), 2);
-    assert!(stderr.contains("exists already"), "{stderr}");
+    assert!(stderr.contains("already exists"), "{stderr}");
     assert!(week.read("right") == week.points[0].content && week.read("wrong") == other);
     expect(&week.lvpatch("--device wrong -i tue"), 3);
     assert!(week.read("wrong") == other);

@@ -246,7 +246,7 @@ fn damaged_details_are_told() {
             image[DETAILS_ROOT..][..8].copy_from_slice(&end.to_le_bytes());
             reseal_superblock(image, 0);
         },
-        format!("metadata block {end} is damaged: it lies past the end"),
+        format!("metadata block {end} is damaged: it is past the end"),
     );
     // The tree leads into itself.
     let first = values(&sound, root);

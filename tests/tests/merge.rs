@@ -461,7 +461,7 @@ fn what_does_not_follow_is_refused_by_name() {
         refused(&[&files[0], &files[1], &damaged], 4, &["damaged: the stream is damaged"]);
     }
     let more = write("more", &[&bytes[1][..], b"x"].concat());
-    refused(&[&files[0], &more], 4, &["more", "no other stream"]);
+    refused(&[&files[0], &more], 4, &["more", "not another stream"]);
 
     refused(&[&files[0], folder.path()], 2, &["not a regular file"]);
     let fifo = folder.path().join("fifo");

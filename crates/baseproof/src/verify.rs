@@ -16,7 +16,7 @@ const PIECE: usize = 1 << 20;
 pub enum Error {
     /// It holds something else.
     #[error(
-        "the base differs at offset {offset} (of {length} bytes there the BLAKE3 is {found}, \
+        "the base differs at offset {offset} (the BLAKE3 of {length} bytes there is {found}, \
          expected {expected})"
     )]
     Differs {
@@ -44,7 +44,7 @@ pub enum Error {
     },
     /// It holds something else, as a CRC-32 tells.
     #[error(
-        "the base differs at offset {offset} (of {length} bytes there the CRC-32 is {found:x}, \
+        "the base differs at offset {offset} (the CRC-32 of {length} bytes there is {found:x}, \
          expected {expected:x})"
     )]
     ChecksumDiffers {
@@ -59,7 +59,7 @@ pub enum Error {
     },
     /// A volume that should hold the beginning of a stream holds something else.
     #[error(
-        "it differs at offset {offset} (of {length} bytes there the BLAKE3 is {found}, expected \
+        "it differs at offset {offset} (the BLAKE3 of {length} bytes there is {found}, expected \
          {expected})"
     )]
     PartDiffers {

@@ -119,7 +119,8 @@ impl Device {
         let unknown = beneath.unknown(&loops);
         if !unknown.is_empty() {
             log::warn!(
-                "nobody could say which file {} has open; make sure that it is another one",
+                "it cannot be determined which file {} has open; make sure that it is a \
+                 different one",
                 unknown.join(", ")
             );
         }
@@ -169,7 +170,7 @@ fn set_lock(file: &File, range: (i64, i64), kind: i32) -> io::Result<()> {
     match fcntl(file, FcntlArg::F_OFD_SETLK(&flock(range, kind))) {
         Err(Errno::EAGAIN | Errno::EACCES) => Err(busy(IN_USE)),
         Err(error) if has_no_locks(error) => {
-            log::info!("it takes no open file description locks: {error}");
+            log::info!("it does not support open file description locks: {error}");
             Ok(())
         }
         done => Ok(done.map(drop)?),
@@ -211,7 +212,7 @@ fn flocked(tried: Result<(), TryLockError>) -> io::Result<()> {
             "another program has it locked with flock(2): `lslocks` and `fuser -v` say which",
         )),
         Err(TryLockError::Error(error)) => {
-            log::info!("it takes no flock: {error}");
+            log::info!("it does not support flock: {error}");
             Ok(())
         }
     }

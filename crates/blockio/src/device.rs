@@ -85,7 +85,10 @@ impl Device {
             .open(path)?;
         let opened = file.metadata()?;
         if opened.file_type() != kind {
-            return Err(io::Error::other("it changed its kind while it was opened"));
+            return Err(io::Error::other(
+                "it was replaced by something of another kind while it \
+                 was being opened",
+            ));
         }
         // Such a device can be opened for writing, and refuses the writes.
         if block && mode == OpenMode::WriteExclusive && ioctl::is_read_only(&file)? {
@@ -400,8 +403,8 @@ impl ReadAt for Device {
 /// What ends before the size that it had when it was opened.
 fn became_shorter(offset: u64, size: u64) -> io::Error {
     let text = format!(
-        "it has become shorter while it was read: it had {size} bytes, and at offset {offset} it ends \
-         too early"
+        "it shrank while it was being read: it had {size} bytes, and a read at offset {offset} \
+         reached its end"
     );
     io::Error::new(io::ErrorKind::UnexpectedEof, text)
 }
@@ -572,7 +575,7 @@ mod tests {
             let read = device.read_at(4096, &mut [0; 4096]).unwrap_err();
             for error in [read, device.behind_hole(4096).unwrap_err()] {
                 assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
-                assert!(error.to_string().contains("has become shorter"), "{error}");
+                assert!(error.to_string().contains("shrank while"), "{error}");
             }
         }
     }

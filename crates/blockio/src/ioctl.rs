@@ -20,9 +20,10 @@ pub(crate) fn sector_size(device: &File) -> io::Result<u64> {
     let mut size: nix::libc::c_int = 0;
     // SAFETY: the descriptor is open, and the kernel writes one int there and keeps nothing.
     unsafe { raw::blksszget(device.as_raw_fd(), &raw mut size) }?;
-    u64::try_from(size).ok().filter(|size| size.is_power_of_two()).ok_or_else(|| {
-        io::Error::other(format!("the device says that its sectors have {size} bytes"))
-    })
+    u64::try_from(size)
+        .ok()
+        .filter(|size| size.is_power_of_two())
+        .ok_or_else(|| io::Error::other(format!("the device reports sectors of {size} bytes")))
 }
 
 /// BLKROGET: whether the device takes no writes.

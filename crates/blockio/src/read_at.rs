@@ -88,7 +88,7 @@ impl ReadAt for Vec<u8> {
 pub(crate) fn past_end(offset: u64, length: usize, size: u64) -> io::Error {
     io::Error::new(
         io::ErrorKind::UnexpectedEof,
-        format!("{length} bytes at offset {offset} lie past the end, which is at {size}"),
+        format!("{length} bytes at offset {offset} extend past the end, at {size}"),
     )
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 use flow::{Interrupt, Output, OutputOptions, Written, widen_pipe};
 
+use crate::fate::Fate;
 use crate::sink::Sink;
 
 /// Writes a stream to `path`, or to standard output without one. An existing file at `path` is replaced once the
@@ -24,6 +25,18 @@ pub fn deliver<T>(
     write: impl FnOnce(Output<File>, &str) -> anyhow::Result<(Output<File>, T)>,
 ) -> anyhow::Result<(T, Written)> {
     let sink = Sink::open(path, interrupt)?;
+    let fate = Fate::of(path, &sink);
+    let delivered = write_to(sink, path, options, interrupt, write);
+    delivered.map_err(|error| fate.explain(error))
+}
+
+fn write_to<T>(
+    sink: Sink,
+    path: Option<&Path>,
+    options: OutputOptions,
+    interrupt: &Interrupt,
+    write: impl FnOnce(Output<File>, &str) -> anyhow::Result<(Output<File>, T)>,
+) -> anyhow::Result<(T, Written)> {
     let writing = match path {
         Some(path) => format!("writing {}", path.display()),
         None => "writing to standard output".into(),

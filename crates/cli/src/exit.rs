@@ -24,6 +24,7 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         return match error {
             hyperlayer::Error::Cut { .. }
             | hyperlayer::Error::Damaged { .. }
+            | hyperlayer::Error::Compressed { .. }
             | hyperlayer::Error::Unsupported { .. } => Some(4),
             _ => None,
         };

@@ -130,8 +130,8 @@ fn behind_links(path: &Path) -> anyhow::Result<PathBuf> {
         }
         if flow::is_planted_link(&place).with_context(name)? {
             return Err(usage(format!(
-                "{} is a link that another user made in a folder that anybody can write to: look \
-                 who made it, and name the file itself",
+                "{} is a link that another user created in a world-writable folder: check who \
+                 created it, and name the file itself",
                 place.display()
             )));
         }

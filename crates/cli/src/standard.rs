@@ -30,7 +30,7 @@ pub fn standard_output() -> anyhow::Result<File> {
     if standard_output_is_closed()? {
         anyhow::bail!(
             "standard output is closed, and what is written there would be lost: redirect it, to \
-             `> /dev/null` if nobody is to have it"
+             /dev/null if it is not wanted (`> /dev/null`)"
         );
     }
     Ok(out.as_fd().try_clone_to_owned().context(OUTPUT)?.into())

@@ -36,8 +36,8 @@ pub enum Error {
     },
     /// The kernel gave the snapshot up: its store was full, or could not be written.
     #[error(
-        "the snapshot is invalid: its exception store was full, or could not be written, and what \
-         changed since is not known; remove it and take a larger one"
+        "the snapshot is invalid: its exception store was full, or could not be written, so what \
+         changed since is unknown; remove it and create a larger one"
     )]
     Invalid,
 }

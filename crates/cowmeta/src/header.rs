@@ -9,10 +9,10 @@ use crate::{ChunkSize, Error, Result, StoreChunk};
 pub(crate) fn from_bytes(bytes: &[u8]) -> Result<ChunkSize> {
     let corrupt = |reason: String| Err(Error::corrupt(StoreChunk::HEADER, reason));
     let Ok((disk, _)) = DiskHeader::ref_from_prefix(bytes) else {
-        return corrupt(format!("{} bytes are no header", bytes.len()));
+        return corrupt(format!("{} bytes are not a header", bytes.len()));
     };
     if disk.magic.get() != SNAP_MAGIC {
-        return corrupt("it is no header of an exception store".into());
+        return corrupt("it is not the header of an exception store".into());
     }
     if disk.version.get() != SNAPSHOT_DISK_VERSION {
         return Err(Error::Unsupported { what: format!("version {}", disk.version) });
@@ -22,6 +22,6 @@ pub(crate) fn from_bytes(bytes: &[u8]) -> Result<ChunkSize> {
     }
     match ChunkSize::from_sectors(disk.chunk_size.get()) {
         Some(size) => Ok(size),
-        None => corrupt(format!("a chunk of {} sectors cannot be", disk.chunk_size)),
+        None => corrupt(format!("a chunk size of {} sectors is invalid", disk.chunk_size)),
     }
 }

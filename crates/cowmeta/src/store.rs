@@ -124,7 +124,7 @@ impl Layout {
                 // The kernel gives a snapshot up rather than let it come to that.
                 let last = StoreChunk::new(chunk.unwrap_or(u64::MAX));
                 let count = self.chunks;
-                Err(Error::corrupt(last, format!("the list leads past the end, chunk {count}")))
+                Err(Error::corrupt(last, format!("the list leads past the end (chunk {count})")))
             }
         }
     }
@@ -148,7 +148,7 @@ impl Found {
     /// Takes in the exceptions of a piece of an area.
     fn add_all(&mut self, area: StoreChunk, piece: &[u8]) -> Result<Area> {
         let list = <[DiskException]>::ref_from_bytes(piece)
-            .map_err(|_| Error::corrupt(area, "it has a part of an exception"))?;
+            .map_err(|_| Error::corrupt(area, "it holds only part of an exception"))?;
         for exception in list {
             let (old, new) = (exception.old_chunk.get(), exception.new_chunk.get());
             if new == 0 {
@@ -166,14 +166,14 @@ impl Found {
         let corrupt = |reason: String| Err(Error::corrupt(area, reason));
         if old.get() >= self.origin_chunks {
             let count = self.origin_chunks;
-            return corrupt(format!("chunk {old} lies past the origin's end, chunk {count}"));
+            return corrupt(format!("chunk {old} is past the origin's end (chunk {count})"));
         }
         if new.get() >= self.layout.chunks {
             let count = self.layout.chunks;
-            return corrupt(format!("it keeps a chunk at {new}, past the end, chunk {count}"));
+            return corrupt(format!("it keeps a chunk at {new}, past the end (chunk {count})"));
         }
         if self.layout.is_area(new.get()) {
-            return corrupt(format!("it keeps a chunk at {new}, where exceptions are"));
+            return corrupt(format!("it keeps a chunk at {new}, where exceptions are stored"));
         }
         if !self.kept.insert(new.get()) {
             return corrupt(format!("it keeps two chunks at {new}"));

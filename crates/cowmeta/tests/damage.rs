@@ -52,17 +52,17 @@ fn device_smaller_than_a_header() {
 
 #[test]
 fn device_smaller_than_a_chunk() {
-    corrupt(&store().bytes()[..512], 1, "leads past the end, chunk 0");
+    corrupt(&store().bytes()[..512], 1, "leads past the end (chunk 0)");
 }
 
 #[test]
 fn zeros() {
-    corrupt(&[0; 1 << 20], 0, "no header");
+    corrupt(&[0; 1 << 20], 0, "not the header");
 }
 
 #[test]
 fn another_magic_number() {
-    corrupt(&with_word(&store(), 0, 0x7041_6e54), 0, "no header");
+    corrupt(&with_word(&store(), 0, 0x7041_6e54), 0, "not the header");
 }
 
 #[test]
@@ -79,13 +79,17 @@ fn given_up_by_the_kernel() {
 #[test]
 fn chunk_sizes_that_cannot_be() {
     for sectors in [0, 7, 12, 1 << 22, u32::MAX] {
-        corrupt(&with_word(&store(), 12, sectors), 0, &format!("a chunk of {sectors} sectors"));
+        corrupt(
+            &with_word(&store(), 12, sectors),
+            0,
+            &format!("a chunk size of {sectors} sectors"),
+        );
     }
 }
 
 #[test]
 fn chunk_size_larger_than_the_device() {
-    corrupt(&with_word(&store(), 12, 1 << 21), 1, "leads past the end, chunk 0");
+    corrupt(&with_word(&store(), 12, 1 << 21), 1, "leads past the end (chunk 0)");
 }
 
 #[test]
@@ -94,7 +98,7 @@ fn old_chunk_past_the_origins_end() {
     image.put(9_999, 90);
     assert_eq!(read(&image.bytes()).unwrap().count(), 11);
     image.put(10_000, 91);
-    corrupt(&image.bytes(), 1, "chunk 10000 lies past the origin's end, chunk 10000");
+    corrupt(&image.bytes(), 1, "chunk 10000 is past the origin's end (chunk 10000)");
     let mut image = store();
     image.put(u64::MAX, 91);
     corrupt(&image.bytes(), 1, "past the origin's end");
@@ -114,7 +118,7 @@ fn new_chunk_past_the_end() {
     for new in [258, 1 << 60, u64::MAX] {
         let mut image = store();
         image.put(100, new);
-        corrupt(&image.bytes(), 1, "past the end, chunk 258");
+        corrupt(&image.bytes(), 1, "past the end (chunk 258)");
     }
 }
 
@@ -149,7 +153,7 @@ fn list_without_an_end() {
     (0..2 * PER_AREA).for_each(|chunk| image.copy(chunk));
     let bytes = image.bytes();
     assert_eq!(read(&bytes).unwrap().count(), 2 * PER_AREA);
-    corrupt(&bytes[..515 * CHUNK], 515, "leads past the end, chunk 515");
+    corrupt(&bytes[..515 * CHUNK], 515, "leads past the end (chunk 515)");
 }
 
 #[test]

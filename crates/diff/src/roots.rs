@@ -134,7 +134,8 @@ fn known_tree(
     };
     if !agrees {
         log::warn!(
-            "{} is not, or no longer, what the base holds: it is removed, and all of the base is read",
+            "{} does not (or no longer) match what the base holds: it is removed, and all of the \
+             base is read",
             path.display()
         );
         fs::remove_file(path)?;

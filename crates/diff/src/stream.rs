@@ -228,7 +228,7 @@ fn check(pair: &Pair, options: &Options) -> anyhow::Result<()> {
         && granularity > chunk_size
     {
         return Err(usage(format!(
-            "a granularity of {granularity} bytes, where the chunks have {chunk_size}"
+            "a granularity of {granularity} bytes, but the chunks have {chunk_size}"
         )));
     }
     let (base_size, size) = (pair.base_size(), pair.names.target.size);

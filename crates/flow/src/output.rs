@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use sha1::{Digest, Sha1};
 
-use crate::{Interrupt, thread};
+use crate::{Interrupt, human, thread};
 
 const AHEAD: usize = 8;
 const BLOCK: usize = 1 << 20;
@@ -56,6 +56,24 @@ struct Threads<W> {
     to_writer: SyncSender<Arc<Block>>,
     writer: JoinHandle<io::Result<W>>,
     sha1: Option<(SyncSender<Arc<Block>>, JoinHandle<String>)>,
+}
+
+/// Why not all could be written: the cause of an [`io::Error`] of an [`Output`], with its kind.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", after(*.written))]
+pub struct Unwritten {
+    /// How many bytes were written before.
+    pub written: u64,
+    /// What failed then.
+    #[source]
+    pub error: io::Error,
+}
+
+fn after(written: u64) -> String {
+    match written {
+        0 => "nothing was written".into(),
+        written => format!("after {}", human(written)),
+    }
 }
 
 /// What was written.
@@ -197,20 +215,41 @@ fn write_all<W: Write>(
     given_up: &AtomicBool,
 ) -> io::Result<W> {
     let mut throttle = bytes_per_second.map(Throttle::new);
+    let mut written = 0;
     for block in blocks {
         let piece = throttle.as_ref().map_or(BLOCK, Throttle::piece);
         for piece in block.bytes.chunks(piece) {
             if given_up.load(Ordering::Relaxed) {
                 return Err(io::ErrorKind::BrokenPipe.into());
             }
-            target.write_all(piece)?;
+            write_piece(&mut target, piece, &mut written)?;
             if let Some(throttle) = &mut throttle {
                 throttle.wait_after(piece.len());
             }
         }
     }
-    target.flush()?;
+    target.flush().map_err(|error| unwritten(written, error))?;
     Ok(target)
+}
+
+/// Writes all of it, and counts what was written even if that fails.
+fn write_piece(target: &mut impl Write, piece: &[u8], written: &mut u64) -> io::Result<()> {
+    let mut rest = piece;
+    while !rest.is_empty() {
+        let count = match target.write(rest) {
+            Ok(0) => return Err(unwritten(*written, io::ErrorKind::WriteZero.into())),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(unwritten(*written, error)),
+        };
+        *written += count as u64;
+        rest = &rest[count..];
+    }
+    Ok(())
+}
+
+fn unwritten(written: u64, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), Unwritten { written, error })
 }
 
 fn sha1_of(blocks: &Receiver<Arc<Block>>) -> String {
@@ -284,6 +323,33 @@ mod tests {
         let mut output = Output::new(Closed, SHA1, &Interrupt::default()).unwrap();
         let written = output.write_all(&vec![0; 32 << 20]);
         assert_eq!(written.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn an_error_says_how_much_was_written() {
+        /// Has room for so many bytes.
+        struct Full(usize);
+        impl Write for Full {
+            fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+                let count = buf.len().min(self.0);
+                self.0 -= count;
+                if count == 0 { Err(io::Error::from_raw_os_error(28)) } else { Ok(count) }
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let error = |room| {
+            let options = OutputOptions::default();
+            let mut output = Output::new(Full(room), options, &Interrupt::default()).unwrap();
+            let written = output.write_all(&[7; 3 << 20]).and_then(|()| output.finish().map(drop));
+            let error = written.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+            crate::error_text(&error.into())
+        };
+        assert_eq!(error(1_572_865), "after 1.5 MiB: No space left on device");
+        assert_eq!(error(1), "after 1 byte: No space left on device");
+        assert_eq!(error(0), "nothing was written: No space left on device");
     }
 
     #[test]

@@ -7,9 +7,22 @@ pub fn human(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     let power = bytes.checked_ilog(1024).unwrap_or(0) as usize;
     match power.checked_sub(1) {
-        None => format!("{bytes} bytes"),
+        None => counted(bytes, "byte"),
         Some(unit) => format!("{:.1} {}", bytes as f64 / 1024_f64.powi(power as i32), UNITS[unit]),
     }
+}
+
+/// A number and what is counted, in the singular if there is one of it.
+pub fn counted(number: u64, noun: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{ending}")
+}
+
+/// A rate in bytes per second; `None` if the time was too short to say one.
+pub fn rate_text(bytes: u64, took: Duration) -> Option<String> {
+    const SHORT: Duration = Duration::from_millis(100);
+    let rate = || bytes as f64 / took.as_secs_f64();
+    (bytes > 0 && took >= SHORT).then(|| format!("{}/s", human(rate() as u64)))
 }
 
 /// A time in seconds since 1970-01-01 00:00 UTC, in RFC 3339 form, in UTC.
@@ -36,8 +49,23 @@ mod tests {
     }
 
     #[test]
+    fn one_of_a_thing_is_in_the_singular() {
+        let texts = [0, 1, 2].map(|number| counted(number, "record"));
+        assert_eq!(texts, ["0 records", "1 record", "2 records"]);
+    }
+
+    #[test]
+    fn a_rate_needs_time() {
+        let rate = |bytes, millis| rate_text(bytes, Duration::from_millis(millis));
+        assert_eq!(rate(1 << 30, 2000).as_deref(), Some("512.0 MiB/s"));
+        assert_eq!(rate(1 << 30, 99), None);
+        assert_eq!(rate(0, 5000), None);
+    }
+
+    #[test]
     fn sizes_have_their_unit() {
         assert_eq!(human(0), "0 bytes");
+        assert_eq!(human(1), "1 byte");
         assert_eq!(human(1023), "1023 bytes");
         assert_eq!(human(1536), "1.5 KiB");
         assert_eq!(human(500 << 20), "500.0 MiB");

@@ -12,6 +12,12 @@ pub enum WayOut {
     NameBase,
     /// Name the volume that holds the beginning of the stream.
     NamePart,
+    /// Name the new volume.
+    NameNew,
+    /// Name the base, or for a full stream the thin pool.
+    NameBaseOrPool,
+    /// Name the files rather than their folder.
+    NameFiles,
     /// Name the thin pool for a full stream's volume.
     NamePool,
     /// Name the volumes that other streams start from and lead to.

@@ -97,17 +97,12 @@ fn chain(folder: &Path, disk: Option<&str>) -> anyhow::Result<Vec<PathBuf>> {
     let mut chain = match <[Item; 1]>::try_from(full) {
         Ok(one) => Vec::from(one),
         Err(none) if none.is_empty() => {
-            return Err(usage(format!(
-                "{}: there is no full stream and no copy: name the files (-i FILE)",
-                place()
-            )));
+            let why = format!("{}: there is neither a full stream nor a copy", place());
+            return Err(Refusal::usage(why).but(WayOut::NameFiles).into());
         }
         Err(several) => {
-            return Err(usage(format!(
-                "{}: there are several full streams: {}: name the files (-i FILE)",
-                place(),
-                names(&several)
-            )));
+            let why = format!("{}: there are several full streams: {}", place(), names(&several));
+            return Err(Refusal::usage(why).but(WayOut::NameFiles).into());
         }
     };
     while let Some(last) = chain.last() {
@@ -118,12 +113,9 @@ fn chain(folder: &Path, disk: Option<&str>) -> anyhow::Result<Vec<PathBuf>> {
         let (mut next, other): (Vec<_>, Vec<_>) = rest.into_iter().partition(follows);
         rest = other;
         if next.len() > 1 {
-            return Err(usage(format!(
-                "{}: several streams follow {}: {}: name the files (-i FILE)",
-                place(),
-                names(&chain[chain.len() - 1..]),
-                names(&next)
-            )));
+            let last = names(&chain[chain.len() - 1..]);
+            let why = format!("{}: several streams follow {last}: {}", place(), names(&next));
+            return Err(Refusal::usage(why).but(WayOut::NameFiles).into());
         }
         let Some(next) = next.pop() else { break };
         chain.push(next);
@@ -133,8 +125,8 @@ fn chain(folder: &Path, disk: Option<&str>) -> anyhow::Result<Vec<PathBuf>> {
     chain.extend(rest);
     if !differentials.is_empty() {
         log::warn!(
-            "{}: left out: {} (differential: each is for the stream that it starts from, and comes \
-             last: -i FILE)",
+            "{}: left out: {} (differential: to apply one, name the files of its own chain, and it \
+             last)",
             place(),
             names(&differentials)
         );
@@ -152,7 +144,10 @@ fn one_disk(
     let (disk, items) = match disk {
         _ if found.disks.is_empty() => return Err(no_streams(folder)),
         Some(disk) => found.disks.remove_entry(disk).ok_or_else(|| {
-            usage(format!("{} has no stream of disk {disk}: there is {names}", folder.display()))
+            usage(format!(
+                "{} has no stream of disk {disk}: its disks are {names}",
+                folder.display()
+            ))
         })?,
         None if found.disks.len() == 1 => found.disks.pop_first().context("there is no disk")?,
         None => {
@@ -170,9 +165,10 @@ fn one_disk(
     // Leaving out the last stream would go unnoticed.
     match found.odd.iter().find(is_of_disk) {
         Some(path) => Err(Refusal::unverifiable(format!(
-            "{} is not a virtnbdbackup stream, despite its name: name the files you want (-i FILE)",
+            "{} is not a virtnbdbackup stream, despite its name",
             shown(path)
         ))
+        .but(WayOut::NameFiles)
         .into()),
         None => Ok((disk, items)),
     }

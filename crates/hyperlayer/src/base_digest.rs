@@ -130,7 +130,7 @@ pub(crate) fn validate(header: &Header, digests: &[BaseDigest]) -> std::result::
 pub(crate) fn check_count(digests: &[BaseDigest]) -> Result<()> {
     const MOST: usize = MAX_RECORD / size_of::<Entry>();
     if digests.len() > MOST {
-        return Err(Error::Invalid(format!("{} base digests are too many", digests.len())));
+        return Err(Error::Invalid(format!("too many base digests: {}", digests.len())));
     }
     Ok(())
 }

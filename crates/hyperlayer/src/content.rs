@@ -144,7 +144,7 @@ pub(crate) fn unpack(
         // The frame's digest covers the group's table, which has the records' digests.
         frame::GROUP if content.len() as u64 == frame.length.get() => Ok(()),
         frame::GROUP => Err(damaged(format!(
-            "a group of {} bytes, where its frame says {}",
+            "a group of {} bytes, but its frame says {}",
             content.len(),
             frame.length
         ))),

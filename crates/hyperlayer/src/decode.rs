@@ -4,6 +4,7 @@ use std::io::{self, Read};
 
 use zerocopy::FromBytes;
 
+use crate::compressed::compression;
 use crate::content::{self, Place};
 use crate::encode::{check_announced, check_range};
 use crate::error::Result;
@@ -19,9 +20,9 @@ use crate::{
 };
 
 /// What older versions of lvdiff wrote at detect level 3, before there was a digest tree.
-const PLAIN_ROOT: &str = "detect level 3 with one BLAKE3 of the whole base in place of the root of a \
-                          digest tree, as older versions made it: make the stream again, or apply it \
-                          with a version of that time";
+const PLAIN_ROOT: &str = "detect level 3 with a BLAKE3 of the whole base instead of the root of \
+     a digest tree, as older versions wrote it: make the stream again, or apply it with such a \
+     version";
 
 /// Reads one stream, front to back. It keeps one record in memory.
 pub struct Decoder<R: Read> {
@@ -220,7 +221,7 @@ impl<R: Read> Decoder<R> {
         }
         if self.totals.discard_bytes != self.header.unmapped_bytes {
             return Err(format!(
-                "{} bytes were unmapped, where the header announced {}",
+                "{} bytes were unmapped, but the header announced {}",
                 self.totals.discard_bytes, self.header.unmapped_bytes
             ));
         }
@@ -237,13 +238,13 @@ impl<R: Read> Decoder<R> {
             && !self.header.undo
             && whole.digest != root
         {
-            return Err("the base's root digest is another one than at the beginning".into());
+            return Err("the base's root digest differs from the one at the beginning".into());
         }
         if roots.base.is_some() && self.header.base.is_none() {
             return Err("a base's root digest, but no base".into());
         }
         if trailer.digest(self.input.before_frame.clone()) != trailer.stream_digest {
-            return Err("the trailer's digest is not that of the stream".into());
+            return Err("the trailer's digest does not match the stream".into());
         }
         (self.roots, self.digest) = (roots, Some(trailer.stream_digest));
         Ok(())
@@ -357,8 +358,11 @@ impl<R: Read> Input<R> {
         if MAGIC.starts_with(line) {
             return Err(Error::Cut { at: self.at, inside: "its first line" });
         }
+        if let Some((name, command)) = compression(line).filter(|_| begin == 0) {
+            return Err(Error::Compressed { name, command });
+        }
         let what = format!(
-            "it begins with \"{}\", where a stream of this version begins with \"{}\"",
+            "it begins with \"{}\", but a stream of this version begins with \"{}\"",
             line.escape_ascii(),
             MAGIC.escape_ascii()
         );
@@ -368,7 +372,7 @@ impl<R: Read> Input<R> {
         if begin > 0 {
             return Err(damaged(
                 begin,
-                format!("bytes after the trailer that are no other stream: {what}"),
+                format!("bytes after the trailer that are not another stream: {what}"),
             ));
         }
         Err(damaged(begin, what))
@@ -413,13 +417,16 @@ impl<R: Read> Input<R> {
         if frame.sequence.get() != self.sequence {
             return Err(damaged(
                 at,
-                format!("frame {} where frame {} follows", frame.sequence, self.sequence),
+                format!("frame {} instead of frame {}", frame.sequence, self.sequence),
             ));
         }
         self.sequence = self.sequence.saturating_add(1);
         let length = frame.stored.get() as usize;
         if length > MAX_RECORD {
-            let reason = format!("a frame with {length} bytes of content: {MAX_RECORD} at most");
+            let reason = format!(
+                "a frame with {length} bytes of content: at most {MAX_RECORD} \
+                 are allowed"
+            );
             return Err(damaged(at, reason));
         }
         if frame.kind == frame::TRAILER {

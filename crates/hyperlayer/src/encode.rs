@@ -212,7 +212,7 @@ impl<W: Write> Encoder<W> {
     pub fn finish(mut self) -> Result<(W, Finished)> {
         if self.totals.discard_bytes != self.announced.1 {
             let (found, announced) = (self.totals.discard_bytes, self.announced.1);
-            let why = format!("{found} bytes were unmapped, where the header says {announced}");
+            let why = format!("{found} bytes were unmapped, but the header says {announced}");
             return Err(Error::Invalid(why));
         }
         while let Some(level) = self.index.unfinished() {
@@ -282,7 +282,7 @@ pub(crate) fn check_announced(
     let changed = totals.data_bytes.saturating_add(totals.zero_bytes);
     if changed > changed_bytes || totals.discard_bytes > unmapped_bytes {
         return Err(format!(
-            "{changed} bytes changed and {} unmapped, where the header announced {changed_bytes} \
+            "{changed} bytes changed and {} unmapped, but the header announced {changed_bytes} \
              and {unmapped_bytes}",
             totals.discard_bytes
         ));

@@ -7,7 +7,7 @@ use std::io;
 #[non_exhaustive]
 pub enum Error {
     /// The pipe or file that carries the stream failed.
-    #[error("the stream could not be read or written")]
+    #[error("{0}")]
     Io(#[from] io::Error),
 
     /// The input ended before the stream did.
@@ -37,6 +37,15 @@ pub enum Error {
         what: String,
     },
 
+    /// The input is compressed as a whole, and may hold a stream.
+    #[error("this is {name} data, not a stream: decompress it first (`{command} FILE | …`)")]
+    Compressed {
+        /// What it is compressed with.
+        name: &'static str,
+        /// The command that undoes that.
+        command: &'static str,
+    },
+
     /// What should be written exceeds the format's limits.
     #[error("this cannot be put into a stream: {0}")]
     Invalid(String),
@@ -49,7 +58,7 @@ impl Error {
             Self::Cut { at, .. } | Self::Damaged { at, .. } | Self::Unsupported { at, .. } => {
                 *at = at.saturating_add(begin);
             }
-            Self::Io(_) | Self::Invalid(_) => {}
+            Self::Io(_) | Self::Compressed { .. } | Self::Invalid(_) => {}
         }
         self
     }

@@ -41,7 +41,7 @@ impl Header {
         let disks = both(&ours.disk, &theirs.disk);
         if let Some((found, expected)) = disks {
             if found != expected {
-                return Err(format!("it is of disk {found}, expected {expected}"));
+                return Err(format!("it belongs to disk {found}, expected {expected}"));
             }
             if let Some((found, expected)) = both(&ours.base_checkpoint, &theirs.checkpoint) {
                 if found == expected {
@@ -127,7 +127,7 @@ mod tests {
         let error = follows(identity("vm/vda", "c0", "c2"), before.clone()).unwrap_err();
         assert_eq!(error, "it starts from the checkpoint c0, expected c1");
         let error = follows(identity("vm/vdb", "c1", "c2"), before.clone()).unwrap_err();
-        assert_eq!(error, "it is of disk vm/vdb, expected vm/vda");
+        assert_eq!(error, "it belongs to disk vm/vdb, expected vm/vda");
         // If only one side has it, it decides nothing.
         follows(identity("", "", ""), before.clone()).unwrap();
         follows(identity("vm/vda", "", ""), before).unwrap();

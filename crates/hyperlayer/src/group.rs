@@ -162,8 +162,7 @@ impl Cursor {
         digest: &[u8; 32],
         offset: u64,
     ) -> std::result::Result<Self, String> {
-        let short =
-            || format!("a group of {} bytes, which its table does not fit into", content.len());
+        let short = || format!("a group of {} bytes, too small for its table", content.len());
         let (head, _) = Head::ref_from_prefix(content).map_err(|_| short())?;
         let count = usize::try_from(head.count.get()).map_err(|_| short())?;
         let table = content.get(..table_bytes(count)).ok_or_else(short)?;
@@ -176,11 +175,11 @@ impl Cursor {
             [DATA, ZERO, DISCARD].contains(&entry.kind) && entry.reserved.get() == 0
         };
         if head.reserved.get() != 0 || !entries.iter().all(is_known) {
-            return Err("a group whose table is not as it must be".into());
+            return Err("a group with an invalid table".into());
         }
         if first.offset.get() != offset {
             return Err(format!(
-                "a group that begins at offset {}, where its frame says {offset}",
+                "a group that begins at offset {}, but its frame says {offset}",
                 first.offset
             ));
         }
@@ -189,7 +188,7 @@ impl Cursor {
         let expected = content.len().saturating_sub(table.len());
         if bytes != expected as u64 {
             return Err(format!(
-                "a group with {expected} bytes of data, where its table says {bytes}"
+                "a group with {expected} bytes of data, but its table says {bytes}"
             ));
         }
         Ok(Self { next: 0, count, place: table.len() })

@@ -57,7 +57,7 @@ pub(crate) fn validate(header: &Header, held: &[Held]) -> Result<u64, String> {
     let expected = if header.rest { 1..=Held::MOST } else { 0..=0 };
     if !expected.contains(&held.len()) {
         return Err(format!(
-            "{} ranges that are there already: expected {} to {}",
+            "{} ranges that have already arrived: expected {} to {}",
             held.len(),
             expected.start(),
             expected.end()
@@ -70,8 +70,8 @@ pub(crate) fn validate(header: &Header, held: &[Held]) -> Result<u64, String> {
             Some(next) if next <= header.target.size => end = next,
             _ => {
                 return Err(format!(
-                    "a range of {} bytes at offset {} that is there already: expected ascending ranges \
-                     within the volume ({} bytes)",
+                    "a range of {} bytes at offset {} that has already arrived: expected \
+                     ascending ranges within the volume ({} bytes)",
                     range.length, range.offset, header.target.size
                 ));
             }

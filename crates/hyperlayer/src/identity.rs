@@ -34,11 +34,11 @@ impl Identity {
         }
         let has_checkpoint = !self.checkpoint.is_empty() || !self.base_checkpoint.is_empty();
         if has_checkpoint && self.disk.is_empty() {
-            return Err("a checkpoint, but no disk that it is of".into());
+            return Err("a checkpoint, but no disk that it belongs to".into());
         }
         let knows_base = !self.base_checkpoint.is_empty() || self.previous.is_some();
         if knows_base && !has_base {
-            return Err("what a base is known by, but no base".into());
+            return Err("the identity of a base, but no base".into());
         }
         Ok(())
     }

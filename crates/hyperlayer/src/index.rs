@@ -112,7 +112,7 @@ impl Index {
         let frame = Frame::read_from_bytes(&bytes).expect("the array has a frame's size");
         let stored = frame.stored.get() as usize;
         if !frame.is_sound() || frame.kind != frame::INDEX || stored > MAX_RECORD {
-            return Err(damaged("no index stands there"));
+            return Err(damaged("there is no index"));
         }
         let mut content = vec![0; stored];
         file.read_exact(&mut content)?;
@@ -120,7 +120,7 @@ impl Index {
             return Err(damaged("the index does not match its BLAKE3"));
         }
         let entries = <[RawEntry]>::ref_from_bytes(&content)
-            .map_err(|_| damaged("an index whose entries do not have 32 bytes each"))?;
+            .map_err(|_| damaged("an index whose entries are not 32 bytes each"))?;
         let (mut end, mut place) = (0, 0);
         let own_place = position.saturating_sub(self.begin);
         for entry in entries {

@@ -45,6 +45,7 @@
 
 mod base_checksum;
 mod base_digest;
+mod compressed;
 mod content;
 mod decode;
 mod encode;

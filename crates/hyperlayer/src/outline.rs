@@ -167,7 +167,7 @@ impl Outline {
                 let roots = trailer.roots().map_err(|reason| Error::Damaged { at, reason })?;
                 let (index, length) = (trailer.index.get(), trailer.length.get());
                 if length != at.saturating_sub(begin) || index >= length {
-                    return Err(damaged("the trailer says that the stream has another length"));
+                    return Err(damaged("the trailer gives a different length for the stream"));
                 }
                 let index = (index > 0).then_some(index);
                 return Ok(Self {

@@ -176,7 +176,12 @@ impl Unpacker {
         let length = usize::try_from(length)
             .ok()
             .filter(|&length| length > 0 && length <= MAX_RECORD)
-            .ok_or_else(|| format!("compressed content of {length} bytes: {MAX_RECORD} at most"))?;
+            .ok_or_else(|| {
+                format!(
+                    "compressed content of {length} bytes: at most {MAX_RECORD} \
+                 are allowed"
+                )
+            })?;
         // Decompression cannot write past this buffer.
         self.content.resize(length, 0);
         match self.decompressor.decompress_to_buffer(stored, &mut self.content[..]) {

@@ -77,7 +77,7 @@ impl Trailer {
         let root = |bit, root: [u8; 32]| match (bits & bit != 0, root == [0; 32]) {
             (true, _) => Ok(Some(root)),
             (false, true) => Ok(None),
-            (false, false) => Err("the trailer has a root that it says is not there".to_owned()),
+            (false, false) => Err("the trailer has a root that it marks as absent".to_owned()),
         };
         if bits & !(BASE_ROOT | TARGET_ROOT) != 0 {
             return Err(format!("the trailer has roots {bits:#x}: expected 0 to 3"));

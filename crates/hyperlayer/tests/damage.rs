@@ -171,6 +171,24 @@ fn other_versions_and_other_files_are_told_apart() {
 }
 
 #[test]
+fn what_is_compressed_is_named_with_what_undoes_it() {
+    for (first, expected, undo) in [
+        (&b"\x1f\x8b\x08\0"[..], "gzip", "zcat"),
+        (b"\x28\xb5\x2f\xfd\x04", "zstd", "zstdcat"),
+        (b"\xfd7zXZ\0\0", "xz", "xzcat"),
+        (b"BZh91AY", "bzip2", "bzcat"),
+        (b"\x04\x22\x4d\x18\x64", "lz4", "lz4cat"),
+    ] {
+        let input = [first, &[7; 100]].concat();
+        let ended = read(&input).1;
+        let Err(Error::Compressed { name, command }) = ended else { panic!("{ended:?}") };
+        assert_eq!((name, command), (expected, undo));
+        // Not after a stream: there it is damage.
+        assert_damaged(&[&with_header(&[])[..], &input].concat(), "bytes after the trailer");
+    }
+}
+
+#[test]
 fn ranges_outside_the_volume_or_the_order_are_refused() {
     let zero = |offset, length| RawFrame::new(b"ZERO", offset, length, &[]);
     assert_damaged(&with_header(&[data(512, 1), data(0, 2)]), "out of order");

@@ -78,8 +78,8 @@ fn a_group_by_the_text_alone_is_read_stored_either_way() {
 fn what_no_group_can_be_is_refused() {
     let (sound, table) = content(&[ONE, TWO]);
     refused(&sound, table, 0, 0, "its frame says 0");
-    refused(&[], 0, 512, 0, "does not fit");
-    refused(&sound[..table - 1], table - 1, 512, 0, "does not fit");
+    refused(&[], 0, 512, 0, "too small for its table");
+    refused(&sound[..table - 1], table - 1, 512, 0, "too small for its table");
     refused(&[&sound[..], &[0]].concat(), table, 512, 0, "its table says 512");
     refused(&sound[..sound.len() - 1], table, 512, 0, "its table says 512");
     refused(&[0; 8], 8, 512, 0, "without records");
@@ -90,14 +90,14 @@ fn what_no_group_can_be_is_refused() {
     };
     // More records than there are bytes, or memory, for.
     for count in [1_u32 << 16, u32::MAX] {
-        refused(&changed(0, &count.to_le_bytes()), table, 512, 0, "does not fit");
+        refused(&changed(0, &count.to_le_bytes()), table, 512, 0, "too small for its table");
     }
     // The third entry would be data.
-    refused(&changed(0, &[3]), table + 56, 512, 0, "not as it must be");
-    refused(&changed(4, &[1]), table, 512, 0, "not as it must be");
-    refused(&changed(12, &[1]), table, 512, 0, "not as it must be");
+    refused(&changed(0, &[3]), table + 56, 512, 0, "an invalid table");
+    refused(&changed(4, &[1]), table, 512, 0, "an invalid table");
+    refused(&changed(12, &[1]), table, 512, 0, "an invalid table");
     for kind in [b"GRUP", b"HEAD", b"TAIL", b"data"] {
-        refused(&changed(8, kind), table, 512, 0, "not as it must be");
+        refused(&changed(8, kind), table, 512, 0, "an invalid table");
     }
     refused(&changed(24, &u64::MAX.to_le_bytes()), table, 512, 0, "its table says");
     // A frame whose length is not its content's.
@@ -107,7 +107,7 @@ fn what_no_group_can_be_is_refused() {
     let check = blake3::hash(&longer[frame..frame + 72]);
     longer[frame + 72..frame + 80].copy_from_slice(&check.as_bytes()[..8]);
     let (records, error) = read(&longer);
-    assert!(records.is_empty() && error.to_string().contains("where its frame says"), "{error}");
+    assert!(records.is_empty() && error.to_string().contains("but its frame says"), "{error}");
     // The rules for records: earlier records have been handed out.
     let ranges = |records: &[_], before, word| {
         let (content, table) = content(records);

@@ -62,7 +62,8 @@ impl Activation {
                         if !was_left_by_a_run(&record, told, instance, &boot) {
                             if !record.is_empty() {
                                 log::info!(
-                                    "{} stays active: not known to be a run's that was killed",
+                                    "{} stays active: it may not have been activated by a run \
+                                     that was killed",
                                     volume.full_name()
                                 );
                             }
@@ -166,7 +167,7 @@ impl Drop for Activation {
     }
 }
 
-/// The only place that activates a volume that exists already.
+/// The only place that activates a volume that already exists.
 fn activate(volume: &NoMerge<'_>, lock: &LockFile) -> Result<()> {
     let name = volume.volume().full_name();
     // -K: also where activation is skipped by default.

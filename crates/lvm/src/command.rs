@@ -50,7 +50,7 @@ pub(crate) fn report<R: DeserializeOwned>(
 /// Parses what [`report`] gets.
 pub(crate) fn rows<R: DeserializeOwned>(program: &'static str, json: &[u8]) -> Result<Vec<R>> {
     let answer: Answer<R> = serde_json::from_slice(json).map_err(|error| Error::Parse {
-        what: "a report of LVM's",
+        what: "a report from LVM",
         found: format!("{program}: {error}"),
     })?;
     Ok(answer.report.into_iter().flat_map(|report| report.rows).collect())

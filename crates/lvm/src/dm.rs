@@ -104,9 +104,9 @@ impl DeviceMapper {
         match self.find(Address::Name(&dm_name(group, volume)))? {
             None => Ok(()),
             Some(found) => Err(Error::State(format!(
-                "device {} is there already (UUID {:?}), and is none of a volume {group}/{volume}, which \
-                 LVM does not list: its disk may be gone. If nobody needs it, `dmsetup remove {}` takes \
-                 it away; else name the new volume differently",
+                "device {} already exists (UUID {:?}), but LVM lists no volume {group}/{volume}: \
+                 its disk may be gone. If nothing needs the device, `dmsetup remove {}` removes \
+                 it; otherwise choose another name for the new volume",
                 found.name, found.uuid, found.name
             ))),
         }
@@ -219,7 +219,7 @@ impl DeviceMapper {
                     header.name[..name.len()].copy_from_slice(name.as_bytes());
                 }
                 Address::Name(name) => {
-                    return Err(Error::Name(format!("{name} is too long for a device's name")));
+                    return Err(Error::Name(format!("{name} is too long for a device name")));
                 }
                 Address::Uuid(uuid) | Address::Device { uuid, .. }
                     if !uuid.is_empty() && uuid.len() < header.uuid.len() =>
@@ -320,7 +320,7 @@ fn targets(answer: &[u64]) -> Result<Vec<Target>> {
 fn text(bytes: &[u8]) -> Result<String> {
     let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
     String::from_utf8(bytes[..end].to_vec()).map_err(|_| Error::Parse {
-        what: "a text of device-mapper's",
+        what: "a string from device-mapper",
         found: bytes[..end].escape_ascii().to_string(),
     })
 }

@@ -41,7 +41,7 @@ pub enum Error {
     },
 
     /// LVM or the kernel answered something that is not understood.
-    #[error("{what} is not understood: {found:?}")]
+    #[error("{what} cannot be parsed: {found:?}")]
     Parse {
         /// What was parsed.
         what: &'static str,
@@ -67,9 +67,9 @@ pub enum Error {
 
     /// The pool's only metadata snapshot belongs to somebody else.
     #[error(
-        "the metadata snapshot of pool {pool} is held by somebody else (at metadata block {root}); \
-         see who uses it (thin_dump -m, thin_delta -m, another backup program), or look with \
-         `dmsetup status {pool}`"
+        "the metadata snapshot of pool {pool} is held by another program (at metadata block \
+         {root}); check what uses it (thin_dump -m, thin_delta -m, another backup program), or \
+         see `dmsetup status {pool}`"
     )]
     MetadataSnapshotHeld {
         /// The pool's device-mapper name.

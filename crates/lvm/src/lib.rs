@@ -32,6 +32,7 @@ mod merge;
 mod metadata_record;
 mod metadata_snapshot;
 mod name;
+mod nearest;
 mod no_space;
 mod node;
 mod not_activated;

@@ -245,7 +245,7 @@ fn refused(path: &Path, error: io::Error, is_root: bool, exists: bool) -> Error 
 
 fn not_ours(path: &Path) -> Error {
     Error::State(format!(
-        "{} is not a file that a run of ours made; look who made it, and remove it",
+        "{} was not created by lvdiff or lvpatch; check who created it, and remove it",
         path.display()
     ))
 }
@@ -290,7 +290,7 @@ mod tests {
         let refused =
             |is_root, exists| refused(Path::new("/lock"), denied(), is_root, exists).to_string();
         assert!(refused(false, true).contains("needs root"));
-        assert!(refused(true, true).contains("/lock is not a file that a run of ours made"));
+        assert!(refused(true, true).contains("/lock was not created by lvdiff or lvpatch"));
         assert_eq!(refused(true, false), "lock file /lock");
     }
 
@@ -303,7 +303,7 @@ mod tests {
         std::os::unix::fs::symlink(&target, &link).unwrap();
         std::fs::hard_link(&target, &hard).unwrap();
         let message = LockFile::try_at(&link).err().unwrap().to_string();
-        assert!(message.contains("not a file that a run of ours made"), "{message}");
+        assert!(message.contains("was not created by lvdiff or lvpatch"), "{message}");
         assert!(LockFile::try_at(&hard).is_err());
         assert_eq!(std::fs::read(&target).unwrap(), b"precious");
     }

@@ -93,13 +93,13 @@ fn refusal(volume: &LogicalVolume, snapshot: &LogicalVolume, origin: &str) -> Er
     let origin = format!("{}/{origin}", volume.group);
     let comes_up = match origin == name {
         true => String::new(),
-        false => format!("{name} comes up with {origin} only, and "),
+        false => format!("{name} becomes active only together with {origin}, and "),
     };
     Error::State(format!(
-        "{comes_up}{snapshot} is being merged into {origin}, or will be once that is activated next: \
-         what {origin} holds is lost then. Nothing was activated or changed. LVM cannot cancel a merge: \
-         let it happen (`lvchange -an {origin}` if it is active, then `lvchange -ay {origin}`), wait \
-         until `lvs -a {}` no longer lists {snapshot}, and run this again",
+        "{comes_up}{snapshot} is being merged into {origin}, or will be at the next activation, \
+         and what {origin} holds is lost then. Nothing was activated or changed. LVM cannot \
+         cancel a merge: let it finish (`lvchange -an {origin}` if it is active, then `lvchange \
+         -ay {origin}`), wait until `lvs -a {}` no longer lists {snapshot}, and run this again",
         volume.group
     ))
 }
@@ -147,9 +147,9 @@ mod tests {
         let (over, merging) =
             (volume("over", Some("pool"), Some("external")), volume("m", None, Some("external")));
         let message = refusal(&over, &merging, "external").to_string();
-        assert!(
-            message.starts_with("vg0/over comes up with vg0/external only, and vg0/m is being")
-        );
+        assert!(message.starts_with(
+            "vg0/over becomes active only together with vg0/external, and vg0/m is being"
+        ));
         assert!(message.contains("`lvchange -ay vg0/external`"), "{message}");
     }
 

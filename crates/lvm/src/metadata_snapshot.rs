@@ -129,9 +129,9 @@ impl<'a> MetadataSnapshot<'a> {
             // Still held: the record stays for the next run.
             Err(error @ Error::Dm { source, .. }) if !is(source, Errno::EINVAL) => {
                 Err(Error::State(format!(
-                    "the metadata snapshot of pool {}, at block {}, cannot be released ({error}): see \
-                     lvmthin(7) if the pool is read-only or needs a check; the next run in this \
-                     pool releases it when that can be done",
+                    "the metadata snapshot of pool {}, at block {}, cannot be released \
+                     ({error}): see lvmthin(7) if the pool is read-only or needs a check; the \
+                     next run in this pool will release it once that is possible",
                     self.pool.name, self.root
                 )))
             }
@@ -153,7 +153,7 @@ impl Drop for MetadataSnapshot<'_> {
 
 fn released_by_another(pool: &PoolDevice) -> Error {
     Error::State(format!(
-        "the metadata snapshot of pool {} was released by somebody else while it was read",
+        "the metadata snapshot of pool {} was released by another program while it was being read",
         pool.name
     ))
 }

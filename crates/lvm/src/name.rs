@@ -5,6 +5,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 use crate::characters::has_lvm_characters;
 use crate::error::Result;
+use crate::nearest::{self, Nearest};
 use crate::{DeviceNumber, Error, LogicalVolume, SegmentType};
 
 /// A volume's name, as a user gives it: `lv`, `vg/lv`, `/dev/vg/lv`, `/dev/mapper/vg-lv`, or any
@@ -38,7 +39,7 @@ impl Scope {
             && named != given
         {
             return Err(Error::Name(format!(
-                "-p names pool {named}/{}, and -g volume group {given}",
+                "pool {named}/{} is not in volume group {given}, which was named as well",
                 name.volume
             )));
         }
@@ -67,7 +68,7 @@ impl Scope {
                 .unwrap_or_else(|| {
                     let name = self.pool.as_deref().unwrap_or("of a pool");
                     Error::NotFound(format!(
-                        "the name {name} is ambiguous: there {}; name the volume group with -g",
+                        "the name {name} is ambiguous: there {}; name its volume group as well",
                         list("is", several.iter().copied())
                     ))
                 })),
@@ -79,16 +80,8 @@ impl Scope {
     /// # Errors
     /// [`Error::NotFound`], with what was found, where the group or pool that it names is not there.
     pub fn pools<'v>(&self, volumes: &'v [LogicalVolume]) -> Result<Vec<&'v LogicalVolume>> {
-        if let Some(group) = self.group()
-            && !volumes.iter().any(|volume| volume.group == group)
-        {
-            let mut groups: Vec<_> = volumes.iter().map(|volume| volume.group.as_str()).collect();
-            groups.sort_unstable();
-            groups.dedup();
-            return Err(Error::NotFound(format!(
-                "there are no logical volumes in volume group {group}; there are some in {}",
-                if groups.is_empty() { "none".into() } else { groups.join(", ") }
-            )));
+        if let Some(group) = self.group() {
+            check_group_exists(group, volumes)?;
         }
         let in_group = |volume: &&LogicalVolume| {
             volume.segment_type == SegmentType::ThinPool
@@ -99,10 +92,14 @@ impl Scope {
             let names: Vec<_> = pools.iter().map(|pool| pool.full_name()).collect();
             pools.retain(|volume| &volume.name == pool);
             if pools.is_empty() {
+                let nearest = Nearest { name: pool, group: self.group(), pool: None };
+                let others = nearest.pools(volumes).unwrap_or_else(|| match names.as_slice() {
+                    [] => "there are no thin pools".into(),
+                    names => format!("the thin pools there: {}", names.join(", ")),
+                });
+                let place = describe(self.group(), None);
                 return Err(Error::NotFound(format!(
-                    "there is no thin pool {pool} in {}; the thin pools there: {}",
-                    describe(self.group(), None),
-                    if names.is_empty() { "none".into() } else { names.join(", ") }
+                    "there is no thin pool {pool} in {place}; {others}"
                 )));
             }
         }
@@ -169,9 +166,8 @@ impl VolumeName {
         if let (Some(named), Some(given)) = (self.group(), scope.group())
             && named != given
         {
-            let option = if in_pool.is_some() { "-g or -p names" } else { "-g names" };
             return Err(Error::Name(format!(
-                "{named}/{} is not in volume group {given}, which {option}",
+                "{named}/{} is not in volume group {given}, which was named as well",
                 self.volume
             )));
         }
@@ -185,17 +181,27 @@ impl VolumeName {
             there.iter().filter(|volume| volume.name == self.volume).copied().collect();
         match found.as_slice() {
             [one] => check_group(one, volumes).map(|()| *one),
-            [] => Err(Error::NotFound(format!(
-                "there is no volume {} in {}; there {}",
-                self.volume,
-                describe(group, in_pool),
-                list("is", there.iter().filter(|volume| volume.thin_id.is_some()).copied())
-            ))),
+            [] => {
+                let nearest = Nearest { name: &self.volume, group, pool: in_pool };
+                let others = match nearest.volumes(volumes) {
+                    Some(question) => question,
+                    None => {
+                        group.map_or(Ok(()), |group| check_group_exists(group, volumes))?;
+                        let thin = there.iter().filter(|volume| volume.thin_id.is_some());
+                        format!("there {}", list("is", thin.copied()))
+                    }
+                };
+                Err(Error::NotFound(format!(
+                    "there is no volume {} in {}; {others}",
+                    self.volume,
+                    describe(group, in_pool)
+                )))
+            }
             several => {
-                // With another group of the same name -g cannot help.
+                // With another group of the same name, naming the group cannot help.
                 several.iter().try_for_each(|volume| check_group(volume, volumes))?;
                 Err(Error::NotFound(format!(
-                    "the name {} is ambiguous: there {}; name the volume group with -g",
+                    "the name {} is ambiguous: there {}; name its volume group as well",
                     self.volume,
                     list("is", several.iter().copied())
                 )))
@@ -245,6 +251,22 @@ impl VolumeName {
         let name = DeviceNumber::from_rdev(metadata.rdev()).dm_name();
         Ok(name.as_deref().and_then(Self::from_dm_name))
     }
+}
+
+/// Refuses a group of which there are no volumes, whether it exists or not.
+fn check_group_exists(group: &str, volumes: &[LogicalVolume]) -> Result<()> {
+    let mut groups: Vec<_> = volumes.iter().map(|volume| volume.group.as_str()).collect();
+    if groups.contains(&group) {
+        return Ok(());
+    }
+    groups.sort_unstable();
+    groups.dedup();
+    let others = nearest::groups(group, groups.iter().copied());
+    let others = others.unwrap_or_else(|| match groups.as_slice() {
+        [] => "there are none at all".into(),
+        groups => format!("there are some in {}", groups.join(", ")),
+    });
+    Err(Error::NotFound(format!("there are no logical volumes in volume group {group}; {others}")))
 }
 
 /// Refuses a volume whose group shares its name with another one: LVM's commands go by names.
@@ -318,7 +340,11 @@ pub fn check_new_name(name: &str, group: &str, volumes: &[LogicalVolume]) -> Res
     let refused =
         |why: String| Err(Error::Name(format!("{name:?} cannot be a volume's name: {why}")));
     if !has_lvm_characters(name) {
-        return refused("letters, digits and + _ . - make a name, and no hyphen begins it".into());
+        return refused(
+            "a name consists of letters, digits and + _ . -, and does not begin with \
+             a hyphen"
+                .into(),
+        );
     }
     if !check_length(name, group) {
         return refused("it is too long".into());
@@ -332,11 +358,12 @@ pub fn check_new_name(name: &str, group: &str, volumes: &[LogicalVolume]) -> Res
         return refused(format!("LVM reserves names with {word} in them"));
     }
     if is_temporary_name(name) {
-        return refused("such names are for volumes that are not complete yet".into());
+        return refused("such names are reserved for incomplete volumes".into());
     }
     if volumes.iter().any(|volume| volume.group == group && volume.name == name) {
         return Err(Error::Name(format!(
-            "{group}/{name} exists already; name the new volume differently, or remove that one"
+            "{group}/{name} already exists; choose another name for the new volume, or remove \
+             that one"
         )));
     }
     Ok(())
@@ -454,8 +481,18 @@ mod tests {
         assert_eq!(find("vg1/a", Scope::default()).unwrap(), "vg1/a");
         let error = find("a", Scope::default()).unwrap_err().to_string();
         assert!(error.contains("ambiguous") && error.contains("vg0/a, vg1/a"), "{error}");
-        let error = find("c", in_group("vg1")).unwrap_err().to_string();
-        assert!(error.contains("no volume c") && error.contains("vg1/a, vg1/b"), "{error}");
+        let error = find("xyz", in_group("vg1")).unwrap_err().to_string();
+        assert!(error.contains("no volume xyz") && error.contains("vg1/a, vg1/b"), "{error}");
+        let error = find("vg1/bb", Scope::default()).unwrap_err().to_string();
+        assert_eq!(error, "there is no volume bb in volume group vg1; did you mean vg1/b?");
+        let error = find("vg2/xyz", Scope::default()).unwrap_err().to_string();
+        let no_group = "there are no logical volumes in volume group vg2";
+        assert_eq!(error, format!("{no_group}; did you mean vg0 or vg1?"));
+        let error = find("data/xyz", Scope::default()).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            format!("{}; there are some in vg0, vg1", no_group.replace("vg2", "data"))
+        );
         assert!(find("b", Scope::new(None, Some("p0")).unwrap()).is_err());
         assert!(find("vg1/b", in_group("vg0")).is_err());
     }
@@ -481,7 +518,9 @@ mod tests {
         let error = pools(Some("vg0"), Some("v")).unwrap_err().to_string();
         assert!(error.contains("no thin pool v") && error.contains("vg0/p"), "{error}");
         let error = pools(Some("vg2"), None).unwrap_err().to_string();
-        assert!(error.contains("vg2") && error.contains("vg0, vg1"), "{error}");
+        assert!(error.contains("vg2") && error.contains("vg0 or vg1?"), "{error}");
+        let error = pools(Some("vg1"), Some("qq")).unwrap_err().to_string();
+        assert_eq!(error, "there is no thin pool qq in volume group vg1; did you mean vg1/q?");
     }
 
     #[test]
@@ -499,7 +538,7 @@ mod tests {
             found.map(LogicalVolume::full_name)
         };
         assert_eq!(find("v", "vg1/p").unwrap(), "vg1/v");
-        assert!(find("vg0/v", "vg1/p").unwrap_err().to_string().contains("-p"));
+        assert!(find("vg0/v", "vg1/p").unwrap_err().to_string().contains("vg1, which"));
     }
 
     #[test]
@@ -519,7 +558,7 @@ mod tests {
             let error = find(name).unwrap_err().to_string();
             let both = "uuid-of-another (with b), uuid-of-vg0 (with a)";
             assert!(error.contains(both), "{error}");
-            assert!(error.contains("vgrename UUID NEW") && !error.contains("-g"), "{error}");
+            assert!(error.contains("vgrename UUID NEW") && !error.contains("as well"), "{error}");
         }
     }
 

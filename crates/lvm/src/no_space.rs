@@ -32,7 +32,8 @@ pub(crate) fn explained(error: Error, volume: &LogicalVolume) -> Error {
     }
     if message.contains("needs check") {
         return Error::State(format!(
-            "pool {pool} needs a check: the kernel could not write its metadata, and lets nobody change              it; find out why (`dmesg`), and repair it as lvmthin(7) says; {failed}"
+            "pool {pool} needs a check: the kernel could not write its metadata, and lets nobody \
+             change it; find out why (`dmesg`), and repair it as lvmthin(7) says; {failed}"
         ));
     }
     let percent = threshold().map_or(String::new(), |percent| format!(" ({percent} %)"));
@@ -85,6 +86,7 @@ mod tests {
         ));
         let Error::State(text) = &closed else { panic!("{closed}") };
         assert!(text.contains("pool vg/pool needs a check") && !text.contains("room"), "{text}");
+        assert!(!text.contains("  "), "{text}");
         let other = explained("Logical Volume \"lv\" already exists in volume group \"vg\"");
         assert!(matches!(other, Error::Command { .. }), "{other}");
     }

@@ -56,7 +56,7 @@ impl Node {
         }
         let folders = FOLDERS.join(", ");
         Err(Error::Io(
-            format!("device {number} has no node in /dev, and none can be made in {folders}"),
+            format!("device {number} has no node in /dev, and none can be created in {folders}"),
             why,
         ))
     }

@@ -12,7 +12,7 @@ pub(crate) fn not_activated(name: &str) -> Error {
         Some(String::from_utf8_lossy(&found).trim().to_owned())
     };
     let why = if !Path::new("/sys/dev/block").exists() {
-        "/sys is not mounted here, and devices are looked up there".to_owned()
+        "/sys, where devices are looked up, is not mounted here".to_owned()
     } else if let Some(test) = set("global/test").filter(|text| text == "test=1") {
         format!("LVM is in test mode ({test} in lvm.conf)")
     } else if let Some(list) = set("activation/volume_list") {
@@ -21,8 +21,8 @@ pub(crate) fn not_activated(name: &str) -> Error {
              add it there, or a tag that it has"
         )
     } else {
-        "look at activation/volume_list and global/test in lvm.conf (`lvmconfig`), and at \
-         `lvchange -ay -v`"
+        "check activation/volume_list and global/test in lvm.conf (`lvmconfig`), and what \
+         `lvchange -ay -v` says"
             .to_owned()
     };
     Error::State(format!("LVM did not activate {name}, though it reports no failure: {why}"))

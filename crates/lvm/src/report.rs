@@ -175,13 +175,13 @@ impl LogicalVolume {
         let number = |text: &str| {
             let text = if text.is_empty() { "0" } else { text };
             text.parse::<u64>()
-                .map_err(|_| Error::Parse { what: "a number of `lvs`", found: text.into() })
+                .map_err(|_| Error::Parse { what: "a number from `lvs`", found: text.into() })
         };
         let thin_id = match row.thin_id.as_str() {
             "" => None,
             id => Some(
                 id.parse()
-                    .map_err(|_| Error::Parse { what: "a thin id of `lvs`", found: id.into() })?,
+                    .map_err(|_| Error::Parse { what: "a thin id from `lvs`", found: id.into() })?,
             ),
         };
         let some = |text: String| Some(text).filter(|text| !text.is_empty());

@@ -46,7 +46,7 @@ impl SnapshotDevice {
         let below: DeviceNumber = below.trim().parse()?;
         if dm.device_by_number(below)?.uuid != origin.dm_uuid("-real") {
             return Err(Error::State(format!(
-                "{} lies on device {below}, which is none of its layers: see `dmsetup table {}`",
+                "{} is on device {below}, which is not one of its layers: see `dmsetup table {}`",
                 origin.full_name(),
                 origin_device.name
             )));
@@ -55,7 +55,7 @@ impl SnapshotDevice {
             Self { table: dm.table(&device, "snapshot")?.parse()?, device, origin: origin_device };
         if found.table.origin != below {
             return Err(Error::State(format!(
-                "{} is a snapshot of device {} in the kernel, but {} lies on {below}",
+                "{} is a snapshot of device {} in the kernel, but {} is on {below}",
                 snapshot.full_name(),
                 found.table.origin,
                 origin.full_name()
@@ -63,7 +63,7 @@ impl SnapshotDevice {
         }
         if !found.table.persistent {
             return Err(Error::State(format!(
-                "{} is a transient snapshot: what changed stands in the kernel's memory only",
+                "{} is a transient snapshot: its changes are recorded only in the kernel's memory",
                 snapshot.full_name()
             )));
         }
@@ -87,8 +87,8 @@ impl SnapshotDevice {
         let cow = dm.device_by_number(self.table.cow)?;
         if cow.uuid != format!("{}-cow", self.device.uuid) {
             return Err(Error::State(format!(
-                "snapshot {} keeps its exceptions on device {}, which is none of its layers: see \
-                 `dmsetup table {}`",
+                "snapshot {} keeps its exceptions on device {}, which is not one of its layers: \
+                 see `dmsetup table {}`",
                 self.device.name, cow.name, self.device.name
             )));
         }

@@ -39,8 +39,8 @@ pub fn wait_while_suspended(number: DeviceNumber, keep_waiting: KeepWaiting<'_>)
     while let Some(name) = suspended(&number.sysfs()) {
         if !said && begun.elapsed() >= NOT_WORTH_A_WORD {
             log::warn!(
-                "device {name} is suspended: waiting until whoever suspended it resumes it \
-                 (`dmsetup info {name}` shows its state, `dmsetup resume {name}` resumes it)"
+                "device {name} is suspended: waiting for it to be resumed (`dmsetup info {name}` \
+                 shows its state, `dmsetup resume {name}` resumes it)"
             );
             said = true;
         }

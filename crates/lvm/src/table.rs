@@ -200,7 +200,7 @@ impl FromStr for SnapshotStatus {
             }
         };
         Err(Error::State(format!(
-            "the snapshot cannot be used, {why} (its status is {})",
+            "the snapshot cannot be used: {why} (its status is {})",
             line.trim()
         )))
     }

@@ -52,8 +52,8 @@ impl TemporarySnapshot {
         // LVM was asked by name, and what had it may have been renamed a moment before.
         if !snapshot.volume.is_snapshot_of(origin) {
             return Err(Error::State(format!(
-                "{full_name} is not the volume any more that it was: it was renamed or removed \
-                 meanwhile"
+                "{full_name} is no longer the same volume: it was renamed or removed in the \
+                 meantime"
             )));
         }
         Ok(snapshot)
@@ -98,7 +98,7 @@ impl TemporarySnapshot {
         }
         let name = temporary_name(&volume.group);
         let Some(lock) = LockFile::try_now(&lock_object(&volume.group, &name))? else {
-            return Err(Error::State(format!("{}/{name} is another run's", volume.group)));
+            return Err(Error::State(format!("{}/{name} belongs to another run", volume.group)));
         };
         let full_name = volume.full_name();
         command::run("lvchange", &["--setactivationskip", "n", "--addtag", TAG, &full_name])?;
@@ -119,7 +119,7 @@ impl TemporarySnapshot {
         let name = temporary_name(group);
         let full_name = format!("{group}/{name}");
         let Some(lock) = LockFile::try_now(&lock_object(group, &name))? else {
-            return Err(Error::State(format!("{full_name} is another run's")));
+            return Err(Error::State(format!("{full_name} belongs to another run")));
         };
         // Whatever happens from here on, the volume is removed if it is there.
         let mut snapshot = Self {
@@ -365,7 +365,7 @@ fn check_size(volume: &LogicalVolume, size: u64) -> Result<()> {
         return Ok(());
     }
     Err(Error::State(format!(
-        "{} has {} bytes after LVM was asked for {size}",
+        "{} has {} bytes, although LVM was asked for {size}",
         volume.full_name(),
         volume.size
     )))
@@ -425,7 +425,7 @@ fn remove_leftover(
             // A lock file that stays would say that the volume is of a run with this folder.
             lock.remove();
             log::info!(
-                "{} is left alone: a run elsewhere may be at work on it",
+                "{} is left alone: a run elsewhere may still be using it",
                 volume.full_name()
             );
             return open.map(|_| false);

@@ -63,8 +63,8 @@ impl ThinDevice {
         let expected = volume.pool_uuid.as_deref().unwrap_or_default();
         if pool.uuid != owner::dm_uuid(&volume.group_uuid, expected, "-tpool") {
             return Err(Error::State(format!(
-                "{name} is in the pool of device {} (UUID {:?}) in the kernel, but in pool {}/{}, of \
-                 the UUID {expected}, in LVM's metadata: see `dmsetup table {}`",
+                "{name} is in the pool of device {} (UUID {:?}) in the kernel, but in pool {}/{} \
+                 (UUID {expected}) in LVM's metadata: see `dmsetup table {}`",
                 pool.name,
                 pool.uuid,
                 volume.group,
@@ -100,7 +100,8 @@ impl ThinDevice {
         let below = dm.device_by_number(below.trim().parse()?)?;
         if !device.uuid.is_empty() && below.uuid != format!("{}-real", device.uuid) {
             return Err(Error::State(format!(
-                "device {} lies on device {}, which is none of its layers: see `dmsetup table {}`",
+                "device {} is on device {}, which is not one of its layers: see `dmsetup table \
+                 {}`",
                 device.name, below.name, device.name
             )));
         }
@@ -172,8 +173,8 @@ impl PoolDevice {
         let metadata = dm.device_by_number(self.table.metadata)?;
         if !Owner::may_share_group(&self.uuid, &metadata.uuid) {
             return Err(Error::State(format!(
-                "pool {} has its metadata on device {}, which is of another volume group (UUID {:?}): \
-                 see `dmsetup table {}`",
+                "pool {} has its metadata on device {}, which belongs to another volume group \
+                 (UUID {:?}): see `dmsetup table {}`",
                 self.name, metadata.name, metadata.uuid, self.name
             )));
         }

@@ -12,8 +12,8 @@ pub(crate) fn foreign(found: &DeviceStatus, volume: &LogicalVolume) -> Error {
 fn describe(found: &DeviceStatus, volume: &LogicalVolume, listed: &[LogicalVolume]) -> Error {
     let (device, name, group) = (&found.name, volume.full_name(), &volume.group);
     let whose = match Owner::parse(&found.uuid) {
-        None if found.uuid.is_empty() => "has no UUID, and is none of LVM's".into(),
-        None => format!("has the UUID {:?}, which is none of LVM's", found.uuid),
+        None if found.uuid.is_empty() => "has no UUID, and is not one of LVM's".into(),
+        None => format!("has the UUID {:?}, which is not one of LVM's", found.uuid),
         Some(owner) => {
             let known = listed.iter().find(|other| other.uuid == owner.volume);
             let known = known.map_or_else(
@@ -27,9 +27,9 @@ fn describe(found: &DeviceStatus, volume: &LogicalVolume, listed: &[LogicalVolum
         }
     };
     Error::State(format!(
-        "device {device} is not that of {name}, which is volume {} in volume group {}: it {whose}; \
-         nothing of it was used. If nobody needs it, `dmsetup remove {device}` takes it away; else \
-         `vgrename {} NEW` gives {group} a name of its own",
+        "device {device} does not belong to {name}, which is volume {} in volume group {}: it \
+         {whose}; it was not used. If nothing needs it, `dmsetup remove {device}` removes it; \
+         otherwise `vgrename {} NEW` gives {group} a name of its own",
         volume.uuid, volume.group_uuid, volume.group_uuid
     ))
 }
@@ -61,6 +61,6 @@ mod tests {
         let other = LogicalVolume { uuid: VOLUME.into(), ..crate::name::example("vg9", "x", "p") };
         assert!(said(DM, &[other]).contains("which is vg9/x"));
         assert!(said("", &[]).contains("no UUID"));
-        assert!(said("mine", &[]).contains("none of LVM's"));
+        assert!(said("mine", &[]).contains("not one of LVM's"));
     }
 }

@@ -124,7 +124,8 @@ pub(crate) fn count_changed<'a>(
 /// The error for a full stream whose file exists: it needs a new one.
 pub(crate) fn exists(name: &str) -> anyhow::Error {
     Refusal::usage(format!(
-        "{name} exists already, and a full stream makes a new file: name another one, or remove it"
+        "{name} already exists, and a full stream makes a new file: name another one, or remove \
+         it"
     ))
     .into()
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use blockio::{Device, OpenMode};
-use flow::Session;
+use flow::{Kind, Refusal, Session};
 use lvm::{Activation, DeviceMapper, LogicalVolume, PoolDevice, check_extents};
 use streams::{Chain, Link, Rules, Sources};
 
@@ -15,7 +15,7 @@ use crate::demand::Demand;
 use crate::given::{Given, undo_files};
 use crate::lookup::look_up;
 use crate::place::{OwnDevice, check_place};
-use crate::plan::Start;
+use crate::plan::{Plan, Start};
 use crate::request::{Destination, Request};
 use crate::space;
 use crate::target::image::{WRITABLE, ground_of, volume_of};
@@ -66,13 +66,29 @@ fn check_volume(given: Given<'_>, link: &Link) -> anyhow::Result<AcceptedPlace> 
     if request.is_in_place() {
         accept(request, 0, link)?;
     } else if request.new_name().is_some() || link.is_named() {
-        plan.new_name(link.header()).with_context(|| link.name.clone())?;
+        let named = plan.new_name(link.header()).with_context(|| link.name.clone());
+        named.map_err(|error| wrong_base(given, link, &plan).unwrap_or(error))?;
     }
     let dm = DeviceMapper::open()?;
     match &plan.start {
         Start::Base(base) => check_base(given, &dm, link, base),
         Start::Pool(pool) => check_pool(&dm, link, pool),
     }
+}
+
+/// The error for a base that is not the stream's, where another error was found first: of the two, this is the one
+/// that says what to do. `None` for the right base, or where only all of it would tell.
+pub(crate) fn wrong_base(given: Given<'_>, link: &Link, plan: &Plan) -> Option<anyhow::Error> {
+    let Start::Base(base) = &plan.start else { return None };
+    if link.header().detect_level == 3 || given.request.is_in_place() {
+        return None;
+    }
+    let dm = DeviceMapper::open().ok()?;
+    let is_mismatch = |error: &anyhow::Error| {
+        let refusal = error.chain().find_map(|cause| cause.downcast_ref::<Refusal>());
+        refusal.is_some_and(|refusal| refusal.kind() == Kind::BaseMismatch)
+    };
+    check_base(given, &dm, link, base).err().filter(is_mismatch)
 }
 
 fn check_base(

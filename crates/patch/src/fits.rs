@@ -1,6 +1,6 @@
 //! Checks whether what a stream needs fits into what a pool has left.
 
-use flow::{Refusal, human};
+use flow::{Refusal, counted, human};
 use hyperlayer::Header;
 use lvm::PoolMode;
 
@@ -104,8 +104,9 @@ fn check_fits(
     let free = status.chunks.1.saturating_sub(status.chunks.0);
     if chunks > free || (chunks > 0 && status.mode == PoolMode::OutOfDataSpace) {
         return Err(Refusal::no_space(format!(
-            "pool {name} has {free} free chunks ({}), and the stream can allocate {chunks} ({}){}: \
-             extend the pool with `lvextend`, or remove volumes",
+            "pool {name} has {} ({}), and the stream can allocate {chunks} ({}){}: extend the pool \
+             with `lvextend`, or remove volumes",
+            counted(free, "free chunk"),
             human(free.saturating_mul(chunk_size)),
             human(chunks.saturating_mul(chunk_size)),
             why(header, stand),
@@ -115,8 +116,9 @@ fn check_fits(
     let free = status.free_metadata_blocks();
     if (chunks > 0 || unmapped > 0) && blocks > free {
         return Err(Refusal::no_space(format!(
-            "pool {name} has {free} free metadata blocks, and the stream can take {blocks}: extend \
-             the pool's metadata with `lvextend --poolmetadatasize`"
+            "pool {name} has {}, and the stream can take {blocks}: extend the pool's metadata with \
+             `lvextend --poolmetadatasize`",
+            counted(free, "free metadata block")
         )));
     }
     Ok(())

@@ -99,7 +99,7 @@ pub use changed::Changed;
 pub use check::{Accepted, AcceptedPlace, check};
 pub use ground::Ground;
 pub use missing::{Purpose, find_missing};
-pub use overwrite::ChangedInPart;
+pub use overwrite::{AppliedBefore, ChangedInPart};
 pub use part::KeptPart;
 pub use request::{
     Chunking, Cut, Destination, Making, Named, Overwriting, Proof, Request, Resuming, Unfinished,

@@ -95,7 +95,7 @@ pub(crate) fn find_pool(
         let names: Vec<_> = pools.iter().map(|pool| pool.full_name()).collect();
         let names = if names.is_empty() { "none".into() } else { names.join(", ") };
         return Err(Refusal::usage(format!(
-            "the stream is a full one, and its volume needs a thin pool; there is: {names}"
+            "the stream is a full one, and its volume needs a thin pool; the thin pools here: {names}"
         ))
         .but(WayOut::NamePool)
         .into());

@@ -40,7 +40,8 @@ pub fn find_missing(
         return Err(Refusal::usage(why).but(WayOut::SaySize).into());
     }
     if missing.base.is_none() && matches!(foreign.starts, Start::Base { .. }) {
-        return Err(usage(format!("{} starts from a base: name it", foreign.format)));
+        let why = format!("{} starts from a base, and none is named", foreign.format);
+        return Err(Refusal::usage(why).into());
     }
     Ok(missing)
 }
@@ -64,10 +65,8 @@ fn of_volume(request: &Request, purpose: Purpose, foreign: &Foreign) -> anyhow::
     let name = request.new_name().map(String::from);
     let needs_name = !request.is_in_place() && purpose == Purpose::Apply;
     if name.is_none() && foreign.name.is_none() && needs_name {
-        return Err(usage(format!(
-            "{} has no name for the new volume: give one as the last argument",
-            foreign.format
-        )));
+        let why = format!("{} does not name the new volume", foreign.format);
+        return Err(Refusal::usage(why).but(WayOut::NameNew).into());
     }
     let is_full = match foreign.starts {
         Start::Nothing => true,
@@ -81,14 +80,12 @@ fn of_volume(request: &Request, purpose: Purpose, foreign: &Foreign) -> anyhow::
         return Ok(Missing { name, base: None, size: request.size, chunk_size });
     }
     let Some(base) = &request.named.volume else {
-        return Err(usage(format!(
-            "{} does not name its base: name it (-l BASE){}",
-            foreign.format,
-            match foreign.starts {
-                Start::Unknown => ", or, for a full stream, the pool (-p POOL)",
-                _ => "",
-            }
-        )));
+        let way_out = match foreign.starts {
+            Start::Unknown => WayOut::NameBaseOrPool,
+            _ => WayOut::NameBase,
+        };
+        let why = format!("{} does not name its base", foreign.format);
+        return Err(Refusal::usage(why).but(way_out).into());
     };
     let base = find_volume(request, base, &volumes)?;
     let pool = volumes.iter().find(|volume| base.is_in(volume));
@@ -98,8 +95,4 @@ fn of_volume(request: &Request, purpose: Purpose, foreign: &Foreign) -> anyhow::
         size: request.size,
         chunk_size: pool.map(|pool| pool.chunk_size),
     })
-}
-
-fn usage(why: String) -> anyhow::Error {
-    Refusal::usage(why).into()
 }

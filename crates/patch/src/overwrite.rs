@@ -188,11 +188,39 @@ impl fmt::Display for ChangedInPart {
     }
 }
 
+/// What is there after an error that followed the end of a stream: the context of that error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppliedBefore {
+    /// The volume's name, or the path of a device or an image.
+    name: String,
+    /// How many streams were applied.
+    count: usize,
+}
+
+impl fmt::Display for AppliedBefore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, count } = self;
+        match count {
+            1 => write!(f, "the first stream is applied to {name}, the second is not"),
+            count => write!(f, "the first {count} streams are applied to {name}"),
+        }
+    }
+}
+
 /// Adds to an error that earlier streams are applied.
 pub(crate) fn after(name: &str, count: usize, error: anyhow::Error) -> anyhow::Error {
     match count {
         0 => error,
-        1 => error.context(format!("the first stream is applied to {name}, the second is not")),
-        count => error.context(format!("the first {count} streams are applied to {name}")),
+        count => error.context(AppliedBefore { name: name.into(), count }),
+    }
+}
+
+/// Says so if a place is written to and nothing keeps what is overwritten. What an undo overwrites, the stream has.
+pub(crate) fn warn_without_backup(given: Given<'_>, name: &str, link: &Link) {
+    if given.request.backup().is_none() && !link.header().undo {
+        log::warn!(
+            "{name} is written in place without a backup: if the run ends early, part of the stream \
+             stays applied, and nothing leads back"
+        );
     }
 }

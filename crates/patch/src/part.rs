@@ -62,7 +62,7 @@ pub(crate) fn find(
     let full_name = part.full_name();
     if !part.tags.iter().any(|tag| tag.starts_with(UP_TO)) {
         return Err(Refusal::usage(format!(
-            "{full_name} is no part of a stream that was kept: it has no tag {UP_TO}…"
+            "{full_name} is not a kept part of a stream: it has no tag {UP_TO}…"
         ))
         .into());
     }

@@ -57,12 +57,14 @@ impl Plan {
     /// The same, after checking that the volume may be created.
     pub(crate) fn new_name(&self, header: &Header) -> anyhow::Result<String> {
         let new = self.name(header);
-        check_new_name(&new, self.start.group(), &self.volumes).with_context(|| {
-            match &self.new {
-                Some(_) => "the new volume",
-                None => "the volume's name in the stream (give another one as the last argument)",
-            }
-        })?;
+        let checked = check_new_name(&new, self.start.group(), &self.volumes);
+        match &self.new {
+            Some(_) => checked.context("the new volume")?,
+            None => checked.map_err(|error| {
+                let why = format!("the volume's name in the stream: {error}");
+                Refusal::usage(why).but(WayOut::NameNew)
+            })?,
+        }
         Ok(new)
     }
 }

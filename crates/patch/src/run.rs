@@ -6,6 +6,7 @@ use hyperlayer::Totals;
 use streams::{Chain, Link, Rules, Sources, Tally};
 
 use crate::accept::{makes_file, verify_first};
+use crate::check::wrong_base;
 use crate::given::{Given, undo_files};
 use crate::lookup::look_up;
 use crate::request::{Cut, Destination, Making, Request, Whole};
@@ -61,10 +62,11 @@ pub fn apply(
     // Only the last stream's name is used, unless each makes a volume. A pipe most often holds a single stream:
     // its name is checked before anything is done.
     let expected = match last {
-        Some(_) if rules.until.is_some() => None,
-        Some(last) => Some(plan.new_name(&last)?),
-        None => Some(plan.new_name(first.header()).with_context(|| first.name.clone())?),
+        Some(_) if rules.until.is_some() => Ok(None),
+        Some(last) => plan.new_name(&last).map(Some),
+        None => plan.new_name(first.header()).map(Some).with_context(|| first.name.clone()),
     };
+    let expected = expected.map_err(|error| wrong_base(given, &first, &plan).unwrap_or(error))?;
     let target = NewVolume::open(given, plan, expected.as_deref())?;
     match making {
         Making::Each => run_each(target, &mut chain, first, request.whole, tell),

@@ -37,7 +37,7 @@ impl Undo {
     /// the volume holds now, at the header's detect level.
     ///
     /// # Errors
-    /// If it exists already, or cannot be written.
+    /// If it already exists, or cannot be written.
     pub fn create(path: &Path, header: &Header, digests: &[BaseDigest]) -> anyhow::Result<Self> {
         let name = || path.display().to_string();
         let file = OpenOptions::new()

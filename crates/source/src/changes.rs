@@ -32,6 +32,8 @@ pub struct Changes {
     pub sample: Vec<Range>,
     /// The mapped ranges of the base, if wanted; `None` if all of it must be read.
     pub mapped: Option<Series<Range>>,
+    /// As [`thinmeta::Delta::newest`]; `None` if unknown.
+    pub(crate) newest: Option<u64>,
 }
 
 /// Reads what changed.
@@ -49,7 +51,8 @@ pub(crate) fn collect<R: ReadAt>(
     wants: &Wants,
 ) -> anyhow::Result<Changes> {
     let mut changes = Changes::new(metadata.superblock().data_block_size());
-    differences(metadata, base, target, |range, kind| changes.add(range, kind))?;
+    changes.newest =
+        differences(metadata, base, target, |range, kind| changes.add(range, kind))?;
     if let Some(base) = base {
         changes.prove(metadata, base, wants)?;
     }
@@ -79,17 +82,20 @@ pub(crate) fn count<R: ReadAt>(
 }
 
 /// Calls `found` for each range that differs, in ascending order. Neighbours of one kind may come one by one.
+/// Returns [`thinmeta::Delta::newest`], if there is a base.
 fn differences<R: ReadAt>(
     metadata: &Metadata<R>,
     base: Option<&Side>,
     target: &Side,
     mut found: impl FnMut(Range, ExtentKind) -> io::Result<()>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Option<u64>> {
+    let mut newest = None;
     let chunk_size = metadata.superblock().data_block_size();
     // Both volumes are at least this long.
     let common = base.map_or(0, |base| base.size.min(target.size));
     if let Some(base) = base {
-        for extent in metadata.delta(base.id, target.id)? {
+        let mut delta = metadata.delta(base.id, target.id)?;
+        for extent in &mut delta {
             let extent = extent?;
             let Some(range) = in_volume(extent.begin, extent.length, chunk_size, common) else {
                 break;
@@ -98,13 +104,14 @@ fn differences<R: ReadAt>(
             let kind = if target.external_origin { ExtentKind::Changed } else { extent.kind };
             found(range, kind)?;
         }
+        newest = delta.newest();
     }
     if common == target.size {
-        return Ok(());
+        return Ok(newest);
     }
     if target.external_origin {
         found(Range { offset: common, length: target.size - common }, ExtentKind::Changed)?;
-        return Ok(());
+        return Ok(newest);
     }
     for run in metadata.mappings(target.id)?.runs_from((common / chunk_size).into()) {
         let run = run.context("the volume's mappings")?;
@@ -114,7 +121,7 @@ fn differences<R: ReadAt>(
         let length = range.offset + range.length - offset;
         found(Range { offset, length }, ExtentKind::Changed)?;
     }
-    Ok(())
+    Ok(newest)
 }
 
 /// A run of chunks as a range of bytes, cut at the volume's end; `None` if it lies entirely after that.
@@ -127,7 +134,8 @@ pub(crate) fn in_volume(begin: u64, length: u64, chunk_size: u64, size: u64) -> 
 impl Changes {
     /// No changes yet, with chunks of this many bytes.
     pub fn new(chunk_size: u64) -> Self {
-        Self { chunk_size, extents: Series::default(), sample: vec![], mapped: None }
+        let extents = Series::default();
+        Self { chunk_size, extents, sample: vec![], mapped: None, newest: None }
     }
 
     /// Adds the next difference.

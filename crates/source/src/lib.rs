@@ -43,6 +43,7 @@ mod label;
 mod listing;
 mod mapped_volume;
 mod newest;
+mod order;
 mod pair;
 mod pool;
 mod pool_view;

@@ -11,6 +11,7 @@ use lvm::{Activation, DeviceMapper, LogicalVolume, Reserve, TemporarySnapshot, T
 use crate::changes::Side;
 use crate::device::{open_thin, write_back};
 use crate::found;
+use crate::order::Kinship;
 use crate::pair::{Hold, Names, Pair};
 use crate::pool_view::{HeldMetadata, with_held_metadata};
 use crate::wants::Wants;
@@ -107,7 +108,9 @@ impl PoolSource {
         // The pool is free before any data is copied.
         let read = |metadata: &HeldMetadata<'_>| {
             let base = base.as_ref().map(OpenVolume::side).transpose()?;
-            found::read(metadata, base.as_ref(), &target.side()?, wants)
+            let found = found::read(metadata, base.as_ref(), &target.side()?, wants)?;
+            self.warn_if_backwards(metadata, found.0.newest)?;
+            Ok(found)
         };
         let found = with_held_metadata(&dm, &pool, self.reserve, session.interrupt, read)??;
         if found.0.chunk_size != pool.table.chunk_size {
@@ -137,6 +140,31 @@ impl PoolSource {
             base_active,
         };
         Ok(Pair::new(names, what, found, (base_data, Box::new(target.data)), Box::new(hold)))
+    }
+
+    /// Says so if the target is an older state of the base, as if the two were swapped. `newest`: as
+    /// [`thinmeta::Delta::newest`].
+    fn warn_if_backwards(
+        &self,
+        metadata: &HeldMetadata<'_>,
+        newest: Option<u64>,
+    ) -> anyhow::Result<()> {
+        let Some(base) = &self.base else { return Ok(()) };
+        let Some(kinship) = Kinship::of(base, &self.target) else { return Ok(()) };
+        let devices = metadata.devices()?;
+        let of = |volume: &LogicalVolume| {
+            devices.iter().find(|device| volume.thin_id == Some(device.id.get()))
+        };
+        if let (Some(old), Some(new)) = (of(base), of(&self.target))
+            && kinship.is_backwards(old, new, newest)
+        {
+            let (base, target) = (base.full_name(), self.target.full_name());
+            log::warn!(
+                "{target} is an older state of {base}, so this leads back to it; what has changed \
+                 since then is the other order: {target} {base}"
+            );
+        }
+        Ok(())
     }
 
     /// The UUID of the volume that the base is a snapshot of, if it still exists.

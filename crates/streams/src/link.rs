@@ -153,7 +153,8 @@ pub(crate) fn check_roots(
 ) -> Result<(), String> {
     match (expected, found) {
         (Some(expected), Some(found)) if expected != found => Err(
-            "it starts from other content than that one leads to: the volume was written to in between"
+            "it starts from different content than that one leads to: the volume was written to \
+             in between"
                 .into(),
         ),
         _ => Ok(()),

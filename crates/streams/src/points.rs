@@ -148,8 +148,8 @@ impl Points {
             let mut all: Vec<_> = reachable().collect();
             all.sort_by_key(|found| found.outline.header.created);
             let why = match until {
-                None => "no full stream is there, from which a volume could be made",
-                Some(_) => "nothing fits that can be restored",
+                None => "there is no full stream to make a volume from",
+                Some(_) => "nothing that can be restored matches",
             };
             return Err(Refusal::usage(format!("{why}{}", list(&all))).into());
         };
@@ -268,7 +268,7 @@ fn list(points: &[&Found]) -> String {
     let mut text = String::new();
     for (number, found) in points.iter().rev().take(NAMED).enumerate() {
         let header = &found.outline.header;
-        let before = if number == 0 { "; there is: " } else { ", " };
+        let before = if number == 0 { "; the points are: " } else { ", " };
         let (name, made) = (escaped(&header.target.name), time_text(header.created));
         write!(text, "{before}{name} ({made})").expect("a string takes everything");
     }

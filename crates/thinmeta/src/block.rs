@@ -60,7 +60,7 @@ impl<R: ReadAt> Blocks<R> {
             Some(offset) if block.get() < self.count => offset,
             _ => {
                 let count = self.count;
-                return Err(Error::corrupt(block, format!("it lies past the end, block {count}")));
+                return Err(Error::corrupt(block, format!("it is past the end (block {count})")));
             }
         };
         let mut page = Page::zeroed();

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use blockio::ReadAt;
 use zerocopy::little_endian::U64;
 
-use crate::mapping::Run;
+use crate::mapping::{Run, TIME};
 use crate::walk::{Entries, Leaves, Side, Walk};
 use crate::{DataBlock, Result};
 
@@ -47,6 +47,8 @@ struct Found {
     ready: VecDeque<Extent>,
     /// The extent that the next difference may lengthen.
     open: Option<(Run, ExtentKind)>,
+    /// The latest time at which one of the changed blocks was mapped in the target.
+    newest: Option<u64>,
 }
 
 impl<'m, R: ReadAt> Delta<'m, R> {
@@ -57,6 +59,12 @@ impl<'m, R: ReadAt> Delta<'m, R> {
     /// The delta of a device to one that has the same tree.
     pub(crate) fn empty() -> Self {
         Self { walk: None, found: Found::default() }
+    }
+
+    /// The pool's time when the newest of the changed blocks found so far was mapped in the target; `None` without
+    /// any. Of a snapshot it is earlier than the snapshot's own time as long as nothing was written to it.
+    pub fn newest(&self) -> Option<u64> {
+        self.found.newest
     }
 }
 
@@ -89,12 +97,16 @@ impl Found {
             Leaves::One(side, entries, bound) => {
                 let below = |key: &&U64| bound.is_none_or(|bound| key.get() < bound);
                 let keys = entries.keys.iter().take_while(below);
-                let kind = match side {
-                    Side::Base => ExtentKind::Unmapped,
-                    Side::Target => ExtentKind::Changed,
-                };
-                let count = keys.map(|key| self.add(key.get(), kind)).count();
-                if side == Side::Base { [count, 0] } else { [0, count] }
+                match side {
+                    Side::Base => {
+                        let add = |key: &U64| self.add(key.get(), ExtentKind::Unmapped);
+                        [keys.map(add).count(), 0]
+                    }
+                    Side::Target => {
+                        let mapped = keys.zip(entries.values);
+                        [0, mapped.map(|(key, value)| self.change(key.get(), *value)).count()]
+                    }
+                }
             }
         };
         walk.pass(Side::Base, base);
@@ -115,7 +127,7 @@ impl Found {
                 || DataBlock::from_mapping(old_value.get())
                     != DataBlock::from_mapping(new_value.get())
             {
-                self.add(target, ExtentKind::Changed);
+                self.change(target, **new_value);
             }
             if order.is_le() {
                 old.next();
@@ -126,6 +138,12 @@ impl Found {
         }
         let done = |all: usize, left: usize| all.saturating_sub(left);
         [done(base.keys.len(), old.len()), done(target.keys.len(), new.len())]
+    }
+
+    /// Takes in a block that the target maps like this, and the base does not.
+    fn change(&mut self, block: u64, value: U64) {
+        self.newest = self.newest.max(Some(value.get() & TIME));
+        self.add(block, ExtentKind::Changed);
     }
 
     /// Takes a difference in; they come in ascending order.

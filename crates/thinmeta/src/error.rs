@@ -29,7 +29,7 @@ pub enum Error {
         reason: Cow<'static, str>,
     },
     /// The metadata is of a kind that this program does not know.
-    #[error("metadata block {block} wants {what}, which is not supported")]
+    #[error("metadata block {block} needs {what}, which is not supported")]
     Unsupported {
         /// The block that says so.
         block: MetaBlock,
@@ -66,7 +66,10 @@ impl fmt::Display for Known<'_> {
         if rest.len() >= 16 {
             return write!(f, "there are {} others", self.0.len());
         }
-        write!(f, "there is {first}")?;
+        if rest.is_empty() {
+            return write!(f, "the only one is {first}");
+        }
+        write!(f, "there are {first}")?;
         rest.iter().try_for_each(|id| write!(f, ", {id}"))
     }
 }
@@ -83,7 +86,8 @@ mod tests {
     #[test]
     fn few_devices_are_named_and_many_counted() {
         assert_eq!(not_found(0..0), "there is no thin device 99 (there are none)");
-        assert_eq!(not_found(1..4), "there is no thin device 99 (there is 1, 2, 3)");
+        assert_eq!(not_found(1..4), "there is no thin device 99 (there are 1, 2, 3)");
+        assert_eq!(not_found(7..8), "there is no thin device 99 (the only one is 7)");
         assert_eq!(not_found(1..51), "there is no thin device 99 (there are 50 others)");
     }
 }

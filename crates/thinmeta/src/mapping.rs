@@ -147,7 +147,7 @@ impl<'m, R: ReadAt> Mappings<'m, R> {
         end.filter(|end| *end <= MOST).ok_or_else(|| {
             Error::corrupt(
                 leaf,
-                format!("it maps block {key}, which no volume is large enough for"),
+                format!("it maps block {key}, past the end of the largest possible volume"),
             )
         })
     }
@@ -197,7 +197,7 @@ impl<R> Part<'_, R> {
         let block = DataBlock::from_mapping(value.get());
         if self.data_blocks != 0 && block.get() >= self.data_blocks {
             let reason = format!(
-                "it maps block {key} to data block {}, where the pool has {}",
+                "it maps block {key} to data block {}, but the pool has {}",
                 block.get(),
                 self.data_blocks
             );
@@ -277,7 +277,7 @@ pub struct Runs<'m, R> {
 const NEXT_BLOCK: u64 = 1 << 24;
 
 /// The bits of a mapping's value that tell its time.
-const TIME: u64 = NEXT_BLOCK - 1;
+pub(crate) const TIME: u64 = NEXT_BLOCK - 1;
 
 impl<R: ReadAt> Runs<'_, R> {
     /// Takes a leaf's mappings in; false at the end.

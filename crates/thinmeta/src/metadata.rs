@@ -100,7 +100,10 @@ impl<R: ReadAt> Metadata<R> {
             let id = device.id;
             Error::corrupt(
                 self.superblock.device_details_root,
-                format!("in the tree below it, device {id} maps {blocks} blocks, more than can be"),
+                format!(
+                    "in the tree below it, device {id} maps {blocks} blocks, more than is \
+                     possible"
+                ),
             )
         })
     }
@@ -149,7 +152,10 @@ impl<R: ReadAt> Metadata<R> {
         if let Some(root) = tree.get::<_, U64>(&self.blocks, id.into())? {
             let root = MetaBlock::new(root.get());
             if root == devices {
-                let reason = format!("it is the tree of devices, and the mappings of device {id}");
+                let reason = format!(
+                    "it is both the tree of devices and the mapping tree of \
+                     device {id}"
+                );
                 return Err(Error::corrupt(root, reason));
             }
             return Ok(root);

@@ -74,12 +74,12 @@ impl<V: Value> Node<V> {
             return corrupt("wrong checksum".into());
         }
         if header.blocknr.get() != place.block.get() {
-            return corrupt(format!("it says that it is block {}", header.blocknr));
+            return corrupt(format!("it claims to be block {}", header.blocknr));
         }
         let leaf = match header.flags.get() {
             LEAF_NODE => true,
             INTERNAL_NODE => false,
-            flags => return corrupt(format!("it is no node: its flags are {flags:#x}")),
+            flags => return corrupt(format!("it is not a node: its flags are {flags:#x}")),
         };
         match place.height {
             Some(1) if !leaf => return corrupt("an inner node where a leaf belongs".into()),
@@ -93,7 +93,7 @@ impl<V: Value> Node<V> {
         let value_size = if leaf { size_of::<V>() } else { size_of::<U64>() };
         if header.value_size.get() as usize != value_size {
             let found = header.value_size;
-            return corrupt(format!("values of {found} bytes where they have {value_size}"));
+            return corrupt(format!("values of {found} bytes, expected {value_size}"));
         }
         let fits = if leaf { table::<V>(&page).is_some() } else { table::<U64>(&page).is_some() };
         if !fits {

@@ -65,13 +65,13 @@ impl Superblock {
 
         // The magic number first: a wrong device deserves a better answer than "wrong checksum".
         if disk.magic.get() != THIN_SUPERBLOCK_MAGIC {
-            return corrupt("it is no superblock of thin-provisioning metadata".into());
+            return corrupt("it is not a superblock of thin-provisioning metadata".into());
         }
         if disk.csum.get() != checksum(page, Salt::Superblock) {
             return corrupt("wrong checksum".into());
         }
         if disk.blocknr.get() != block.get() {
-            return corrupt(format!("it says that it is block {}", disk.blocknr));
+            return corrupt(format!("it claims to be block {}", disk.blocknr));
         }
         if disk.version.get() != 2 {
             return unsupported(format!("version {}", disk.version));
@@ -87,7 +87,7 @@ impl Superblock {
         }
         let sectors = disk.data_block_size.get();
         if !(128..=2_097_152).contains(&sectors) || !sectors.is_multiple_of(128) {
-            return corrupt(format!("a data block of {sectors} sectors cannot be"));
+            return corrupt(format!("a data block size of {sectors} sectors is invalid"));
         }
 
         let held_root = disk.held_root.get();

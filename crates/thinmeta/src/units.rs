@@ -20,7 +20,7 @@ impl ThinId {
 
 /// A number that is no thin id: it needs more than 24 bits.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0} is no thin id: the highest is 16777215")]
+#[error("{0} is not a thin id: the highest is 16777215")]
 pub struct OutOfRange(pub u64);
 
 impl TryFrom<u64> for ThinId {

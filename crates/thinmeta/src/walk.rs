@@ -200,7 +200,7 @@ impl<'m, R: ReadAt> Walk<'m, R> {
                     // The parents may give one block different bounds. Its keys lie within both,
                     // the rest of either tree lies outside them, so nothing is lost without it.
                     if !base.overlaps(target) {
-                        let reason = "two parents give it ranges of keys that are disjoint";
+                        let reason = "two parents give it disjoint ranges of keys";
                         return Err(Error::corrupt(base.block, reason));
                     }
                     SIDES.into_iter().for_each(|side| self.pass_head(height, side));

@@ -160,7 +160,7 @@ fn node_checksum() {
 
 #[test]
 fn node_blocknr() {
-    flaw(field(Image::leaf, BLOCKNR, u64(77)), "is damaged: it says that it is block 77");
+    flaw(field(Image::leaf, BLOCKNR, u64(77)), "is damaged: it claims to be block 77");
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn inner_for_leaf() {
 
 #[test]
 fn both_types() {
-    flaw(field(Image::leaf, FLAGS, u32(3)), "is damaged: it is no node: its flags are 0x3");
+    flaw(field(Image::leaf, FLAGS, u32(3)), "is damaged: it is not a node: its flags are 0x3");
 }
 
 #[test]
@@ -197,13 +197,13 @@ fn more_entries_than_memory_holds() {
 
 #[test]
 fn value_size_of_a_leaf() {
-    let reason = "is damaged: values of 24 bytes where they have 8";
+    let reason = "is damaged: values of 24 bytes, expected 8";
     flaw(field(Image::leaf, VALUE_SIZE, u32(24)), reason);
 }
 
 #[test]
 fn value_size_of_an_inner_node() {
-    let reason = "is damaged: values of 0 bytes where they have 8";
+    let reason = "is damaged: values of 0 bytes, expected 8";
     flaw(field(Image::inner, VALUE_SIZE, u32(0)), reason);
 }
 
@@ -273,8 +273,8 @@ fn an_empty_inner_root() {
 #[test]
 fn a_block_past_the_end() {
     let end = Image::new().bytes.len() as u64 / 4096;
-    flaw(child_of_root(end), &format!("is damaged: it lies past the end, block {end}"));
-    flaw(child_of_root(u64::MAX), &format!("is damaged: it lies past the end, block {end}"));
+    flaw(child_of_root(end), &format!("is damaged: it is past the end (block {end})"));
+    flaw(child_of_root(u64::MAX), &format!("is damaged: it is past the end (block {end})"));
 }
 
 #[test]
@@ -284,7 +284,7 @@ fn a_truncated_image() {
         image.bytes.truncate(11 * 4096 + 4095);
         image.get(0, MAPPING_ROOT)
     };
-    flaw(damage, "is damaged: it lies past the end, block 11");
+    flaw(damage, "is damaged: it is past the end (block 11)");
 }
 
 #[test]
@@ -293,7 +293,7 @@ fn an_image_without_a_single_block() {
         image.bytes.truncate(4095);
         0
     };
-    flaw(truncate, "is damaged: it lies past the end, block 0");
+    flaw(truncate, "is damaged: it is past the end (block 0)");
 }
 
 #[test]
@@ -347,7 +347,7 @@ fn a_depth_beyond_64() {
 
 #[test]
 fn superblock_magic() {
-    let reason = "is damaged: it is no superblock of thin-provisioning metadata";
+    let reason = "is damaged: it is not a superblock of thin-provisioning metadata";
     flaw(superblock(32, 27_022_011), reason);
 }
 
@@ -362,22 +362,22 @@ fn superblock_checksum() {
 
 #[test]
 fn superblock_blocknr() {
-    flaw(superblock(8, 1), "is damaged: it says that it is block 1");
+    flaw(superblock(8, 1), "is damaged: it claims to be block 1");
 }
 
 #[test]
 fn superblock_version() {
-    flaw(superblock(40, 1), "wants version 1, which is not supported");
+    flaw(superblock(40, 1), "needs version 1, which is not supported");
 }
 
 #[test]
 fn superblock_incompat_flags() {
-    flaw(superblock(360, 2), "wants the incompatible feature 0x2, which is not supported");
+    flaw(superblock(360, 2), "needs the incompatible feature 0x2, which is not supported");
 }
 
 #[test]
 fn superblock_metadata_block_size() {
-    flaw(superblock(340, 16), "wants a metadata block of 16 sectors, which is not supported");
+    flaw(superblock(340, 16), "needs a metadata block of 16 sectors, which is not supported");
 }
 
 #[test]
@@ -385,7 +385,7 @@ fn superblock_data_block_size() {
     for sectors in [0, 64, 129, 2_097_152 + 128, u32::MAX] {
         flaw(
             superblock(DATA_BLOCK_SIZE, sectors),
-            &format!("is damaged: a data block of {sectors} sectors cannot be"),
+            &format!("is damaged: a data block size of {sectors} sectors is invalid"),
         );
     }
 }
@@ -412,7 +412,7 @@ fn a_mapping_tree_that_is_the_tree_of_devices() {
     let devices = image.get(0, MAPPING_ROOT);
     image.set_node(devices, KEYS + 252 * 8, &u64(devices));
     let metadata = open(&image.bytes[..], image.bytes.len());
-    let reason = "it is the tree of devices, and the mappings of device 1";
+    let reason = "it is both the tree of devices and the mapping tree of device 1";
     for message in [
         mappings(&metadata, 1).unwrap_err().to_string(),
         delta(&metadata, 1, 2).unwrap_err().to_string(),
@@ -435,8 +435,7 @@ fn a_data_block_beyond_the_pools_data() {
     image.set_node(leaf, value, &u64((blocks - 1) << 24));
     assert_eq!(range(&image).unwrap().len(), 2);
     image.set_node(leaf, value, &u64(blocks << 24));
-    let reason =
-        format!("it maps block {first} to data block {blocks}, where the pool has {blocks}");
+    let reason = format!("it maps block {first} to data block {blocks}, but the pool has {blocks}");
     let message = range(&image).unwrap_err().to_string();
     assert_eq!(message, format!("metadata block {leaf} is damaged: {reason}"));
     // The copy that a metadata snapshot has of the superblock does not say how many there are.
@@ -454,7 +453,7 @@ fn a_block_that_no_volume_is_large_enough_for() {
         pool.create_with(1, [(3, 0), (block, 1)]);
         let (image, root) = (pool.image(), pool.root(1));
         let found = open(&image[..], image.len()).mappings(id(1)).unwrap().end();
-        let reason = format!("it maps block {block}, which no volume is large enough for");
+        let reason = format!("it maps block {block}, past the end of the largest possible volume");
         let message = format!("metadata block {root} is damaged: {reason}");
         assert_eq!(found.map_err(|error| error.to_string()), end.ok_or(message));
     }
@@ -467,7 +466,7 @@ fn a_device_of_more_than_24_bits() {
     image.set_node(details, KEYS + 8, &u64(1 << 24));
     let message = open(&image.bytes[..], image.bytes.len()).devices().unwrap_err().to_string();
     assert!(message.starts_with(&format!("metadata block {details} is damaged")), "{message}");
-    assert!(message.ends_with("16777216 is no thin id: the highest is 16777215"), "{message}");
+    assert!(message.ends_with("16777216 is not a thin id: the highest is 16777215"), "{message}");
 }
 
 #[test]
@@ -485,7 +484,7 @@ fn one_block_under_two_parents_with_disjoint_keys() {
     image.set_node(root, KEYS + 8, &u64(1000));
     let metadata = open(&image.bytes[..], image.bytes.len());
     for (base, target) in [(1, 2), (2, 1)] {
-        let reason = "two parents give it ranges of keys that are disjoint";
+        let reason = "two parents give it disjoint ranges of keys";
         let message = delta(&metadata, base, target).unwrap_err().to_string();
         assert_eq!(message, format!("metadata block {shared} is damaged: {reason}"));
     }

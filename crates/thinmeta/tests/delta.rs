@@ -262,6 +262,31 @@ fn what_a_device_shares_with_no_snapshot_is_newer_than_that() {
 }
 
 #[test]
+fn what_changed_is_as_new_as_the_last_write() {
+    let mut pool = Pool::new(SMALL);
+    pool.create_with(1, (0..1000).map(|block| (block, block)));
+    pool.snapshot(1, 2);
+    let newest = |pool: &Pool, base, target| {
+        let image = pool.image();
+        let metadata = open(&image[..], image.len());
+        let mut delta = metadata.delta(id(base), id(target)).unwrap();
+        assert!(delta.by_ref().all(|extent| extent.is_ok()));
+        delta.newest()
+    };
+    assert_eq!(newest(&pool, 1, 2), None);
+    pool.write(1, 250);
+    pool.write(1, 2000);
+    assert_eq!((newest(&pool, 2, 1), newest(&pool, 1, 2)), (Some(1), Some(0)));
+    // Blocks that only the base has are not the target's.
+    pool.snapshot(1, 3);
+    pool.discard(1, 0);
+    assert_eq!((newest(&pool, 3, 1), newest(&pool, 1, 3)), (None, Some(0)));
+    pool.write(2, 300);
+    pool.write(3, 3000);
+    assert_eq!((newest(&pool, 1, 2), newest(&pool, 1, 3)), (Some(2), Some(2)));
+}
+
+#[test]
 fn of_equal_trees_nothing_is_read() {
     let mut pool = Pool::new(SMALL);
     pool.create_with(1, (0..1000).map(|block| (block, block)));

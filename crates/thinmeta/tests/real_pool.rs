@@ -79,7 +79,7 @@ fn the_superblock_says_what_the_pool_was_made_with() {
 #[test]
 fn an_unknown_device_is_told_with_those_that_there_are() {
     let error = mappings(&metadata(), 4).unwrap_err();
-    assert_eq!(error.to_string(), "there is no thin device 4 (there is 1, 2, 3)");
+    assert_eq!(error.to_string(), "there is no thin device 4 (there are 1, 2, 3)");
     assert!(matches!(error, Error::NotFound { .. }));
 }
 

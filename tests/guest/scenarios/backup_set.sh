@@ -145,7 +145,7 @@ expect_text "would be applied on vg1/mon"
 refused 3 'head -c 8192 tue.diff | lvpatch --check -g vg1 -l work tuesday'
 refused 3 'lvpatch --check -g vg1 -l wed tuesday -i tue.diff'
 refused 2 'lvpatch --check -g vg1 tue -i tue.diff'
-expect_text "exists already"
+expect_text "already exists"
 run 'lvpatch --check -g vg1 -p pool0 -i full monday'
 unchanged
 no_leftovers
@@ -157,7 +157,7 @@ expect_equal "$(sum image)" "${sums[mon]}" "the image"
 run lvpatch --device image -i tue.diff -i wed.diff
 expect_equal "$(sum image)" "${sums[wed]}" "the image"
 expect_exit 2 'lvpatch --device image -i full'
-expect_text "exists already"
+expect_text "already exists"
 run 'cat full tue.diff wed.diff thu.diff | lvpatch --device image2'
 expect_equal "$(sum image2)" "${sums[thu]}" "the second image"
 expect_exit 4 'cat full tue.diff wed.diff cut | lvpatch --device image3'
@@ -174,7 +174,7 @@ run lvpatch --device image4 -i grow.diff
 expect_equal "$(sum image4)" "${sums[wed]}" "the image"
 run lvpatch --device image5 -i full
 expect_exit 2 'lvpatch --check --device image5 -i full'
-expect_text "exists already"
+expect_text "already exists"
 
 say "and a block device, which must be empty"
 run lvcreate -y -L 64M -n thick vg1

@@ -29,20 +29,20 @@ flawed() {
 
 say "two records in each other's place"
 for pair in "1 2" "2 3" "1 4" "4 5" "5 6" "0 1"; do
-	flawed "where frame" "mangle swap $pair"
+	flawed "instead of frame" "mangle swap $pair"
 done
 
 say "a record twice, and a record missing"
 for frame in 0 1 2 3 4 5; do
-	flawed "where frame" "mangle double $frame"
-	flawed "where frame" "mangle drop $frame"
+	flawed "instead of frame" "mangle double $frame"
+	flawed "instead of frame" "mangle drop $frame"
 done
 flawed "bytes after the trailer" "mangle double 6"
 flawed "cut" "mangle drop 6"
 
 say "the head of one stream and the tail of another: only the trailer tells"
 for frame in 2 3 4 5 6; do
-	flawed "digest is not that of the stream" "mangle splice /tmp/other $frame"
+	flawed "digest does not match the stream" "mangle splice /tmp/other $frame"
 done
 
 say "something after the trailer"

@@ -65,9 +65,9 @@ done
 
 say "what must be said"
 refused 2 'lvpatch -g vg0 -l base < thin_send-1.1-incremental.stream'
-expect_text "no name for the new volume"
+expect_text "does not name the new volume"
 refused 2 'lvpatch -g vg0 other < thin_send-1.1-incremental.stream'
-expect_text "-l BASE"
+expect_text "the base with -l"
 refused 2 'lvpatch -g vg0 other < hyperlayer-1.0-d0.diff'
 refused 2 'lvpatch -g vg0 -p pool0 other < thin_send-1.1-full.stream'
 expect_text "--size"

@@ -16,7 +16,7 @@ root=$(pool_status vg0/pool0 held)
 remember
 for arguments in "" "-d 0" "--snapshot" "--list" "-o /tmp/file"; do
 	refused 6 "lvdiff $arguments vg0/sp0 vol0 > /tmp/out"
-	expect_text "held by somebody else"
+	expect_text "held by another program"
 	expect_text "block $root"
 	expect_text "dmsetup status vg0-pool0-tpool"
 	expect_text "--force-release"

@@ -71,7 +71,7 @@ for lock in $locks; do
 	lvpatch -g vg1 -l sp0 planted < /tmp/stream > /tmp/.output 2>&1 || status=$?
 	cat /tmp/.output
 	expect_equal "$(cat /tmp/precious)" precious "what the link leads to"
-	grep -q "not a file that a run of ours made" /tmp/.output || fail "it does not say what is wrong"
+	grep -q "was not created by lvdiff or lvpatch" /tmp/.output || fail "it does not say what is wrong"
 	[ "$status" = 1 ] || fail "exit status $status with a link at $lock"
 	rm "$lock"
 	unchanged

@@ -92,5 +92,5 @@ run lvcreate -q -s --thinpool vg1/pool0 -n over vg1/base
 run lvchange -q -an vg1/over
 remember
 refused_for vg1/merging 'lvdiff vg1/over > /dev/null'
-expect_text "vg1/over comes up with vg1/base only"
+expect_text "vg1/over becomes active only together with vg1/base"
 no_leftovers vg0/kept

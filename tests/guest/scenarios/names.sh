@@ -108,7 +108,7 @@ for new in p2 p3 p4; do
 	run lvremove -q -y "vg/$new"
 done
 expect_exit 2 lvdiff --list -g vg-a -p vg/pool-1 p0 p
-expect_text "-p names pool vg/pool-1, and -g volume group vg-a"
+expect_text "pool vg/pool-1 is not in volume group vg-a, which was named as well"
 expect_exit 2 lvdiff --list -g vg-a -p vg/pool-1
 expect_exit 2 lvdiff --list -p vg/pool-1 vg-a/p0 vg-a/p
 expect_text "vg-a/p0"
@@ -116,7 +116,7 @@ for base in "-l p0" "" "-l vg/p0 --check" "--check"; do
 	file=pool.diff
 	[[ $base == -l* ]] || file=full.diff
 	expect_exit 2 "lvpatch -g vg-a -p vg/pool-1 $base new < $file"
-	expect_text "-p names pool vg/pool-1, and -g volume group vg-a"
+	expect_text "pool vg/pool-1 is not in volume group vg-a, which was named as well"
 done
 expect_exit 2 'lvpatch -p vg/none new < full.diff'
 expect_text "vg/pool-1"
@@ -163,5 +163,5 @@ for name in thick base-1 x snapshot1 a_tdata a/b; do
 	expect_text "$name"
 done
 expect_exit 2 'lvpatch -l vg-a/base-1 < named.diff'
-expect_text "vm-100-disk-0 exists already"
+expect_text "vm-100-disk-0 already exists"
 no_leftovers

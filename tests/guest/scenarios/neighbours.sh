@@ -21,7 +21,7 @@ run cat /run/lock/lvdiff.vg0-sp0.active.lock
 run lvchange -an vg0/sp0
 run lvchange -ay -K vg0/sp0
 run 'lvdiff -v vg0/sp0 vol0 > /dev/null'
-expect_text "stays active: not known"
+expect_text "stays active: it may not"
 expect_equal "$(active)" active "the base"
 [ ! -e /run/lock/lvdiff.vg0-sp0.active.lock ] || fail "the record stays"
 run lvchange -an vg0/sp0
@@ -79,7 +79,7 @@ echo 2 > /proc/sys/fs/protected_regular
 touch /run/lock/lvdiff.vg0-pool0-tpool.lock
 chown 65534 /run/lock/lvdiff.vg0-pool0-tpool.lock
 expect_exit 1 'lvdiff vg0/sp0 vol0 > /tmp/out'
-expect_text "is not a file that a run of ours made"
+expect_text "was not created by lvdiff or lvpatch"
 rm /run/lock/lvdiff.vg0-pool0-tpool.lock
 
 say "the metadata snapshot is another's by now"
@@ -95,7 +95,7 @@ other=$(pool_status vg0/pool0 held)
 ended 20
 quick vg0-pool0_tmeta
 expect_equal "$STATUS" 1 "the status"
-expect_text "released by somebody else"
+expect_text "released by another program"
 expect_equal "$(pool_status vg0/pool0 held)" "$other" "the other's"
 run dmsetup message vg0-pool0-tpool 0 release_metadata_snap
 

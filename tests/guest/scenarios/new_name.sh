@@ -33,12 +33,12 @@ remember /dev/vg1/taken
 say "a name that is taken: by a thin volume, another volume, the base, a pool"
 for name in taken thick sp0 pool0; do
 	refused 2 "lvpatch -g vg1 -l sp0 $name < /tmp/stream"
-	expect_text "vg1/$name exists already"
+	expect_text "vg1/$name already exists"
 done
 run lvcreate -y -L 4M -n vol0 vg1
 remember /dev/vg1/taken
 refused 2 'lvpatch -g vg1 -l sp0 < /tmp/stream'
-expect_text "vg1/vol0 exists already"
+expect_text "vg1/vol0 already exists"
 run lvremove -y vg1/vol0
 remember /dev/vg1/taken
 
@@ -47,7 +47,7 @@ run 'mangle boundaries < /tmp/stream'
 read -r _ _ begin length <<< "$(grep BASE <<< "$OUTPUT")"
 head -c $((begin + length)) /tmp/stream > /tmp/head
 refused 2 'lvpatch -g vg1 -l sp0 taken < /tmp/head'
-expect_text "exists already"
+expect_text "already exists"
 
 say "names that LVM does not allow"
 long=$(printf 'x%.0s' {1..200})

@@ -70,14 +70,14 @@ fill /dev/vg0/s1 30000 4 stray
 run lvcreate -s -kn -n s3 vg0/s1
 run 'lvdiff --roots -d 0 vg0/s1 vg0/s3 > s3.diff'
 expect_exit 3 'lvdiff --merge s1.diff s3.diff > merged'
-expect_text "starts from other content"
+expect_text "starts from different content"
 run lvcreate -s -kn -n again1 vg1/s0
 expect_exit 3 'cat s1.diff s3.diff | lvpatch -g vg1 -l again1 both'
-expect_text "starts from other content"
+expect_text "starts from different content"
 say "a volume of each stays as far as they do"
 run lvremove -q -f vg1/s1
 expect_exit 3 'cat s1.diff s3.diff | lvpatch -g vg1 --each'
-expect_text "starts from other content"
+expect_text "starts from different content"
 expect_same /dev/vg1/s1 /dev/vg1/again
 [ ! -e /dev/vg1/s3 ] || fail "the wrong one was kept"
 no_leftovers

@@ -48,7 +48,7 @@ run dmsetup info -c -o name,uuid,open
 STALE=(/dev/mapper/vg0-s1 /dev/mapper/vg0-s2 /dev/mapper/vg0-thick /dev/mapper/vg0-old)
 remember "${STALE[@]}"
 says_whose() {
-	expect_text "device vg0-$1 is not that of vg0/${2:-$1}"
+	expect_text "device vg0-$1 does not belong to vg0/${2:-$1}"
 	expect_text "in volume group $THEIRS"
 	expect_text "dmsetup remove vg0-$1"
 }
@@ -73,7 +73,7 @@ run 'lvdiff --list --json -g vg0 2> said | tee list; cat said'
 for name in vol0 s1 s2; do
 	grep -q "\"name\":\"vg0/$name\".*\"mapped_bytes\":null.*\"active\":false" list || fail "$name"
 done
-grep -q "device vg0-pool0-tpool is not that of vg0/pool0" said || fail "nothing is said of the pool"
+grep -q "device vg0-pool0-tpool does not belong to vg0/pool0" said || fail "nothing is said of the pool"
 unchanged
 
 say "and what is meant for ours is not written to theirs"
@@ -99,7 +99,7 @@ for command in 'lvdiff vg0/s1 vg0/s2' 'lvdiff -g vg0 s1 s2' 'lvdiff vg0/old' \
 	expect_text "more than one volume group vg0"
 	expect_text "$THEIRS"
 	expect_text "vgrename UUID NEW"
-	[[ $OUTPUT != *"with -g"* ]] || fail "it advises -g, which cannot help"
+	[[ $OUTPUT != *"name its volume group"* ]] || fail "it advises to name the group, which cannot help"
 done
 [ ! -s got ] || fail "a stream was written"
 run 'lvdiff --list --json -g vg0 > list'

@@ -93,7 +93,7 @@ fault_device_of_another_disk() {
 	background "$STRUCK"
 	ended 60
 	may_fail 1
-	[[ $OUTPUT == *"is not that of"*"in volume group anothe-r"* ]] || fail "it was not refused for that"
+	[[ $OUTPUT == *"does not belong to"*"in volume group anothe-r"* ]] || fail "it was not refused for that"
 	unchanged
 	[ ! -s /tmp/got ] || fail "something was written all the same"
 	[ ! -e /tmp/undo ] || fail "a backup was begun"

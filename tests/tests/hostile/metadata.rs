@@ -180,7 +180,7 @@ fn of_devices(flaw: &Flaw) -> OfDevices {
             "is damaged: in the tree below it, device 3 maps 18446744073709551615",
         ),
         "superblock-details-root-past-the-end" => {
-            OfDevices::Refused("is damaged: it lies past the end, block 1024")
+            OfDevices::Refused("is damaged: it is past the end (block 1024)")
         }
         "device-with-mappings-and-no-details" => OfDevices::WithoutTheLast,
         name if name.starts_with("superblock-mapping-root-") => OfDevices::NotRead,

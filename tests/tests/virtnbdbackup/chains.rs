@@ -95,7 +95,7 @@ fn a_folder_that_lacks_something_is_refused() {
     sets.refused(&of("vda"), 2, &["several full streams", "vda.copy.data"]);
     fs::remove_file(file("vda.copy.data")).unwrap();
     fs::remove_file(file("vda.full.data")).unwrap();
-    sets.refused(&of("vda"), 2, &["no full stream"]);
+    sets.refused(&of("vda"), 2, &["neither a full stream"]);
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn what_is_of_another_disk_or_set_is_refused() {
     // Another disk's.
     let other = plain("vdb.inc.virtnbdbackup.1");
     let files = chain(&[full.clone(), other.clone()]);
-    sets.refused(&inputs(&files), 3, &[&full, &other, "of disk vdb, expected vda"]);
+    sets.refused(&inputs(&files), 3, &[&full, &other, "belongs to disk vdb, expected vda"]);
     // An older one of another set.
     let (newer, older) = (
         "v2.47/nosparse/vda.full.data".to_owned(),
@@ -153,7 +153,7 @@ fn what_is_of_another_disk_or_set_is_refused() {
     for (from, to) in [(&full, "a"), (&other, "b"), (&one, "c")] {
         sets.run("lvdiff", &["--convert", "-i", from, "-o", to]).expect(0);
     }
-    sets.refused(&["-i", "a", "-i", "b"], 3, &["of disk vdb, expected vda"]);
+    sets.refused(&["-i", "a", "-i", "b"], 3, &["belongs to disk vdb, expected vda"]);
     sets.run("lvdiff", &["--merge", "a", "b", "-o", "both"]).expect(3);
     sets.run("lvdiff", &["--merge", "a", "c", "-o", "both"]).expect(0);
     assert_eq!(sets.apply(&["-i", "both"]).0, expected);

@@ -78,7 +78,7 @@ fn what_is_converted_follows_what_is_not_and_the_other_way_round() {
         // Only the next one of the same disk.
         let full = format!("{set}/vda.full.data");
         for (wrong, found) in [
-            ("vdb.1", "of disk vdb, expected vda"),
+            ("vdb.1", "belongs to disk vdb, expected vda"),
             ("vda.2", "from the checkpoint virtnbdbackup.1, expected virtnbdbackup.0"),
         ] {
             sets.refused(&["-i", &full, "-i", wrong], 3, &[&full, wrong, found]);

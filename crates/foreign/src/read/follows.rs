@@ -12,7 +12,7 @@ impl Foreign {
     pub fn check_date(&self, previous: &Self) -> Result<(), String> {
         match (&self.made, &previous.made) {
             (Some(made), Some(earlier)) if made < earlier => {
-                Err(format!("it was made at {made}, before that one, which is of {earlier}"))
+                Err(format!("it was made at {made}, before that one, which was made at {earlier}"))
             }
             _ => Ok(()),
         }

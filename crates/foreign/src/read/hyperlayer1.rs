@@ -205,8 +205,9 @@ impl Fields {
             let Some((key, value)) = key_and_value(&text) else {
                 return Err(damaged(at, format!("a line of the header has no colon: {text:?}")));
             };
-            let value = unquoted(value.trim())
-                .ok_or_else(|| damaged(at, format!("a value's quotes do not end: {value:?}")))?;
+            let value = unquoted(value.trim()).ok_or_else(|| {
+                damaged(at, format!("a value's quotes are not closed: {value:?}"))
+            })?;
             fields.push((key, value));
         }
     }
@@ -242,7 +243,7 @@ impl Fields {
         let changed = match changed {
             None => None,
             Some(Some(bytes)) => Some(bytes.min(size.unwrap_or(bytes))),
-            Some(None) => return Err("Delta blocks and Chunk size make no number".into()),
+            Some(None) => return Err("Delta blocks times Chunk size is too large".into()),
         };
         let detect_level = self.number("Detect level")?.unwrap_or(0);
         let mut seen = [false; KEYS.len()];

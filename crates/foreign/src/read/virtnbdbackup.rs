@@ -78,7 +78,7 @@ pub(super) fn begin<R: Read>(source: &mut Bytes<R>) -> Result<(VirtNbdBackup, Fo
     let compressed = match &meta["compressed"] {
         Value::Null | Value::Bool(false) => false,
         Value::Bool(true) | Value::Number(_) => true,
-        _ => return Err(wrong("has an odd value for compressed")),
+        _ => return Err(wrong("has an invalid value for compressed")),
     };
     if compressed && meta["compressionMethod"].as_str().is_some_and(|method| method != "lz4") {
         let what = format!("compression by {}", meta["compressionMethod"]);
@@ -263,11 +263,11 @@ impl VirtNbdBackup {
         let expected = format!("\r\ncomp {:016x} {length:016x}\r\n", 0);
         if tail != expected.as_bytes() {
             let found = tail.escape_ascii();
-            return Err(damaged(at, format!("after {inside} stands \"{found}\"")));
+            return Err(damaged(at, format!("after {inside} comes \"{found}\"")));
         }
         match found.sizes == self.sizes {
             true => Ok(()),
-            false => Err(damaged(at, format!("{inside} are not those of the data"))),
+            false => Err(damaged(at, format!("{inside} do not match the data"))),
         }
     }
 }

@@ -56,7 +56,7 @@ impl<W: Write, B: Blocks> Filler<W, B> {
     fn fill(&mut self, offset: u64, mut content: Content<'_>) -> Result<()> {
         if offset < self.end && offset != self.at {
             return Err(Error::Invalid(format!(
-                "content for offset {offset}, where that for offset {} is next",
+                "content for offset {offset}, but offset {} is next",
                 self.at
             )));
         }

@@ -83,7 +83,7 @@ impl<I: Iterator<Item = io::Result<(u64, u64)>>> Blocks for Extents<I> {
                 Ok((length, header(offset, length, DATA)))
             }
             next => Err(Error::Invalid(format!(
-                "content for offset {offset}, where the next extent is {next:?}"
+                "content for offset {offset}, but the next extent is {next:?}"
             ))),
         }
     }

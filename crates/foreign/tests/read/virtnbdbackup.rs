@@ -169,8 +169,8 @@ fn flaws() {
     damaged(&[frame("meta", 0, 2), b"{}\r\n".to_vec()].concat(), "virtualSize");
     unsupported(&meta(&FULL.replace("Version\": 1", "Version\": 3"), 0), "format 3");
     unsupported(&meta(&LZ4.replace("lz4", "zip"), 0), "zip");
-    damaged(&compressed(|one, two, three| right(one, three, two + 1)), "not those of the data");
-    damaged(&compressed(|_, _, _| "[]".into()), "not those of the data");
+    damaged(&compressed(|one, two, three| right(one, three, two + 1)), "do not match the data");
+    damaged(&compressed(|_, _, _| "[]".into()), "do not match the data");
     damaged(&compressed(|_, _, _| "{".into()), "sizes at the end");
 }
 

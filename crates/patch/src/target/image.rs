@@ -17,7 +17,7 @@ use crate::claim::{check_only_ours, hold};
 use crate::demand::Demand;
 use crate::given::Given;
 use crate::ground::Ground;
-use crate::overwrite::{Outcome, Site, after, begin_undo, write_over};
+use crate::overwrite::{Outcome, Site, after, begin_undo, warn_without_backup, write_over};
 use crate::place::check_place;
 use crate::space;
 use crate::whole::root_of;
@@ -107,6 +107,9 @@ impl Target for Image<'_> {
         let size = link.header().target.size;
         let before = self.size_before(link.header(), count);
         let Self { device, volume, new, given, name } = self;
+        if new.is_none() && count == 0 && link.header().base.is_some() {
+            warn_without_backup(*given, name, link);
+        }
         // The last refusal before anything is changed.
         let undo = begin_undo(*given, link, device, volume.as_ref())?;
         let is_block = device.is_block();

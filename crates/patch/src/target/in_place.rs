@@ -13,7 +13,7 @@ use crate::claim::{check_only_ours, hold};
 use crate::given::Given;
 use crate::ground::Ground;
 use crate::lookup::look_up;
-use crate::overwrite::{Site, after, begin_undo, write_over};
+use crate::overwrite::{Site, after, begin_undo, warn_without_backup, write_over};
 use crate::place::{OwnDevice, check_place};
 use crate::plan::{Plan, Start};
 use crate::whole::root_of;
@@ -66,8 +66,11 @@ impl Target for InPlace<'_> {
         self.place.ground(&self.dm, link, interrupt, &changed).with_context(|| link.name.clone())
     }
 
-    fn write(&mut self, link: &mut Link, ground: Ground, _count: usize) -> anyhow::Result<Totals> {
+    fn write(&mut self, link: &mut Link, ground: Ground, count: usize) -> anyhow::Result<Totals> {
         let Self { given, device, name, volume, .. } = self;
+        if count == 0 {
+            warn_without_backup(*given, name, link);
+        }
         let undo = begin_undo(*given, link, device, Some(volume))?;
         let site = Site { name, device, ground, is_new: false };
         write_over(*given, Some(volume), &site, link, 0..0, undo).applied

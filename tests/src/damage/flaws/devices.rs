@@ -48,7 +48,7 @@ pub(super) const DEVICES: &[Flaw] = &[
     },
     Flaw {
         name: "device-mapping-root-past-the-end",
-        answer: Refused("is damaged: it lies past the end, block 1024"),
+        answer: Refused("is damaged: it is past the end (block 1024)"),
         check: Refuses,
         from: Kernel,
         make: |image| {
@@ -59,7 +59,9 @@ pub(super) const DEVICES: &[Flaw] = &[
     },
     Flaw {
         name: "device-mapping-root-is-the-tree-of-devices",
-        answer: Refused("is damaged: it is the tree of devices, and the mappings of device 3"),
+        answer: Refused(
+            "is damaged: it is both the tree of devices and the mapping tree of device 3",
+        ),
         check: Refuses,
         from: Kernel,
         make: |image| {

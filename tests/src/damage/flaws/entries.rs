@@ -83,7 +83,9 @@ pub(super) const ENTRIES: &[Flaw] = &[
     },
     Flaw {
         name: "leaf-key-beyond-any-volume",
-        answer: Refused("is damaged: it maps block 18446744073709551615, which no volume is"),
+        answer: Refused(
+            "is damaged: it maps block 18446744073709551615, past the end of the largest",
+        ),
         check: Accepts("it knows no size of a volume"),
         from: Kernel,
         make: |image| {
@@ -95,7 +97,7 @@ pub(super) const ENTRIES: &[Flaw] = &[
     },
     Flaw {
         name: "leaf-key-beyond-2-to-the-63-bytes",
-        answer: Refused("is damaged: it maps block 140737488355328, which no volume is"),
+        answer: Refused("is damaged: it maps block 140737488355328, past the end of the largest"),
         check: Accepts("it knows no size of a volume"),
         from: Kernel,
         make: |image| {
@@ -108,7 +110,7 @@ pub(super) const ENTRIES: &[Flaw] = &[
     // Children.
     Flaw {
         name: "child-past-the-end",
-        answer: Refused("is damaged: it lies past the end"),
+        answer: Refused("is damaged: it is past the end"),
         check: Refuses,
         from: Deep,
         make: |image| {
@@ -119,7 +121,7 @@ pub(super) const ENTRIES: &[Flaw] = &[
     },
     Flaw {
         name: "child-absurd",
-        answer: Refused("is damaged: it lies past the end"),
+        answer: Refused("is damaged: it is past the end"),
         check: Refuses,
         from: Deep,
         make: |image| {
@@ -206,7 +208,7 @@ pub(super) const ENTRIES: &[Flaw] = &[
     // Mappings.
     Flaw {
         name: "data-block-beyond-the-data",
-        answer: WithData("is damaged: it maps block 2 to data block 3200, where the pool has 3200"),
+        answer: WithData("is damaged: it maps block 2 to data block 3200, but the pool has 3200"),
         check: Accepts(NOT_COUNTED),
         from: Kernel,
         make: |image| {
@@ -217,7 +219,7 @@ pub(super) const ENTRIES: &[Flaw] = &[
     },
     Flaw {
         name: "data-block-absurd",
-        answer: WithData("is damaged: it maps block 2 to data block 1099511627775, where"),
+        answer: WithData("is damaged: it maps block 2 to data block 1099511627775, but"),
         check: Accepts(NOT_COUNTED),
         from: Kernel,
         make: |image| {

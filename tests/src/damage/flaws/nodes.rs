@@ -32,7 +32,7 @@ pub(super) const NODES: &[Flaw] = &[
     },
     Flaw {
         name: "node-says-another-block",
-        answer: Refused("is damaged: it says that it is block 77"),
+        answer: Refused("is damaged: it claims to be block 77"),
         check: Refuses,
         from: Deep,
         make: |image| {
@@ -44,7 +44,7 @@ pub(super) const NODES: &[Flaw] = &[
     // What a node says of itself; from here on every checksum is right.
     Flaw {
         name: "node-flags-of-both",
-        answer: Refused("is damaged: it is no node: its flags are 0x3"),
+        answer: Refused("is damaged: it is not a node: its flags are 0x3"),
         check: Refuses,
         from: Deep,
         make: |image| {
@@ -55,7 +55,7 @@ pub(super) const NODES: &[Flaw] = &[
     },
     Flaw {
         name: "node-flags-of-neither",
-        answer: Refused("is damaged: it is no node: its flags are 0x0"),
+        answer: Refused("is damaged: it is not a node: its flags are 0x0"),
         check: Refuses,
         from: Deep,
         make: |image| {
@@ -170,7 +170,7 @@ pub(super) const NODES: &[Flaw] = &[
     },
     Flaw {
         name: "leaf-value-size-24",
-        answer: Refused("is damaged: values of 24 bytes where they have 8"),
+        answer: Refused("is damaged: values of 24 bytes, expected 8"),
         check: Refuses,
         from: Deep,
         make: |image| {
@@ -181,7 +181,7 @@ pub(super) const NODES: &[Flaw] = &[
     },
     Flaw {
         name: "inner-node-value-size-0",
-        answer: Refused("is damaged: values of 0 bytes where they have 8"),
+        answer: Refused("is damaged: values of 0 bytes, expected 8"),
         check: Refuses,
         from: Deep,
         make: |image| {
@@ -192,7 +192,7 @@ pub(super) const NODES: &[Flaw] = &[
     },
     Flaw {
         name: "node-value-size-absurd",
-        answer: Refused("is damaged: values of 4294967295 bytes where they have 8"),
+        answer: Refused("is damaged: values of 4294967295 bytes, expected 8"),
         check: Refuses,
         from: Deep,
         make: |image| {

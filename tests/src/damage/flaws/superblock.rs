@@ -31,7 +31,7 @@ pub(super) const SUPERBLOCK: &[Flaw] = &[
     // The superblock.
     Flaw {
         name: "superblock-of-zeros",
-        answer: Refused("is damaged: it is no superblock of thin-provisioning metadata"),
+        answer: Refused("is damaged: it is not a superblock of thin-provisioning metadata"),
         check: Refuses,
         from: Kernel,
         make: |image| {
@@ -41,7 +41,7 @@ pub(super) const SUPERBLOCK: &[Flaw] = &[
     },
     Flaw {
         name: "superblock-magic",
-        answer: Refused("is damaged: it is no superblock of thin-provisioning metadata"),
+        answer: Refused("is damaged: it is not a superblock of thin-provisioning metadata"),
         check: Accepts(NOT_LOOKED_AT),
         from: Kernel,
         make: |image| {
@@ -61,7 +61,7 @@ pub(super) const SUPERBLOCK: &[Flaw] = &[
     },
     Flaw {
         name: "superblock-says-block-1",
-        answer: Refused("is damaged: it says that it is block 1"),
+        answer: Refused("is damaged: it claims to be block 1"),
         check: Accepts(NOT_LOOKED_AT),
         from: Kernel,
         make: |image| {
@@ -71,7 +71,7 @@ pub(super) const SUPERBLOCK: &[Flaw] = &[
     },
     Flaw {
         name: "superblock-version-0",
-        answer: NotSupported("wants version 0, which is not supported"),
+        answer: NotSupported("needs version 0, which is not supported"),
         check: Accepts(NOT_LOOKED_AT),
         from: Kernel,
         make: |image| {
@@ -81,7 +81,7 @@ pub(super) const SUPERBLOCK: &[Flaw] = &[
     },
     Flaw {
         name: "superblock-version-absurd",
-        answer: NotSupported("wants version 4294967295, which is not supported"),
+        answer: NotSupported("needs version 4294967295, which is not supported"),
         check: Accepts(NOT_LOOKED_AT),
         from: Kernel,
         make: |image| {
@@ -91,7 +91,7 @@ pub(super) const SUPERBLOCK: &[Flaw] = &[
     },
     Flaw {
         name: "superblock-incompatible-feature",
-        answer: NotSupported("wants the incompatible feature 0x80000000, which is not supported"),
+        answer: NotSupported("needs the incompatible feature 0x80000000, which is not supported"),
         check: Accepts(NOT_LOOKED_AT),
         from: Kernel,
         make: |image| {
@@ -101,7 +101,7 @@ pub(super) const SUPERBLOCK: &[Flaw] = &[
     },
     Flaw {
         name: "superblock-metadata-block-0",
-        answer: NotSupported("wants a metadata block of 0 sectors, which is not supported"),
+        answer: NotSupported("needs a metadata block of 0 sectors, which is not supported"),
         check: Accepts(NOT_LOOKED_AT),
         from: Kernel,
         make: |image| {
@@ -112,7 +112,7 @@ pub(super) const SUPERBLOCK: &[Flaw] = &[
     Flaw {
         name: "superblock-metadata-block-absurd",
         answer: NotSupported(
-            "wants a metadata block of 4294967295 sectors, which is not supported",
+            "needs a metadata block of 4294967295 sectors, which is not supported",
         ),
         check: Accepts(NOT_LOOKED_AT),
         from: Kernel,
@@ -123,7 +123,7 @@ pub(super) const SUPERBLOCK: &[Flaw] = &[
     },
     Flaw {
         name: "superblock-data-block-0",
-        answer: Refused("is damaged: a data block of 0 sectors cannot be"),
+        answer: Refused("is damaged: a data block size of 0 sectors is invalid"),
         check: Accepts(NOT_LOOKED_AT),
         from: Kernel,
         make: |image| {
@@ -133,7 +133,7 @@ pub(super) const SUPERBLOCK: &[Flaw] = &[
     },
     Flaw {
         name: "superblock-data-block-odd",
-        answer: Refused("is damaged: a data block of 129 sectors cannot be"),
+        answer: Refused("is damaged: a data block size of 129 sectors is invalid"),
         check: Accepts(NOT_LOOKED_AT),
         from: Kernel,
         make: |image| {
@@ -143,7 +143,7 @@ pub(super) const SUPERBLOCK: &[Flaw] = &[
     },
     Flaw {
         name: "superblock-data-block-absurd",
-        answer: Refused("is damaged: a data block of 4294967168 sectors cannot be"),
+        answer: Refused("is damaged: a data block size of 4294967168 sectors is invalid"),
         check: Accepts(NOT_LOOKED_AT),
         from: Kernel,
         make: |image| {
@@ -153,7 +153,7 @@ pub(super) const SUPERBLOCK: &[Flaw] = &[
     },
     Flaw {
         name: "superblock-mapping-root-past-the-end",
-        answer: Refused("is damaged: it lies past the end, block 1024"),
+        answer: Refused("is damaged: it is past the end (block 1024)"),
         check: Refuses,
         from: Kernel,
         make: |image| {
@@ -164,7 +164,7 @@ pub(super) const SUPERBLOCK: &[Flaw] = &[
     },
     Flaw {
         name: "superblock-mapping-root-absurd",
-        answer: Refused("is damaged: it lies past the end, block 1024"),
+        answer: Refused("is damaged: it is past the end (block 1024)"),
         check: Refuses,
         from: Kernel,
         make: |image| {
@@ -184,7 +184,7 @@ pub(super) const SUPERBLOCK: &[Flaw] = &[
     },
     Flaw {
         name: "superblock-mapping-root-is-the-details-tree",
-        answer: Refused("is damaged: values of 24 bytes where they have 8"),
+        answer: Refused("is damaged: values of 24 bytes, expected 8"),
         check: Refuses,
         from: Kernel,
         make: |image| {
@@ -288,7 +288,7 @@ pub(super) const SUPERBLOCK: &[Flaw] = &[
     // The whole image.
     Flaw {
         name: "image-empty",
-        answer: Refused("is damaged: it lies past the end, block 0"),
+        answer: Refused("is damaged: it is past the end (block 0)"),
         check: Refuses,
         from: Kernel,
         make: |image| {
@@ -298,7 +298,7 @@ pub(super) const SUPERBLOCK: &[Flaw] = &[
     },
     Flaw {
         name: "image-of-zeros",
-        answer: Refused("is damaged: it is no superblock of thin-provisioning metadata"),
+        answer: Refused("is damaged: it is not a superblock of thin-provisioning metadata"),
         check: Refuses,
         from: Kernel,
         make: |image| {
@@ -308,7 +308,7 @@ pub(super) const SUPERBLOCK: &[Flaw] = &[
     },
     Flaw {
         name: "image-cut-inside-the-superblock",
-        answer: Refused("is damaged: it lies past the end, block 0"),
+        answer: Refused("is damaged: it is past the end (block 0)"),
         check: Refuses,
         from: Kernel,
         make: |image| {
@@ -318,7 +318,7 @@ pub(super) const SUPERBLOCK: &[Flaw] = &[
     },
     Flaw {
         name: "image-cut-after-the-superblock",
-        answer: Refused("is damaged: it lies past the end, block 1"),
+        answer: Refused("is damaged: it is past the end (block 1)"),
         check: Refuses,
         from: Kernel,
         make: |image| {
