@@ -3,7 +3,6 @@
 source /run/guest/lib.sh
 
 make_twins 32
-run lvchange -ay -K vg0/sp0
 
 say "a volume, a pool and a group that are misspelt"
 expect_exit 2 'lvdiff vg0/sp0 vg0/vol9 > /tmp/no'
