@@ -51,8 +51,7 @@ pub(crate) fn collect<R: ReadAt>(
     wants: &Wants,
 ) -> anyhow::Result<Changes> {
     let mut changes = Changes::new(metadata.superblock().data_block_size());
-    changes.newest =
-        differences(metadata, base, target, |range, kind| changes.add(range, kind))?;
+    changes.newest = differences(metadata, base, target, |range, kind| changes.add(range, kind))?;
     if let Some(base) = base {
         changes.prove(metadata, base, wants)?;
     }
