@@ -14,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::Result;
 use crate::lock::{KeepWaiting, LockFile, pause};
+use crate::made;
 use crate::merge::NoMerge;
 use crate::name::{TEMPORARY_BEGINNINGS, dm_name, is_temporary_name, temporary_name};
 use crate::not_activated::not_activated;
@@ -48,14 +49,34 @@ impl TemporarySnapshot {
     ) -> Result<Self> {
         wait_for_volume(dm, origin, keep_waiting)?;
         let full_name = origin.full_name();
-        let snapshot = Self::make(dm, &NoMerge::of(origin)?, &["--snapshot", &full_name])?;
-        // LVM was asked by name, and what had it may have been renamed a moment before.
+        let own =
+            || Ok(dm.device_named(origin)?.filter(|device| device.uuid == origin.dm_uuid("")));
+        let before = own()?;
+        let no_merge = NoMerge::of(origin)?;
+        let mut snapshot = Self::make(&no_merge, &["--snapshot", &full_name])?;
+        // LVM is asked by name, and what had it may have been renamed a moment before. It was not where LVM
+        // listed it, and no renaming was seen from before that until now: then its snapshot is what was made.
+        let kept_its_name = before.is_some_and(|before| {
+            matches!(own(), Ok(Some(now)) if (now.number, now.events) == (before.number, before.events))
+        });
+        let made = match kept_its_name && no_merge.has_its_name() {
+            true => made::look_up(dm, &snapshot.volume)?,
+            false => None,
+        };
+        match made {
+            Some(made) => {
+                let (origin, uuid) = (Some(origin.name.clone()), Some(origin.uuid.clone()));
+                snapshot.volume = LogicalVolume { origin, origin_uuid: uuid, ..made };
+            }
+            None => snapshot.look_up()?,
+        }
         if !snapshot.volume.is_snapshot_of(origin) {
             return Err(Error::State(format!(
                 "{full_name} is not the volume any more that it was: it was renamed or removed \
                  meanwhile"
             )));
         }
+        snapshot.hold(dm)?;
         Ok(snapshot)
     }
 
@@ -73,11 +94,15 @@ impl TemporarySnapshot {
         check_extents(pool, size)?;
         wait_for_volume(dm, pool, keep_waiting)?;
         let (pool_name, size_argument) = (pool.full_name(), format!("{size}b"));
-        let snapshot = Self::make(
-            dm,
+        let mut snapshot = Self::make(
             &NoMerge::of(pool)?,
             &["--type", "thin", "--thinpool", &pool_name, "--virtualsize", &size_argument],
         )?;
+        match made::look_up(dm, &snapshot.volume)? {
+            Some(made) => snapshot.volume = made,
+            None => snapshot.look_up()?,
+        }
+        snapshot.hold(dm)?;
         check_size(&snapshot.volume, size)?;
         Ok(snapshot)
     }
@@ -112,8 +137,9 @@ impl TemporarySnapshot {
         Ok(snapshot)
     }
 
-    /// Makes a volume beside `sibling`; `how` are the arguments of lvcreate that say from what.
-    fn make(dm: &DeviceMapper, sibling: &NoMerge<'_>, how: &[&str]) -> Result<Self> {
+    /// Makes a volume beside `sibling`; `how` are the arguments of lvcreate that say from what. Only its name
+    /// is known then.
+    fn make(sibling: &NoMerge<'_>, how: &[&str]) -> Result<Self> {
         let sibling = sibling.volume();
         let group = &sibling.group;
         let name = temporary_name(group);
@@ -122,11 +148,8 @@ impl TemporarySnapshot {
             return Err(Error::State(format!("{full_name} is another run's")));
         };
         // Whatever happens from here on, the volume is removed if it is there.
-        let mut snapshot = Self {
-            volume: LogicalVolume { name: name.clone(), ..sibling.clone() },
-            lock: Some(lock),
-            open: None,
-        };
+        let mut snapshot =
+            Self { volume: made::before(sibling, &name, TAG), lock: Some(lock), open: None };
         // Active from the beginning, and whenever its group is activated: it becomes a volume like
         // any other if it is kept.
         let common = ["--yes", "--name", &name, "--setactivationskip", "n", "--activate", "y"];
@@ -139,8 +162,6 @@ impl TemporarySnapshot {
             lock.remove(); // there is nothing that could be removed
         }
         made.map_err(|error| no_space::explained(error, sibling))?;
-        snapshot.look_up()?;
-        snapshot.hold(dm)?;
         Ok(snapshot)
     }
 
