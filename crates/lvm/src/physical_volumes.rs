@@ -1,4 +1,6 @@
 //! The disks of a volume group, whose caches what LVM has written may still be in.
+//!
+//! LVM would list them, but the kernel knows those that active volumes lie on, and most often that is all.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};

@@ -14,12 +14,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::Result;
 use crate::lock::{KeepWaiting, LockFile, pause};
-use crate::made;
 use crate::merge::NoMerge;
 use crate::name::{TEMPORARY_BEGINNINGS, dm_name, is_temporary_name, temporary_name};
 use crate::not_activated::not_activated;
 use crate::suspension::wait_for_volume;
-use crate::{DeviceMapper, Error, LogicalVolume, ThinDevice, command, no_space, physical_volumes};
+use crate::{
+    DeviceMapper, DeviceStatus, Error, LogicalVolume, ThinDevice, command, made, no_space,
+    physical_volumes,
+};
 
 /// A snapshot of a thin volume, under a name of its own, active and writable.
 pub struct TemporarySnapshot {
@@ -49,32 +51,27 @@ impl TemporarySnapshot {
     ) -> Result<Self> {
         wait_for_volume(dm, origin, keep_waiting)?;
         let full_name = origin.full_name();
-        let own =
-            || Ok(dm.device_named(origin)?.filter(|device| device.uuid == origin.dm_uuid("")));
-        let before = own()?;
+        let before = own_device(dm, origin)?;
         let no_merge = NoMerge::of(origin)?;
         let mut snapshot = Self::make(&no_merge, &["--snapshot", &full_name])?;
-        // LVM is asked by name, and what had it may have been renamed a moment before. It was not where LVM
-        // listed it, and no renaming was seen from before that until now: then its snapshot is what was made.
-        let kept_its_name = before.is_some_and(|before| {
-            matches!(own(), Ok(Some(now)) if (now.number, now.events) == (before.number, before.events))
-        });
-        let made = match kept_its_name && no_merge.has_its_name() {
-            true => made::look_up(dm, &snapshot.volume)?,
-            false => None,
+        // LVM is asked by name, and what had it may have been renamed a moment before. The snapshot is the
+        // origin's if LVM listed the origin under its name, and its device was not renamed since before that.
+        let is_the_same = |before: DeviceStatus| {
+            let now = own_device(dm, origin).ok().flatten();
+            now.is_some_and(|now| (now.number, now.events) == (before.number, before.events))
         };
-        match made {
-            Some(made) => {
-                let (origin, uuid) = (Some(origin.name.clone()), Some(origin.uuid.clone()));
-                snapshot.volume = LogicalVolume { origin, origin_uuid: uuid, ..made };
+        let kept_its_name = no_merge.has_its_name() && before.is_some_and(is_the_same);
+        if kept_its_name && snapshot.look_up_device(dm)? {
+            snapshot.volume.origin = Some(origin.name.clone());
+            snapshot.volume.origin_uuid = Some(origin.uuid.clone());
+        } else {
+            snapshot.look_up()?;
+            if !snapshot.volume.is_snapshot_of(origin) {
+                return Err(Error::State(format!(
+                    "{full_name} is not the volume any more that it was: it was renamed or removed \
+                     meanwhile"
+                )));
             }
-            None => snapshot.look_up()?,
-        }
-        if !snapshot.volume.is_snapshot_of(origin) {
-            return Err(Error::State(format!(
-                "{full_name} is not the volume any more that it was: it was renamed or removed \
-                 meanwhile"
-            )));
         }
         snapshot.hold(dm)?;
         Ok(snapshot)
@@ -98,9 +95,8 @@ impl TemporarySnapshot {
             &NoMerge::of(pool)?,
             &["--type", "thin", "--thinpool", &pool_name, "--virtualsize", &size_argument],
         )?;
-        match made::look_up(dm, &snapshot.volume)? {
-            Some(made) => snapshot.volume = made,
-            None => snapshot.look_up()?,
+        if !snapshot.look_up_device(dm)? {
+            snapshot.look_up()?;
         }
         snapshot.hold(dm)?;
         check_size(&snapshot.volume, size)?;
@@ -176,6 +172,12 @@ impl TemporarySnapshot {
         })?;
         self.open = Some(File::open(node).map_err(|error| Error::Io(name, error))?);
         Ok(())
+    }
+
+    /// Asks the kernel what was made; false where LVM must be asked.
+    fn look_up_device(&mut self, dm: &DeviceMapper) -> Result<bool> {
+        let made = made::look_up(dm, &self.volume)?;
+        Ok(made.map(|made| self.volume = made).is_some())
     }
 
     fn look_up(&mut self) -> Result<()> {
@@ -386,6 +388,12 @@ fn check_size(volume: &LogicalVolume, size: u64) -> Result<()> {
         volume.full_name(),
         volume.size
     )))
+}
+
+/// The device that has the volume's name, if it is the volume's own.
+fn own_device(dm: &DeviceMapper, volume: &LogicalVolume) -> Result<Option<DeviceStatus>> {
+    let named = dm.device_named(volume)?;
+    Ok(named.filter(|device| device.uuid == volume.dm_uuid("")))
 }
 
 /// Whether LVM still knows the volume under its name: a command that does not see LVM's locks here can
