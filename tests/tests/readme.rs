@@ -48,11 +48,14 @@ fn the_migration_is_the_scenario_line_by_line() {
 }
 
 #[test]
-fn backing_up_is_the_beginning_of_the_scenario_line_by_line() {
+fn backing_up_and_what_changed_are_steps_of_the_scenario() {
     let steps = steps("tests/guest/scenarios/manual.sh");
     let readme = read(README);
-    let code = code(&readme, "## Back up");
-    assert_eq!(code, steps[..code.len()]);
+    let backing_up = code(&readme, "## Back up");
+    assert_eq!(backing_up, steps[..backing_up.len()]);
+    for line in code(&readme, "## What changed") {
+        assert!(steps.iter().any(|step| step == line), "no step of manual.sh runs: {line}");
+    }
 }
 
 #[test]

@@ -281,7 +281,9 @@ impl<D> Drop for ReadAhead<D> {
             state.ended = true;
             threads = std::mem::take(&mut state.threads);
         }
-        self.shared.work.notify_all();
+        if !threads.is_empty() {
+            self.shared.work.notify_all();
+        }
         for thread in threads {
             // A thread that panicked has printed why; there is nothing to undo.
             let _ = thread.join();

@@ -8,7 +8,7 @@ use crate::Error;
 use crate::error::Result;
 
 /// A block device's major and minor number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DeviceNumber {
     /// The driver.
     pub major: u32,

@@ -15,4 +15,6 @@ pub struct DeviceStatus {
     pub open_count: i32,
     /// True where it cannot be written.
     pub read_only: bool,
+    /// How many events it has had: each renaming is one (kernel: drivers/md/dm-ioctl.c, dm_hash_rename).
+    pub(crate) events: u32,
 }

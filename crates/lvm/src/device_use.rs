@@ -97,6 +97,7 @@ mod tests {
             number: DeviceNumber { major: 254, minor: 5 },
             open_count,
             read_only,
+            events: 0,
         };
         assert!(!may_be_written(&device(0, false), ""));
         assert!(may_be_written(&device(1, false), ""));

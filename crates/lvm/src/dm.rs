@@ -121,6 +121,14 @@ impl DeviceMapper {
         }
     }
 
+    /// The device that has the name of a volume; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`Error::Dm`].
+    pub(crate) fn device_named(&self, volume: &LogicalVolume) -> Result<Option<DeviceStatus>> {
+        self.find(Address::Name(&volume.dm_name))
+    }
+
     /// The device of that number.
     ///
     /// # Errors
@@ -295,6 +303,7 @@ fn device_status(answer: &[u64]) -> Result<DeviceStatus> {
         number: DeviceNumber::decoded(header.dev),
         open_count: header.open_count,
         read_only: header.flags & READ_ONLY != 0,
+        events: header.event_nr,
     })
 }
 

@@ -28,6 +28,7 @@ mod error;
 mod instance;
 mod ioctl;
 mod lock;
+mod made;
 mod merge;
 mod metadata_record;
 mod metadata_snapshot;

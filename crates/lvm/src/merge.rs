@@ -10,13 +10,22 @@ use crate::{Error, LogicalVolume, SegmentType};
 /// activates a volume, or takes a snapshot of one, without it.
 pub(crate) struct NoMerge<'a> {
     volume: &'a LogicalVolume,
+    has_its_name: bool,
 }
 
 impl<'a> NoMerge<'a> {
     /// Asks LVM.
     pub(crate) fn of(volume: &'a LogicalVolume) -> Result<Self> {
-        refuse_merge(volume)?;
-        Ok(Self { volume })
+        let (merging, volumes) = LogicalVolume::list_with_merging(&volume.group)?;
+        if let Some((snapshot, origin)) = find(volume, &merging, &volumes) {
+            return Err(refusal(volume, snapshot, origin));
+        }
+        Ok(Self { volume, has_its_name: has_its_name(volume, &volumes) })
+    }
+
+    /// Whether LVM listed the volume under its name, and no other one of the same full name.
+    pub(crate) fn has_its_name(&self) -> bool {
+        self.has_its_name
     }
 
     /// For LVM's `--select`: LVM looks once more, under its own lock, and leaves a volume alone that
@@ -38,14 +47,14 @@ impl<'a> NoMerge<'a> {
 /// # Errors
 /// [`Error::State`] where there is such a merge; where `lvs` fails.
 pub fn refuse_merge(volume: &LogicalVolume) -> Result<()> {
-    let merging = LogicalVolume::merging_in(&volume.group)?;
-    if merging.is_empty() {
-        return Ok(());
-    }
-    match find(volume, &merging, &LogicalVolume::list_in(&volume.group)?) {
-        Some((snapshot, origin)) => Err(refusal(volume, snapshot, origin)),
-        None => Ok(()),
-    }
+    NoMerge::of(volume).map(drop)
+}
+
+/// Whether the full name of `volume` is its own among the volumes that LVM lists.
+fn has_its_name(volume: &LogicalVolume, volumes: &[LogicalVolume]) -> bool {
+    let has_the_name = |other: &&LogicalVolume| other.full_name() == volume.full_name();
+    let found: Vec<_> = volumes.iter().filter(has_the_name).collect();
+    matches!(found.as_slice(), [one] if one.uuid == volume.uuid && one.group_uuid == volume.group_uuid)
 }
 
 /// The merge that stands in the way: the snapshot, and the name of its origin.
@@ -140,6 +149,20 @@ mod tests {
         assert_eq!(concerned("vol"), ["vol"]);
         assert_eq!(concerned("external"), ["external", "over", "over2", "classic"]);
         assert_eq!(concerned("elsewhere"), [""; 0]);
+    }
+
+    #[test]
+    fn a_name_is_a_volumes_own_or_anothers() {
+        let own = volume("vol", Some("pool"), None);
+        let renamed = LogicalVolume { uuid: "other".into(), ..own.clone() };
+        let of_twin = LogicalVolume { group_uuid: "twin".into(), ..own.clone() };
+        let beside = volume("beside", Some("pool"), None);
+        assert!(has_its_name(&own, &[beside.clone(), own.clone()]));
+        for volumes in
+            [vec![], vec![beside, renamed.clone()], vec![of_twin], vec![own.clone(), renamed]]
+        {
+            assert!(!has_its_name(&own, &volumes), "{volumes:?}");
+        }
     }
 
     #[test]

@@ -414,6 +414,7 @@ pub(crate) fn example(group: &str, name: &str, pool: &str) -> LogicalVolume {
         origin_uuid: None,
         created: None,
         autoactivation: None,
+        disk_count: None,
     }
 }
 

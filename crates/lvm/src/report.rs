@@ -46,11 +46,13 @@ pub struct LogicalVolume {
     pub created: Option<u64>,
     /// Whether LVM activates it by itself, when its group's disks appear; LVM knows since 2.03.12.
     pub autoactivation: Option<bool>,
+    /// How many disks its volume group has, missing ones included, where LVM said so.
+    pub disk_count: Option<usize>,
 }
 
 const FIELDS: &str = "vg_extent_size,vg_name,lv_name,lv_uuid,lv_size,segtype,pool_lv,thin_id,\
                       chunk_size,lv_dm_path,lv_tags,origin,lv_time,lv_attr,origin_size,\
-                      vg_uuid,pool_lv_uuid,origin_uuid";
+                      vg_uuid,pool_lv_uuid,origin_uuid,pv_count";
 
 /// What LVM before 2.03.12 does not know.
 const NEWER_FIELDS: &str = "lv_autoactivation";
@@ -79,6 +81,8 @@ struct Row {
     vg_uuid: String,
     pool_lv_uuid: String,
     origin_uuid: String,
+    #[serde(default)]
+    pv_count: String,
     #[serde(default)]
     lv_autoactivation: String,
 }
@@ -135,12 +139,25 @@ impl LogicalVolume {
         Self::merging_of(report(&["-a"])?)
     }
 
-    /// The same of one group, as [`Self::list_in`].
-    ///
-    /// # Errors
-    /// As for [`Self::list`].
-    pub fn merging_in(group: &str) -> Result<Vec<Self>> {
-        Self::merging_of(report_in(group, &["-a"])?)
+    /// The same of one group, and with them what [`Self::list_in`] lists, at one moment.
+    pub(crate) fn list_with_merging(group: &str) -> Result<(Vec<Self>, Vec<Self>)> {
+        Self::apart(report_in(group, &["-a"])?)
+    }
+
+    /// Those that are being merged, and those that LVM lists without being asked for its own.
+    fn apart(rows: Vec<Row>) -> Result<(Vec<Self>, Vec<Self>)> {
+        let uuids = |is: &dyn Fn(&Row) -> bool| -> HashSet<String> {
+            rows.iter().filter(|row| is(row)).map(|row| row.lv_uuid.clone()).collect()
+        };
+        let merging = uuids(&|row| row.lv_attr.starts_with('S'));
+        let hidden = uuids(&|row| row.lv_name.starts_with('['));
+        let all = Self::from_rows(rows)?;
+        let of =
+            |is: &dyn Fn(&Self) -> bool| all.iter().filter(|volume| is(volume)).cloned().collect();
+        Ok((
+            of(&|volume| merging.contains(&volume.uuid)),
+            of(&|volume| !hidden.contains(&volume.uuid)),
+        ))
     }
 
     fn merging_of(mut rows: Vec<Row>) -> Result<Vec<Self>> {
@@ -212,6 +229,7 @@ impl LogicalVolume {
                 "1" => Some(true),
                 _ => None,
             },
+            disk_count: row.pv_count.parse().ok(),
             group: row.vg_name,
             group_uuid: row.vg_uuid,
             name: name.into(),
@@ -277,7 +295,7 @@ mod tests {
           {
               "lv": [
                   {"vg_extent_size":"4194304", "vg_name":"vg-a", "vg_uuid":"VVV", "lv_name":"pool0", "lv_uuid":"AAA", "lv_size":"419430400", "segtype":"thin-pool", "pool_lv":"", "pool_lv_uuid":"", "thin_id":"", "chunk_size":"65536", "lv_dm_path":"/dev/mapper/vg--a-pool0", "lv_tags":"", "origin":"", "origin_uuid":"", "lv_time":"", "lv_attr":"-wi-a-----", "origin_size":""},
-                  {"vg_extent_size":"4194304", "vg_name":"vg-a", "vg_uuid":"VVV", "lv_name":"vm-1", "lv_uuid":"BBB", "lv_size":"67108864", "segtype":"thin", "pool_lv":"pool0", "pool_lv_uuid":"AAA", "thin_id":"7", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-vm--1", "lv_tags":"a,b", "origin":"vm-0", "origin_uuid":"OOO", "lv_time":"1795219200", "lv_attr":"-wi-a-----", "origin_size":"", "lv_autoactivation":"0"},
+                  {"vg_extent_size":"4194304", "vg_name":"vg-a", "vg_uuid":"VVV", "lv_name":"vm-1", "lv_uuid":"BBB", "lv_size":"67108864", "segtype":"thin", "pool_lv":"pool0", "pool_lv_uuid":"AAA", "thin_id":"7", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-vm--1", "lv_tags":"a,b", "origin":"vm-0", "origin_uuid":"OOO", "lv_time":"1795219200", "lv_attr":"-wi-a-----", "origin_size":"", "lv_autoactivation":"0", "pv_count":"2"},
                   {"vg_extent_size":"4194304", "vg_name":"vg-a", "vg_uuid":"VVV", "lv_name":"two", "lv_uuid":"CCC", "lv_size":"8388608", "segtype":"linear", "pool_lv":"", "pool_lv_uuid":"", "thin_id":"", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-two", "lv_tags":"", "origin":"", "origin_uuid":"", "lv_time":"", "lv_attr":"-wi-a-----", "origin_size":""},
                   {"vg_extent_size":"4194304", "vg_name":"vg-a", "vg_uuid":"VVV", "lv_name":"two", "lv_uuid":"CCC", "lv_size":"8388608", "segtype":"linear", "pool_lv":"", "pool_lv_uuid":"", "thin_id":"", "chunk_size":"0", "lv_dm_path":"/dev/mapper/vg--a-two", "lv_tags":"", "origin":"", "origin_uuid":"", "lv_time":"", "lv_attr":"-wi-a-----", "origin_size":""}
               ]
@@ -300,6 +318,7 @@ mod tests {
         let autoactivation = volumes.iter().map(|volume| volume.autoactivation);
         assert_eq!(autoactivation.collect::<Vec<_>>(), [None, Some(false), None]);
         assert_eq!((thin.full_name().as_str(), thin.group_uuid.as_str()), ("vg-a/vm-1", "VVV"));
+        assert_eq!((thin.disk_count, volumes[0].disk_count), (Some(2), None));
         assert!(thin.is_in(&volumes[0]) && !volumes[2].is_in(&volumes[0]));
         assert_eq!(thin.origin_uuid.as_deref(), Some("OOO"));
     }
@@ -317,6 +336,15 @@ mod tests {
         let (snap, merging, other) =
             (row("snap", "swi-a-s---"), row("[merging]", "Swi-a-s---"), row("cache", "Cwi-a-C---"));
         let json = format!(r#"{{"report":[{{"lv":[{snap},{merging},{other}]}}]}}"#);
+        let (hidden, listed) =
+            LogicalVolume::apart(command::rows("lvs", json.as_bytes()).unwrap()).unwrap();
+        let names = |volumes: &[LogicalVolume]| {
+            volumes.iter().map(|volume| volume.name.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            (names(&hidden), names(&listed)),
+            (vec!["merging".into()], vec!["snap".into(), "cache".into()])
+        );
         let volumes = LogicalVolume::from_json(json.as_bytes()).unwrap();
         for (volume, name) in volumes.iter().zip(["snap", "merging"]) {
             assert_eq!(

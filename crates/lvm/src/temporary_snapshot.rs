@@ -18,7 +18,10 @@ use crate::merge::NoMerge;
 use crate::name::{TEMPORARY_BEGINNINGS, dm_name, is_temporary_name, temporary_name};
 use crate::not_activated::not_activated;
 use crate::suspension::wait_for_volume;
-use crate::{DeviceMapper, Error, LogicalVolume, ThinDevice, command, no_space, physical_volumes};
+use crate::{
+    DeviceMapper, DeviceStatus, Error, LogicalVolume, ThinDevice, command, made, no_space,
+    physical_volumes,
+};
 
 /// A snapshot of a thin volume, under a name of its own, active and writable.
 pub struct TemporarySnapshot {
@@ -48,14 +51,29 @@ impl TemporarySnapshot {
     ) -> Result<Self> {
         wait_for_volume(dm, origin, keep_waiting)?;
         let full_name = origin.full_name();
-        let snapshot = Self::make(dm, &NoMerge::of(origin)?, &["--snapshot", &full_name])?;
-        // LVM was asked by name, and what had it may have been renamed a moment before.
-        if !snapshot.volume.is_snapshot_of(origin) {
-            return Err(Error::State(format!(
-                "{full_name} is no longer the same volume: it was renamed or removed in the \
-                 meantime"
-            )));
+        let before = own_device(dm, origin)?;
+        let no_merge = NoMerge::of(origin)?;
+        let mut snapshot = Self::make(&no_merge, &["--snapshot", &full_name])?;
+        // LVM is asked by name, and what had it may have been renamed a moment before. The snapshot is the
+        // origin's if LVM listed the origin under its name, and its device was not renamed since before that.
+        let is_the_same = |before: DeviceStatus| {
+            let now = own_device(dm, origin).ok().flatten();
+            now.is_some_and(|now| (now.number, now.events) == (before.number, before.events))
+        };
+        let kept_its_name = no_merge.has_its_name() && before.is_some_and(is_the_same);
+        if kept_its_name && snapshot.look_up_device(dm)? {
+            snapshot.volume.origin = Some(origin.name.clone());
+            snapshot.volume.origin_uuid = Some(origin.uuid.clone());
+        } else {
+            snapshot.look_up()?;
+            if !snapshot.volume.is_snapshot_of(origin) {
+                return Err(Error::State(format!(
+                    "{full_name} is no longer the same volume: it was renamed or removed in the \
+                     meantime"
+                )));
+            }
         }
+        snapshot.hold(dm)?;
         Ok(snapshot)
     }
 
@@ -73,11 +91,14 @@ impl TemporarySnapshot {
         check_extents(pool, size)?;
         wait_for_volume(dm, pool, keep_waiting)?;
         let (pool_name, size_argument) = (pool.full_name(), format!("{size}b"));
-        let snapshot = Self::make(
-            dm,
+        let mut snapshot = Self::make(
             &NoMerge::of(pool)?,
             &["--type", "thin", "--thinpool", &pool_name, "--virtualsize", &size_argument],
         )?;
+        if !snapshot.look_up_device(dm)? {
+            snapshot.look_up()?;
+        }
+        snapshot.hold(dm)?;
         check_size(&snapshot.volume, size)?;
         Ok(snapshot)
     }
@@ -112,8 +133,9 @@ impl TemporarySnapshot {
         Ok(snapshot)
     }
 
-    /// Makes a volume beside `sibling`; `how` are the arguments of lvcreate that say from what.
-    fn make(dm: &DeviceMapper, sibling: &NoMerge<'_>, how: &[&str]) -> Result<Self> {
+    /// Makes a volume beside `sibling`; `how` are the arguments of lvcreate that say from what. Only its name
+    /// is known then.
+    fn make(sibling: &NoMerge<'_>, how: &[&str]) -> Result<Self> {
         let sibling = sibling.volume();
         let group = &sibling.group;
         let name = temporary_name(group);
@@ -122,11 +144,8 @@ impl TemporarySnapshot {
             return Err(Error::State(format!("{full_name} belongs to another run")));
         };
         // Whatever happens from here on, the volume is removed if it is there.
-        let mut snapshot = Self {
-            volume: LogicalVolume { name: name.clone(), ..sibling.clone() },
-            lock: Some(lock),
-            open: None,
-        };
+        let mut snapshot =
+            Self { volume: made::before(sibling, &name, TAG), lock: Some(lock), open: None };
         // Active from the beginning, and whenever its group is activated: it becomes a volume like
         // any other if it is kept.
         let common = ["--yes", "--name", &name, "--setactivationskip", "n", "--activate", "y"];
@@ -139,8 +158,6 @@ impl TemporarySnapshot {
             lock.remove(); // there is nothing that could be removed
         }
         made.map_err(|error| no_space::explained(error, sibling))?;
-        snapshot.look_up()?;
-        snapshot.hold(dm)?;
         Ok(snapshot)
     }
 
@@ -155,6 +172,12 @@ impl TemporarySnapshot {
         })?;
         self.open = Some(File::open(node).map_err(|error| Error::Io(name, error))?);
         Ok(())
+    }
+
+    /// Asks the kernel what was made; false where LVM must be asked.
+    fn look_up_device(&mut self, dm: &DeviceMapper) -> Result<bool> {
+        let made = made::look_up(dm, &self.volume)?;
+        Ok(made.map(|made| self.volume = made).is_some())
     }
 
     fn look_up(&mut self) -> Result<()> {
@@ -369,6 +392,12 @@ fn check_size(volume: &LogicalVolume, size: u64) -> Result<()> {
         volume.full_name(),
         volume.size
     )))
+}
+
+/// The device that has the volume's name, if it is the volume's own.
+fn own_device(dm: &DeviceMapper, volume: &LogicalVolume) -> Result<Option<DeviceStatus>> {
+    let named = dm.device_named(volume)?;
+    Ok(named.filter(|device| device.uuid == volume.dm_uuid("")))
 }
 
 /// Whether LVM still knows the volume under its name: a command that does not see LVM's locks here can

@@ -51,6 +51,7 @@ mod tests {
             number: crate::DeviceNumber { major: 254, minor: 5 },
             open_count: 0,
             read_only: false,
+            events: 0,
         };
         let said = |uuid: &str, listed: &[LogicalVolume]| {
             describe(&found(uuid), &volume, listed).to_string()

@@ -128,6 +128,7 @@ mod tests {
             origin_uuid: None,
             created: None,
             autoactivation: None,
+            disk_count: None,
         }
     }
 

@@ -53,6 +53,11 @@ expect_same /dev/vg1/restored merged.img
 run rm merged.img
 run lvremove -y vg1/restored vg1/thursday
 
+say "the README: what changed"
+step 'lvdiff --list vg0/mon vg0/tue | head           # where: a row for each extent'
+step 'lvdiff --summary vg0/mon vg0/tue               # how much, and a map of the volume'
+step 'lvdiff --summary -g vg0                        # each volume since its newest snapshot, top changers first'
+
 say "lvdiff(8)"
 mkdir /tmp/lvdiff
 cd /tmp/lvdiff
@@ -66,6 +71,8 @@ expect_twins vg0/vol0 vg1/vol0
 step 'lvdiff --compress zstd -o full.diff vg0/sp0'
 step 'lvdiff --list vg0/sp0 vg0/vol0'
 step 'lvdiff --list -g vg0 -p pool0'
+step 'lvdiff --summary vg0/sp0 vg0/vol0'
+step 'lvdiff --summary -g vg0'
 step 'lvdiff --granularity 4K --bwlimit 20M -o small.diff vg0/mon vg0/tue'
 run cp /backup/tue.diff /backup/wed.diff .
 run mv tue.diff mon.diff

@@ -178,3 +178,22 @@ say "one that fails before it has begun: nothing is there"
 sed -i '/usr.sbin/d' /tmp/shim/lvrename
 refused 1 'PATH=/tmp/shim:$PATH lvpatch -g vg1 -l sp0 < /tmp/stream'
 no_leftovers
+
+say "a base that has lost its name to another volume just while LVM makes the snapshot: it is not taken for the base's"
+rm /tmp/shim/lvrename
+run lvcreate -q -T vg1/pool0 -V 4M -n impostor
+remember
+cat > /tmp/shim/lvcreate <<'SHIM'
+#!/bin/bash
+lvrename -q vg1 sp0 away
+lvrename -q vg1 impostor sp0
+/usr/sbin/lvcreate "$@"
+status=$?
+lvrename -q vg1 sp0 impostor
+lvrename -q vg1 away sp0
+exit $status
+SHIM
+chmod +x /tmp/shim/lvcreate
+refused 1 'PATH=/tmp/shim:$PATH lvpatch -g vg1 -l sp0 < /tmp/stream'
+expect_text "it was renamed or removed meanwhile"
+no_leftovers
