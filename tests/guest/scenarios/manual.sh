@@ -24,7 +24,8 @@ change 0 first
 run date -s '2026-11-20 22:00:00'
 
 say "the README: back up"
-mkdir /tmp/readme /backup
+mount -t tmpfs tmpfs /srv
+mkdir -p /tmp/readme /srv/backup/vol0
 cd /tmp/readme
 step 'lvcreate -s -n mon vg0/vol0'
 step 'lvdiff -o full vg0/mon'
@@ -40,12 +41,12 @@ expect_same_as_snapshot() {
 	run lvchange -an "$1"
 }
 expect_same_as_snapshot vg0/tue vg1/restored
-run cp full tue.diff /backup
+run cp full tue.diff /srv/backup/vol0
 run date -s '2026-11-21 22:00:00'
 change 8192 third
 run lvcreate -s -n wed vg0/vol0
-run lvdiff -o /backup/wed.diff vg0/tue vg0/wed
-step 'lvpatch -g vg1 --from /backup --until "2026-11-21 03:00" thursday'
+run lvdiff -o /srv/backup/vol0/wed.diff vg0/tue vg0/wed
+step 'lvpatch -g vg1 --from /srv/backup/vol0 --until "2026-11-21 03:00" thursday'
 expect_same /dev/vg1/restored /dev/vg1/thursday
 step 'lvdiff --merge full tue.diff -o full.new       # a shorter chain'
 run 'lvpatch --device merged.img < full.new'
@@ -74,7 +75,7 @@ step 'lvdiff --list -g vg0 -p pool0'
 step 'lvdiff --summary vg0/sp0 vg0/vol0'
 step 'lvdiff --summary -g vg0'
 step 'lvdiff --granularity 4K --bwlimit 20M -o small.diff vg0/mon vg0/tue'
-run cp /backup/tue.diff /backup/wed.diff .
+run cp /srv/backup/vol0/tue.diff /srv/backup/vol0/wed.diff .
 run mv tue.diff mon.diff
 run mv wed.diff tue.diff
 step 'lvdiff --merge mon.diff tue.diff -o both.diff'
@@ -90,7 +91,7 @@ expect_same /dev/vg0/vol0 /dev/vg1/vol0
 step 'lvpatch -l vg1/sp0 vg1/tuesday < test.diff'
 expect_same /dev/vg0/vol0 /dev/vg1/tuesday
 run lvremove -y vg1/vol0 vg1/tuesday
-run cp /backup/full .
+run cp /srv/backup/vol0/full .
 run cp /tmp/lvdiff/mon.diff /tmp/lvdiff/tue.diff .
 step 'cat full mon.diff tue.diff | lvpatch -g vg1 -p pool0 restored'
 expect_same_as_snapshot vg0/wed vg1/restored
@@ -98,9 +99,7 @@ run lvremove -y vg1/restored
 step 'lvpatch -g vg1 -i full -i mon.diff -i tue.diff'
 expect_same_as_snapshot vg0/wed vg1/wed
 run lvremove -y vg1/wed
-mkdir /backup/vol0
-run cp /backup/full /backup/tue.diff /backup/wed.diff /backup/vol0
-step 'lvpatch -g vg1 --from /backup/vol0 --until "2026-11-21 03:00" restored'
+step 'lvpatch -g vg1 --from /srv/backup/vol0 --until "2026-11-21 03:00" restored'
 expect_same_as_snapshot vg0/tue vg1/restored
 run lvremove -y vg1/restored
 step 'lvpatch --info full mon.diff tue.diff'
@@ -118,7 +117,7 @@ expect_same /dev/vg0/sp0 disk.img
 say "a stream that breaks off"
 run lvremove -y vg1/vol0
 run 'lvpatch -q -g vg1 < full'
-run cp /backup/tue.diff whole.diff
+run cp /srv/backup/vol0/tue.diff whole.diff
 run 'head -c 600000 whole.diff > tue.diff'
 expect_exit 4 'lvpatch -g vg1 -l mon --keep-part < tue.diff'
 OFFSET=$(sed -n 's/.*up to offset \([0-9]*\).*/\1/p' <<< "$OUTPUT" | head -1)
