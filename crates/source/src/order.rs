@@ -68,6 +68,7 @@ mod tests {
             origin_uuid: origin.map(Into::into),
             created: None,
             autoactivation: None,
+            disk_count: None,
         }
     }
 
