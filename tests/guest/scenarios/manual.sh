@@ -172,7 +172,8 @@ run lvchange -ay -y vg0/pool0_tmeta
 run 'cat /dev/vg0/pool0_tmeta > meta.img'
 run lvchange -an vg0/pool0_tmeta
 run lvchange -ay -y vg0/pool0_tdata
-run 'cat /dev/vg0/pool0_tdata > data.img'
+# Memory is what the guest's files are in.
+run dd if=/dev/vg0/pool0_tdata of=data.img bs=64K conv=sparse status=none
 run lvchange -an vg0/pool0_tdata
 step 'lvdiff --metadata meta.img --list'
 run "lvdiff --metadata meta.img --data data.img --size 64M -o base.diff $first"
