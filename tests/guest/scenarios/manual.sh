@@ -161,6 +161,7 @@ step 'lvdiff --merge mon.diff tue.diff wed.diff -o mon-to-wed.diff'
 run 'lvpatch --verify < mon-to-wed.diff'
 
 say "lvdiff-guide(7): offline"
+rm -rf /tmp/readme /tmp/lvdiff /tmp/lvpatch /srv/backup mon* tue* wed* expected*
 run lvchange -ay -K vg0/tue
 id_of() {
 	lvs --noheadings -o thin_id "vg0/$1" | tr -d ' '

@@ -195,5 +195,5 @@ exit $status
 SHIM
 chmod +x /tmp/shim/lvcreate
 refused 1 'PATH=/tmp/shim:$PATH lvpatch -g vg1 -l sp0 < /tmp/stream'
-expect_text "it was renamed or removed meanwhile"
+expect_text "it was renamed or removed in the meantime"
 no_leftovers

@@ -149,7 +149,7 @@ expect_text "vg0/most "
 say "somebody else holds a pool's metadata snapshot: a reason of its volumes alone"
 run dmsetup message vg0-pool1-tpool 0 reserve_metadata_snap
 expect_exit 1 lvdiff --summary -g vg0
-expect_equal "$(grep -c 'held by somebody else.*--force-release' <<< "$OUTPUT")" 1 "the lines that say so"
+expect_equal "$(grep -c 'held by another program.*--force-release' <<< "$OUTPUT")" 1 "the lines that say so"
 expect_text "vg0/most "
 run lvdiff --summary --force-release -p vg0/pool1
 expect_equal "$(pool_status vg0/pool1 held)" - "the metadata snapshot"
