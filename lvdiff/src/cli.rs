@@ -82,12 +82,12 @@ pub(crate) struct Args {
     /// Compare inside the chunks that changed, and send only blocks of SIZE that differ: a power of
     /// two from 512 up to the chunk size, with or without a suffix K or M. Reads the base as well
     #[arg(long, value_name = "SIZE", conflicts_with = "printed")]
-    #[arg(value_parser = clap::builder::StringValueParser::new().try_map(|text| granularity(&text)))]
+    #[arg(value_parser = clap::builder::StringValueParser::new().try_map(|text| cli::granularity(&text)))]
     pub(crate) granularity: Option<u64>,
 
     /// Compress the data in pieces of up to 1 MiB; a piece that gets no smaller is sent as it is [default level: 3]
     #[arg(long, value_name = "zstd[:LEVEL]", conflicts_with = "printed")]
-    #[arg(value_parser = clap::builder::StringValueParser::new().try_map(|text| compression(&text)))]
+    #[arg(value_parser = clap::builder::StringValueParser::new().try_map(|text| cli::compression(&text)))]
     pub(crate) compress: Option<i32>,
 
     /// Write no more than RATE bytes per second (suffix KMGT)
@@ -247,25 +247,6 @@ pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
     Ok((key.into(), value.into()))
 }
 
-fn granularity(text: &str) -> Result<u64, String> {
-    match cli::bytes(text)? {
-        size if size >= 512 && size.is_power_of_two() => Ok(size),
-        _ => Err("expected a power of two from 512 bytes up".into()),
-    }
-}
-
-fn compression(text: &str) -> Result<i32, String> {
-    let level = match text.split_once(':') {
-        None if text == "zstd" => return Ok(3),
-        Some(("zstd", level)) => level,
-        _ => return Err("expected zstd or zstd:LEVEL".into()),
-    };
-    match level.parse() {
-        Ok(level @ 1..=22) => Ok(level),
-        _ => Err("zstd has the levels 1 to 22".into()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -277,22 +258,5 @@ mod tests {
         assert_eq!(pair("Empty:").unwrap(), ("Empty".into(), String::new()));
         assert!(pair("none").is_err());
         assert!(pair(" : x").is_err());
-    }
-
-    #[test]
-    fn compression_has_a_level() {
-        assert_eq!(compression("zstd"), Ok(3));
-        assert_eq!(compression("zstd:19"), Ok(19));
-        for text in ["", "gzip", "zstd:", "zstd:0", "zstd:23", "zstd:x", "ZSTD"] {
-            assert!(compression(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_granularity_is_a_power_of_two() {
-        assert_eq!(granularity("4K"), Ok(4096));
-        for text in ["0", "256", "3K", "1000"] {
-            assert!(granularity(text).is_err(), "{text}");
-        }
     }
 }

@@ -43,7 +43,7 @@ pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
         Profile::Release => "release",
     });
     let mut arguments = vec!["build"];
-    arguments.extend(programs::PROGRAMS.iter().flat_map(|program| ["--package", program]));
+    arguments.extend(programs::TESTED.iter().flat_map(|program| ["--package", program]));
     arguments.extend(match profile {
         Profile::Dev => &["--package", "system-tests"][..],
         Profile::Release => &["--release"],

@@ -13,6 +13,7 @@
 mod bar;
 mod common;
 mod delivery;
+mod detail;
 mod exit;
 mod fate;
 mod json;
@@ -32,6 +33,7 @@ mod version;
 
 pub use common::{Common, ReportFormat, When};
 pub use delivery::deliver;
+pub use detail::{compression, granularity};
 pub use exit::exit_code;
 pub use json::{json_line, json_text};
 pub use parse::{Synonym, parse};

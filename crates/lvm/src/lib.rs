@@ -42,6 +42,7 @@ mod physical_volumes;
 mod report;
 mod segment_type;
 mod snapshot_device;
+mod standing;
 mod suspension;
 mod table;
 mod temporary_snapshot;

@@ -22,6 +22,11 @@ pub(crate) fn tags(header: &Header, stream_digest: Option<[u8; 32]>) -> Vec<Stri
     tags
 }
 
+/// The UUID of the volume that this one is a complete copy of, if lvpatch made it: a tag of the volume's says so.
+pub fn source_of(volume: &LogicalVolume) -> Option<&str> {
+    volume.tags.iter().find_map(|tag| tag.strip_prefix(SOURCE))
+}
+
 /// A tag of a key and a UUID, if LVM allows its characters in a tag. Its own UUIDs consist of letters, digits and
 /// hyphens.
 pub(crate) fn of_uuid(key: &str, uuid: &str) -> Option<String> {
@@ -46,7 +51,7 @@ pub(crate) fn check(header: &Header, cut: Cut, volume: &LogicalVolume) -> anyhow
     let Some(base) = header.base.as_ref().filter(is_known) else {
         return Ok(());
     };
-    let Some(source) = volume.tags.iter().find_map(|tag| tag.strip_prefix(SOURCE)) else {
+    let Some(source) = source_of(volume) else {
         return Ok(());
     };
     if is_same(source, &base.uuid) {

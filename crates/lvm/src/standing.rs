@@ -1,0 +1,65 @@
+//! Volumes that stand still: snapshots and copies that are read-only, inactive, and not activated with their group.
+
+use crate::error::Result;
+use crate::merge::NoMerge;
+use crate::suspension::wait_for_volume;
+use crate::{DeviceMapper, Error, KeepWaiting, LogicalVolume, command, no_space};
+
+impl LogicalVolume {
+    /// Takes a snapshot that nobody can write to; it has these tags from the first moment on.
+    ///
+    /// # Errors
+    /// Where LVM fails to do it; [`Error::State`] where a merge into the volume waits, another volume has its name by now, or
+    /// a device has the snapshot's; [`Error::WaitGivenUp`].
+    pub fn take_snapshot(
+        &self,
+        dm: &DeviceMapper,
+        name: &str,
+        tags: &[String],
+        keep_waiting: KeepWaiting<'_>,
+    ) -> Result<Self> {
+        wait_for_volume(dm, self, keep_waiting)?;
+        dm.check_free(&self.group, name)?;
+        let full_name = NoMerge::of(self)?.volume().full_name();
+        let mut arguments = vec!["--yes", "--snapshot", "--name", name];
+        arguments.extend(["--permission", "r", "--setactivationskip", "y"]);
+        tags.iter().for_each(|tag| arguments.extend(["--addtag", tag]));
+        arguments.push(&full_name);
+        command::run("lvcreate", &arguments).map_err(|error| no_space::explained(error, self))?;
+        let is_it = |other: &Self| other.group_uuid == self.group_uuid && other.name == name;
+        let made = Self::list_in(&self.group)?.into_iter().find(is_it);
+        let made = made.ok_or_else(|| {
+            Error::State(format!("{}/{name} is not there after `lvcreate`", self.group))
+        })?;
+        // LVM was asked by name.
+        if made.is_snapshot_of(self) {
+            return Ok(made);
+        }
+        made.remove()?;
+        Err(Error::State(format!("{full_name} was renamed or removed meanwhile")))
+    }
+
+    /// Makes this volume read-only, inactive, and one that is not activated with its group, with further tags.
+    ///
+    /// # Errors
+    /// Where LVM fails to do it, for one because it is in use.
+    pub fn lay_aside(&self, tags: &[String]) -> Result<()> {
+        let mut arguments = vec!["--yes", "--permission", "r", "--setactivationskip", "y"];
+        tags.iter().for_each(|tag| arguments.extend(["--addtag", tag]));
+        let selection = format!("lv_uuid={}", self.uuid);
+        let which = ["--select", &selection, &self.group];
+        arguments.extend(which);
+        command::run("lvchange", &arguments)?;
+        let inactive = [&["--activate", "n"][..], &which].concat();
+        command::run("lvchange", &inactive).map(drop)
+    }
+
+    /// Removes this volume, whatever has its name by now.
+    ///
+    /// # Errors
+    /// Where LVM fails to do it, because it is in use, say.
+    pub fn remove(&self) -> Result<()> {
+        let selection = format!("lv_uuid={}", self.uuid);
+        command::run("lvremove", &["--yes", "--select", &selection, &self.group]).map(drop)
+    }
+}

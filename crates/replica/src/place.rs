@@ -1,0 +1,44 @@
+//! [`Place`]: where copies are made, and what is there.
+
+use lvm::{LogicalVolume, Scope};
+use peer::Copy;
+
+use crate::tag;
+
+/// Where copies are made.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The pool.
+    pub pool: Scope,
+    /// This program and its version.
+    pub program: String,
+    /// The exit code for an error.
+    pub exit_code: fn(&anyhow::Error) -> u8,
+}
+
+/// The pool, and the volumes in it.
+pub(crate) fn in_pool(place: &Place) -> anyhow::Result<(LogicalVolume, Vec<LogicalVolume>)> {
+    let mut volumes = match place.pool.group() {
+        Some(group) => LogicalVolume::list_in(group)?,
+        None => LogicalVolume::list()?,
+    };
+    let pool = place.pool.only_pool(&volumes)?.clone();
+    volumes.retain(|volume| volume.pool_uuid.as_ref() == Some(&pool.uuid));
+    Ok((pool, volumes))
+}
+
+/// What a volume is a copy of.
+pub(crate) fn copy(volume: &LogicalVolume) -> Option<Copy> {
+    let (of, at) = match tag::point(volume) {
+        Some((of, at)) => (of.to_owned(), at.as_second()),
+        None => (String::new(), 0),
+    };
+    Some(Copy {
+        of,
+        source: patch::source_of(volume)?.to_owned(),
+        at,
+        name: volume.full_name(),
+        uuid: volume.uuid.clone(),
+        size: volume.size,
+    })
+}

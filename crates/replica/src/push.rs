@@ -1,0 +1,303 @@
+//! [`push()`]: a new point of a volume, and its copy on the other side.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+
+use anyhow::Context;
+use diff::{Detail, Options, Stream, StreamFormat};
+use flow::{Output, OutputOptions, Refusal, Session};
+use hyperlayer::Totals;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use lvm::{DeviceMapper, LogicalVolume, Reserve};
+use peer::{Answer, BlockWriter, Copy, Request, write_line};
+use policy::{Keep, Point, prune};
+use source::PoolSource;
+
+use crate::connection::{Connection, answer, unexpected};
+use crate::points::{LocalPoint, points_of};
+use crate::{PointName, tag};
+
+/// How volumes are pushed.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// This program and its version.
+    pub program: String,
+    /// How records are made.
+    pub detail: Detail,
+    /// At most this many bytes are sent each second.
+    pub bytes_per_second: Option<u64>,
+    /// When everything is sent.
+    pub full: Full,
+    /// Which points stay on this side.
+    pub keep: Keep,
+}
+
+/// When everything is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Full {
+    /// If the other side has no copy of the volume at all: the first time.
+    #[default]
+    First,
+    /// If it has none that an increment can start from.
+    Allowed,
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pushed {
+    /// The point, with its group.
+    pub point: String,
+    /// The point that the stream started from; none if everything was sent.
+    pub base: Option<String>,
+    /// The copy, as the other side has answered.
+    pub copy: Copy,
+    /// What was in the stream.
+    pub totals: Totals,
+    /// How many bytes that were.
+    pub sent: u64,
+    /// The points that were removed on this side.
+    pub removed: Vec<String>,
+}
+
+/// The error for copies none of which an increment can start from.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct NoBase(String);
+
+/// Takes a point of a volume, sends what the other side lacks, and removes the points that are not needed any
+/// more. If it fails before all is sent, the new point is removed.
+///
+/// # Errors
+/// [`NoBase`] if everything would have to be sent, and must not; whatever taking, reading, sending, and the other
+/// side report.
+pub fn push(
+    volume: &LogicalVolume,
+    connection: Connection,
+    settings: &Settings,
+    session: &Session<'_>,
+) -> anyhow::Result<(Connection, Pushed)> {
+    let dm = DeviceMapper::open()?;
+    let volumes = LogicalVolume::list_in(&volume.group)?;
+    let before = points_of(volume, &volumes);
+    let mut connection = connection;
+    let copies = copies_of(volume, &before, &mut connection)?;
+    let base = newest_common(&before, &copies);
+    if base.is_none() && !copies.is_empty() && settings.full == Full::First {
+        return Err(NoBase(format!(
+            "the other side has copies of {}, but none of a point that is still here: all of the volume would have to \
+             be sent",
+            volume.full_name()
+        ))
+        .into());
+    }
+    let at = Timestamp::from_second((session.clock)().cast_signed())?;
+    if let Some(newest) = before.last().filter(|newest| newest.at >= at) {
+        return Err(Refusal::unfit(format!(
+            "the clock says {at}, and {} is of {}: there is a point of each second at the most, and none before another",
+            newest.volume.full_name(),
+            newest.at
+        ))
+        .into());
+    }
+    let name = PointName::new(&volume.name, at);
+    lvm::check_new_name(&name.to_string(), &volume.group, &volumes)?;
+    let keep_waiting = || session.keep_waiting();
+    let tags = tag::of_point(&volume.uuid, at);
+    let taken = volume
+        .take_snapshot(&dm, &name.to_string(), &tags, &keep_waiting)
+        .with_context(|| format!("a snapshot of {}", volume.full_name()))?;
+    let point = LocalPoint { volume: taken, at };
+    let sent = send(volume, &point, base, connection, settings, session);
+    let (connection, copy, totals, bytes) = match sent {
+        Ok(sent) => sent,
+        Err(Failed { error, may_have_arrived: true }) => {
+            return Err(error.context(format!(
+                "it is unknown whether the copy of {} is complete; the next run finds out",
+                point.volume.full_name()
+            )));
+        }
+        Err(Failed { error, may_have_arrived: false }) => {
+            if let Err(left) = point.volume.remove() {
+                log::warn!("{} is left: {left}", point.volume.full_name());
+            }
+            return Err(error);
+        }
+    };
+    let mut points = before.clone();
+    points.push(point.clone());
+    let removed = thin_out(&points, &copies, &copy, settings, at);
+    let pushed = Pushed {
+        point: point.volume.full_name(),
+        base: base.map(|base| base.volume.full_name()),
+        copy,
+        totals,
+        sent: bytes,
+        removed,
+    };
+    Ok((connection, pushed))
+}
+
+/// What the other side has.
+fn copies_of(
+    volume: &LogicalVolume,
+    points: &[LocalPoint],
+    connection: &mut Connection,
+) -> anyhow::Result<Vec<Copy>> {
+    let snapshots = points.iter().map(|point| point.volume.uuid.clone()).collect();
+    match connection.ask(&Request::Points { of: volume.uuid.clone(), snapshots })? {
+        Answer::Points { copies } => Ok(copies),
+        other => Err(unexpected("a list of points", &other)),
+    }
+}
+
+/// The newest point that both sides have.
+fn newest_common<'p>(points: &'p [LocalPoint], copies: &[Copy]) -> Option<&'p LocalPoint> {
+    let is_common =
+        |point: &&LocalPoint| copies.iter().any(|copy| copy.source == point.volume.uuid);
+    points.iter().rev().find(is_common)
+}
+
+/// Why a point was not sent.
+struct Failed {
+    error: anyhow::Error,
+    /// Whether all of it had been sent, and only the answer is missing.
+    may_have_arrived: bool,
+}
+
+impl From<anyhow::Error> for Failed {
+    fn from(error: anyhow::Error) -> Self {
+        Self { error, may_have_arrived: false }
+    }
+}
+
+/// Sends a point, and waits until the other side says that it has it.
+fn send(
+    volume: &LogicalVolume,
+    point: &LocalPoint,
+    base: Option<&LocalPoint>,
+    mut connection: Connection,
+    settings: &Settings,
+    session: &Session<'_>,
+) -> Result<(Connection, Copy, Totals, u64), Failed> {
+    let of_point = || format!("the point {}", point.volume.full_name());
+    let options = Options {
+        format: StreamFormat::Hyperlayer2,
+        detail: settings.detail,
+        detect_level: if base.is_some() { 2 } else { 0 },
+        roots: None,
+        rest_from: None,
+        pairs: vec![],
+        tool: settings.program.clone(),
+    };
+    let volumes = LogicalVolume::list_in(&volume.group).map_err(anyhow::Error::from)?;
+    let base_volume = base.map(|base| base.volume.clone());
+    let source = PoolSource::of(base_volume, point.volume.clone(), volumes)?;
+    let source = PoolSource { reserve: Reserve::IfFree, ..source };
+    let mut pair = source.open(&options.wants(), session)?;
+    let request = Request::Receive {
+        source: peer::Source {
+            volume: volume.name.clone(),
+            of: volume.uuid.clone(),
+            name: point.volume.name.clone(),
+            uuid: point.volume.uuid.clone(),
+            at: point.at.as_second(),
+            size: point.volume.size,
+        },
+        base: base.map(|base| base.volume.uuid.clone()),
+    };
+    write_line(&mut connection.to, &request).map_err(anyhow::Error::from)?;
+    let written = write_stream(&mut pair, &options, connection, settings, session);
+    let (answering, to, totals, bytes) = written.map_err(|error| pair.explain(error))?;
+    let released = pair.release();
+    let (from, answered) = answering.join().map_err(|_| anyhow::anyhow!("a thread panicked"))?;
+    let copy = match answered.with_context(of_point) {
+        Ok(Answer::Received(copy)) if copy.source == point.volume.uuid => copy,
+        Ok(other) => return Err(unexpected("a copy of the point that was sent", &other).into()),
+        Err(error) if error.chain().any(|cause| cause.is::<crate::connection::Refused>()) => {
+            return Err(error.into());
+        }
+        Err(error) => return Err(Failed { error, may_have_arrived: true }),
+    };
+    released?;
+    Ok((Connection { from, to }, copy, totals, bytes))
+}
+
+/// What reads the answer while the stream is written: the other side can refuse it at any moment.
+type Answering = JoinHandle<(Box<dyn Read + Send>, anyhow::Result<Answer>)>;
+
+fn write_stream(
+    pair: &mut source::Pair,
+    options: &Options,
+    connection: Connection,
+    settings: &Settings,
+    session: &Session<'_>,
+) -> anyhow::Result<(Answering, Box<dyn std::io::Write + Send>, Totals, u64)> {
+    let Connection { mut from, to } = connection;
+    let has_answered = Arc::new(AtomicBool::new(false));
+    let answered = Arc::clone(&has_answered);
+    let answering =
+        thread::Builder::new().name("waiting for an answer".into()).spawn(move || {
+            let answer = answer(&mut from);
+            answered.store(true, Ordering::Relaxed);
+            (from, answer)
+        })?;
+    let stopped = Arc::clone(&has_answered);
+    let blocks = BlockWriter::new(to, move || !stopped.load(Ordering::Relaxed));
+    let rate =
+        OutputOptions { bytes_per_second: settings.bytes_per_second, ..OutputOptions::default() };
+    let written = (|| {
+        let output = Output::new(blocks, rate, session.interrupt)?;
+        let (output, finished) = Stream::prove(pair, options, session)?.write(output, session)?;
+        let (blocks, written) = output.finish()?;
+        Ok((blocks.finish()?, finished.totals, written.bytes))
+    })();
+    match written {
+        Ok((to, totals, bytes)) => Ok((answering, to, totals, bytes)),
+        // Its answer says more than that it does not read any more.
+        Err(_) if has_answered.load(Ordering::Relaxed) => match answering.join() {
+            Ok((_, Err(error))) => Err(error),
+            _ => Err(anyhow::anyhow!("the other side answered before it had everything")),
+        },
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes the points that no rule wants; what cannot be removed is a warning, and the next run's.
+fn thin_out(
+    points: &[LocalPoint],
+    copies: &[Copy],
+    new: &Copy,
+    settings: &Settings,
+    now: Timestamp,
+) -> Vec<String> {
+    let has_copy = |point: &LocalPoint| {
+        copies.iter().chain([new]).any(|copy| copy.source == point.volume.uuid)
+    };
+    let all: Vec<_> = points
+        .iter()
+        .map(|point| Point {
+            common: if has_copy(point) { vec!["the other side".into()] } else { vec![] },
+            ..Point::new(&point.volume.uuid, point.at)
+        })
+        .collect();
+    let plan = match prune(&all, &settings.keep, now, &TimeZone::system()) {
+        Ok(plan) => plan,
+        Err(stopped) => {
+            log::warn!("{stopped}");
+            return vec![];
+        }
+    };
+    let goes = |point: &&LocalPoint| plan.removed().any(|gone| gone.name == point.volume.uuid);
+    let mut removed = Vec::new();
+    for point in points.iter().filter(goes) {
+        let name = point.volume.full_name();
+        match point.volume.remove() {
+            Ok(()) => removed.push(name),
+            Err(error) => log::warn!("{name} stays: {error}"),
+        }
+    }
+    removed
+}

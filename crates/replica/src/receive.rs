@@ -1,0 +1,134 @@
+//! [`receive`]: a copy from a stream.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+
+use anyhow::Context;
+use flow::{Refusal, Session, escaped, usage};
+use jiff::Timestamp;
+use lvm::LogicalVolume;
+use patch::{Chunking, Destination, Making, Named, Proof, Resuming, Whole};
+use peer::{BlockReader, Copy, Source, is_given_up};
+use streams::{Rules, Sources};
+
+use crate::place::{Place, copy, in_pool};
+use crate::{PointName, tag};
+
+/// Makes a copy from the stream in `blocks`; what of it is not read stays there.
+///
+/// # Errors
+/// If the request is impossible, the base is not here or another one, or the stream cannot be applied. Then there
+/// is no copy.
+pub(crate) fn receive<R: Read + Send>(
+    place: &Place,
+    source: &Source,
+    base: Option<&str>,
+    blocks: &mut BlockReader<R>,
+    session: &Session<'_>,
+) -> anyhow::Result<Copy> {
+    let at = check(source)?;
+    let (pool, volumes) = in_pool(place)?;
+    let base = base.map(|uuid| find_base(uuid, &volumes)).transpose()?;
+    let request = patch::Request {
+        destination: Destination::NewVolume(Making::One(Some(source.name.clone()))),
+        named: Named {
+            group: Some(pool.group.clone()),
+            pool: Some(pool.name.clone()),
+            volume: base.map(|base| base.name.clone()),
+        },
+        proof: Proof::Needed,
+        chunks: Chunking::Same,
+        whole: Whole::Taken,
+        resuming: Resuming::default(),
+        size: None,
+        tool: place.program.clone(),
+    };
+    let rules = Rules {
+        is_strict: true,
+        accepts_cut: false,
+        accepts_rest: false,
+        ignores_dates: false,
+        must_ascend: false,
+        name: None,
+        size: None,
+        until: None,
+        complete: &|foreign| {
+            Err(Refusal::unverifiable(format!("a stream of {} cannot be received", foreign.format))
+                .into())
+        },
+    };
+    let mut made = None;
+    let (reader, writer) = io::pipe().context("a pipe")?;
+    let mut sources = Sources::default();
+    sources.take("the stream", File::from(OwnedFd::from(reader)));
+    let applied = std::thread::scope(|scope| {
+        let pump = scope.spawn(move || {
+            let mut writer = writer;
+            io::copy(blocks, &mut writer).map(drop)
+        });
+        let applied = patch::apply(&request, &rules, sources, session, &mut |done| {
+            made = done.made.uuid.clone();
+        });
+        let pumped = pump.join().map_err(|_| anyhow::anyhow!("a thread panicked"))?;
+        match (applied, pumped) {
+            // Why the stream ended says more than that it did.
+            (Err(_), Err(error)) if is_given_up(&error) => Err(error.into()),
+            (Err(_), Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Err(anyhow::Error::from(error).context("the connection broke"))
+            }
+            (applied, _) => applied,
+        }
+    });
+    applied?;
+    let uuid = made.context("nothing was made")?;
+    let find = || -> anyhow::Result<LogicalVolume> {
+        let volumes = LogicalVolume::list_in(&pool.group)?;
+        let made = volumes.into_iter().find(|volume| volume.uuid == uuid);
+        made.with_context(|| format!("{}/{} is gone", pool.group, source.name))
+    };
+    find()?.lay_aside(&tag::of_point(&source.of, at))?;
+    copy(&find()?).filter(|copy| copy.source == source.uuid).ok_or_else(|| {
+        Refusal::base_mismatch(format!("the stream is not of {}", source.name)).into()
+    })
+}
+
+/// Nothing that the other side says is used before this.
+fn check(source: &Source) -> anyhow::Result<Timestamp> {
+    let name = PointName::parse(&source.name)
+        .filter(|name| name.volume() == source.volume && name.at().as_second() == source.at);
+    let Some(name) = name else {
+        return Err(usage(format!(
+            "{} is not the name of a point of {} at that time",
+            escaped(&source.name),
+            escaped(&source.volume)
+        )));
+    };
+    for uuid in [&source.of, &source.uuid] {
+        if !tag::is_uuid(uuid) {
+            return Err(usage(format!("{} is not a UUID of LVM's", escaped(uuid))));
+        }
+    }
+    Ok(name.at())
+}
+
+/// The copy that a stream starts from.
+fn find_base<'v>(uuid: &str, volumes: &'v [LogicalVolume]) -> anyhow::Result<&'v LogicalVolume> {
+    let is_it = |volume: &&LogicalVolume| patch::source_of(volume) == Some(uuid);
+    let mut found = volumes.iter().filter(is_it);
+    match (found.next(), found.next()) {
+        (Some(base), None) => Ok(base),
+        (None, _) => Err(Refusal::base_mismatch(format!(
+            "there is no copy here of the volume with UUID {}",
+            escaped(uuid)
+        ))
+        .into()),
+        (Some(one), Some(other)) => Err(Refusal::unfit(format!(
+            "{} and {} say both that they are a copy of the volume with UUID {}",
+            one.full_name(),
+            other.full_name(),
+            escaped(uuid)
+        ))
+        .into()),
+    }
+}

@@ -1,0 +1,76 @@
+//! Args → [`Request`]: what was asked for. Whatever is impossible is refused here, before anything is read.
+
+use diff::Detail;
+use flow::usage;
+use lvm::Scope;
+use policy::Keep;
+use replica::{Full, Settings};
+
+use crate::cli::{Args, Command, Push};
+use crate::target::Target;
+
+/// The program, as headers and the other side know it.
+pub(crate) const PROGRAM: &str = concat!("lvsync ", env!("CARGO_PKG_VERSION"));
+
+/// What was asked for.
+pub(crate) enum Request {
+    /// Bring volumes to a target.
+    Push {
+        /// As they were named.
+        volumes: Vec<String>,
+        /// Where to.
+        target: Target,
+        /// How.
+        settings: Settings,
+    },
+    /// Be the other side.
+    Serve(Scope),
+}
+
+impl Request {
+    /// The request that the arguments make.
+    pub(crate) fn new(args: &Args) -> anyhow::Result<Self> {
+        match &args.command {
+            Command::Push(push) => Self::push(push),
+            Command::Serve(serve) => {
+                let scope = Scope::new(None, Some(&serve.pool))?;
+                if scope.group().is_none() {
+                    return Err(usage(format!(
+                        "--pool {}: name its volume group as well",
+                        serve.pool
+                    )));
+                }
+                Ok(Self::Serve(scope))
+            }
+        }
+    }
+
+    /// Its name in a report.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Push { .. } => "push",
+            Self::Serve(_) => "serve",
+        }
+    }
+
+    fn push(push: &Push) -> anyhow::Result<Self> {
+        let Some((target, volumes)) = push.names.split_last().filter(|(_, rest)| !rest.is_empty())
+        else {
+            return Err(usage("name the volumes, and last the target"));
+        };
+        let target = Target::parse(target)?;
+        for (number, volume) in volumes.iter().enumerate() {
+            if volumes[..number].contains(volume) {
+                return Err(usage(format!("{volume} is named twice")));
+            }
+        }
+        let settings = Settings {
+            program: PROGRAM.into(),
+            detail: Detail { granularity: push.granularity, level: push.compress },
+            bytes_per_second: push.bwlimit,
+            full: if push.full { Full::Allowed } else { Full::First },
+            keep: Keep { last: push.keep, ..Keep::default() },
+        };
+        Ok(Self::Push { volumes: volumes.to_vec(), target, settings })
+    }
+}
