@@ -84,7 +84,8 @@ proptest! {
             match what {
                 0 => target[range].fill(0),
                 1 => target[range].fill(77),
-                _ => target[range.start + 512..][..512].fill(what),
+                // The last chunk can be shorter.
+                _ => target[range].iter_mut().skip(512).take(512).for_each(|byte| *byte = what),
             }
         }
         let detail = Detail { granularity, level };
