@@ -327,7 +327,7 @@ mod tests {
 
     #[test]
     fn an_error_says_how_much_was_written() {
-        /// Has room for so many bytes.
+        /// Has room for this many bytes.
         struct Full(usize);
         impl Write for Full {
             fn write(&mut self, buf: &[u8]) -> io::Result<usize> {

@@ -106,17 +106,8 @@ fn apply_whole(
     file.write_all(&streams.concat()).unwrap();
     let mut sources = Sources::default();
     sources.take("file", File::open(file.path()).unwrap());
-    let rules = Rules {
-        is_strict: true,
-        accepts_cut: false,
-        accepts_rest: false,
-        ignores_dates: false,
-        must_ascend: false,
-        name: None,
-        size: None,
-        until: None,
-        complete: &|foreign| anyhow::bail!("{} is not what is read here", foreign.format),
-    };
+    let rules =
+        Rules::strict(&|foreign| anyhow::bail!("{} is not what is read here", foreign.format));
     let interrupt = Interrupt::default();
     let mut chain = Chain::new(sources, &rules, &interrupt);
     let first = chain.first().unwrap();

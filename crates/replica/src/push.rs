@@ -110,7 +110,7 @@ pub fn push(
         .take_snapshot(&dm, &name.to_string(), &tags, &keep_waiting)
         .with_context(|| format!("a snapshot of {}", volume.full_name()))?;
     let point = LocalPoint { volume: taken, at };
-    let sent = send(volume, &point, base, connection, settings, session);
+    let sent = send(volume, &point, base, volumes, connection, settings, session);
     let (connection, copy, totals, bytes) = match sent {
         Ok(sent) => sent,
         Err(Failed { error, may_have_arrived: true }) => {
@@ -178,6 +178,7 @@ fn send(
     volume: &LogicalVolume,
     point: &LocalPoint,
     base: Option<&LocalPoint>,
+    volumes: Vec<LogicalVolume>,
     mut connection: Connection,
     settings: &Settings,
     session: &Session<'_>,
@@ -192,7 +193,6 @@ fn send(
         pairs: vec![],
         tool: settings.program.clone(),
     };
-    let volumes = LogicalVolume::list_in(&volume.group).map_err(anyhow::Error::from)?;
     let base_volume = base.map(|base| base.volume.clone());
     let source = PoolSource::of(base_volume, point.volume.clone(), volumes)?;
     let source = PoolSource { reserve: Reserve::IfFree, ..source };

@@ -44,20 +44,10 @@ pub(crate) fn receive<R: Read + Send>(
         size: None,
         tool: place.program.clone(),
     };
-    let rules = Rules {
-        is_strict: true,
-        accepts_cut: false,
-        accepts_rest: false,
-        ignores_dates: false,
-        must_ascend: false,
-        name: None,
-        size: None,
-        until: None,
-        complete: &|foreign| {
-            Err(Refusal::unverifiable(format!("a stream of {} cannot be received", foreign.format))
-                .into())
-        },
-    };
+    let rules = Rules::strict(&|foreign| {
+        Err(Refusal::unverifiable(format!("a stream of {} cannot be received", foreign.format))
+            .into())
+    });
     let mut made = None;
     let (reader, writer) = io::pipe().context("a pipe")?;
     let mut sources = Sources::default();

@@ -35,6 +35,23 @@ pub struct Rules<'a> {
     pub complete: &'a dyn Fn(&Foreign) -> anyhow::Result<Missing>,
 }
 
+impl<'a> Rules<'a> {
+    /// Only whole streams that promise all that ours do; `complete` as [`Rules::complete`].
+    pub fn strict(complete: &'a dyn Fn(&Foreign) -> anyhow::Result<Missing>) -> Self {
+        Self {
+            is_strict: true,
+            accepts_cut: false,
+            accepts_rest: false,
+            ignores_dates: false,
+            must_ascend: false,
+            name: None,
+            size: None,
+            until: None,
+            complete,
+        }
+    }
+}
+
 /// The streams of all sources, in order, each of which must follow the one before.
 pub struct Chain<'a> {
     sources: std::vec::IntoIter<NamedInput>,

@@ -64,17 +64,8 @@ pub(crate) fn apply(stream: &Path, image: &Path) -> anyhow::Result<patch::Done> 
         size: None,
         tool: "test".into(),
     };
-    let rules = Rules {
-        is_strict: true,
-        accepts_cut: false,
-        accepts_rest: false,
-        ignores_dates: false,
-        must_ascend: false,
-        name: None,
-        size: None,
-        until: None,
-        complete: &|foreign| anyhow::bail!("{} is not what is read here", foreign.format),
-    };
+    let rules =
+        Rules::strict(&|foreign| anyhow::bail!("{} is not what is read here", foreign.format));
     let mut sources = Sources::default();
     sources.take("stream", File::open(stream)?);
     let interrupt = Interrupt::default();

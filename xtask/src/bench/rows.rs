@@ -80,27 +80,23 @@ impl<'a> Rows<'a> {
         self.add(what, [before, after].map(|ours| Ratio::between(&theirs, &ours)))
     }
 
+    /// Both of our lists, read past the page cache, and thin_delta's.
+    fn lists(&mut self, image: &Image, what: &str, runs: u32) -> Result<()> {
+        let delta = ("thin_delta", &["--snap1", "1", "--snap2", "2", image.path()][..]);
+        let list = ["--list", "--direct", "--metadata", image.path(), "1", "2"];
+        let map = [&list[..], &["--map", "thin-delta"]].concat();
+        self.against(&format!("thin_delta / `--list --direct`, {what}"), delta, &list, runs)?;
+        let what = "thin_delta / `--list --map thin-delta --direct`, the same";
+        self.against(what, delta, &map, runs)
+    }
+
     /// The metadata of a volume in use, with 10,000 changes in a snapshot.
     fn metadata(&mut self, mappings: u64, runs: u32) -> Result<()> {
         let folder = folder(self.programs[1])?;
         let image = pool(mappings, 10_000, folder.path(), self.programs[1])?;
         let count = number::thousands(mappings);
-        let delta = ("thin_delta", &["--snap1", "1", "--snap2", "2", image.path()][..]);
-        let list = ["--list", "--direct", "--metadata", image.path(), "1", "2"];
-        let map = [&list[..], &["--map", "thin-delta"]].concat();
         say("10,000 changes");
-        self.against(
-            &format!("thin_delta / `--list --direct`, {count} mappings, 10,000 scattered changes"),
-            delta,
-            &list,
-            runs,
-        )?;
-        self.against(
-            "thin_delta / `--list --map thin-delta --direct`, the same",
-            delta,
-            &map,
-            runs,
-        )?;
+        self.lists(&image, &format!("{count} mappings, 10,000 scattered changes"), runs)?;
 
         let nothing = ["--list", "--direct", "--metadata", image.path(), "1", "3"];
         let [before, after] = self.lvdiffs()?;
@@ -109,7 +105,8 @@ impl<'a> Rows<'a> {
         self.add("`--list --direct`, the same volume, nothing changed", times)?;
 
         let calls = self.lvdiffs()?.map(|lvdiff| {
-            let list = format!("{lvdiff} {} > /dev/null", list.join(" "));
+            let list =
+                format!("{lvdiff} --list --direct --metadata {} 1 2 > /dev/null", image.path());
             let [futexes, reads] = ["futex", "pread64,preadv2"].map(|call| calls(&list, call));
             anyhow::Ok(format!("{:.2}", futexes? as f64 / reads? as f64))
         });
@@ -127,21 +124,7 @@ impl<'a> Rows<'a> {
         drop(image);
         say(&format!("{count} mappings, 1,000,000 changes"));
         let image = pool(mappings, 1_000_000, folder.path(), self.programs[1])?;
-        let delta = ("thin_delta", &["--snap1", "1", "--snap2", "2", image.path()][..]);
-        let list = ["--list", "--direct", "--metadata", image.path(), "1", "2"];
-        let map = [&list[..], &["--map", "thin-delta"]].concat();
-        self.against(
-            &format!("thin_delta / `--list --direct`, {count} mappings, 1,000,000 changes"),
-            delta,
-            &list,
-            runs,
-        )?;
-        self.against(
-            "thin_delta / `--list --map thin-delta --direct`, the same",
-            delta,
-            &map,
-            runs,
-        )?;
+        self.lists(&image, &format!("{count} mappings, 1,000,000 changes"), runs)?;
         self.cold(&image, "the same", runs)
     }
 

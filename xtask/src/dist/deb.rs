@@ -62,7 +62,7 @@ fn control(release: &Release, needs: &Needs, kilobytes: u64) -> Result<String> {
     Ok(text)
 }
 
-/// The packages that must be there: those of the libraries, and LVM.
+/// The packages it depends on: the libraries' and LVM's.
 fn depends(needs: &Needs) -> Result<String> {
     let mut packages = Vec::new();
     for library in &needs.libraries {

@@ -31,8 +31,8 @@ impl Licence {
         }
     }
 
-    /// What the names of files with its text hold, and the text, whoever gives it. None where the text names
-    /// nobody, and is the same everywhere.
+    /// A word in the names of files that hold its text, and a phrase in every copy of the text. None if the text
+    /// names nobody and is the same everywhere.
     fn signs(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Mit => Some(("MIT", "Permission is hereby granted, free of charge")),

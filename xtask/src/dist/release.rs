@@ -9,7 +9,7 @@ use super::tool;
 use crate::cargo::root;
 use crate::say;
 
-/// Nobody's address: whoever publishes packages puts theirs here.
+/// A placeholder: anyone who publishes packages puts their own address here.
 pub(super) const MAINTAINER: &str = "lvdiff <maintainers@lvdiff.invalid>";
 
 /// What a package is for, in one line and in several.
