@@ -19,7 +19,7 @@ use crate::programs;
 
 const INIT: &str = include_str!("../guest/init.sh");
 /// What scenarios source, from `/run/guest`.
-const LIBRARIES: [(&str, &str); 14] = [
+const LIBRARIES: [(&str, &str); 15] = [
     ("lib.sh", include_str!("../guest/lib.sh")),
     ("net.sh", include_str!("../guest/net.sh")),
     ("pids.sh", include_str!("../guest/pids.sh")),
@@ -33,6 +33,7 @@ const LIBRARIES: [(&str, &str); 14] = [
     ("torture/pool.sh", include_str!("../guest/torture/pool.sh")),
     ("torture/power.sh", include_str!("../guest/torture/power.sh")),
     ("torture/merge.sh", include_str!("../guest/torture/merge.sh")),
+    ("torture/sync.sh", include_str!("../guest/torture/sync.sh")),
     ("torture/threads.sh", include_str!("../guest/torture/threads.sh")),
 ];
 

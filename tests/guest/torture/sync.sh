@@ -12,8 +12,9 @@ begin_sync() {
 		# Like ssh to this machine; what it passes on goes through processes of its own.
 		while [ "$1" != -- ]; do shift; done
 		shift 2
-		cat | bash -c "$*" | eval "${SYNC_ANSWERS:-cat}"
+		relay | bash -c "$*" | eval "${SYNC_ANSWERS:-relay}"
 	END
+	cp "$(type -P cat)" /tmp/sync/relay
 	chmod +x /tmp/sync/ssh
 	export PATH=/tmp/sync:$PATH
 	draw_word TO vg1/pool0 root@b:vg1/pool0
@@ -73,7 +74,7 @@ push_well() {
 	pushed_well
 }
 
-# pushed_well: the newest point has its copy, and every copy is right.
+# pushed_well: the newest point has its copy, and that is right.
 pushed_well() {
 	local newest
 	newest=$(points vg0 | tail -n 1)
@@ -81,7 +82,7 @@ pushed_well() {
 	points vg1 | grep -qxF "$newest" || fail "$newest has no copy"
 	expect_equal "$(partial vg1)" "" "partial copies after a push"
 	(($(points vg0 | wc -l) <= 3)) || fail "more than three points: $(points vg0 | tr '\n' ' ')"
-	right_copies
+	has_sum "vg1/$newest" "$SUM"
 }
 
 # right_copies: every copy is a whole one.
@@ -96,6 +97,8 @@ right_copies() {
 # judge_push CODE…: a push has ended with $STATUS. Whatever it made is right; after a success it is there. The next
 # push succeeds.
 judge_push() {
+	# It may have had everything, and be at its last steps.
+	wait_until not_serving
 	wait_until no_lvm_command
 	note_points
 	if [ "$STATUS" = 0 ]; then
@@ -103,8 +106,8 @@ judge_push() {
 		pushed_well
 	else
 		may_fail "$@"
-		right_copies
 	fi
+	right_copies
 	push_well
 }
 
@@ -141,10 +144,9 @@ fault_sync_sigkill_target() {
 
 fault_sync_connection_cut() {
 	strike_push
-	pkill -KILL -x cat 2> /dev/null || true
+	pkill -KILL -x relay 2> /dev/null || true
 	echo "(the connection is cut)"
 	ended 60
-	wait_until not_serving
 	judge_push 1
 }
 
@@ -154,11 +156,10 @@ not_serving() {
 
 # The copy is made, and nobody hears of it.
 fault_sync_answer_lost() {
-	export SYNC_ANSWERS="awk '/\"answer\":\"received\"/ { exit } { print; fflush() }'"
+	export SYNC_ANSWERS="sed -u '/\"answer\":\"received\"/Q'; pkill -KILL -x relay"
 	background "$PUSH"
 	ended 60
 	unset SYNC_ANSWERS
-	wait_until not_serving
 	may_fail 1
 	judge_push 1
 }
@@ -244,6 +245,7 @@ fault_sync_two_at_once() {
 	ended 120
 	wait "$second" || other=$?
 	cat /tmp/sync/second.said
+	wait_until not_serving
 	wait_until no_lvm_command
 	note_points
 	[[ " $STATUS $other " == *" 0 "* ]] || fail "none of both: $STATUS and $other"
@@ -278,6 +280,7 @@ again_sync_power_cut() {
 # finish_sync: all volumes have their bytes, both pools pass the check, and nothing is left behind.
 finish_sync() {
 	local volume
+	right_copies
 	for volume in "${!NEIGHBOURS[@]}"; do
 		has_sum "$volume" "${NEIGHBOURS[$volume]}"
 	done
