@@ -68,10 +68,25 @@ pub(crate) struct Push {
     pub(crate) keep: u32,
 }
 
-/// Where copies are made.
+/// Where copies are made, and what the other side may do there.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+`lvsync push` starts this by ssh. A key that can do nothing else has, in authorized_keys, on one line:
+
+  restrict,command=\"lvsync serve --pool vg1/pool0 --append-only\" ssh-ed25519 AAAA… root@a
+
+What the other side asked ssh to run is compared with what lvsync asks for, which names the same pool, and never run.")]
 pub(crate) struct Serve {
     /// The pool in which copies are made
     #[arg(long, value_name = "VG/POOL")]
     pub(crate) pool: String,
+
+    /// Begin the names of copies with PREFIX, and let the other side see no other ones: several machines can then have
+    /// copies of volumes of the same name in one pool
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) prefix: Option<String>,
+
+    /// Let the other side add copies, but never remove or replace any
+    #[arg(long)]
+    pub(crate) append_only: bool,
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::Context;
 use flow::{Interrupt, Quiet, Session};
 use lvm::Scope;
-use replica::{Connection, Place, serve};
+use replica::{Allowance, Connection, Place, serve};
 
 use crate::request::PROGRAM;
 use crate::target::Target;
@@ -126,6 +126,7 @@ fn local(
     let (ours, theirs) = UnixStream::pair().context("a pair of sockets")?;
     let place = Place {
         pool: Scope::new(None, Some(pool))?,
+        allowance: Allowance::default(),
         program: PROGRAM.into(),
         exit_code: cli::exit_code,
     };

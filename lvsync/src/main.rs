@@ -1,6 +1,7 @@
 //! `lvsync`: keeps copies of thin-provisioned LVM2 volumes in another pool, on this host or another one.
 
 mod cli;
+mod forced;
 mod link;
 mod request;
 mod run;

@@ -1,10 +1,11 @@
 //! Args → [`Request`]: what was asked for. Whatever is impossible is refused here, before anything is read.
 
+use anyhow::Context;
 use diff::Detail;
 use flow::usage;
-use lvm::Scope;
+use lvm::VolumeName;
 use policy::Keep;
-use replica::{Full, Settings};
+use replica::{Allowance, Full, Settings};
 
 use crate::cli::{Args, Command, Push};
 use crate::target::Target;
@@ -24,7 +25,12 @@ pub(crate) enum Request {
         settings: Settings,
     },
     /// Be the other side.
-    Serve(Scope),
+    Serve {
+        /// The pool in which copies are made, with its group.
+        pool: VolumeName,
+        /// What the other side may do there.
+        allowance: Allowance,
+    },
 }
 
 impl Request {
@@ -33,14 +39,18 @@ impl Request {
         match &args.command {
             Command::Push(push) => Self::push(push),
             Command::Serve(serve) => {
-                let scope = Scope::new(None, Some(&serve.pool))?;
-                if scope.group().is_none() {
+                let pool = VolumeName::parse(&serve.pool)?;
+                if pool.group().is_none() {
                     return Err(usage(format!(
                         "--pool {}: name its volume group as well",
                         serve.pool
                     )));
                 }
-                Ok(Self::Serve(scope))
+                let allowance = Allowance::new(serve.prefix.as_deref(), serve.append_only)
+                    .with_context(|| {
+                        format!("--prefix {:?}", serve.prefix.as_deref().unwrap_or(""))
+                    })?;
+                Ok(Self::Serve { pool, allowance })
             }
         }
     }
@@ -49,7 +59,7 @@ impl Request {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Push { .. } => "push",
-            Self::Serve(_) => "serve",
+            Self::Serve { .. } => "serve",
         }
     }
 

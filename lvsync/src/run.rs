@@ -4,11 +4,13 @@ use std::fs::File;
 use std::os::fd::AsFd;
 
 use anyhow::Context;
-use cli::Outcome;
+use cli::{Outcome, Said};
 use flow::{Session, human, usage};
 use lvm::{LogicalVolume, Scope, VolumeName};
-use replica::{NoBase, Place, Pushed, Settings, push, serve};
+use peer::Failure;
+use replica::{Allowance, NoBase, Place, Pushed, Settings, push, refuse, serve};
 
+use crate::forced::{ASKED_FOR, NotAdmitted, admit};
 use crate::link::Link;
 use crate::request::{PROGRAM, Request};
 use crate::target::Target;
@@ -22,15 +24,33 @@ pub(crate) fn run(
 ) -> anyhow::Result<()> {
     outcome.begin(request.name());
     match request {
-        Request::Serve(pool) => {
-            let place = Place { pool, program: PROGRAM.into(), exit_code: cli::exit_code };
-            let from = File::from(std::io::stdin().as_fd().try_clone_to_owned()?);
-            serve(&place, from, cli::standard_output()?, session)
-        }
+        Request::Serve { pool, allowance } => serve_as(&pool, allowance, session),
         Request::Push { volumes, target, settings } => {
             let volumes = look_up(&volumes)?;
             push_all(&volumes, &target, &settings, is_quiet, session, outcome)
         }
+    }
+}
+
+/// Is the other side, if the key that it came with is for that.
+fn serve_as(pool: &VolumeName, allowance: Allowance, session: &Session<'_>) -> anyhow::Result<()> {
+    let from = File::from(std::io::stdin().as_fd().try_clone_to_owned()?);
+    let to = cli::standard_output()?;
+    let admitted = match std::env::var_os(ASKED_FOR) {
+        Some(asked_for) => admit(&asked_for.to_string_lossy(), pool),
+        None => Ok(()),
+    };
+    match admitted {
+        Ok(()) => {
+            let pool = Scope::new(pool.group(), Some(pool.volume()))?;
+            let (program, exit_code) = (PROGRAM.into(), cli::exit_code);
+            serve(&Place { pool, allowance, program, exit_code }, from, to, session)
+        }
+        Err(NotAdmitted::Lvsync(text)) => {
+            refuse(Failure { code: 2, text }, from, to)?;
+            Err(Said::new(2).into())
+        }
+        Err(NotAdmitted::Other(text)) => Err(usage(text)),
     }
 }
 

@@ -16,6 +16,7 @@
 //! # Ok::<(), jiff::Error>(())
 //! ```
 
+mod allowance;
 mod connection;
 mod name;
 mod place;
@@ -25,9 +26,10 @@ mod receive;
 mod serve;
 pub mod tag;
 
+pub use allowance::Allowance;
 pub use connection::Connection;
 pub use name::PointName;
 pub use place::Place;
 pub use points::{LocalPoint, points_of};
 pub use push::{Full, NoBase, Pushed, Settings, push};
-pub use serve::serve;
+pub use serve::{refuse, serve};

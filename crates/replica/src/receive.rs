@@ -28,10 +28,11 @@ pub(crate) fn receive<R: Read + Send>(
     session: &Session<'_>,
 ) -> anyhow::Result<Copy> {
     let at = check(source)?;
+    let name = place.allowance.copy_name(&source.name);
     let (pool, volumes) = in_pool(place)?;
     let base = base.map(|uuid| find_base(uuid, &volumes)).transpose()?;
     let request = patch::Request {
-        destination: Destination::NewVolume(Making::One(Some(source.name.clone()))),
+        destination: Destination::NewVolume(Making::One(Some(name.clone()))),
         named: Named {
             group: Some(pool.group.clone()),
             pool: Some(pool.name.clone()),
@@ -75,7 +76,7 @@ pub(crate) fn receive<R: Read + Send>(
     let find = || -> anyhow::Result<LogicalVolume> {
         let volumes = LogicalVolume::list_in(&pool.group)?;
         let made = volumes.into_iter().find(|volume| volume.uuid == uuid);
-        made.with_context(|| format!("{}/{} is gone", pool.group, source.name))
+        made.with_context(|| format!("{}/{name} is gone", pool.group))
     };
     find()?.lay_aside(&tag::of_point(&source.of, at))?;
     copy(&find()?).filter(|copy| copy.source == source.uuid).ok_or_else(|| {

@@ -8,6 +8,17 @@ use peer::{Answer, BlockReader, Failure, Hello, PROTOCOL, Request, read_line, wr
 use crate::place::{Place, copy, in_pool};
 use crate::receive::receive;
 
+/// Answers the first request with a refusal, as the only one.
+///
+/// # Errors
+/// If the connection breaks, or the other side says what it must not.
+pub fn refuse(failure: Failure, mut from: impl Read, mut to: impl Write) -> anyhow::Result<()> {
+    if read_line::<Request>(&mut from)?.is_some() {
+        write_line(&mut to, &Answer::Failed(failure))?;
+    }
+    Ok(())
+}
+
 /// Answers requests until the other side ends.
 ///
 /// # Errors
