@@ -33,6 +33,10 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Take a point of each volume, and bring it to another pool
     Push(Push),
+    /// List points and their copies
+    List(List),
+    /// Make a writable volume of a copy, to be used in place of the original
+    Promote(Promote),
     /// Be the other side: answer on standard output what is asked on standard input
     Serve(Serve),
 }
@@ -66,6 +70,41 @@ pub(crate) struct Push {
     /// How many points of each volume stay on this side, beside the last two that the other side has
     #[arg(long, value_name = "COUNT", default_value = "2", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) keep: u32,
+}
+
+/// What is listed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+WHERE says what is there: the point, its copy in the target, or both. BASE is the copy that a copy was made from, while
+that is there. VERIFIED says how long ago the copy was last found to be the same as its point.")]
+pub(crate) struct List {
+    /// Volumes, vg/lv, and last a target, [user@]host:vg/pool or vg/pool on this machine; a target alone is asked for
+    /// all that it has, and without one what is on this machine is listed
+    #[arg(value_name = "VG/LV… TARGET")]
+    pub(crate) names: Vec<String>,
+
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What is promoted.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+NEW is a snapshot of the copy, active and writable; the copy stays as it is. From then on, new points of its volume are
+refused in this pool, so that the old volume and the new one do not both go on. --release allows them again.")]
+pub(crate) struct Promote {
+    /// The copy, vg/lv
+    #[arg(value_name = "VG/POINT")]
+    pub(crate) copy: String,
+
+    /// The new volume's name, without its group
+    #[arg(value_name = "NEW", required_unless_present = "release")]
+    pub(crate) new: Option<String>,
+
+    /// Allow new points of the copy's volume again; the volume that was made stays
+    #[arg(long, conflicts_with = "new")]
+    pub(crate) release: bool,
 }
 
 /// Where copies are made, and what the other side may do there.

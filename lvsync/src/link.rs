@@ -16,6 +16,7 @@ use replica::{Allowance, Connection, Place, serve};
 
 use crate::request::PROGRAM;
 use crate::target::Target;
+use crate::way_out::way_out;
 
 /// How soon a signal ends the conversation.
 const LOOK_UP: Duration = Duration::from_millis(50);
@@ -129,6 +130,7 @@ fn local(
         allowance: Allowance::default(),
         program: PROGRAM.into(),
         exit_code: cli::exit_code,
+        way_out,
     };
     let (from, to) = (ours.try_clone()?, ours);
     let ended = to.try_clone()?;

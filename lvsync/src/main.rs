@@ -2,10 +2,14 @@
 
 mod cli;
 mod forced;
+mod form;
+mod history;
 mod link;
+mod list;
 mod request;
 mod run;
 mod target;
+mod way_out;
 
 use std::process::ExitCode;
 
@@ -13,7 +17,7 @@ use request::Request;
 
 fn main() -> ExitCode {
     let args: cli::Args = ::cli::parse("lvsync", &[]);
-    ::cli::run("lvsync", &args.common, run::way_out, |session, outcome| {
+    ::cli::run("lvsync", &args.common, way_out::way_out, |session, outcome| {
         run::run(Request::new(&args)?, args.common.quiet, session, outcome)
     })
 }

@@ -7,7 +7,8 @@ use lvm::VolumeName;
 use policy::Keep;
 use replica::{Allowance, Full, Settings};
 
-use crate::cli::{Args, Command, Push};
+use crate::cli::{Args, Command, Promote, Push};
+use crate::form::Form;
 use crate::target::Target;
 
 /// The program, as headers and the other side know it.
@@ -24,6 +25,20 @@ pub(crate) enum Request {
         /// How.
         settings: Settings,
     },
+    /// List points and copies.
+    List {
+        /// Volumes, and perhaps a target, as they were named.
+        names: Vec<String>,
+        /// How.
+        form: Form,
+    },
+    /// Make a writable volume of a copy.
+    Promote {
+        /// The copy, as it was named.
+        copy: String,
+        /// The name of the new volume; with none, new points of the copy's volume are taken again.
+        to: Option<String>,
+    },
     /// Be the other side.
     Serve {
         /// The pool in which copies are made, with its group.
@@ -38,6 +53,14 @@ impl Request {
     pub(crate) fn new(args: &Args) -> anyhow::Result<Self> {
         match &args.command {
             Command::Push(push) => Self::push(push),
+            Command::List(list) => {
+                let wide = args.common.verbose > 0;
+                let form = if list.json { Form::Json } else { Form::Table { wide } };
+                Ok(Self::List { names: list.names.clone(), form })
+            }
+            Command::Promote(Promote { copy, new, .. }) => {
+                Ok(Self::Promote { copy: copy.clone(), to: new.clone() })
+            }
             Command::Serve(serve) => {
                 let pool = VolumeName::parse(&serve.pool)?;
                 if pool.group().is_none() {
@@ -59,6 +82,8 @@ impl Request {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Push { .. } => "push",
+            Self::List { .. } => "list",
+            Self::Promote { .. } => "promote",
             Self::Serve { .. } => "serve",
         }
     }

@@ -8,12 +8,14 @@ use cli::{Outcome, Said};
 use flow::{Session, human, usage};
 use lvm::{LogicalVolume, Scope, VolumeName};
 use peer::Failure;
-use replica::{Allowance, NoBase, Place, Pushed, Settings, push, refuse, serve};
+use replica::{Allowance, Place, Pushed, Settings, push, refuse, serve};
 
 use crate::forced::{ASKED_FOR, NotAdmitted, admit};
 use crate::link::Link;
+use crate::list::list;
 use crate::request::{PROGRAM, Request};
 use crate::target::Target;
+use crate::way_out::way_out;
 
 /// Does what was asked for.
 pub(crate) fn run(
@@ -24,6 +26,15 @@ pub(crate) fn run(
 ) -> anyhow::Result<()> {
     outcome.begin(request.name());
     match request {
+        Request::List { names, form } => list(&names, form, session),
+        Request::Promote { copy, to: Some(new) } => {
+            let made = replica::promote(&find(&copy)?, &new, session)?;
+            if !is_quiet {
+                cli::note(format_args!("lvsync: {} is there, and {copy} stays", made.full_name()));
+            }
+            outcome.done(&serde_json::json!({ "volume": made.full_name(), "uuid": made.uuid }))
+        }
+        Request::Promote { copy, to: None } => replica::release(&find(&copy)?),
         Request::Serve { pool, allowance } => serve_as(&pool, allowance, session),
         Request::Push { volumes, target, settings } => {
             let volumes = look_up(&volumes)?;
@@ -44,7 +55,7 @@ fn serve_as(pool: &VolumeName, allowance: Allowance, session: &Session<'_>) -> a
         Ok(()) => {
             let pool = Scope::new(pool.group(), Some(pool.volume()))?;
             let (program, exit_code) = (PROGRAM.into(), cli::exit_code);
-            serve(&Place { pool, allowance, program, exit_code }, from, to, session)
+            serve(&Place { pool, allowance, program, exit_code, way_out }, from, to, session)
         }
         Err(NotAdmitted::Lvsync(text)) => {
             refuse(Failure { code: 2, text }, from, to)?;
@@ -54,9 +65,11 @@ fn serve_as(pool: &VolumeName, allowance: Allowance, session: &Session<'_>) -> a
     }
 }
 
-/// What to do about an error, if an option helps.
-pub(crate) fn way_out(error: &anyhow::Error) -> Option<String> {
-    error.is::<NoBase>().then(|| "--full does that".into())
+/// The volume of this name.
+fn find(name: &str) -> anyhow::Result<LogicalVolume> {
+    let (name, scope) = (VolumeName::parse(name)?, Scope::default());
+    let volumes = VolumeName::candidates(&[&name], &scope)?;
+    Ok(name.find(&volumes, &scope)?.clone())
 }
 
 fn look_up(names: &[String]) -> anyhow::Result<Vec<LogicalVolume>> {

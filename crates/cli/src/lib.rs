@@ -29,6 +29,7 @@ mod signals;
 mod sink;
 mod sizes;
 mod standard;
+pub mod table;
 mod terminal;
 mod version;
 

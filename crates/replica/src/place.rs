@@ -16,6 +16,8 @@ pub struct Place {
     pub program: String,
     /// The exit code for an error.
     pub exit_code: fn(&anyhow::Error) -> u8,
+    /// What leads out of an error, in the words of this program.
+    pub way_out: fn(&anyhow::Error) -> Option<String>,
 }
 
 /// The pool, and the volumes in it that the other side may know about.

@@ -13,6 +13,7 @@ use peer::{BlockReader, Copy, Source, is_given_up};
 use streams::{Rules, Sources};
 
 use crate::place::{Place, copy, in_pool};
+use crate::promote::refuse_promoted;
 use crate::{PointName, tag};
 
 /// Makes a copy from the stream in `blocks`; what of it is not read stays there.
@@ -30,6 +31,7 @@ pub(crate) fn receive<R: Read + Send>(
     let at = check(source)?;
     let name = place.allowance.copy_name(&source.name);
     let (pool, volumes) = in_pool(place)?;
+    refuse_promoted(&source.of, &volumes)?;
     let base = base.map(|uuid| find_base(uuid, &volumes)).transpose()?;
     let request = patch::Request {
         destination: Destination::NewVolume(Making::One(Some(name.clone()))),
