@@ -1,8 +1,11 @@
 //! The command line.
 
+use std::path::PathBuf;
+
 use clap::builder::TypedValueParser;
 use clap::{Parser, Subcommand};
 use cli::Common;
+use policy::Period;
 
 /// Keeps copies of thin-provisioned LVM2 volumes in another pool, on this host or another one.
 ///
@@ -37,6 +40,10 @@ pub(crate) enum Command {
     List(List),
     /// Make a writable volume of a copy, to be used in place of the original
     Promote(Promote),
+    /// Say how old the copies are, and what is wrong
+    Status(Status),
+    /// Print systemd units that run a job
+    Units(Units),
     /// Be the other side: answer on standard output what is asked on standard input
     Serve(Serve),
 }
@@ -105,6 +112,57 @@ pub(crate) struct Promote {
     /// Allow new points of the copy's volume again; the volume that was made stays
     #[arg(long, conflicts_with = "new")]
     pub(crate) release: bool,
+}
+
+/// What is told of the jobs, and how.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+A copy is too old when the newest point that the target has was taken too long ago. With --nagios the exit code says it:
+0 ok, 1 warning, 2 critical, 3 unknown.")]
+pub(crate) struct Status {
+    /// The jobs; without one, all that have run on this machine
+    #[arg(value_name = "JOB")]
+    pub(crate) jobs: Vec<String>,
+
+    /// Print one JSON object
+    #[arg(long, group = "form")]
+    pub(crate) json: bool,
+
+    /// Print one line for Nagios, Icinga and their like
+    #[arg(long, group = "form")]
+    pub(crate) nagios: bool,
+
+    /// Write metrics to FILE, for the textfile collector of Prometheus's node_exporter
+    #[arg(long, value_name = "FILE", group = "form")]
+    pub(crate) prometheus: Option<PathBuf>,
+
+    /// From which age of the newest copy on someone should look
+    #[arg(long, value_name = "AGE", default_value = "26h")]
+    pub(crate) warn: Period,
+
+    /// From which age of the newest copy on someone must act
+    #[arg(long, value_name = "AGE", default_value = "50h")]
+    pub(crate) crit: Period,
+
+    /// Where runs leave their reports
+    #[arg(long, value_name = "FOLDER", default_value = "/var/lib/lvsync")]
+    pub(crate) reports: PathBuf,
+}
+
+/// What systemd runs.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Units {
+    /// The job
+    #[arg(value_name = "JOB")]
+    pub(crate) job: String,
+
+    /// Run it at these times, as systemd's OnCalendar= takes them
+    #[arg(long, value_name = "TIMES", default_value = "daily", conflicts_with = "watch")]
+    pub(crate) calendar: String,
+
+    /// Run it this often, in one service that stays
+    #[arg(long, value_name = "INTERVAL")]
+    pub(crate) watch: Option<Period>,
 }
 
 /// Where copies are made, and what the other side may do there.

@@ -4,11 +4,14 @@ mod cli;
 mod forced;
 mod form;
 mod history;
+mod job_name;
 mod link;
 mod list;
 mod request;
 mod run;
+mod status;
 mod target;
+mod units;
 mod way_out;
 
 use std::process::ExitCode;

@@ -4,12 +4,14 @@ use anyhow::Context;
 use diff::Detail;
 use flow::usage;
 use lvm::VolumeName;
-use policy::Keep;
+use policy::{Keep, Limits};
 use replica::{Allowance, Full, Settings};
 
-use crate::cli::{Args, Command, Promote, Push};
+use crate::cli::{Args, Command, Promote, Push, Status, Units};
 use crate::form::Form;
+use crate::job_name::check_job;
 use crate::target::Target;
+use crate::{status, units};
 
 /// The program, as headers and the other side know it.
 pub(crate) const PROGRAM: &str = concat!("lvsync ", env!("CARGO_PKG_VERSION"));
@@ -39,6 +41,10 @@ pub(crate) enum Request {
         /// The name of the new volume; with none, new points of the copy's volume are taken again.
         to: Option<String>,
     },
+    /// Say how old the copies are.
+    Status(status::Settings),
+    /// Print systemd units.
+    Units(units::Settings),
     /// Be the other side.
     Serve {
         /// The pool in which copies are made, with its group.
@@ -61,6 +67,8 @@ impl Request {
             Command::Promote(Promote { copy, new, .. }) => {
                 Ok(Self::Promote { copy: copy.clone(), to: new.clone() })
             }
+            Command::Status(status) => Self::status(status),
+            Command::Units(units) => Self::units(units),
             Command::Serve(serve) => {
                 let pool = VolumeName::parse(&serve.pool)?;
                 if pool.group().is_none() {
@@ -84,8 +92,49 @@ impl Request {
             Self::Push { .. } => "push",
             Self::List { .. } => "list",
             Self::Promote { .. } => "promote",
+            Self::Status(_) => "status",
+            Self::Units(_) => "units",
             Self::Serve { .. } => "serve",
         }
+    }
+
+    fn status(status: &Status) -> anyhow::Result<Self> {
+        for job in &status.jobs {
+            check_job(job)?;
+        }
+        if status.warn > status.crit {
+            let (warn, crit) = (status.warn, status.crit);
+            return Err(usage(format!("--warn {warn} is more than --crit {crit}")));
+        }
+        let form = match &status.prometheus {
+            Some(path) => status::Form::Prometheus(path.clone()),
+            None if status.json => status::Form::Json,
+            None if status.nagios => status::Form::Nagios,
+            None => status::Form::Table,
+        };
+        Ok(Self::Status(status::Settings {
+            jobs: status.jobs.clone(),
+            folder: status.reports.clone(),
+            limits: Limits { warn: Some(status.warn), crit: Some(status.crit) },
+            form,
+        }))
+    }
+
+    fn units(units: &Units) -> anyhow::Result<Self> {
+        check_job(&units.job)?;
+        let mode = match units.watch {
+            Some(interval) if interval.seconds() == 0 => {
+                return Err(usage("--watch: it would never rest"));
+            }
+            Some(interval) => units::Mode::Watch { interval },
+            None if units.calendar.chars().any(char::is_control) => {
+                return Err(usage(format!("--calendar {:?}: it is one line", units.calendar)));
+            }
+            None => units::Mode::Timer { calendar: units.calendar.clone() },
+        };
+        let program = std::env::current_exe().context("where this program is")?;
+        let program = program.to_str().context("the path of this program is no text")?;
+        Ok(Self::Units(units::Settings { job: units.job.clone(), program: program.into(), mode }))
     }
 
     fn push(push: &Push) -> anyhow::Result<Self> {

@@ -1,6 +1,7 @@
 //! Carries out a request.
 
 use std::fs::File;
+use std::io::Write;
 use std::os::fd::AsFd;
 
 use anyhow::Context;
@@ -14,7 +15,9 @@ use crate::forced::{ASKED_FOR, NotAdmitted, admit};
 use crate::link::Link;
 use crate::list::list;
 use crate::request::{PROGRAM, Request};
+use crate::status::status;
 use crate::target::Target;
+use crate::units::units;
 use crate::way_out::way_out;
 
 /// Does what was asked for.
@@ -35,6 +38,8 @@ pub(crate) fn run(
             outcome.done(&serde_json::json!({ "volume": made.full_name(), "uuid": made.uuid }))
         }
         Request::Promote { copy, to: None } => replica::release(&find(&copy)?),
+        Request::Status(settings) => status(&settings, session),
+        Request::Units(settings) => cli::print(|out| out.write_all(units(&settings).as_bytes())),
         Request::Serve { pool, allowance } => serve_as(&pool, allowance, session),
         Request::Push { volumes, target, settings } => {
             let volumes = look_up(&volumes)?;

@@ -25,6 +25,7 @@ mod points;
 mod promote;
 mod push;
 mod receive;
+mod report;
 mod serve;
 pub mod tag;
 
@@ -36,4 +37,5 @@ pub use place::Place;
 pub use points::{LocalPoint, points_of};
 pub use promote::{IsPromoted, promote, release};
 pub use push::{Full, NoBase, Pushed, Settings, push};
+pub use report::{JobReport, VolumeReport};
 pub use serve::{refuse, serve};

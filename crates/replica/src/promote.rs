@@ -75,14 +75,16 @@ pub fn release(copy: &LogicalVolume) -> anyhow::Result<()> {
 }
 
 /// Makes sure that new points of a volume may be taken into the pool that has these volumes.
-pub(crate) fn refuse_promoted(of: &str, volumes: &[LogicalVolume]) -> Result<(), IsPromoted> {
+pub(crate) fn refuse_promoted(of: &str, volumes: &[LogicalVolume]) -> anyhow::Result<()> {
     let is_of = |copy: &&LogicalVolume| tag::point(copy).is_some_and(|(other, _)| other == of);
     let mut promoted =
         volumes.iter().filter(is_of).filter_map(|copy| Some((copy, tag::promoted(copy)?)));
     match promoted.next() {
         None => Ok(()),
         Some((copy, uuid)) => {
-            Err(IsPromoted { of: escaped(of), copy: copy.full_name(), new: named(uuid, volumes) })
+            // It need not be among those that the other side may know about: whoever promoted the copy chose its name.
+            let new = named(uuid, &LogicalVolume::list_in(&copy.group)?);
+            Err(IsPromoted { of: escaped(of), copy: copy.full_name(), new }.into())
         }
     }
 }
