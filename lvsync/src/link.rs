@@ -12,10 +12,11 @@ use std::time::Duration;
 use anyhow::Context;
 use flow::{Interrupt, Quiet, Session};
 use lvm::Scope;
-use replica::{Connection, Place, serve};
+use replica::{Allowance, Connection, Place, serve};
 
 use crate::request::PROGRAM;
 use crate::target::Target;
+use crate::way_out::way_out;
 
 /// How soon a signal ends the conversation.
 const LOOK_UP: Duration = Duration::from_millis(50);
@@ -126,8 +127,10 @@ fn local(
     let (ours, theirs) = UnixStream::pair().context("a pair of sockets")?;
     let place = Place {
         pool: Scope::new(None, Some(pool))?,
+        allowance: Allowance::default(),
         program: PROGRAM.into(),
         exit_code: cli::exit_code,
+        way_out,
     };
     let (from, to) = (ours.try_clone()?, ours);
     let ended = to.try_clone()?;

@@ -1,10 +1,18 @@
 //! `lvsync`: keeps copies of thin-provisioned LVM2 volumes in another pool, on this host or another one.
 
 mod cli;
+mod forced;
+mod form;
+mod history;
+mod job_name;
 mod link;
+mod list;
 mod request;
 mod run;
+mod status;
 mod target;
+mod units;
+mod way_out;
 
 use std::process::ExitCode;
 
@@ -12,7 +20,7 @@ use request::Request;
 
 fn main() -> ExitCode {
     let args: cli::Args = ::cli::parse("lvsync", &[]);
-    ::cli::run("lvsync", &args.common, run::way_out, |session, outcome| {
+    ::cli::run("lvsync", &args.common, way_out::way_out, |session, outcome| {
         run::run(Request::new(&args)?, args.common.quiet, session, outcome)
     })
 }

@@ -1,17 +1,24 @@
 //! Carries out a request.
 
 use std::fs::File;
+use std::io::Write;
 use std::os::fd::AsFd;
 
 use anyhow::Context;
-use cli::Outcome;
+use cli::{Outcome, Said};
 use flow::{Session, human, usage};
 use lvm::{LogicalVolume, Scope, VolumeName};
-use replica::{NoBase, Place, Pushed, Settings, push, serve};
+use peer::Failure;
+use replica::{Allowance, Place, Pushed, Settings, push, refuse, serve};
 
+use crate::forced::{ASKED_FOR, NotAdmitted, admit};
 use crate::link::Link;
+use crate::list::list;
 use crate::request::{PROGRAM, Request};
+use crate::status::status;
 use crate::target::Target;
+use crate::units::units;
+use crate::way_out::way_out;
 
 /// Does what was asked for.
 pub(crate) fn run(
@@ -22,11 +29,18 @@ pub(crate) fn run(
 ) -> anyhow::Result<()> {
     outcome.begin(request.name());
     match request {
-        Request::Serve(pool) => {
-            let place = Place { pool, program: PROGRAM.into(), exit_code: cli::exit_code };
-            let from = File::from(std::io::stdin().as_fd().try_clone_to_owned()?);
-            serve(&place, from, cli::standard_output()?, session)
+        Request::List { names, form } => list(&names, form, session),
+        Request::Promote { copy, to: Some(new) } => {
+            let made = replica::promote(&find(&copy)?, &new, session)?;
+            if !is_quiet {
+                cli::note(format_args!("lvsync: {} is there, and {copy} stays", made.full_name()));
+            }
+            outcome.done(&serde_json::json!({ "volume": made.full_name(), "uuid": made.uuid }))
         }
+        Request::Promote { copy, to: None } => replica::release(&find(&copy)?),
+        Request::Status(settings) => status(&settings, session),
+        Request::Units(settings) => cli::print(|out| out.write_all(units(&settings).as_bytes())),
+        Request::Serve { pool, allowance } => serve_as(&pool, allowance, session),
         Request::Push { volumes, target, settings } => {
             let volumes = look_up(&volumes)?;
             push_all(&volumes, &target, &settings, is_quiet, session, outcome)
@@ -34,9 +48,33 @@ pub(crate) fn run(
     }
 }
 
-/// What to do about an error, if an option helps.
-pub(crate) fn way_out(error: &anyhow::Error) -> Option<String> {
-    error.is::<NoBase>().then(|| "--full does that".into())
+/// Is the other side, if the key that it came with is for that.
+fn serve_as(pool: &VolumeName, allowance: Allowance, session: &Session<'_>) -> anyhow::Result<()> {
+    let from = File::from(std::io::stdin().as_fd().try_clone_to_owned()?);
+    let to = cli::standard_output()?;
+    let admitted = match std::env::var_os(ASKED_FOR) {
+        Some(asked_for) => admit(&asked_for.to_string_lossy(), pool),
+        None => Ok(()),
+    };
+    match admitted {
+        Ok(()) => {
+            let pool = Scope::new(pool.group(), Some(pool.volume()))?;
+            let (program, exit_code) = (PROGRAM.into(), cli::exit_code);
+            serve(&Place { pool, allowance, program, exit_code, way_out }, from, to, session)
+        }
+        Err(NotAdmitted::Lvsync(text)) => {
+            refuse(Failure { code: 2, text }, from, to)?;
+            Err(Said::new(2).into())
+        }
+        Err(NotAdmitted::Other(text)) => Err(usage(text)),
+    }
+}
+
+/// The volume of this name.
+fn find(name: &str) -> anyhow::Result<LogicalVolume> {
+    let (name, scope) = (VolumeName::parse(name)?, Scope::default());
+    let volumes = VolumeName::candidates(&[&name], &scope)?;
+    Ok(name.find(&volumes, &scope)?.clone())
 }
 
 fn look_up(names: &[String]) -> anyhow::Result<Vec<LogicalVolume>> {

@@ -16,18 +16,26 @@
 //! # Ok::<(), jiff::Error>(())
 //! ```
 
+mod allowance;
 mod connection;
+mod listing;
 mod name;
 mod place;
 mod points;
+mod promote;
 mod push;
 mod receive;
+mod report;
 mod serve;
 pub mod tag;
 
+pub use allowance::Allowance;
 pub use connection::Connection;
+pub use listing::{local_copies, local_points};
 pub use name::PointName;
 pub use place::Place;
 pub use points::{LocalPoint, points_of};
+pub use promote::{IsPromoted, promote, release};
 pub use push::{Full, NoBase, Pushed, Settings, push};
-pub use serve::serve;
+pub use report::{JobReport, VolumeReport};
+pub use serve::{refuse, serve};

@@ -8,6 +8,19 @@ const OF: &str = "lvsync.of=";
 /// Before the time at which it was taken, in seconds since 1970.
 const AT: &str = "lvsync.at=";
 
+/// Before the name of the job that took a point.
+const JOB: &str = "lvsync.job=";
+/// Before the name of who holds a point.
+const HOLD: &str = "lvsync.hold=";
+/// The point stays until somebody says otherwise.
+const PIN: &str = "lvsync.pin";
+/// Before the UUID of the point that an incomplete copy is of.
+const PARTIAL: &str = "lvsync.partial=";
+/// Before the time at which a copy was last verified, in seconds since 1970.
+const VERIFIED: &str = "lvsync.verified=";
+/// Before the UUID of the writable volume that was made of a copy.
+const PROMOTED: &str = "lvsync.promoted=";
+
 /// The tags of a point, or a copy of it.
 pub fn of_point(of: &str, at: Timestamp) -> Vec<String> {
     vec![format!("{OF}{of}"), format!("{AT}{}", at.as_second())]
@@ -15,9 +28,47 @@ pub fn of_point(of: &str, at: Timestamp) -> Vec<String> {
 
 /// The UUID of the volume that a point was taken of, and when; none if it has no such tags.
 pub fn point(volume: &LogicalVolume) -> Option<(&str, Timestamp)> {
-    let value = |key: &str| volume.tags.iter().find_map(|tag| tag.strip_prefix(key));
-    let at = Timestamp::from_second(value(AT)?.parse().ok()?).ok()?;
-    Some((value(OF)?, at))
+    let at = Timestamp::from_second(value(volume, AT)?.parse().ok()?).ok()?;
+    Some((value(volume, OF)?, at))
+}
+
+/// The job that took a point.
+pub fn job(volume: &LogicalVolume) -> Option<&str> {
+    value(volume, JOB)
+}
+
+/// Who holds a point.
+pub fn holds(volume: &LogicalVolume) -> impl Iterator<Item = &str> {
+    volume.tags.iter().filter_map(|tag| tag.strip_prefix(HOLD))
+}
+
+/// Whether a point stays until somebody says otherwise.
+pub fn is_pinned(volume: &LogicalVolume) -> bool {
+    volume.tags.iter().any(|tag| tag == PIN)
+}
+
+/// The UUID of the point that an incomplete copy is of.
+pub fn partial(volume: &LogicalVolume) -> Option<&str> {
+    value(volume, PARTIAL)
+}
+
+/// When a copy was last verified, in seconds since 1970.
+pub fn verified_at(volume: &LogicalVolume) -> Option<i64> {
+    value(volume, VERIFIED)?.parse().ok()
+}
+
+/// The UUID of the writable volume that was made of a copy.
+pub fn promoted(volume: &LogicalVolume) -> Option<&str> {
+    value(volume, PROMOTED)
+}
+
+/// The tag that says so.
+pub fn of_promoted(uuid: &str) -> String {
+    format!("{PROMOTED}{uuid}")
+}
+
+fn value<'v>(volume: &'v LogicalVolume, key: &str) -> Option<&'v str> {
+    volume.tags.iter().find_map(|tag| tag.strip_prefix(key))
 }
 
 /// Whether a text has the form of LVM's UUIDs: then it is safe in a tag, a selection and a message.
