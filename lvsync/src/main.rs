@@ -2,9 +2,15 @@
 
 mod cli;
 mod link;
+mod look_up;
+mod offer;
+mod program;
+mod pull;
 mod request;
 mod run;
+mod spot;
 mod target;
+mod tell;
 
 use std::process::ExitCode;
 

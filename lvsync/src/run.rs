@@ -5,13 +5,17 @@ use std::os::fd::AsFd;
 
 use anyhow::Context;
 use cli::Outcome;
-use flow::{Session, human, usage};
-use lvm::{LogicalVolume, Scope, VolumeName};
-use replica::{NoBase, Place, Pushed, Settings, push, serve};
+use flow::Session;
+use lvm::LogicalVolume;
+use replica::{NoBase, Occupied, Settings, push};
 
 use crate::link::Link;
-use crate::request::{PROGRAM, Request};
-use crate::target::Target;
+use crate::look_up::look_up;
+use crate::program::PROGRAM;
+use crate::request::Request;
+use crate::target::{Target, Where};
+use crate::tell::{json, say, told};
+use crate::{pull, spot};
 
 /// Does what was asked for.
 pub(crate) fn run(
@@ -22,43 +26,34 @@ pub(crate) fn run(
 ) -> anyhow::Result<()> {
     outcome.begin(request.name());
     match request {
-        Request::Serve(pool) => {
-            let place = Place { pool, program: PROGRAM.into(), exit_code: cli::exit_code };
+        Request::Serve(offered) => {
             let from = File::from(std::io::stdin().as_fd().try_clone_to_owned()?);
-            serve(&place, from, cli::standard_output()?, session)
+            offered.serve(from, cli::standard_output()?, session)
         }
-        Request::Push { volumes, target, settings } => {
-            let volumes = look_up(&volumes)?;
-            push_all(&volumes, &target, &settings, is_quiet, session, outcome)
+        Request::Send { volumes, settings } => pull::send(&volumes, &settings, session),
+        Request::Pull { host, words, place } => {
+            pull::receive(&host, &words, &place, is_quiet, session, outcome)
         }
+        Request::Push { volumes, target, settings, over } => match &target.place {
+            Where::Pool(_) => {
+                let volumes = look_up(&volumes)?;
+                push_all(&volumes, &target, &settings, is_quiet, session, outcome)
+            }
+            Where::Spot(_) => {
+                spot::push(&volumes[0], &target, &settings, over, is_quiet, session, outcome)
+            }
+        },
     }
 }
 
 /// What to do about an error, if an option helps.
 pub(crate) fn way_out(error: &anyhow::Error) -> Option<String> {
-    error.is::<NoBase>().then(|| "--full does that".into())
-}
-
-fn look_up(names: &[String]) -> anyhow::Result<Vec<LogicalVolume>> {
-    let names = names.iter().map(|name| VolumeName::parse(name)).collect::<Result<Vec<_>, _>>()?;
-    let scope = Scope::default();
-    let volumes = VolumeName::candidates(&names.iter().collect::<Vec<_>>(), &scope)?;
-    let mut found: Vec<LogicalVolume> = Vec::new();
-    for name in &names {
-        let volume = name.find(&volumes, &scope)?;
-        if volume.thin_id.is_none() {
-            return Err(usage(format!(
-                "{} is not a thin volume: its segment type is {}",
-                volume.full_name(),
-                volume.segment_type
-            )));
-        }
-        if found.iter().any(|other| other.uuid == volume.uuid) {
-            return Err(usage(format!("{} is named twice", volume.full_name())));
-        }
-        found.push(volume.clone());
-    }
-    Ok(found)
+    let way_out = match error.is::<Occupied>() {
+        true => "--overwrite replaces whatever is there",
+        false if error.is::<NoBase>() => "--full does that",
+        false => return None,
+    };
+    Some(way_out.into())
 }
 
 /// Pushes one volume after another. The first failure ends it: what is there stays.
@@ -84,37 +79,12 @@ fn push_all(
             }
         };
         connection = back;
+        let told = told(pushed);
         if !is_quiet {
-            say(&pushed, target, session);
+            say(&told, target.host.as_deref(), session);
         }
-        done.push(serde_json::json!({
-            "point": pushed.point,
-            "base": pushed.base,
-            "copy": pushed.copy.name,
-            "uuid": pushed.copy.uuid,
-            "sent_bytes": pushed.sent,
-            "removed": pushed.removed,
-        }));
+        done.push(json(&told));
     }
     outcome.done(&serde_json::json!({ "pushed": done }))?;
     link.close(connection)
-}
-
-fn say(pushed: &Pushed, target: &Target, session: &Session<'_>) {
-    let host = target.host.as_ref().map_or(String::new(), |host| format!("{host}:"));
-    let from = match &pushed.base {
-        Some(base) => format!("since {base}"),
-        None => "all of it".into(),
-    };
-    cli::note(format_args!(
-        "lvsync: {} -> {host}{}: {from}, {} of data, {} sent in {:.1} s",
-        pushed.point,
-        pushed.copy.name,
-        human(pushed.totals.data_bytes),
-        human(pushed.sent),
-        session.begun.elapsed().as_secs_f64()
-    ));
-    for name in &pushed.removed {
-        cli::note(format_args!("lvsync: {name} is removed: later points are on both sides"));
-    }
 }

@@ -75,6 +75,8 @@ pub(crate) fn unexpected(expected: &'static str, found: &Answer) -> anyhow::Erro
         Answer::Hello(_) => "a greeting",
         Answer::Points { .. } => "a list of points",
         Answer::Received(_) => "a copy",
+        Answer::Holds(_) => "what is there",
+        Answer::Noted => "that it is noted",
         Answer::Failed(_) => "a failure",
     };
     Error::Unexpected { expected, found: found.into() }.into()

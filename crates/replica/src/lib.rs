@@ -5,6 +5,9 @@
 //! by UUID: names are for people. The side with the volumes calls [`push()`], the other one [`serve()`]; between
 //! them is whatever carries bytes both ways. Nothing is recorded but what the other side has answered.
 //!
+//! A copy without a history is a [`Spot`]: a device or an image, which [`push_over`] brings from point to point while
+//! [`serve_spot`] answers.
+//!
 //! `diff` makes the stream and `patch` applies it; `peer` is what the two sides say, `policy` which points stay.
 //!
 //! ```
@@ -16,6 +19,7 @@
 //! # Ok::<(), jiff::Error>(())
 //! ```
 
+mod arriving;
 mod connection;
 mod name;
 mod place;
@@ -23,6 +27,7 @@ mod points;
 mod push;
 mod receive;
 mod serve;
+mod spot;
 pub mod tag;
 
 pub use connection::Connection;
@@ -30,4 +35,7 @@ pub use name::PointName;
 pub use place::Place;
 pub use points::{LocalPoint, points_of};
 pub use push::{Full, NoBase, Pushed, Settings, push};
-pub use serve::serve;
+pub use serve::{serve, serve_and_note};
+pub use spot::push::{Occupied, Over, push_classic, push_over};
+pub use spot::serve::serve_spot;
+pub use spot::{Spot, SpotKind};

@@ -2,8 +2,8 @@
 
 use std::io::{Read, Write};
 
-use flow::{Session, error_text};
-use peer::{Answer, BlockReader, Failure, Hello, PROTOCOL, Request, read_line, write_line};
+use flow::{Session, error_text, usage};
+use peer::{Answer, BlockReader, Failure, Hello, PROTOCOL, Request, Told, read_line, write_line};
 
 use crate::place::{Place, copy, in_pool};
 use crate::receive::receive;
@@ -15,9 +15,23 @@ use crate::receive::receive;
 /// error.
 pub fn serve(
     place: &Place,
+    from: impl Read + Send,
+    to: impl Write,
+    session: &Session<'_>,
+) -> anyhow::Result<()> {
+    serve_and_note(place, from, to, session, &mut |_| {})
+}
+
+/// The same for a side that asked for copies: `note` gets what the other side says that it did.
+///
+/// # Errors
+/// As [`serve`].
+pub fn serve_and_note(
+    place: &Place,
     mut from: impl Read + Send,
     mut to: impl Write,
     session: &Session<'_>,
+    note: &mut dyn FnMut(Told),
 ) -> anyhow::Result<()> {
     while let Some(request) = read_line::<Request>(&mut from)? {
         let answer = match request {
@@ -32,6 +46,15 @@ pub fn serve(
                 blocks.drain()?;
                 received.map(Answer::Received)
             }
+            Request::Holds { .. } => Err(no_device()),
+            Request::Replace { .. } => {
+                BlockReader::new(&mut from).drain()?;
+                Err(no_device())
+            }
+            Request::Told(told) => {
+                note(told);
+                Ok(Answer::Noted)
+            }
         };
         let answer = answer.unwrap_or_else(|error| {
             Answer::Failed(Failure { code: (place.exit_code)(&error), text: error_text(&error) })
@@ -39,6 +62,10 @@ pub fn serve(
         write_line(&mut to, &answer)?;
     }
     Ok(())
+}
+
+fn no_device() -> anyhow::Error {
+    usage("a pool is offered here, and no device or image")
 }
 
 /// The copies of a volume's points, and those of certain snapshots, which could lack our tags.

@@ -1,0 +1,71 @@
+//! [`serve_spot`]: the side that has a device or an image.
+
+use std::io::{Read, Write};
+
+use flow::{Session, error_text, usage};
+use peer::{Answer, BlockReader, Failure, Hello, PROTOCOL, Request, read_line, write_line};
+
+use crate::spot::Spot;
+use crate::spot::claimed::Claimed;
+
+/// Answers requests until the other side ends. It has the device or image for itself from the first question for what
+/// it holds until then.
+///
+/// # Errors
+/// If the connection breaks, or the other side says what it must not. What could not be done is an answer, and no
+/// error.
+pub fn serve_spot(
+    spot: &Spot,
+    mut from: impl Read + Send,
+    mut to: impl Write,
+    session: &Session<'_>,
+) -> anyhow::Result<()> {
+    let mut claimed: Option<Claimed<'_>> = None;
+    while let Some(request) = read_line::<Request>(&mut from)? {
+        let mut stream = None;
+        let answer = match request {
+            Request::Hello(_) => {
+                Ok(Answer::Hello(Hello { protocol: PROTOCOL, program: spot.program.clone() }))
+            }
+            Request::Holds { overwrite } => {
+                // The lock is let go of first.
+                claimed = None;
+                Claimed::claim(spot, overwrite, session).and_then(|new| {
+                    let held = new.held()?;
+                    claimed = Some(new);
+                    Ok(Answer::Holds(held))
+                })
+            }
+            Request::Replace { source, base, overwrite } => {
+                let blocks = stream.insert(BlockReader::new(&mut from));
+                let replaced = match &claimed {
+                    Some(claimed) => {
+                        claimed.replace(&source, base.as_ref(), overwrite, blocks, session)
+                    }
+                    None => Err(usage("a stream comes before the question what is there")),
+                };
+                replaced.map(Answer::Received)
+            }
+            Request::Receive { .. } => {
+                stream = Some(BlockReader::new(&mut from));
+                Err(no_pool(spot))
+            }
+            Request::Points { .. } => Err(no_pool(spot)),
+            Request::Told(_) => Ok(Answer::Noted),
+        };
+        let answer = answer.unwrap_or_else(|error| {
+            Answer::Failed(Failure { code: (spot.exit_code)(&error), text: error_text(&error) })
+        });
+        // If it is a refusal, the sender need not send the rest.
+        write_line(&mut to, &answer)?;
+        // What comes after a stream is a message again, unless the sender has had enough.
+        if stream.is_some_and(|mut stream| stream.drain().is_err()) {
+            break;
+        }
+    }
+    claimed.map_or(Ok(()), Claimed::release)
+}
+
+fn no_pool(spot: &Spot) -> anyhow::Error {
+    usage(format!("only {} is offered here, and no pool", spot.path.display()))
+}
