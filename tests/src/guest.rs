@@ -19,9 +19,10 @@ use crate::programs;
 
 const INIT: &str = include_str!("../guest/init.sh");
 /// What scenarios source, from `/run/guest`.
-const LIBRARIES: [(&str, &str); 14] = [
+const LIBRARIES: [(&str, &str); 15] = [
     ("lib.sh", include_str!("../guest/lib.sh")),
     ("net.sh", include_str!("../guest/net.sh")),
+    ("sync.sh", include_str!("../guest/sync.sh")),
     ("pids.sh", include_str!("../guest/pids.sh")),
     ("pairs.sh", include_str!("../guest/pairs.sh")),
     ("torture/round.sh", include_str!("../guest/torture/round.sh")),
