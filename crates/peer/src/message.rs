@@ -30,6 +30,11 @@ pub enum Request {
         /// Whether a full stream may replace whatever is there.
         overwrite: bool,
     },
+    /// What does it hold, by digests? They follow the answer, in blocks.
+    Leaves {
+        /// Of the first bytes, as many.
+        size: u64,
+    },
     /// Bring that one to a point: the stream follows, in blocks.
     Replace {
         /// What it becomes a copy of.
@@ -47,8 +52,8 @@ pub enum Request {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Start {
-    /// Its UUID.
-    pub uuid: String,
+    /// Its UUID; none if only digests say what it is.
+    pub uuid: Option<String>,
     /// Its size, in bytes.
     pub size: u64,
 }
@@ -114,6 +119,9 @@ pub enum Answer {
     Received(Copy),
     /// To [`Request::Holds`].
     Holds(Held),
+    /// To [`Request::Leaves`]: for each leaf of the digest tree that holds something else than zeros, in ascending
+    /// order, its number as 8 bytes, the least first, and its digest, 32 bytes.
+    Leaves,
     /// To [`Request::Told`].
     Noted,
     /// It was not done.
@@ -142,6 +150,8 @@ pub struct Copy {
 pub struct Held {
     /// Its path.
     pub path: String,
+    /// Whether it is a block device, which can be larger than what it is a copy of.
+    pub is_device: bool,
     /// Its size in bytes; none if there is no image yet.
     pub size: Option<u64>,
     /// The UUID of the volume that it is a copy of; none if nothing says so.

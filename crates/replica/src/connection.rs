@@ -76,6 +76,7 @@ pub(crate) fn unexpected(expected: &'static str, found: &Answer) -> anyhow::Erro
         Answer::Points { .. } => "a list of points",
         Answer::Received(_) => "a copy",
         Answer::Holds(_) => "what is there",
+        Answer::Leaves => "digests",
         Answer::Noted => "that it is noted",
         Answer::Failed(_) => "a failure",
     };

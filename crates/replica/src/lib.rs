@@ -21,6 +21,7 @@
 
 mod arriving;
 mod connection;
+mod leaves;
 mod name;
 mod place;
 mod points;

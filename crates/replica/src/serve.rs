@@ -46,7 +46,7 @@ pub fn serve_and_note(
                 blocks.drain()?;
                 received.map(Answer::Received)
             }
-            Request::Holds { .. } => Err(no_device()),
+            Request::Holds { .. } | Request::Leaves { .. } => Err(no_device()),
             Request::Replace { .. } => {
                 BlockReader::new(&mut from).drain()?;
                 Err(no_device())

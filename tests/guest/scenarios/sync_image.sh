@@ -34,7 +34,7 @@ expect_equal "$(points)" "$kept" "the points"
 nothing_beside
 run chmod 640 /tmp/images/disk.img
 push --overwrite vg0/vol0 /tmp/images/disk.img
-expect_text "all of it"
+expect_text "since what was there"
 expect_place /tmp/images/disk.img
 expect_equal "$(stat -c %a /tmp/images/disk.img)" 640 "the mode"
 
@@ -43,6 +43,12 @@ truncate -s 64M /tmp/images/mine
 sleep 1.1
 expect_exit 2 lvsync push vg0/vol0 /tmp/images/mine
 expect_text "--overwrite"
+push --overwrite vg0/vol0 /tmp/images/mine
+expect_place /tmp/images/mine
+truncate -s 10M /tmp/images/short
+push --overwrite vg0/vol0 /tmp/images/short
+expect_text "all of it"
+expect_place /tmp/images/short
 expect_exit 2 lvsync push vg0/vol0 /tmp/images
 expect_exit 1 lvsync push vg0/vol0 /tmp/nowhere/disk.img
 

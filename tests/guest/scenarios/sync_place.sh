@@ -43,9 +43,11 @@ expect_equal "$(points)" "$kept" "the points"
 no_leftovers
 nothing_beside
 
-say "and is replaced if that is wanted"
-push --overwrite vg0/vol0 /dev/vg1/place
-expect_text "all of it"
+say "and is replaced if that is wanted: what differs is sent, by digests"
+push --overwrite --report json vg0/vol0 /dev/vg1/place
+expect_text "since what was there"
+sent=$(tail -n 1 <<< "$OUTPUT" | grep -o '"sent_bytes":[0-9]*' | cut -d : -f 2)
+[ "$sent" -lt 2000000 ] || fail "$sent bytes were sent of 1 MiB and a chunk that differ"
 expect_place /dev/vg1/place
 
 say "another volume's copy is not overwritten"

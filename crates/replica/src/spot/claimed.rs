@@ -1,6 +1,6 @@
 //! [`Claimed`]: a device or an image that this conversation has for itself, and that is whole.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -12,9 +12,10 @@ use lvm::{Activation, DeviceMapper, DeviceNumber, LogicalVolume, Scope, VolumeNa
 use patch::{
     ChangedInPart, Chunking, Cut, Destination, Named, Overwriting, Proof, Resuming, Whole,
 };
-use peer::{BlockReader, Copy, Held, Source, Start};
+use peer::{Answer, BlockReader, Copy, Held, Source, Start, write_line};
 
 use crate::arriving::apply_blocks;
+use crate::leaves::send_leaves;
 use crate::spot::beside::Beside;
 use crate::spot::ledger::Ledger;
 use crate::spot::lock::Lock;
@@ -94,6 +95,28 @@ impl<'s> Claimed<'s> {
         Ok(active.map_or(Ok(()), Activation::release)?)
     }
 
+    /// Answers with the digests of its first `size` bytes.
+    ///
+    /// # Errors
+    /// If it is smaller, or cannot be read before the answer is sent. An error after that breaks the digests off.
+    pub(super) fn send_leaves(
+        &self,
+        size: u64,
+        to: &mut impl Write,
+        session: &Session<'_>,
+    ) -> anyhow::Result<()> {
+        let device = Device::open(&self.path, OpenMode::Read).with_context(|| self.name())?;
+        if device.size() < size {
+            return Err(usage(format!("{} has {} bytes, not {size}", self.name(), device.size())));
+        }
+        device.write_back().with_context(|| self.name())?;
+        write_line(to, &Answer::Leaves)?;
+        if let Err(error) = send_leaves(&device, size, to, session) {
+            log::warn!("{}: {error}", self.name());
+        }
+        Ok(())
+    }
+
     /// What it holds.
     ///
     /// # Errors
@@ -107,11 +130,12 @@ impl<'s> Claimed<'s> {
         };
         let record = self.ledger.read(&self.path)?;
         let (of, source) = record.map_or((None, None), |record| (Some(record.of), record.source));
-        Ok(Held { path: self.name(), size, of, source })
+        let is_device = self.spot.kind == SpotKind::Device;
+        Ok(Held { path: self.name(), is_device, size, of, source })
     }
 
-    /// Brings it to a point with the stream in `blocks`; `base` is what the stream starts from. `overwrite`: a full
-    /// stream may replace whatever is there.
+    /// Brings it to a point with the stream in `blocks`; `base` is what the stream starts from. `overwrite`: whatever is
+    /// there may be replaced.
     ///
     /// # Errors
     /// If the request is impossible, or the stream cannot be applied. It is as it was then, unless everything was
@@ -124,7 +148,8 @@ impl<'s> Claimed<'s> {
         blocks: &mut BlockReader<R>,
         session: &Session<'_>,
     ) -> anyhow::Result<Copy> {
-        for uuid in [&source.of, &source.uuid].into_iter().chain(base.map(|base| &base.uuid)) {
+        let base_uuid = base.and_then(|base| base.uuid.as_ref());
+        for uuid in [&source.of, &source.uuid].into_iter().chain(base_uuid) {
             if !tag::is_uuid(uuid) {
                 return Err(usage(format!("{} is not a UUID of LVM's", escaped(uuid))));
             }
@@ -140,7 +165,9 @@ impl<'s> Claimed<'s> {
         let before = self.ledger.read(&self.path)?;
         match base {
             Some(base) => {
-                self.check_base(&before, source, base)?;
+                if !overwrite {
+                    self.check_base(&before, source, base)?;
+                }
                 self.increment(&record, base.size == source.size, blocks, session)?;
             }
             None => {
@@ -174,7 +201,7 @@ impl<'s> Claimed<'s> {
         base: &Start,
     ) -> anyhow::Result<()> {
         let Some(before) = before else { return Ok(()) };
-        if before.of == source.of || before.source.as_ref() == Some(&base.uuid) {
+        if before.of == source.of || before.source.is_some() && before.source == base.uuid {
             return Ok(());
         }
         Err(Refusal::base_mismatch(format!(

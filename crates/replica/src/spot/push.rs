@@ -2,13 +2,19 @@
 
 use diff::{Options, StreamFormat};
 use flow::{Kind, Refusal, Session};
+use hyperlayer::{Totals, Volume};
 use lvm::{LogicalVolume, Reserve};
 use peer::{Answer, Copy, Held, Request, Start};
-use source::{ClassicSource, PoolSource};
+use source::{ClassicSource, Pair, PoolSource};
 
 use crate::connection::{Connection, Refused, unexpected};
+use crate::leaves::start_from;
 use crate::points::points_of;
 use crate::push::{Failed, Full, NoBase, Pushed, Settings, send_pair, take, thin_out};
+use crate::tag;
+
+/// What a stream started from, if nothing but digests says what that was.
+const UNKNOWN: &str = "what was there";
 
 /// How a device or an image is written.
 #[derive(Clone, Copy, Debug)]
@@ -67,21 +73,18 @@ pub fn push_over(
     let wanted = wanted(&held, volume, base.is_some(), settings.full, over)?;
     let point = take(volume, &before, &volumes, session)?;
     let name = point.volume.full_name();
-    let start = base.map(|base| Start { uuid: base.volume.uuid.clone(), size: base.volume.size });
-    let request = Request::Replace {
-        source: point.source(volume),
-        base: start,
-        overwrite: wanted == Wanted::All { overwrite: true },
-    };
+    let base = base.filter(|_| wanted == Wanted::Increment);
     let send = || {
         let base_volume = base.map(|base| base.volume.clone());
         let source = PoolSource::of(base_volume, point.volume.clone(), volumes.clone())?;
         let source = PoolSource { reserve: Reserve::IfFree, ..source };
-        let options = options(settings, over, base.is_some());
+        let options = options(settings, over.detect_level, base.is_some());
         let pair = source.open(&options.wants(), session)?;
-        send_pair(pair, &options, &request, &point.volume.uuid, connection, settings, session)
+        let start = base.map(|base| (Some(base.volume.uuid.clone()), base.volume.size));
+        let outbound = Outbound { source: point.source(volume), start, wanted };
+        outbound.send(pair, options, &held, connection, settings, session)
     };
-    let (connection, copy, totals, sent) = match send() {
+    let (connection, copy, totals, sent, is_compared) = match send() {
         Ok(sent) => sent,
         Err(failed) => {
             let error = explained(failed.left(&point), wanted, &held, &volume.full_name());
@@ -93,6 +96,7 @@ pub fn push_over(
     let known = base.map(|base| Copy { source: base.volume.uuid.clone(), ..copy.clone() });
     let known = Vec::from_iter(known);
     let base = base.map(|base| base.volume.full_name());
+    let base = base.or_else(|| is_compared.then(|| UNKNOWN.into()));
     points.push(point.clone());
     let removed = thin_out(&points, &known, &copy, settings, point.at);
     Ok((connection, Pushed { point: name, base, copy, totals, sent, removed }))
@@ -128,24 +132,72 @@ pub fn push_classic(
         name: new.name.clone(),
         uuid: new.uuid.clone(),
         at: (session.clock)().cast_signed(),
-        size: new.size,
+        // What LVM calls the size of a classic snapshot is that of its COW device.
+        size: origin.size,
     };
-    let base = is_increment.then(|| Start { uuid: snapshot.uuid.clone(), size: snapshot.size });
-    let overwrite = wanted == Wanted::All { overwrite: true };
-    let request = Request::Replace { source, base, overwrite };
+    let start = is_increment.then(|| (Some(snapshot.uuid.clone()), origin.size));
     let send = || {
-        let options = options(settings, Over { detect_level: 3, ..over }, is_increment);
+        let options = options(settings, 3, is_increment);
         let pair = match is_increment {
             true => classic.open(&options.wants(), session)?,
             false => classic.open_whole(session)?,
         };
-        send_pair(pair, &options, &request, &new.uuid, connection, settings, session)
+        let outbound = Outbound { source, start, wanted };
+        outbound.send(pair, options, &held, connection, settings, session)
     };
-    let (connection, copy, totals, sent) = send()
+    let (connection, copy, totals, sent, is_compared) = send()
         .map_err(|Failed { error, .. }| explained(error, wanted, &held, &snapshot.full_name()))?;
     let base = is_increment.then(|| snapshot.full_name());
+    let base = base.or_else(|| is_compared.then(|| UNKNOWN.into()));
     let pushed = Pushed { point: new.full_name(), base, copy, totals, sent, removed: vec![] };
     Ok((connection, pushed))
+}
+
+/// What is on its way to a device or an image.
+struct Outbound {
+    source: peer::Source,
+    /// The UUID and size of what the stream starts from.
+    start: Option<(Option<String>, u64)>,
+    wanted: Wanted,
+}
+
+impl Outbound {
+    /// Sends it. If something is there that may be replaced, and is as large, only what differs from that is sent: the
+    /// last value says so.
+    fn send(
+        self,
+        mut pair: Pair,
+        mut options: Options,
+        held: &Held,
+        mut connection: Connection,
+        settings: &Settings,
+        session: &Session<'_>,
+    ) -> Result<(Connection, Copy, Totals, u64, bool), Failed> {
+        let Self { source, mut start, wanted } = self;
+        let (size, overwrite) = (source.size, wanted == Wanted::All { overwrite: true });
+        let fits = |there: u64| there == size || (held.is_device && there > size);
+        let is_compared = overwrite && held.size.is_some_and(fits);
+        if is_compared {
+            match connection.ask(&Request::Leaves { size })? {
+                Answer::Leaves => {}
+                other => return Err(unexpected("digests", &other).into()),
+            }
+            let uuid = held.source.clone().filter(|uuid| tag::is_uuid(uuid));
+            let name = source.volume.clone();
+            let base = Volume { name, uuid: uuid.clone().unwrap_or_default(), size };
+            start_from(&mut pair, base, &mut connection.from, session)?;
+            options.detect_level = 3;
+            // What is there cannot be read here, so there is nothing to compare blocks with.
+            options.detail.granularity = None;
+            start = Some((uuid, size));
+        }
+        let uuid = source.uuid.clone();
+        let base = start.map(|(uuid, size)| Start { uuid, size });
+        let request = Request::Replace { source, base, overwrite };
+        let sent = send_pair(pair, &options, &request, &uuid, connection, settings, session)?;
+        let (connection, copy, totals, sent) = sent;
+        Ok((connection, copy, totals, sent, is_compared))
+    }
 }
 
 fn held(connection: &mut Connection, over: Over) -> anyhow::Result<Held> {
@@ -207,11 +259,11 @@ fn explained(error: anyhow::Error, wanted: Wanted, held: &Held, volume: &str) ->
     }
 }
 
-fn options(settings: &Settings, over: Over, has_base: bool) -> Options {
+fn options(settings: &Settings, detect_level: u8, has_base: bool) -> Options {
     Options {
         format: StreamFormat::Hyperlayer2,
         detail: settings.detail,
-        detect_level: if has_base { over.detect_level } else { 0 },
+        detect_level: if has_base { detect_level } else { 0 },
         roots: None,
         rest_from: None,
         pairs: vec![],

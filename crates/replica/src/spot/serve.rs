@@ -25,7 +25,8 @@ pub fn serve_spot(
         let mut stream = None;
         let answer = match request {
             Request::Hello(_) => {
-                Ok(Answer::Hello(Hello { protocol: PROTOCOL, program: spot.program.clone() }))
+                let program = spot.program.clone();
+                Ok(Some(Answer::Hello(Hello { protocol: PROTOCOL, program })))
             }
             Request::Holds { overwrite } => {
                 // The lock is let go of first.
@@ -33,29 +34,36 @@ pub fn serve_spot(
                 Claimed::claim(spot, overwrite, session).and_then(|new| {
                     let held = new.held()?;
                     claimed = Some(new);
-                    Ok(Answer::Holds(held))
+                    Ok(Some(Answer::Holds(held)))
                 })
             }
+            Request::Leaves { size } => match &claimed {
+                Some(claimed) => claimed.send_leaves(size, &mut to, session).map(|()| None),
+                None => Err(too_early()),
+            },
             Request::Replace { source, base, overwrite } => {
                 let blocks = stream.insert(BlockReader::new(&mut from));
                 let replaced = match &claimed {
                     Some(claimed) => {
                         claimed.replace(&source, base.as_ref(), overwrite, blocks, session)
                     }
-                    None => Err(usage("a stream comes before the question what is there")),
+                    None => Err(too_early()),
                 };
-                replaced.map(Answer::Received)
+                replaced.map(|copy| Some(Answer::Received(copy)))
             }
             Request::Receive { .. } => {
                 stream = Some(BlockReader::new(&mut from));
                 Err(no_pool(spot))
             }
             Request::Points { .. } => Err(no_pool(spot)),
-            Request::Told(_) => Ok(Answer::Noted),
+            Request::Told(_) => Ok(Some(Answer::Noted)),
         };
         let answer = answer.unwrap_or_else(|error| {
-            Answer::Failed(Failure { code: (spot.exit_code)(&error), text: error_text(&error) })
+            let (code, text) = ((spot.exit_code)(&error), error_text(&error));
+            Some(Answer::Failed(Failure { code, text }))
         });
+        // Digests come with theirs.
+        let Some(answer) = answer else { continue };
         // If it is a refusal, the sender need not send the rest.
         write_line(&mut to, &answer)?;
         // What comes after a stream is a message again, unless the sender has had enough.
@@ -64,6 +72,10 @@ pub fn serve_spot(
         }
     }
     claimed.map_or(Ok(()), Claimed::release)
+}
+
+fn too_early() -> anyhow::Error {
+    usage("nobody has asked what is there")
 }
 
 fn no_pool(spot: &Spot) -> anyhow::Error {
