@@ -11,7 +11,8 @@ use policy::Period;
 ///
 /// `lvsync push` takes a read-only snapshot of each volume, and sends what the other side lacks: everything the first time,
 /// later what changed. The copy there is a volume of its own, read-only and inactive; every byte is proved before
-/// it is there. Between the two sides is ssh, and lvsync must be installed on both.
+/// it is there. A target can also be a device or an image, which is brought from point to point and has no history.
+/// Between the two sides is ssh, and lvsync must be installed on both.
 #[derive(Debug, Parser)]
 #[command(name = "lvsync", version = cli::version(), max_term_width = 100)]
 #[command(after_help = concat!(
@@ -19,6 +20,8 @@ use policy::Period;
 Examples:
   lvsync push vg0/vm-100-disk-0 root@b:vg1/pool0
   lvsync push vg0/db vg0/log vg9/pool0     to another group of this machine
+  lvsync push vg0/db root@b:/srv/db.img    to an image, which is made
+  lvsync pull root@a:vg0/db vg9/pool0      from another host
 
 ",
     include_str!("../../crates/cli/exit-codes.txt")
@@ -44,6 +47,8 @@ pub(crate) enum Command {
     Status(Status),
     /// Print systemd units that run a job
     Units(Units),
+    /// The same, asked for by the side that the copies go to
+    Pull(Pull),
     /// Be the other side: answer on standard output what is asked on standard input
     Serve(Serve),
 }
@@ -51,10 +56,43 @@ pub(crate) enum Command {
 /// What is pushed, and how.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Push {
-    /// The volumes, vg/lv, and where their copies go: [user@]host:vg/pool, or vg/pool on this machine
+    /// The volumes, vg/lv, and where their copies go: [user@]host:vg/pool, or vg/pool on this machine. One volume, or a
+    /// classic snapshot, also goes to a device in place, [user@]host:/dev/vg/lv, or an image, [user@]host:/path/image
     #[arg(value_name = "VG/LV… TARGET", required = true, num_args = 2..)]
     pub(crate) names: Vec<String>,
 
+    #[command(flatten)]
+    pub(crate) sending: Sending,
+
+    /// For a device or an image: replace whatever is there, if it is not known to be a copy of the volume
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+
+    /// For a device or an image: keep what is overwritten in FILE, a new file on the target's side, with which lvpatch
+    /// brings it back
+    #[arg(long, value_name = "FILE")]
+    pub(crate) snapback: Option<String>,
+
+    /// For a device or an image: how it is proved that it still holds what was sent last; 3 reads all of it, 2 some
+    /// chunks, 1 fewer
+    #[arg(long, value_name = "LEVEL", default_value = "3", value_parser = clap::value_parser!(u8).range(1..=3))]
+    pub(crate) detect_level: u8,
+}
+
+/// What is pulled, and how.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Pull {
+    /// The volumes of another host, [user@]host:vg/lv, and the pool of this machine where their copies go, vg/pool
+    #[arg(value_name = "HOST:VG/LV… VG/POOL", required = true, num_args = 2..)]
+    pub(crate) names: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) sending: Sending,
+}
+
+/// How volumes are sent.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Sending {
     /// Compress what is sent: zstd, or zstd:LEVEL
     #[arg(long, value_name = "zstd[:LEVEL]")]
     #[arg(value_parser = clap::builder::StringValueParser::new().try_map(|text| cli::compression(&text)))]
@@ -74,7 +112,7 @@ pub(crate) struct Push {
     #[arg(long)]
     pub(crate) full: bool,
 
-    /// How many points of each volume stay on this side, beside the last two that the other side has
+    /// How many points of each volume stay beside it, with the last two that the other side has
     #[arg(long, value_name = "COUNT", default_value = "2", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) keep: u32,
 }
@@ -165,7 +203,7 @@ pub(crate) struct Units {
     pub(crate) watch: Option<Period>,
 }
 
-/// Where copies are made, and what the other side may do there.
+/// What is offered to the other side.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 `lvsync push` starts this by ssh. A key that can do nothing else has, in authorized_keys, on one line:
@@ -173,17 +211,37 @@ pub(crate) struct Units {
   restrict,command=\"lvsync serve --pool vg1/pool0 --append-only\" ssh-ed25519 AAAA… root@a
 
 What the other side asked ssh to run is compared with what lvsync asks for, which names the same pool, and never run.")]
+#[command(group = clap::ArgGroup::new("offered").required(true).args(["pool", "device", "image", "source"]))]
 pub(crate) struct Serve {
     /// The pool in which copies are made
     #[arg(long, value_name = "VG/POOL")]
-    pub(crate) pool: String,
+    pub(crate) pool: Option<String>,
 
     /// Begin the names of copies with PREFIX, and let the other side see no other ones: several machines can then have
     /// copies of volumes of the same name in one pool
-    #[arg(long, value_name = "PREFIX")]
+    #[arg(long, value_name = "PREFIX", conflicts_with_all = ["device", "image", "source"])]
     pub(crate) prefix: Option<String>,
 
     /// Let the other side add copies, but never remove or replace any
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["device", "image", "source"])]
     pub(crate) append_only: bool,
+
+    /// A block device or volume that is written in place
+    #[arg(long, value_name = "PATH")]
+    pub(crate) device: Option<String>,
+
+    /// An image that is written, and made if it is missing
+    #[arg(long, value_name = "PATH")]
+    pub(crate) image: Option<String>,
+
+    /// With --device or --image: the new file that keeps what is overwritten
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["pool", "source"])]
+    pub(crate) snapback: Option<String>,
+
+    /// A volume of which a point is taken and sent; may be given several times
+    #[arg(long, value_name = "VG/LV")]
+    pub(crate) source: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) sending: Sending,
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{JoinHandle, sleep};
@@ -11,12 +11,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use flow::{Interrupt, Quiet, Session};
-use lvm::Scope;
-use replica::{Allowance, Connection, Place, serve};
+use replica::{Allowance, Connection};
 
-use crate::request::PROGRAM;
+use crate::offer::Offered;
 use crate::target::Target;
-use crate::way_out::way_out;
 
 /// How soon a signal ends the conversation.
 const LOOK_UP: Duration = Duration::from_millis(50);
@@ -26,6 +24,11 @@ pub(crate) struct Link {
     side: Side,
     has_ended: Arc<AtomicBool>,
 }
+
+/// The error of an `ssh`, or what it ran, that ended with something else than success.
+#[derive(Debug, thiserror::Error)]
+#[error("ssh ended with {0}")]
+pub(crate) struct Ended(pub(crate) ExitStatus);
 
 enum Side {
     Remote(Arc<std::sync::Mutex<Child>>),
@@ -38,17 +41,36 @@ impl Link {
         target: &Target,
         interrupt: &Interrupt,
     ) -> anyhow::Result<(Self, Connection)> {
+        match &target.host {
+            Some(host) => Self::remote(host, &target.place.words(), interrupt),
+            None => {
+                let has_ended = Arc::new(AtomicBool::new(false));
+                let offered = Offered::new(&target.place, Allowance::default())?;
+                let (side, connection) = local(offered, interrupt, &has_ended)?;
+                Ok((Self { side, has_ended }, connection))
+            }
+        }
+    }
+
+    /// Starts lvsync with these words on another host. They reach a shell there.
+    pub(crate) fn remote(
+        host: &str,
+        words: &[String],
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<(Self, Connection)> {
         let has_ended = Arc::new(AtomicBool::new(false));
-        let (side, connection) = match &target.host {
-            Some(host) => remote(host, &target.pool, interrupt, &has_ended)?,
-            None => local(&target.pool, interrupt, &has_ended)?,
-        };
+        let (side, connection) = remote(host, words, interrupt, &has_ended)?;
         Ok((Self { side, has_ended }, connection))
     }
 
     /// Ends the conversation, and waits for the other side.
     pub(crate) fn close(self, connection: Connection) -> anyhow::Result<()> {
         drop(connection);
+        self.ended()
+    }
+
+    /// Waits for the other side, once the conversation has ended.
+    pub(crate) fn ended(self) -> anyhow::Result<()> {
         let Self { side, has_ended } = self;
         let ended = match side {
             Side::Remote(child) => {
@@ -61,7 +83,7 @@ impl Link {
                 };
                 match status.success() {
                     true => Ok(()),
-                    false => Err(anyhow::anyhow!("ssh ended with {status}")),
+                    false => Err(Ended(status).into()),
                 }
             }
             Side::Local(thread) => {
@@ -95,14 +117,14 @@ fn watch(
 
 fn remote(
     host: &str,
-    pool: &str,
+    words: &[String],
     interrupt: &Interrupt,
     has_ended: &Arc<AtomicBool>,
 ) -> anyhow::Result<(Side, Connection)> {
     let mut ssh = Command::new("ssh");
     // A line that is dead is noticed within a minute.
     ssh.args(["-T", "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=4", "--", host]);
-    ssh.args(["lvsync", "serve", "--pool", pool]);
+    ssh.arg("lvsync").args(words);
     let mut child = ssh
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -120,25 +142,18 @@ fn remote(
 }
 
 fn local(
-    pool: &str,
+    offered: Offered,
     interrupt: &Interrupt,
     has_ended: &Arc<AtomicBool>,
 ) -> anyhow::Result<(Side, Connection)> {
     let (ours, theirs) = UnixStream::pair().context("a pair of sockets")?;
-    let place = Place {
-        pool: Scope::new(None, Some(pool))?,
-        allowance: Allowance::default(),
-        program: PROGRAM.into(),
-        exit_code: cli::exit_code,
-        way_out,
-    };
     let (from, to) = (ours.try_clone()?, ours);
     let ended = to.try_clone()?;
     watch(interrupt, has_ended, move || _ = ended.shutdown(Shutdown::Both))?;
     let interrupt = interrupt.clone();
     let thread = std::thread::Builder::new().name("the other side".into()).spawn(move || {
         let session = Session::new(&interrupt, &Quiet);
-        serve(&place, theirs.try_clone()?, theirs, &session)
+        offered.serve(theirs.try_clone()?, theirs, &session)
     })?;
     Ok((Side::Local(thread), Connection { from: Box::new(from), to: Box::new(to) }))
 }

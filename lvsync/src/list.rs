@@ -14,7 +14,7 @@ use replica::{local_copies, local_points};
 use crate::form::Form;
 use crate::history::{History, Moment, histories};
 use crate::link::Link;
-use crate::request::PROGRAM;
+use crate::program::PROGRAM;
 use crate::target::Target;
 
 /// Lists the points of the volumes of these names and their copies; the last name may be that of a target. Without a

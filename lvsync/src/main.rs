@@ -7,10 +7,16 @@ mod history;
 mod job_name;
 mod link;
 mod list;
+mod look_up;
+mod offer;
+mod program;
+mod pull;
 mod request;
 mod run;
+mod spot;
 mod status;
 mod target;
+mod tell;
 mod units;
 mod way_out;
 

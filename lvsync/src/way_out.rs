@@ -1,11 +1,14 @@
 //! [`way_out`]: what leads out of an error.
 
-use replica::{IsPromoted, NoBase};
+use replica::{IsPromoted, NoBase, Occupied};
 
 /// What to do about an error, if this program can do it.
 pub(crate) fn way_out(error: &anyhow::Error) -> Option<String> {
     if error.is::<NoBase>() {
         return Some("--full does that".into());
+    }
+    if error.is::<Occupied>() {
+        return Some("--overwrite replaces whatever is there".into());
     }
     let promoted = error.downcast_ref::<IsPromoted>()?;
     Some(format!(

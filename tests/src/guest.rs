@@ -22,6 +22,7 @@ const INIT: &str = include_str!("../guest/init.sh");
 const LIBRARIES: [(&str, &str); 15] = [
     ("lib.sh", include_str!("../guest/lib.sh")),
     ("net.sh", include_str!("../guest/net.sh")),
+    ("sync.sh", include_str!("../guest/sync.sh")),
     ("pids.sh", include_str!("../guest/pids.sh")),
     ("pairs.sh", include_str!("../guest/pairs.sh")),
     ("torture/round.sh", include_str!("../guest/torture/round.sh")),

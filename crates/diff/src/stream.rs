@@ -72,6 +72,12 @@ impl<'a> Stream<'a> {
                 checksums = baseproof::checksum_ranges(base, &changes.sample, &go_on)
                     .context("reading the base")?;
             }
+            (None, StreamFormat::Hyperlayer2) => {
+                let (length, kind) = (pair.base_size(), DigestKind::Root);
+                let digest = pair.base_root.filter(|_| options.detect_level == 3);
+                let digest = digest.map(|digest| BaseDigest { offset: 0, length, kind, digest });
+                digests.extend(digest);
+            }
             _ => {}
         }
         let held = match &rest {
@@ -205,7 +211,8 @@ fn check(pair: &Pair, options: &Options) -> anyhow::Result<()> {
         let unreadable = |what: &str| {
             Err(usage(format!("{}: the base {} cannot be read here: {what}", pair.what, base.name)))
         };
-        if options.detect_level > 0 {
+        let is_proved = options.detect_level == 3 && pair.base_root.is_some();
+        if options.detect_level > 0 && !is_proved {
             return unreadable("its bytes cannot prove it, so only detect level 0 is possible");
         }
         if options.detail.granularity.is_some() {

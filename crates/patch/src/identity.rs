@@ -27,6 +27,14 @@ pub fn source_of(volume: &LogicalVolume) -> Option<&str> {
     volume.tags.iter().find_map(|tag| tag.strip_prefix(SOURCE))
 }
 
+/// A volume's tags, but as a complete copy of the volume with this UUID, or without one as a copy of nothing known.
+/// For whoever knows better what it holds than the last stream did: after that was undone, say.
+pub fn tags_as_copy_of(volume: &LogicalVolume, uuid: Option<&str>) -> Vec<String> {
+    let mut tags = other_tags(volume);
+    tags.extend(uuid.and_then(|uuid| of_uuid(SOURCE, uuid)));
+    tags
+}
+
 /// A tag of a key and a UUID, if LVM allows its characters in a tag. Its own UUIDs consist of letters, digits and
 /// hyphens.
 pub(crate) fn of_uuid(key: &str, uuid: &str) -> Option<String> {

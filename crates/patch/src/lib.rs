@@ -98,7 +98,7 @@ pub use apply::{Applier, Extras};
 pub use changed::Changed;
 pub use check::{Accepted, AcceptedPlace, check};
 pub use ground::Ground;
-pub use identity::source_of;
+pub use identity::{source_of, tags_as_copy_of};
 pub use missing::{Purpose, find_missing};
 pub use overwrite::{AppliedBefore, ChangedInPart};
 pub use part::KeptPart;

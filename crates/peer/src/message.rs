@@ -32,6 +32,57 @@ pub enum Request {
         /// The UUID of the snapshot that the stream starts from, of which there is a copy; none for a full stream.
         base: Option<String>,
     },
+    /// What does the one device or image hold that is offered?
+    Holds {
+        /// Whether a full stream may replace whatever is there.
+        overwrite: bool,
+    },
+    /// What does it hold, by digests? They follow the answer, in blocks.
+    Leaves {
+        /// Of the first bytes, as many.
+        size: u64,
+    },
+    /// Bring that one to a point: the stream follows, in blocks.
+    Replace {
+        /// What it becomes a copy of.
+        source: Source,
+        /// What the stream starts from; none for a full stream.
+        base: Option<Start>,
+        /// Whether a full stream may replace whatever is there.
+        overwrite: bool,
+    },
+    /// What was pushed, for the side that asked for it.
+    Told(Told),
+}
+
+/// What a stream starts from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Start {
+    /// Its UUID; none if only digests say what it is.
+    pub uuid: Option<String>,
+    /// Its size, in bytes.
+    pub size: u64,
+}
+
+/// What the side with the volumes did, for the side that asked for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Told {
+    /// The point, with its group.
+    pub point: String,
+    /// The point that the stream started from; none if everything was sent.
+    pub base: Option<String>,
+    /// The copy, as its side answered.
+    pub copy: String,
+    /// The copy's UUID.
+    pub uuid: String,
+    /// How many bytes of data were in the stream.
+    pub data: u64,
+    /// How many bytes the stream had.
+    pub sent: u64,
+    /// The points that were removed on the side with the volumes.
+    pub removed: Vec<String>,
 }
 
 /// Who is there.
@@ -76,8 +127,15 @@ pub enum Answer {
         /// In no order.
         copies: Vec<Particulars>,
     },
-    /// To [`Request::Receive`]: the copy is there, complete and proved.
+    /// To [`Request::Receive`] and [`Request::Replace`]: the copy is there, complete and proved.
     Received(Copy),
+    /// To [`Request::Holds`].
+    Holds(Held),
+    /// To [`Request::Leaves`]: for each leaf of the digest tree that holds something else than zeros, in ascending
+    /// order, its number as 8 bytes, the least first, and its digest, 32 bytes.
+    Leaves,
+    /// To [`Request::Told`].
+    Noted,
     /// It was not done.
     Failed(Failure),
 }
@@ -97,6 +155,21 @@ pub struct Copy {
     pub uuid: String,
     /// Its size, in bytes.
     pub size: u64,
+}
+
+/// What a device or an image holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Its path.
+    pub path: String,
+    /// Whether it is a block device, which can be larger than what it is a copy of.
+    pub is_device: bool,
+    /// Its size in bytes; none if there is no image yet.
+    pub size: Option<u64>,
+    /// The UUID of the volume that it is a copy of; none if nothing says so.
+    pub of: Option<String>,
+    /// The UUID of the point that it is a copy of; none if a stream that replaces all of it did not arrive as a whole.
+    pub source: Option<String>,
 }
 
 /// Why something was not done.

@@ -87,6 +87,9 @@ pub(crate) fn unexpected(expected: &'static str, found: &Answer) -> anyhow::Erro
         Answer::Points { .. } => "a list of points",
         Answer::List { .. } => "a list of copies",
         Answer::Received(_) => "a copy",
+        Answer::Holds(_) => "what is there",
+        Answer::Leaves => "digests",
+        Answer::Noted => "that it is noted",
         Answer::Failed(_) => "a failure",
     };
     Error::Unexpected { expected, found: found.into() }.into()

@@ -5,6 +5,9 @@
 //! by UUID: names are for people. The side with the volumes calls [`push()`], the other one [`serve()`]; between
 //! them is whatever carries bytes both ways. Nothing is recorded but what the other side has answered.
 //!
+//! A copy without a history is a [`Spot`]: a device or an image, which [`push_over`] brings from point to point while
+//! [`serve_spot`] answers.
+//!
 //! `diff` makes the stream and `patch` applies it; `peer` is what the two sides say, `policy` which points stay.
 //!
 //! ```
@@ -17,7 +20,9 @@
 //! ```
 
 mod allowance;
+mod arriving;
 mod connection;
+mod leaves;
 mod listing;
 mod name;
 mod place;
@@ -27,6 +32,7 @@ mod push;
 mod receive;
 mod report;
 mod serve;
+mod spot;
 pub mod tag;
 
 pub use allowance::Allowance;
@@ -38,4 +44,7 @@ pub use points::{LocalPoint, points_of};
 pub use promote::{IsPromoted, promote, release};
 pub use push::{Full, NoBase, Pushed, Settings, push};
 pub use report::{JobReport, VolumeReport};
-pub use serve::{refuse, serve};
+pub use serve::{refuse, serve, serve_and_note};
+pub use spot::push::{Occupied, Over, push_classic, push_over};
+pub use spot::serve::serve_spot;
+pub use spot::{Spot, SpotKind};

@@ -31,8 +31,11 @@ pub(crate) fn in_pool(place: &Place) -> anyhow::Result<(LogicalVolume, Vec<Logic
     Ok((pool, volumes))
 }
 
-/// What a volume is a copy of.
+/// What a volume is a copy of; none if it is no copy that stays as it is.
 pub(crate) fn copy(volume: &LogicalVolume) -> Option<Copy> {
+    if tag::is_placed(volume) {
+        return None;
+    }
     let (of, at) = match tag::point(volume) {
         Some((of, at)) => (of.to_owned(), at.as_second()),
         None => (String::new(), 0),

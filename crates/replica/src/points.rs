@@ -14,6 +14,20 @@ pub struct LocalPoint {
     pub at: Timestamp,
 }
 
+impl LocalPoint {
+    /// The point as the other side knows it; `of` is the volume.
+    pub(crate) fn source(&self, of: &LogicalVolume) -> peer::Source {
+        peer::Source {
+            volume: of.name.clone(),
+            of: of.uuid.clone(),
+            name: self.volume.name.clone(),
+            uuid: self.volume.uuid.clone(),
+            at: self.at.as_second(),
+            size: self.volume.size,
+        }
+    }
+}
+
 /// The points of `of` among these volumes, the oldest first.
 pub fn points_of(of: &LogicalVolume, volumes: &[LogicalVolume]) -> Vec<LocalPoint> {
     let mut points: Vec<_> = volumes

@@ -65,7 +65,7 @@ pub struct Pushed {
 /// The error for copies none of which an increment can start from.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct NoBase(String);
+pub struct NoBase(pub(crate) String);
 
 /// Takes a point of a volume, sends what the other side lacks, and removes the points that are not needed any
 /// more. If it fails before all is sent, the new point is removed.
@@ -79,7 +79,6 @@ pub fn push(
     settings: &Settings,
     session: &Session<'_>,
 ) -> anyhow::Result<(Connection, Pushed)> {
-    let dm = DeviceMapper::open()?;
     let volumes = LogicalVolume::list_in(&volume.group)?;
     let before = points_of(volume, &volumes);
     let mut connection = connection;
@@ -93,38 +92,12 @@ pub fn push(
         ))
         .into());
     }
-    let at = Timestamp::from_second((session.clock)().cast_signed())?;
-    if let Some(newest) = before.last().filter(|newest| newest.at >= at) {
-        return Err(Refusal::unfit(format!(
-            "the clock says {at}, and {} is of {}: there is a point of each second at the most, and none before another",
-            newest.volume.full_name(),
-            newest.at
-        ))
-        .into());
-    }
-    let name = PointName::new(&volume.name, at);
-    lvm::check_new_name(&name.to_string(), &volume.group, &volumes)?;
-    let keep_waiting = || session.keep_waiting();
-    let tags = tag::of_point(&volume.uuid, at);
-    let taken = volume
-        .take_snapshot(&dm, &name.to_string(), &tags, &keep_waiting)
-        .with_context(|| format!("a snapshot of {}", volume.full_name()))?;
-    let point = LocalPoint { volume: taken, at };
+    let point = take(volume, &before, &volumes, session)?;
+    let at = point.at;
     let sent = send(volume, &point, base, volumes, connection, settings, session);
     let (connection, copy, totals, bytes) = match sent {
         Ok(sent) => sent,
-        Err(Failed { error, may_have_arrived: true }) => {
-            return Err(error.context(format!(
-                "it is unknown whether the copy of {} is complete; the next run finds out",
-                point.volume.full_name()
-            )));
-        }
-        Err(Failed { error, may_have_arrived: false }) => {
-            if let Err(left) = point.volume.remove() {
-                log::warn!("{} is left: {left}", point.volume.full_name());
-            }
-            return Err(error);
-        }
+        Err(failed) => return Err(failed.left(&point)),
     };
     let mut points = before.clone();
     points.push(point.clone());
@@ -138,6 +111,33 @@ pub fn push(
         removed,
     };
     Ok((connection, pushed))
+}
+
+/// Takes a point of a volume: `before` are those that it has.
+pub(crate) fn take(
+    volume: &LogicalVolume,
+    before: &[LocalPoint],
+    volumes: &[LogicalVolume],
+    session: &Session<'_>,
+) -> anyhow::Result<LocalPoint> {
+    let dm = DeviceMapper::open()?;
+    let at = Timestamp::from_second((session.clock)().cast_signed())?;
+    if let Some(newest) = before.last().filter(|newest| newest.at >= at) {
+        return Err(Refusal::unfit(format!(
+            "the clock says {at}, and {} is of {}: there is a point of each second at the most, and none before another",
+            newest.volume.full_name(),
+            newest.at
+        ))
+        .into());
+    }
+    let name = PointName::new(&volume.name, at);
+    lvm::check_new_name(&name.to_string(), &volume.group, volumes)?;
+    let keep_waiting = || session.keep_waiting();
+    let tags = tag::of_point(&volume.uuid, at);
+    let taken = volume
+        .take_snapshot(&dm, &name.to_string(), &tags, &keep_waiting)
+        .with_context(|| format!("a snapshot of {}", volume.full_name()))?;
+    Ok(LocalPoint { volume: taken, at })
 }
 
 /// What the other side has.
@@ -161,10 +161,26 @@ fn newest_common<'p>(points: &'p [LocalPoint], copies: &[Copy]) -> Option<&'p Lo
 }
 
 /// Why a point was not sent.
-struct Failed {
-    error: anyhow::Error,
+pub(crate) struct Failed {
+    pub(crate) error: anyhow::Error,
     /// Whether all of it had been sent, and only the answer is missing.
     may_have_arrived: bool,
+}
+
+impl Failed {
+    /// Removes the point, unless it may have arrived; yields what went wrong.
+    pub(crate) fn left(self, point: &LocalPoint) -> anyhow::Error {
+        let name = point.volume.full_name();
+        if self.may_have_arrived {
+            return self.error.context(format!(
+                "it is unknown whether the copy of {name} is complete; the next run finds out"
+            ));
+        }
+        if let Err(left) = point.volume.remove() {
+            log::warn!("{name} is left: {left}");
+        }
+        self.error
+    }
 }
 
 impl From<anyhow::Error> for Failed {
@@ -179,11 +195,10 @@ fn send(
     point: &LocalPoint,
     base: Option<&LocalPoint>,
     volumes: Vec<LogicalVolume>,
-    mut connection: Connection,
+    connection: Connection,
     settings: &Settings,
     session: &Session<'_>,
 ) -> Result<(Connection, Copy, Totals, u64), Failed> {
-    let of_point = || format!("the point {}", point.volume.full_name());
     let options = Options {
         format: StreamFormat::Hyperlayer2,
         detail: settings.detail,
@@ -196,25 +211,33 @@ fn send(
     let base_volume = base.map(|base| base.volume.clone());
     let source = PoolSource::of(base_volume, point.volume.clone(), volumes)?;
     let source = PoolSource { reserve: Reserve::IfFree, ..source };
-    let mut pair = source.open(&options.wants(), session)?;
+    let pair = source.open(&options.wants(), session)?;
     let request = Request::Receive {
-        source: peer::Source {
-            volume: volume.name.clone(),
-            of: volume.uuid.clone(),
-            name: point.volume.name.clone(),
-            uuid: point.volume.uuid.clone(),
-            at: point.at.as_second(),
-            size: point.volume.size,
-        },
+        source: point.source(volume),
         base: base.map(|base| base.volume.uuid.clone()),
     };
-    write_line(&mut connection.to, &request).map_err(anyhow::Error::from)?;
-    let written = write_stream(&mut pair, &options, connection, settings, session);
+    send_pair(pair, &options, &request, &point.volume.uuid, connection, settings, session)
+}
+
+/// Makes a request with a pair's stream after it, and waits until the other side says that it has a copy of the volume
+/// with this UUID.
+pub(crate) fn send_pair(
+    mut pair: source::Pair,
+    options: &Options,
+    request: &Request,
+    uuid: &str,
+    mut connection: Connection,
+    settings: &Settings,
+    session: &Session<'_>,
+) -> Result<(Connection, Copy, Totals, u64), Failed> {
+    let what = pair.what.clone();
+    write_line(&mut connection.to, request).map_err(anyhow::Error::from)?;
+    let written = write_stream(&mut pair, options, connection, settings, session);
     let (answering, to, totals, bytes) = written.map_err(|error| pair.explain(error))?;
     let released = pair.release();
     let (from, answered) = answering.join().map_err(|_| anyhow::anyhow!("a thread panicked"))?;
-    let copy = match answered.with_context(of_point) {
-        Ok(Answer::Received(copy)) if copy.source == point.volume.uuid => copy,
+    let copy = match answered.context(what) {
+        Ok(Answer::Received(copy)) if copy.source == uuid => copy,
         Ok(other) => return Err(unexpected("a copy of the point that was sent", &other).into()),
         Err(error) if error.chain().any(|cause| cause.is::<crate::connection::Refused>()) => {
             return Err(error.into());
@@ -266,7 +289,7 @@ fn write_stream(
 }
 
 /// Removes the points that no rule wants; what cannot be removed is a warning, and the next run's.
-fn thin_out(
+pub(crate) fn thin_out(
     points: &[LocalPoint],
     copies: &[Copy],
     new: &Copy,

@@ -2,8 +2,8 @@
 
 use std::io::{Read, Write};
 
-use flow::{Session, error_text};
-use peer::{Answer, BlockReader, Failure, Hello, PROTOCOL, Request, read_line, write_line};
+use flow::{Session, error_text, usage};
+use peer::{Answer, BlockReader, Failure, Hello, PROTOCOL, Request, Told, read_line, write_line};
 
 use crate::listing::local_copies;
 use crate::place::{Place, copy, in_pool};
@@ -27,9 +27,23 @@ pub fn refuse(failure: Failure, mut from: impl Read, mut to: impl Write) -> anyh
 /// error.
 pub fn serve(
     place: &Place,
+    from: impl Read + Send,
+    to: impl Write,
+    session: &Session<'_>,
+) -> anyhow::Result<()> {
+    serve_and_note(place, from, to, session, &mut |_| {})
+}
+
+/// The same for a side that asked for copies: `note` gets what the other side says that it did.
+///
+/// # Errors
+/// As [`serve`].
+pub fn serve_and_note(
+    place: &Place,
     mut from: impl Read + Send,
     mut to: impl Write,
     session: &Session<'_>,
+    note: &mut dyn FnMut(Told),
 ) -> anyhow::Result<()> {
     while let Some(request) = read_line::<Request>(&mut from)? {
         let done = match request {
@@ -51,6 +65,15 @@ pub fn serve(
                 }
                 continue;
             }
+            Request::Holds { .. } | Request::Leaves { .. } => Err(no_device()),
+            Request::Replace { .. } => {
+                BlockReader::new(&mut from).drain()?;
+                Err(no_device())
+            }
+            Request::Told(told) => {
+                note(told);
+                Ok(Answer::Noted)
+            }
         };
         write_line(&mut to, &answer(place, done))?;
     }
@@ -71,6 +94,10 @@ fn list(place: &Place, of: &[String]) -> anyhow::Result<Answer> {
     let mut copies = local_copies(&in_pool(place)?.1);
     copies.retain(|copy| of.is_empty() || of.contains(&copy.of));
     Ok(Answer::List { copies })
+}
+
+fn no_device() -> anyhow::Error {
+    usage("a pool is offered here, and no device or image")
 }
 
 /// The copies of a volume's points, and those of certain snapshots, which could lack our tags.

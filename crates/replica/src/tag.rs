@@ -7,6 +7,8 @@ use lvm::LogicalVolume;
 const OF: &str = "lvsync.of=";
 /// Before the time at which it was taken, in seconds since 1970.
 const AT: &str = "lvsync.at=";
+/// Of a volume that is written in place: it is neither a point nor a pool's copy, whatever else its tags say.
+const PLACE: &str = "lvsync.place";
 
 /// Before the name of the job that took a point.
 const JOB: &str = "lvsync.job=";
@@ -26,10 +28,10 @@ pub fn of_point(of: &str, at: Timestamp) -> Vec<String> {
     vec![format!("{OF}{of}"), format!("{AT}{}", at.as_second())]
 }
 
-/// The UUID of the volume that a point was taken of, and when; none if it has no such tags.
+/// The UUID of the volume that a point was taken of, and when; none if it has no such tags, or is no point but a
+/// volume that is written in place.
 pub fn point(volume: &LogicalVolume) -> Option<(&str, Timestamp)> {
-    let at = Timestamp::from_second(value(volume, AT)?.parse().ok()?).ok()?;
-    Some((value(volume, OF)?, at))
+    if is_placed(volume) { None } else { of_and_at(volume) }
 }
 
 /// The job that took a point.
@@ -69,6 +71,32 @@ pub fn of_promoted(uuid: &str) -> String {
 
 fn value<'v>(volume: &'v LogicalVolume, key: &str) -> Option<&'v str> {
     volume.tags.iter().find_map(|tag| tag.strip_prefix(key))
+}
+
+/// The tags of a volume that is written in place, as a copy of a point of the volume `of`, taken `at` seconds since
+/// 1970.
+pub fn of_place(of: &str, at: i64) -> Vec<String> {
+    vec![PLACE.into(), format!("{OF}{of}"), format!("{AT}{at}")]
+}
+
+/// Whether a tag is one of those that [`of_place`] makes.
+pub fn is_of_place(tag: &str) -> bool {
+    tag == PLACE || tag.starts_with(OF) || tag.starts_with(AT)
+}
+
+/// Whether a volume is written in place: people use it, and nothing of it is lvsync's to remove.
+pub fn is_placed(volume: &LogicalVolume) -> bool {
+    volume.tags.iter().any(|tag| tag == PLACE)
+}
+
+/// The UUID of the volume that a volume written in place is a copy of, and when that was as the copy has it.
+pub fn placed(volume: &LogicalVolume) -> Option<(&str, Timestamp)> {
+    if is_placed(volume) { of_and_at(volume) } else { None }
+}
+
+fn of_and_at(volume: &LogicalVolume) -> Option<(&str, Timestamp)> {
+    let at = Timestamp::from_second(value(volume, AT)?.parse().ok()?).ok()?;
+    Some((value(volume, OF)?, at))
 }
 
 /// Whether a text has the form of LVM's UUIDs: then it is safe in a tag, a selection and a message.

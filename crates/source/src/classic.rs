@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use anyhow::Context;
-use blockio::{Device, OpenMode};
+use blockio::{Device, OpenMode, Range};
 use cowmeta::{Exceptions, Store};
 use flow::{Interruptible, Session, usage};
 use hyperlayer::{Identity, Volume};
@@ -71,14 +71,8 @@ impl ClassicSource {
     /// # Errors
     /// If they cannot be read, or the base is written to meanwhile.
     pub fn open(&self, wants: &Wants, session: &Session<'_>) -> anyhow::Result<Pair> {
-        let dm = DeviceMapper::open()?;
         let (snapshot, origin) = (&self.snapshot, &self.origin);
-        // LVM activates an origin and all its snapshots together.
-        let keep_waiting = || session.keep_waiting();
-        let active = Activation::ensure(&dm, origin, &keep_waiting)?;
-        let devices = SnapshotDevice::find(&dm, snapshot, origin)
-            .with_context(|| format!("snapshot {}", snapshot.full_name()))?;
-        lvm::wait_while_suspended(devices.device.number, &keep_waiting)?;
+        let (dm, active, devices) = self.activate(session)?;
         let old = Side::open(snapshot, &devices.device)?;
         let new = Side::open(origin, &devices.origin)?;
         let (base, target) = if self.reverse { (new, old) } else { (old, new) };
@@ -117,6 +111,46 @@ impl ClassicSource {
         let snapshot = snapshot.full_name();
         let hold = ClassicHold { watched_base, watched_target, active, dm, snapshot, devices };
         Ok(Pair::new(names, what, (changes, None), content, Box::new(hold)))
+    }
+
+    /// Opens the snapshot alone, for a stream that starts from nothing: everything in it counts as changed,
+    /// because nothing says what was ever written.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn open_whole(&self, session: &Session<'_>) -> anyhow::Result<Pair> {
+        let (dm, active, devices) = self.activate(session)?;
+        let snapshot = Side::open(&self.snapshot, &devices.device)?;
+        let watched_target = snapshot.watch();
+        let mut changes = Changes::new(devices.table.chunk_size);
+        let whole = Range { offset: 0, length: snapshot.data.size() };
+        changes.add(whole, ExtentKind::Changed)?;
+        let names = Names {
+            base: None,
+            target: snapshot.volume(),
+            base_origin: String::new(),
+            identity: Identity::default(),
+        };
+        let name = snapshot.name();
+        let what = format!("nothing -> {name}");
+        let content = (None, Box::new(snapshot.data) as _);
+        let hold =
+            ClassicHold { watched_base: None, watched_target, active, dm, snapshot: name, devices };
+        Ok(Pair::new(names, what, (changes, None), content, Box::new(hold)))
+    }
+
+    /// LVM activates an origin and all its snapshots together.
+    fn activate(
+        &self,
+        session: &Session<'_>,
+    ) -> anyhow::Result<(DeviceMapper, Activation, SnapshotDevice)> {
+        let dm = DeviceMapper::open()?;
+        let keep_waiting = || session.keep_waiting();
+        let active = Activation::ensure(&dm, &self.origin, &keep_waiting)?;
+        let devices = SnapshotDevice::find(&dm, &self.snapshot, &self.origin)
+            .with_context(|| format!("snapshot {}", self.snapshot.full_name()))?;
+        lvm::wait_while_suspended(devices.device.number, &keep_waiting)?;
+        Ok((dm, active, devices))
     }
 }
 

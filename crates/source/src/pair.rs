@@ -24,6 +24,8 @@ pub struct Pair {
     pub compared: Option<Compared>,
     /// The content of the base; `None` without a base, or if the source knows only which volume its base is.
     pub base: Option<Content>,
+    /// The root digest of a base whose content is not here; `None` if that is, or nothing is known of it.
+    pub base_root: Option<[u8; 32]>,
     /// The content of the target.
     pub target: Content,
     // Declared after the contents, so that they are dropped first.
@@ -85,7 +87,7 @@ impl Pair {
         hold: Box<dyn Hold>,
     ) -> Self {
         let ((changes, compared), (base, target)) = (found, content);
-        Self { names, what, changes, compared, base, target, hold }
+        Self { names, what, changes, compared, base, base_root: None, target, hold }
     }
 
     /// The base's size in bytes, 0 without one.
