@@ -57,14 +57,7 @@ pub(crate) fn print<const N: usize>(
     out.flush()
 }
 
-/// Prints a JSON array of objects, one to a line.
-pub(crate) fn print_json(objects: &[impl Serialize], mut out: impl Write) -> io::Result<()> {
-    json_array(objects, &mut out)?;
-    writeln!(out)?;
-    out.flush()
-}
-
-/// Prints a JSON object that has such an array as its one field.
+/// Prints a JSON object that has an array of objects, one to a line, as its one field.
 pub(crate) fn print_json_of(
     name: &str,
     objects: &[impl Serialize],
