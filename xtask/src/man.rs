@@ -5,10 +5,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Command, CommandFactory};
-use clap_complete::Shell;
 
 use crate::cargo::root;
-use crate::say;
+use crate::{completions, say};
 
 #[path = "../../lvdiff/src/cli.rs"]
 #[allow(dead_code, unreachable_pub, reason = "lvdiff's own file; only its Args is used here")]
@@ -16,8 +15,6 @@ mod lvdiff_cli;
 #[path = "../../lvpatch/src/cli.rs"]
 #[allow(dead_code, unreachable_pub, reason = "lvpatch's own file; only its Args is used here")]
 mod lvpatch_cli;
-
-const SHELLS: [Shell; 3] = [Shell::Bash, Shell::Fish, Shell::Zsh];
 
 /// The pages. Each has a template in `man`, with `.in` after its name.
 pub(crate) const PAGES: [&str; 4] = ["lvdiff.8", "lvpatch.8", "hyperlayer.5", "lvdiff-guide.7"];
@@ -34,16 +31,13 @@ pub(crate) fn write(dir: &Path) -> Result<()> {
         fs::write(&path, self::page(page)?).with_context(|| path.display().to_string())?;
     }
     for (name, mut command) in programs() {
-        for shell in SHELLS {
-            clap_complete::generate_to(shell, &mut command, name, dir)
-                .with_context(|| format!("cannot write the {shell} completion of {name}"))?;
-        }
+        completions::write(name, &mut command, dir)?;
     }
     say(&format!("man pages and completions are in {}", dir.display()));
     Ok(())
 }
 
-fn programs() -> [(&'static str, Command); 2] {
+pub(crate) fn programs() -> [(&'static str, Command); 2] {
     [("lvdiff", lvdiff_cli::Args::command()), ("lvpatch", lvpatch_cli::Args::command())]
 }
 
