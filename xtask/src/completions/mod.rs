@@ -20,8 +20,6 @@ enum Names {
 }
 
 impl Names {
-    const ALL: [Self; 3] = [Self::Groups, Self::Pools, Self::Volumes];
-
     /// As the shell's functions are called.
     fn word(self) -> &'static str {
         match self {
@@ -272,7 +270,7 @@ mod tests {
             }
             let [_, zsh] = &texts;
             assert!(zsh.contains(&format!(":_{program}_positional'")), "{program}");
-            for names in Names::ALL {
+            for names in [Names::Groups, Names::Pools, Names::Volumes] {
                 assert!(zsh.contains(&format!("_{program}_{}() {{", names.word())), "{program}");
             }
         }

@@ -20,10 +20,11 @@ _@PROGRAM@_volumes() {
     _@PROGRAM@_lvs 'segtype!=thin-pool'
 }
 
-# What a name without an option is: of a file, if an option says so.
+# What a name without an option is: of a file, if one of these options came before. _arguments keeps them here.
 _@PROGRAM@_positional() {
-    case " ${words[*]} " in
-        *\ (@FILES@)\ *) _files ;;
-        *) @POSITIONAL@ ;;
-    esac
+    if [[ -n ${opt_args[(I)(@FILES@)]} ]]; then
+        _files
+    else
+        @POSITIONAL@
+    fi
 }
