@@ -76,8 +76,7 @@ fn table(entries: &[Entry], wide: bool) -> String {
     let mut text = String::new();
     for (number, row) in rows.iter().enumerate() {
         if let Some(why) = number.checked_sub(1).and_then(|entry| entries[entry].breaks.as_ref()) {
-            writeln!(text, "-- the chain breaks here: {}", escaped(why))
-                .expect("a string takes everything");
+            text += &note(&format!("-- the chain breaks here: {}", escaped(why)));
         }
         let cell = |(column, cell): (usize, &String)| match is_number(column) {
             true => format!("{cell:>width$}", width = widths[column]),
@@ -87,6 +86,26 @@ fn table(entries: &[Entry], wide: bool) -> String {
         writeln!(text, "{}", line.join("  ").trim_end()).expect("a string takes everything");
     }
     text
+}
+
+/// A sentence between rows, in lines of 80 columns; a word that is longer stays whole.
+fn note(sentence: &str) -> String {
+    const COLUMNS: usize = 80;
+    let (mut text, mut column) = (String::new(), 0);
+    for word in sentence.split(' ') {
+        let length = word.chars().count();
+        if column > 0 && column + 1 + length > COLUMNS {
+            text += "\n  ";
+            column = 2;
+        }
+        if column > 0 {
+            text.push(' ');
+            column += 1;
+        }
+        text += word;
+        column += length;
+    }
+    text + "\n"
 }
 
 /// A question mark is what another tool's stream does not say.
@@ -179,5 +198,20 @@ impl<'a> EntryJson<'a> {
             }
         };
         Self { breaks: entry.breaks.as_deref(), what, stream: &entry.place }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_between_rows_has_80_columns() {
+        assert_eq!(note("-- short"), "-- short\n");
+        let word = "x".repeat(38);
+        let text = note(&format!("-- {word} {word} {word} {word}"));
+        assert_eq!(text, format!("-- {word} {word}\n   {word} {word}\n"));
+        let long = "y".repeat(100);
+        assert_eq!(note(&format!("-- {long} {word}")), format!("--\n   {long}\n   {word}\n"));
     }
 }
