@@ -123,7 +123,7 @@ pub(crate) struct Args {
     pub(crate) reverse: bool,
 
     /// Print the extents that differ instead of a stream, with VOLUME alone those that are mapped; no
-    /// data is read. Without a name: the thin volumes that there are, with -v their UUIDs and tags too; with
+    /// data is read. Without a name: the thin volumes that there are, with -v all that is known of each; with
     /// --metadata the thin devices in it
     #[arg(long, conflicts_with_all = ["output", "pairs", "head"])]
     pub(crate) list: bool,

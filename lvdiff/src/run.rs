@@ -33,7 +33,7 @@ pub(crate) fn run(
                 let words = words.unwrap_or_default();
                 log::warn!("it is unknown what is mapped in the volumes of {pool}: {why:#}{words}");
             }
-            volumes::print(&listing.volumes, form)
+            volumes::print(&listing.volumes, form, (session.clock)())
         }
         Request::Survey { scope, reserve, form } => {
             survey::run(&scope, reserve, form, is_quiet, session)

@@ -44,8 +44,8 @@ pub(crate) fn say_sha1(written: &Written) {
 /// Says what a list comes to, in a volume of `size` bytes.
 pub(crate) fn say_sums(what: &str, sums: &Sums, size: u64) {
     cli::note(format_args!(
-        "lvdiff: {what}: {} extents, {} changed ({} of the volume), {} unmapped",
-        sums.extents,
+        "lvdiff: {what}: {}, {} changed ({} of the volume), {} unmapped",
+        counted(sums.extents, "extent"),
         human(sums.changed_bytes),
         share(sums.changed_bytes, size),
         human(sums.unmapped_bytes)

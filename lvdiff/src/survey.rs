@@ -1,6 +1,6 @@
 //! `--summary` without names: how much each thin volume changed since its newest snapshot.
 
-use flow::{Session, error_text, escaped};
+use flow::{Session, counted, error_text, escaped};
 use lvm::{Reserve, Scope};
 
 use crate::print::survey::{self, Row};
@@ -31,7 +31,9 @@ pub(crate) fn run(
         failed => {
             let of = rows.iter().filter(|row| row.has_snapshot()).count();
             Err(anyhow::anyhow!(
-                "{failed} of {of} volumes could not be compared with their snapshots"
+                "{failed} of {} could not be compared with {} newest snapshot",
+                counted(of as u64, "volume"),
+                if of == 1 { "its" } else { "their" }
             ))
         }
     }

@@ -144,7 +144,7 @@ pub(crate) struct Args {
     pub(crate) allow_chunk_mismatch: bool,
 
     /// Print the stream's header, pairs, base digests and counts, and nothing else is done; of several
-    /// streams a table, in the order in which they follow one another, with -v also their volumes' UUIDs
+    /// streams a table, in the order in which they follow one another, with -v also sizes, formats and UUIDs
     #[arg(long, conflicts_with_all = ["lvgroup", "lv", "pool", "device", "verify", "in_place", "each", "until", "check"])]
     pub(crate) info: bool,
 

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use cli::Outcome;
-use flow::{Session, error_text, escaped};
+use flow::{Session, counted, error_text, escaped};
 use foreign::Missing;
 use streams::{Chain, Points, Rules, Sources, Tally};
 
@@ -55,7 +55,8 @@ pub(crate) fn each(
     match failure {
         None => Ok(()),
         Some(error) => {
-            Err(error.context(format!("{failed} of {} files cannot be used", files.len())))
+            let of = counted(files.len() as u64, "file");
+            Err(error.context(format!("{failed} of {of} cannot be used")))
         }
     }
 }

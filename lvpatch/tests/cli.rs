@@ -154,6 +154,27 @@ fn a_device_that_does_not_fit_is_not_touched() {
 }
 
 #[test]
+fn quiet_is_silent_but_warns_of_what_cannot_be_undone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (image, undo, file) = (path("image"), path("undo"), path("stream"));
+    std::fs::write(&file, stream()).unwrap();
+    let apply = |arguments: &[&str]| {
+        std::fs::write(&image, vec![0; 1 << 20]).unwrap();
+        let arguments =
+            [&["--device", &image, "-i", &file, "--no-base-check"][..], arguments].concat();
+        let (code, stdout, stderr) = lvpatch(&arguments, b"");
+        assert_eq!((code, stdout.as_str()), (Some(0), ""), "{stderr}");
+        stderr
+    };
+    let stderr = apply(&["-q"]);
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.contains("warning: ") && stderr.contains("without a backup"), "{stderr}");
+    assert_eq!(apply(&["-q", "--backup", &undo]), "");
+    assert_eq!(apply(&[]).lines().count(), 2, "the warning and the summary");
+}
+
+#[test]
 fn a_damaged_file_leaves_no_new_image() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();

@@ -53,7 +53,7 @@ impl Metadata {
             assert_eq!(object.as_object().unwrap().len(), FIELDS.len());
             FIELDS.map(|field| object[field].as_u64().unwrap())
         };
-        let rows: Vec<_> = json.as_array().unwrap().iter().map(row).collect();
+        let rows: Vec<_> = json["devices"].as_array().unwrap().iter().map(row).collect();
         let table = self.list(&[]);
         let words = |line: &str| line.split_whitespace().map(String::from).collect::<Vec<_>>();
         let mut lines = table.lines().map(words);
@@ -176,7 +176,7 @@ fn every_column_is_that_of_thin_ls() {
 fn a_pool_without_devices_has_an_empty_list() {
     let metadata = Metadata::new(&Pool::new(Shape::default()).image());
     assert_eq!(metadata.list(&[]), "ID  MAPPED  TRANSACTION  CREATE_TIME  SNAP_TIME\n");
-    assert_eq!(metadata.list(&["--json"]), "[\n]\n");
+    assert_eq!(metadata.list(&["--json"]), "{\"devices\":[\n]}\n");
     assert!(metadata.thin_ls(65536).is_none_or(|rows| rows.is_empty()));
 }
 

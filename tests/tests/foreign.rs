@@ -256,28 +256,31 @@ fn several_streams_of_all_kinds_are_a_table() {
     let stderr = expect(&output, 3);
     assert_eq!(stderr.lines().count(), 3, "{stderr}");
     let text = String::from_utf8(output.stdout).unwrap();
-    let cells = |file: &str| -> Vec<String> {
+    fn cells_of(text: &str, file: &str) -> Vec<String> {
         let line = text.lines().find(|line| line.starts_with(&format!("{file} "))).unwrap();
         line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).map(Into::into).collect()
-    };
-    assert_eq!(cells("ours")[1..4], ["mon", "new", "64.0 MiB"], "{text}");
+    }
+    let cells = |file: &str| cells_of(&text, file);
+    assert_eq!(cells("ours")[1..3], ["mon", "new"], "{text}");
     // The only name that its base has, so not left out; in full it makes a row too wide.
     let base = "mCfjhG-GQVi-U6vB-4FGP-qY3e-aMFr-cbr8jE";
     let wide = place.lvpatch(&["--info", "-v", "ours", "v1", "sync", "chain"]);
     let wide = String::from_utf8(wide.stdout).unwrap();
     assert!(wide.lines().any(|line| line.starts_with("v1 ") && line.contains(base)), "{wide}");
-    assert_eq!(
-        cells("v1")[1..],
-        ["mCfjhG...", "new", "64.0 MiB", "704.0 KiB", "?", "?", "? (HYPERLAYER/1.0)"],
-        "{text}"
-    );
-    assert_eq!(
-        cells("sync")[1..],
-        ["?", "?", "?", "?", "?", "?", "? (lvmsync PROTO[3])"],
-        "{text}"
-    );
-    assert_eq!(cells("chain, stream 1")[1..4], ["- (full)", "u-1", "1.0 MiB"], "{text}");
-    assert_eq!(cells("chain, stream 2")[1..4], ["u-1", "u-2", "1.0 MiB"], "{text}");
+    for (file, size, changed, format) in [
+        ("ours", "64.0 MiB", "704.0 KiB", "HYPERLAYER/2.0"),
+        ("v1", "64.0 MiB", "704.0 KiB", "HYPERLAYER/1.0"),
+        ("sync", "?", "?", "lvmsync PROTO[3]"),
+    ] {
+        let row = cells_of(&wide, file);
+        assert_eq!([&row[5], &row[6], &row[8]], [size, changed, format], "{wide}");
+    }
+    assert_eq!(cells("v1")[1..], ["mCfjhG...", "new", "?", "?"], "{text}");
+    assert_eq!(cells("sync")[1..], ["?", "?", "?", "?"], "{text}");
+    assert_eq!(cells("chain, stream 1")[1..3], ["- (full)", "u-1"], "{text}");
+    assert_eq!(cells("chain, stream 2")[1..3], ["u-1", "u-2"], "{text}");
+    let rows = text.lines().filter(|line| !line.starts_with("--"));
+    assert!(rows.clone().all(|row| row.len() <= 80), "{text}");
     assert!(text.contains("-- the chain breaks here: it does not say what its base is"), "{text}");
     assert!(!text.contains("breaks here: stream"), "{text}");
 

@@ -283,7 +283,7 @@ fn a_full_stream_has_what_is_mapped() {
         expect(&program("lvpatch").arg("--verify").stdin(full()).output().unwrap(), 0);
         let info = program("lvpatch").arg("--info").stdin(full()).output().unwrap();
         expect(&info, 0);
-        assert!(String::from_utf8_lossy(&info.stdout).contains(&format!("thin-{id} ")));
+        assert!(String::from_utf8_lossy(&info.stdout).contains(&format!("thin-{id}, ")));
     }
     expect(&files.lvdiff(&["9"]), 2);
     expect(&files.lvdiff(&["-d", "1", "3"]), 2);

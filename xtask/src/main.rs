@@ -4,6 +4,7 @@
 
 mod bench;
 mod cargo;
+mod completions;
 mod corpus;
 mod damage;
 mod demo;

@@ -5,10 +5,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Command, CommandFactory};
-use clap_complete::Shell;
 
 use crate::cargo::root;
-use crate::say;
+use crate::{completions, say};
 
 #[path = "../../lvdiff/src/cli.rs"]
 #[allow(dead_code, unreachable_pub, reason = "lvdiff's own file; only its Args is used here")]
@@ -16,14 +15,20 @@ mod lvdiff_cli;
 #[path = "../../lvpatch/src/cli.rs"]
 #[allow(dead_code, unreachable_pub, reason = "lvpatch's own file; only its Args is used here")]
 mod lvpatch_cli;
-
-const SHELLS: [Shell; 3] = [Shell::Bash, Shell::Fish, Shell::Zsh];
+#[path = "../../lvsync/src/cli.rs"]
+#[allow(dead_code, unreachable_pub, reason = "lvsync's own file; only its Args is used here")]
+mod lvsync_cli;
 
 /// The pages. Each has a template in `man`, with `.in` after its name.
 pub(crate) const PAGES: [&str; 4] = ["lvdiff.8", "lvpatch.8", "hyperlayer.5", "lvdiff-guide.7"];
 
-/// What stands for the options of the program that a page is about, and for the exit codes of all.
+/// Pages of what is in no package yet: they are tested, and not written anywhere.
+#[cfg(test)]
+const UNPACKAGED: [&str; 1] = ["lvsync.8"];
+
+/// What stands for the options of the program that a page is about, for its subcommands, and for the exit codes of all.
 const OPTIONS: &str = ".SH OPTIONS\n.\\\" @OPTIONS@\n";
+const COMMANDS: &str = ".\\\" @COMMANDS@\n";
 const EXIT: &str = ".\\\" @EXIT@\n";
 
 /// Writes the pages, and a completion of each program for bash, fish and zsh, to a folder.
@@ -34,17 +39,19 @@ pub(crate) fn write(dir: &Path) -> Result<()> {
         fs::write(&path, self::page(page)?).with_context(|| path.display().to_string())?;
     }
     for (name, mut command) in programs() {
-        for shell in SHELLS {
-            clap_complete::generate_to(shell, &mut command, name, dir)
-                .with_context(|| format!("cannot write the {shell} completion of {name}"))?;
-        }
+        completions::write(name, &mut command, dir)?;
     }
     say(&format!("man pages and completions are in {}", dir.display()));
     Ok(())
 }
 
-fn programs() -> [(&'static str, Command); 2] {
+pub(crate) fn programs() -> [(&'static str, Command); 2] {
     [("lvdiff", lvdiff_cli::Args::command()), ("lvpatch", lvpatch_cli::Args::command())]
+}
+
+/// Those, and what is in no package.
+fn described() -> Vec<(&'static str, Command)> {
+    programs().into_iter().chain([("lvsync", lvsync_cli::Args::command())]).collect()
 }
 
 /// A page, filled in.
@@ -53,12 +60,53 @@ fn page(name: &str) -> Result<String> {
     let template = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     let mut page =
         template.replace("@VERSION@", env!("CARGO_PKG_VERSION")).replace("@DATE@", &date()?);
-    let program = programs().into_iter().find(|(program, _)| name == format!("{program}.8"));
-    if let Some((_, command)) = program {
+    let program = described().into_iter().find(|(program, _)| name == format!("{program}.8"));
+    if let Some((program, command)) = program {
+        let has_commands = command.has_subcommands();
         ensure!(page.contains(OPTIONS), "{}: no place for the options", path.display());
+        ensure!(
+            page.contains(COMMANDS) == has_commands,
+            "{}: a place for commands, or none, against what the program has",
+            path.display()
+        );
+        page = page.replace(COMMANDS, &commands(program, &command)?);
+        // Each command has its own place.
+        let command = if has_commands { without_commands(command) } else { command };
         page = page.replace(OPTIONS, &options(command)?);
     }
     Ok(page.replace(EXIT, &exit_codes()?))
+}
+
+/// The same command line with its options alone.
+fn without_commands(command: Command) -> Command {
+    let options: Vec<_> = command.get_arguments().cloned().collect();
+    Command::new("options").version(env!("CARGO_PKG_VERSION")).args(options)
+}
+
+/// The subcommands: what each is for, its own options, and what its help says at the end.
+fn commands(program: &str, command: &Command) -> Result<String> {
+    let mut text = String::new();
+    for command in command.get_subcommands().filter(|command| !command.is_hide_set()) {
+        let name = command.get_name();
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        text += &format!(".SS \"{program} {name}\"\n{}.\n", wrapped(&escaped(&about)).trim_end());
+        let options = options(command.clone().disable_help_flag(true))?;
+        // Before the heading are definitions, which the page has already.
+        text += options.split_once(".SH OPTIONS\n").map_or(options.as_str(), |(_, text)| text);
+        let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        for paragraph in after.split("\n\n").filter(|paragraph| !paragraph.is_empty()) {
+            text += &match paragraph.strip_prefix("  ") {
+                Some(example) => format!(".PP\n.EX\n{}\n.EE\n", escaped(example)),
+                None => format!(".PP\n{}", wrapped(&escaped(&paragraph.replace('\n', " ")))),
+            };
+        }
+    }
+    Ok(text)
+}
+
+/// A text that roff does not obey.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\e").replace('-', "\\-").replace('…', "...").replace('`', "")
 }
 
 /// The options as clap knows them.
@@ -120,7 +168,8 @@ fn date() -> Result<String> {
 
 /// When the sources were changed last, in seconds since 1970, as git has it.
 fn changed() -> Option<u64> {
-    const SOURCES: [&str; 3] = ["man", "lvdiff/src/cli.rs", "lvpatch/src/cli.rs"];
+    const SOURCES: [&str; 4] =
+        ["man", "lvdiff/src/cli.rs", "lvpatch/src/cli.rs", "lvsync/src/cli.rs"];
     let mut git = std::process::Command::new("git");
     let git = git.args(["log", "-1", "--format=%ct", "--"]).args(SOURCES).current_dir(root());
     String::from_utf8(git.output().ok()?.stdout).ok()?.trim().parse().ok()
@@ -165,7 +214,7 @@ mod tests {
         }
         words.retain(|word| !word.is_empty());
         let first =
-            words.iter().position(|word| programs().iter().any(|(name, _)| name == word))?;
+            words.iter().position(|word| described().iter().any(|(name, _)| name == word))?;
         Some(words.split_off(first))
     }
 
@@ -183,10 +232,10 @@ mod tests {
     #[test]
     fn every_example_is_understood() {
         let mut count = 0;
-        for name in PAGES {
+        for name in PAGES.iter().chain(&UNPACKAGED) {
             for words in examples(&page(name).unwrap()) {
                 let (_, command) =
-                    programs().into_iter().find(|(program, _)| *program == words[0]).unwrap();
+                    described().into_iter().find(|(program, _)| *program == words[0]).unwrap();
                 command.try_get_matches_from(&words).unwrap_or_else(|error| {
                     panic!("{name}: {}: {error}", words.join(" "));
                 });
@@ -233,26 +282,48 @@ mod tests {
         assert!(count > 30, "{count} examples");
     }
 
+    /// Checks a command's own options, and those of its subcommands.
+    fn check_described(program: &str, command: &Command, page: &str) {
+        for option in command.get_arguments().filter(|option| !option.is_hide_set()) {
+            let (name, command) = (option.get_id(), command.get_name());
+            assert!(option.get_help().is_some(), "{program}: {command}: {name} has no description");
+            if let Some(long) = option.get_long() {
+                assert!(page.contains(&format!("--{long}")), "{program}: --{long} is missing");
+            }
+        }
+        for command in command.get_subcommands().filter(|command| !command.is_hide_set()) {
+            let name = command.get_name();
+            let heading = format!(".SS \"{program} {name}\"\n");
+            let part = page.split(&heading).nth(1).unwrap_or_else(|| panic!("{program} {name}"));
+            let part = part.split("\n.S").next().unwrap_or(part);
+            check_described(program, command, part);
+        }
+    }
+
     #[test]
     fn every_option_is_described_on_its_programs_page() {
-        for (program, command) in programs() {
+        for (program, command) in described() {
             let page = page(&format!("{program}.8")).unwrap().replace("\\-", "-");
-            for option in command.get_arguments().filter(|option| !option.is_hide_set()) {
-                let name = option.get_id();
-                assert!(option.get_help().is_some(), "{program}: {name} has no description");
-                if let Some(long) = option.get_long() {
-                    assert!(page.contains(&format!("--{long}")), "{program}: --{long} is missing");
-                }
-            }
+            check_described(program, &command, &page);
+        }
+    }
+
+    #[test]
+    fn every_command_is_in_the_synopsis() {
+        let page = page("lvsync.8").unwrap();
+        let synopsis = page.split(".SH ").find(|section| section.starts_with("SYNOPSIS")).unwrap();
+        for command in lvsync_cli::Args::command().get_subcommands() {
+            let line = format!(".B lvsync {}\n", command.get_name());
+            assert!(command.is_hide_set() || synopsis.contains(&line), "{line}");
         }
     }
 
     #[test]
     fn pages_have_all_their_sections_and_nothing_that_is_not_filled_in() {
-        for name in PAGES {
+        for name in PAGES.iter().chain(&UNPACKAGED) {
             let page = page(name).unwrap();
             assert!(!page.contains('@') || !page.contains("@OPTIONS@"), "{name}");
-            for left in ["@DATE@", "@VERSION@", "@EXIT@", "@OPTIONS@"] {
+            for left in ["@DATE@", "@VERSION@", "@EXIT@", "@OPTIONS@", "@COMMANDS@"] {
                 assert!(!page.contains(left), "{name}: {left}");
             }
             let sections = match name.ends_with('8') {
@@ -269,7 +340,10 @@ mod tests {
     fn man_has_nothing_to_complain_of() {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path()).unwrap();
-        for name in PAGES {
+        for name in UNPACKAGED {
+            std::fs::write(folder.path().join(name), page(name).unwrap()).unwrap();
+        }
+        for name in PAGES.iter().chain(&UNPACKAGED) {
             for (program, arguments) in [
                 ("mandoc", &["-T", "lint", "-W", "all"][..]),
                 ("groff", &["-ww", "-man", "-Tutf8", "-z"]),

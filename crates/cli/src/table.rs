@@ -61,20 +61,10 @@ pub fn print<const N: usize>(
     out.flush()
 }
 
-/// Prints a JSON array of objects, one to a line.
+/// Prints a JSON object that has an array of objects, one to a line, as its one field.
 ///
 /// # Errors
 /// If it cannot be written, or an object has no JSON.
-pub fn print_json(objects: &[impl Serialize], mut out: impl Write) -> io::Result<()> {
-    json_array(objects, &mut out)?;
-    writeln!(out)?;
-    out.flush()
-}
-
-/// Prints a JSON object that has such an array as its one field.
-///
-/// # Errors
-/// As [`print_json`].
 pub fn print_json_of(
     name: &str,
     objects: &[impl Serialize],

@@ -1,7 +1,7 @@
 //! What is done with a device while we use it: [`DeviceStatus`] says it of every kind.
 
 use crate::error::Result;
-use crate::{DeviceMapper, DeviceNumber, DeviceStatus, Error, Node};
+use crate::{DeviceMapper, DeviceNumber, DeviceStatus, Error, Node, reading_runs};
 
 impl DeviceStatus {
     /// The device's node.
@@ -29,20 +29,37 @@ impl DeviceStatus {
         )))
     }
 
-    /// True where somebody holds the device open and may write to it: it is open, and not only once,
-    /// by a file system that is mounted read-only.
-    pub fn may_be_written(&self) -> bool {
+    /// True where somebody holds the device open now and may write to it: it is open, and not only by
+    /// runs of our programs that read it, nor once more by a file system that is mounted read-only.
+    ///
+    /// # Errors
+    /// [`Error::Dm`], also where the device is gone.
+    pub fn may_be_written(&self, dm: &DeviceMapper) -> Result<bool> {
+        /// Other runs begin and end between the two counts; no more than a warning depends on it.
+        const TRIES: usize = 3;
+        let mut device = dm.device_by_number(self.number)?;
+        let mut readings = 0;
+        for _ in 0..TRIES {
+            readings = reading_runs::readings(self.number);
+            let before = device.open_count;
+            device = dm.device_by_number(self.number)?;
+            if device.open_count == before {
+                break;
+            }
+        }
         let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-        may_be_written(self, &mounts)
+        Ok(may_be_written(&device, readings, &mounts))
     }
 }
 
-fn may_be_written(device: &DeviceStatus, mountinfo: &str) -> bool {
-    if device.read_only || device.open_count <= 0 {
+/// `readings`: how many of the times that the device is open are for reading only.
+fn may_be_written(device: &DeviceStatus, readings: usize, mountinfo: &str) -> bool {
+    let others = usize::try_from(device.open_count).unwrap_or(0).saturating_sub(readings);
+    if device.read_only || others == 0 {
         return false;
     }
     // All mounts of a file system together have its device open once; anyone else may write.
-    device.open_count > 1 || !only_read_only_mounts(mountinfo, device.number)
+    others > 1 || !only_read_only_mounts(mountinfo, device.number)
 }
 
 /// Whether a file system on the device is mounted for writing, as far as this mount namespace shows.
@@ -99,10 +116,16 @@ mod tests {
             read_only,
             events: 0,
         };
-        assert!(!may_be_written(&device(0, false), ""));
-        assert!(may_be_written(&device(1, false), ""));
-        assert!(!may_be_written(&device(1, false), mounts));
-        assert!(may_be_written(&device(2, false), mounts));
-        assert!(!may_be_written(&device(2, true), mounts));
+        assert!(!may_be_written(&device(0, false), 0, ""));
+        assert!(may_be_written(&device(1, false), 0, ""));
+        assert!(!may_be_written(&device(1, false), 0, mounts));
+        assert!(may_be_written(&device(2, false), 0, mounts));
+        assert!(!may_be_written(&device(2, true), 0, mounts));
+        // Runs that read it come on top.
+        assert!(!may_be_written(&device(2, false), 2, ""));
+        assert!(!may_be_written(&device(1, false), 2, ""));
+        assert!(may_be_written(&device(3, false), 2, ""));
+        assert!(!may_be_written(&device(3, false), 2, mounts));
+        assert!(may_be_written(&device(4, false), 2, mounts));
     }
 }

@@ -39,6 +39,7 @@ mod node;
 mod not_activated;
 mod owner;
 mod physical_volumes;
+mod reading_runs;
 mod report;
 mod segment_type;
 mod snapshot_device;

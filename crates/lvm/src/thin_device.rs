@@ -124,10 +124,12 @@ impl ThinDevice {
         Node::of(self.device.number)
     }
 
-    /// True where somebody holds the device open and may write to it: it is open, and not only once,
-    /// by a file system that is mounted read-only.
-    pub fn may_be_written(&self) -> bool {
-        self.device.may_be_written()
+    /// Whether somebody holds the volume open now and may write to it.
+    ///
+    /// # Errors
+    /// As [`DeviceStatus::may_be_written`].
+    pub fn may_be_written(&self, dm: &DeviceMapper) -> Result<bool> {
+        self.device.may_be_written(dm)
     }
 }
 

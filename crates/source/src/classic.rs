@@ -85,7 +85,7 @@ impl ClassicSource {
                 target.name(),
             );
         }
-        if target.status.may_be_written() {
+        if target.status.may_be_written(&dm)? {
             log::warn!(
                 "{} is in use: data written to it during the run may or may not be in the stream, \
                  and the result may be inconsistent; stop whatever writes to it",

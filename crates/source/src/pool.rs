@@ -87,7 +87,7 @@ impl PoolSource {
             check_pair(base, &target, pool == base.thin.pool(&dm)?)?;
         }
         // Only this run has a temporary snapshot open.
-        if snapshot.is_none() && target.thin.may_be_written() {
+        if snapshot.is_none() && target.thin.may_be_written(&dm)? {
             log::warn!(
                 "{} is in use: data written to it during the run may or may not be in the stream, \
                  and the result may be inconsistent; {}",

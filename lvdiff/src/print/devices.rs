@@ -17,11 +17,11 @@ struct Line {
     snapshot_time: u32,
 }
 
-/// Prints the devices as a table, or as a JSON array of objects.
+/// Prints the devices as a table, or as one JSON object.
 pub(crate) fn print(devices: &[ListedDevice], json: bool) -> anyhow::Result<()> {
     let lines: Vec<_> = devices.iter().map(Line::new).collect();
     cli::print(|out| match json {
-        true => table::print_json(&lines, out),
+        true => table::print_json_of("devices", &lines, out),
         false => table::print(COLUMNS, lines.iter().map(row), false, out),
     })
 }
@@ -81,10 +81,10 @@ ID   MAPPED  TRANSACTION  CREATE_TIME  SNAP_TIME
 ";
         assert_eq!(String::from_utf8(table).unwrap(), expected);
         let mut json = Vec::new();
-        table::print_json(&lines[..1], &mut json).unwrap();
-        let expected = r#"[
+        table::print_json_of("devices", &lines[..1], &mut json).unwrap();
+        let expected = r#"{"devices":[
 {"thin_id":7,"mapped_bytes":1572864,"transaction_id":12,"creation_time":3,"snapshot_time":4}
-]
+]}
 "#;
         assert_eq!(String::from_utf8(json).unwrap(), expected);
     }

@@ -1,7 +1,7 @@
 //! The thin volumes of this machine, for people and scripts.
 
 use cli::table::{self, Column};
-use flow::{human, time_text};
+use flow::{age_text, human, time_text};
 use serde::Serialize;
 use source::Listed;
 
@@ -23,12 +23,14 @@ struct Line<'a> {
     active: bool,
 }
 
-/// Prints the volumes as a table, or as a JSON array of objects.
-pub(crate) fn print(volumes: &[Listed], form: Form) -> anyhow::Result<()> {
+/// Prints the volumes as a table, or as one JSON object. `now` is in seconds since 1970.
+pub(crate) fn print(volumes: &[Listed], form: Form, now: u64) -> anyhow::Result<()> {
     let lines: Vec<_> = volumes.iter().map(Line::new).collect();
     cli::print(|out| match form {
-        Form::Json => table::print_json(&lines, out),
-        Form::Text { wide } => table::print(COLUMNS, lines.iter().map(row), wide, out),
+        Form::Json => table::print_json_of("volumes", &lines, out),
+        Form::Text { wide } => {
+            table::print(COLUMNS, lines.iter().map(|line| row(line, now)), wide, out)
+        }
     })
 }
 
@@ -50,31 +52,34 @@ impl<'a> Line<'a> {
     }
 }
 
-const COLUMNS: [Column; 10] = [
+/// What is always shown fits into 80 columns with names of 28 characters, their group's included.
+const COLUMNS: [Column; 11] = [
     Column::text("VOLUME"),
-    Column::text("POOL"),
-    Column::number("ID"),
     Column::number("SIZE"),
     Column::number("MAPPED"),
+    Column::number("AGE"),
     Column::text("ORIGIN"),
-    Column::text("CREATED"),
-    Column::text("ACTIVE"),
+    Column::text("POOL").wide(),
+    Column::number("ID").wide(),
+    Column::text("ACTIVE").wide(),
+    Column::text("CREATED").wide(),
     Column::text("UUID").wide(),
     Column::text("TAGS").wide(),
 ];
 
 /// A line's cells. No cell is empty, so that tools that count columns work.
-fn row(line: &Line<'_>) -> [String; COLUMNS.len()] {
+fn row(line: &Line<'_>, now: u64) -> [String; COLUMNS.len()] {
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".into());
     [
         line.name.clone(),
-        or_none(line.pool.map(Into::into)),
-        or_none(line.thin_id.map(|id| id.to_string())),
         human(line.size),
         or_none(line.mapped_bytes.map(human)),
+        or_none(line.created.map(|created| age_text(now.saturating_sub(created)))),
         or_none(line.origin.map(Into::into)),
-        or_none(line.created.map(time_text)),
+        or_none(line.pool.map(Into::into)),
+        or_none(line.thin_id.map(|id| id.to_string())),
         if line.active { "yes" } else { "no" }.into(),
+        or_none(line.created.map(time_text)),
         line.uuid.into(),
         or_none(Some(line.tags.join(",")).filter(|tags| !tags.is_empty())),
     ]
@@ -84,10 +89,8 @@ fn row(line: &Line<'_>) -> [String; COLUMNS.len()] {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_table_has_aligned_columns_and_json_has_numbers() {
-        let tags = ["a".to_owned(), "b=1".to_owned()];
-        let line = |name: &str, mapped_bytes| Line {
+    fn line<'a>(name: &str, mapped_bytes: Option<u64>, tags: &'a [String]) -> Line<'a> {
+        Line {
             name: name.into(),
             pool: Some("pool0"),
             thin_id: Some(7),
@@ -96,33 +99,56 @@ mod tests {
             mapped_bytes,
             origin: None,
             created: Some(1_795_219_200),
-            tags: &tags[..],
+            tags,
             active: true,
-        };
-        let lines = [line("vg0/a", Some(1_572_864)), line("vg0/long-name", None)];
-        let table = |wide| {
-            let mut table = Vec::new();
-            table::print(COLUMNS, lines.iter().map(row), wide, &mut table).unwrap();
-            String::from_utf8(table).unwrap()
-        };
+        }
+    }
+
+    fn table(lines: &[Line<'_>], wide: bool) -> String {
+        let mut table = Vec::new();
+        let rows = lines.iter().map(|line| row(line, 1_795_219_200 + 7200));
+        table::print(COLUMNS, rows, wide, &mut table).unwrap();
+        String::from_utf8(table).unwrap()
+    }
+
+    #[test]
+    fn a_table_has_aligned_columns_and_json_has_numbers() {
+        let tags = ["a".to_owned(), "b=1".to_owned()];
+        let mut lines = [line("vg0/a", Some(1_572_864), &tags), line("vg0/long-name", None, &tags)];
+        lines[1].origin = Some("a");
         let expected = "\
-VOLUME         POOL   ID     SIZE   MAPPED  ORIGIN  CREATED               ACTIVE
-vg0/a          pool0   7  1.0 GiB  1.5 MiB  -       2026-11-21T00:00:00Z  yes
-vg0/long-name  pool0   7  1.0 GiB        -  -       2026-11-21T00:00:00Z  yes
+VOLUME            SIZE   MAPPED  AGE  ORIGIN
+vg0/a          1.0 GiB  1.5 MiB   2h  -
+vg0/long-name  1.0 GiB        -   2h  a
 ";
-        assert_eq!(table(false), expected);
+        assert_eq!(table(&lines, false), expected);
         let expected = "\
-VOLUME         POOL   ID     SIZE   MAPPED  ORIGIN  CREATED               ACTIVE  UUID     TAGS
-vg0/a          pool0   7  1.0 GiB  1.5 MiB  -       2026-11-21T00:00:00Z  yes     abc-def  a,b=1
-vg0/long-name  pool0   7  1.0 GiB        -  -       2026-11-21T00:00:00Z  yes     abc-def  a,b=1
+VOLUME            SIZE   MAPPED  AGE  ORIGIN  POOL   ID  ACTIVE  CREATED               UUID     TAGS
+vg0/a          1.0 GiB  1.5 MiB   2h  -       pool0   7  yes     2026-11-21T00:00:00Z  abc-def  a,b=1
+vg0/long-name  1.0 GiB        -   2h  a       pool0   7  yes     2026-11-21T00:00:00Z  abc-def  a,b=1
 ";
-        assert_eq!(table(true), expected);
+        assert_eq!(table(&lines, true), expected);
         let mut json = Vec::new();
-        table::print_json(&lines[1..], &mut json).unwrap();
-        let expected = r#"[
-{"name":"vg0/long-name","pool":"pool0","thin_id":7,"uuid":"abc-def","size":1073741824,"mapped_bytes":null,"origin":null,"created":1795219200,"tags":["a","b=1"],"active":true}
-]
+        table::print_json_of("volumes", &lines[1..], &mut json).unwrap();
+        let expected = r#"{"volumes":[
+{"name":"vg0/long-name","pool":"pool0","thin_id":7,"uuid":"abc-def","size":1073741824,"mapped_bytes":null,"origin":"a","created":1795219200,"tags":["a","b=1"],"active":true}
+]}
 "#;
         assert_eq!(String::from_utf8(json).unwrap(), expected);
+    }
+
+    #[test]
+    fn the_names_that_proxmox_gives_fit_into_80_columns() {
+        let disk = "vm-100-disk-0";
+        let snapshot = format!("pve/snap_{disk}_monday");
+        let wide = 1023 * (1 << 30);
+        let lines = [
+            Line { size: wide, ..line(&format!("pve/{disk}"), Some(wide), &[]) },
+            Line { origin: Some(disk), size: wide, ..line(&snapshot, Some(wide), &[]) },
+        ];
+        let long = [line(&format!("pve/{}", "x".repeat(40)), Some(wide), &[])];
+        for table in [table(&lines, false), table(&long, false)] {
+            assert!(table.lines().all(|line| line.len() <= 80), "{table}");
+        }
     }
 }

@@ -2,13 +2,16 @@
 
 use std::fmt::Write as _;
 
-use flow::{escaped, time_text};
+use flow::{counted, escaped, time_text};
 use foreign::{Foreign, Start};
 use hyperlayer::{BaseChecksum, BaseDigest, DigestKind, Header, Identity, Volume};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::request::Digests;
+
+/// Our format's name.
+pub(crate) const FORMAT: &str = "HYPERLAYER/2.0";
 
 /// The header and the digests as text. Whatever a stream can put into it is escaped: it may be
 /// printed to a terminal.
@@ -18,14 +21,18 @@ pub(crate) fn own(header: &Header, digests: &[BaseDigest], shown: Digests) -> St
         writeln!(text, "{key:<14}{value}").expect("a string takes everything");
     };
     line("Volume:", volume_text(&header.target));
+    line("UUID:", uuid_text(&header.target));
     line("Base:", header.base.as_ref().map_or("none".into(), volume_text));
+    if let Some(base) = &header.base {
+        line("Base UUID:", uuid_text(base));
+    }
     let Identity { disk, checkpoint, base_checkpoint, previous } = &header.identity;
     let known = [("Disk:", disk), ("Checkpoint:", checkpoint), ("From:", base_checkpoint)];
     for (key, value) in known.into_iter().filter(|(_, value)| !value.is_empty()) {
         line(key, escaped(value));
     }
     if let Some(digest) = previous {
-        line("After:", format!("the stream {}", blake3::Hash::from(*digest).to_hex()));
+        line("After:", blake3::Hash::from(*digest).to_string());
     }
     if header.rest {
         line("Rest:", "it is for a volume that holds the beginning already".into());
@@ -33,10 +40,10 @@ pub(crate) fn own(header: &Header, digests: &[BaseDigest], shown: Digests) -> St
     if header.undo {
         line("Undo:", "restores what was there before it was overwritten".into());
     }
-    line("Chunk size:", format!("{} bytes", header.chunk_size));
+    line("Chunk size:", counted(header.chunk_size, "byte"));
     line("Extents:", header.extents.to_string());
-    line("Changed:", format!("{} bytes", header.changed_bytes));
-    line("Unmapped:", format!("{} bytes", header.unmapped_bytes));
+    line("Changed:", counted(header.changed_bytes, "byte"));
+    line("Unmapped:", counted(header.unmapped_bytes, "byte"));
     line("Detect level:", header.detect_level.to_string());
     line("Made by:", escaped(&header.tool));
     line("Made at:", time_text(header.created));
@@ -45,7 +52,7 @@ pub(crate) fn own(header: &Header, digests: &[BaseDigest], shown: Digests) -> St
     }
     let ranges = digests.iter().filter(|digest| digest.kind == DigestKind::Bytes).count();
     if ranges > 0 && shown == Digests::Counted {
-        line("Base digests:", format!("{ranges}, of {} bytes", sum(digests)));
+        line("Base digests:", format!("{ranges}, of {}", counted(sum(digests), "byte")));
     }
     for digest in digests {
         match digest.kind {
@@ -157,7 +164,7 @@ impl<'a> Described<'a> {
             created: header.created,
             detect_level: header.detect_level,
             extents: header.extents,
-            format: "HYPERLAYER/2.0",
+            format: FORMAT,
             pairs: pairs_json(&header.pairs),
             tool: &header.tool,
             identity: IdentityJson::of(&header.identity),
@@ -184,8 +191,7 @@ pub(crate) fn other(foreign: &Foreign, header: &Header, has_checksum: bool) -> S
     let mut line = |key: &str, value: String| {
         writeln!(text, "{key:<14}{value}").expect("a string takes everything");
     };
-    let bytes =
-        |bytes: Option<u64>| bytes.map_or("unknown".into(), |bytes| format!("{bytes} bytes"));
+    let bytes = |bytes: Option<u64>| bytes.map_or("unknown".into(), |bytes| counted(bytes, "byte"));
     line("Format:", foreign.format.into());
     let lacks = foreign.lacks(has_checksum);
     if !lacks.is_empty() {
@@ -269,8 +275,11 @@ impl<'a> DescribedForeign<'a> {
 }
 
 fn volume_text(volume: &Volume) -> String {
-    let uuid = if volume.uuid.is_empty() { "no UUID" } else { &volume.uuid };
-    format!("{} ({uuid}), {} bytes", escaped(&volume.name), volume.size)
+    format!("{}, {}", escaped(&volume.name), counted(volume.size, "byte"))
+}
+
+fn uuid_text(volume: &Volume) -> String {
+    if volume.uuid.is_empty() { "none".into() } else { escaped(&volume.uuid) }
 }
 
 fn hex(digest: &BaseDigest) -> String {

@@ -12,8 +12,18 @@ use streams::{Entry, Link, Stream};
 use super::info::{self, Described, DescribedForeign};
 use crate::request::{Detail, Digests};
 
-/// The last one is only shown to those who ask for more.
-const COLUMNS: usize = 9;
+/// The columns that are always shown; with names of 13 characters they fit into 80.
+const NARROW: usize = 5;
+/// Those that follow are only shown to those who ask for more.
+const HEADINGS: [&str; 10] = [
+    "STREAM", "BASE", "VOLUME", "STORED", "MADE AT", "SIZE", "CHANGED", "UNMAPPED", "FORMAT",
+    "UUID",
+];
+const COLUMNS: usize = HEADINGS.len();
+
+fn is_number(column: usize) -> bool {
+    matches!(HEADINGS[column], "STORED" | "SIZE" | "CHANGED" | "UNMAPPED")
+}
 
 /// One stream as a whole, several as a table; as JSON always a list.
 pub(crate) fn text(entries: &[Entry], detail: Detail) -> anyhow::Result<String> {
@@ -54,32 +64,48 @@ fn json(streams: Vec<EntryJson<'_>>) -> anyhow::Result<String> {
     json_text(&Streams { streams })
 }
 
-/// `wide`: with UUIDs in full, also of volumes that have names.
+/// `wide`: with all columns, and with UUIDs in full, also of volumes that have names.
 fn table(entries: &[Entry], wide: bool) -> String {
-    let mut rows = vec![
-        ["STREAM", "BASE", "VOLUME", "SIZE", "CHANGED", "UNMAPPED", "STORED", "MADE AT", "UUID"]
-            .map(String::from),
-    ];
+    let mut rows = vec![HEADINGS.map(String::from)];
     for entry in entries {
         rows.push(row(entry, wide));
     }
-    let shown = if wide { COLUMNS } else { COLUMNS - 1 };
+    let shown = if wide { COLUMNS } else { NARROW };
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
     let widths: Vec<_> = (0..COLUMNS).map(|column| width(column).unwrap_or(0)).collect();
     let mut text = String::new();
     for (number, row) in rows.iter().enumerate() {
         if let Some(why) = number.checked_sub(1).and_then(|entry| entries[entry].breaks.as_ref()) {
-            writeln!(text, "-- the chain breaks here: {}", escaped(why))
-                .expect("a string takes everything");
+            text += &note(&format!("-- the chain breaks here: {}", escaped(why)));
         }
-        let cell = |(column, cell): (usize, &String)| match column {
-            3..=6 => format!("{cell:>width$}", width = widths[column]),
-            _ => format!("{cell:<width$}", width = widths[column]),
+        let cell = |(column, cell): (usize, &String)| match is_number(column) {
+            true => format!("{cell:>width$}", width = widths[column]),
+            false => format!("{cell:<width$}", width = widths[column]),
         };
         let line: Vec<_> = row.iter().take(shown).enumerate().map(cell).collect();
         writeln!(text, "{}", line.join("  ").trim_end()).expect("a string takes everything");
     }
     text
+}
+
+/// A sentence between rows, in lines of 80 columns; a word that is longer stays whole.
+fn note(sentence: &str) -> String {
+    const COLUMNS: usize = 80;
+    let (mut text, mut column) = (String::new(), 0);
+    for word in sentence.split(' ') {
+        let length = word.chars().count();
+        if column > 0 && column + 1 + length > COLUMNS {
+            text += "\n  ";
+            column = 2;
+        }
+        if column > 0 {
+            text.push(' ');
+            column += 1;
+        }
+        text += word;
+        column += length;
+    }
+    text + "\n"
 }
 
 /// A question mark is what another tool's stream does not say.
@@ -95,11 +121,12 @@ fn row(entry: &Entry, wide: bool) -> [String; COLUMNS] {
             entry.place.clone(),
             header.base.as_ref().map_or_else(full, |base| escaped(&base.name)),
             escaped(&header.target.name),
+            human(entry.stored_bytes().unwrap_or(0)),
+            time_text(header.created),
             human(header.target.size),
             human(header.changed_bytes),
             human(header.unmapped_bytes),
-            human(entry.stored_bytes().unwrap_or(0)),
-            time_text(header.created),
+            info::FORMAT.into(),
             known(&header.target.uuid),
         ],
         Stream::Other(foreign, _) => {
@@ -117,14 +144,13 @@ fn row(entry: &Entry, wide: bool) -> [String; COLUMNS] {
                     None if !foreign.uuid.is_empty() => uuid(&foreign.uuid),
                     None => unknown(),
                 },
+                unknown(),
+                // A local time, which has no zone; each of its streams is warned of by its format.
+                foreign.made.as_ref().map_or_else(unknown, |made| made.seconds().to_string()),
                 number(foreign.size),
                 number(foreign.changed),
                 unknown(),
-                unknown(),
-                match &foreign.made {
-                    Some(made) => format!("{} ({}, local time)", made.seconds(), foreign.format),
-                    None => format!("? ({})", foreign.format),
-                },
+                foreign.format.into(),
                 known(&foreign.uuid),
             ]
         }
@@ -172,5 +198,20 @@ impl<'a> EntryJson<'a> {
             }
         };
         Self { breaks: entry.breaks.as_deref(), what, stream: &entry.place }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_between_rows_has_80_columns() {
+        assert_eq!(note("-- short"), "-- short\n");
+        let word = "x".repeat(38);
+        let text = note(&format!("-- {word} {word} {word} {word}"));
+        assert_eq!(text, format!("-- {word} {word}\n   {word} {word}\n"));
+        let long = "y".repeat(100);
+        assert_eq!(note(&format!("-- {long} {word}")), format!("--\n   {long}\n   {word}\n"));
     }
 }

@@ -34,8 +34,8 @@ say "the header, with the pairs in their order"
 run 'lvpatch --info < test.diff | grep -v "^Base digest"'
 expect_equal "$(grep '^Pair:' <<< "$OUTPUT" | sed 's/^Pair: *//')" \
 	$'Author: Someone\nMessage: hello world' "the pairs"
-for line in "Volume: *vol0 ($(field vg0/vol0 lv_uuid)), 524288000 bytes" \
-	"Base: *sp0 ($(field vg0/sp0 lv_uuid)), 524288000 bytes" "Detect level: *2" \
+for line in "Volume: *vol0, 524288000 bytes" "UUID: *$(field vg0/vol0 lv_uuid)" \
+	"Base: *sp0, 524288000 bytes" "Base UUID: *$(field vg0/sp0 lv_uuid)" "Detect level: *2" \
 	"Chunk size: *$(field vg0/pool0 chunksize) bytes"; do
 	grep -qx "$line" <<< "$OUTPUT" || fail "the header lacks: $line"
 done

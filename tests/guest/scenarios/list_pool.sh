@@ -3,7 +3,7 @@ source /run/guest/lib.sh
 
 # listed VG/LV KEY: what the list says of a volume, as it stands in list.json.
 listed() {
-	jq -r --arg name "$1" --arg key "$2" '.[] | select(.name == $name) | .[$key] | tostring' list.json
+	jq -r --arg name "$1" --arg key "$2" '.volumes[] | select(.name == $name) | .[$key] | tostring' list.json
 }
 
 # mapped VG/LV: the bytes that are mapped in an active volume, as the kernel counts them.
@@ -39,7 +39,7 @@ before=$(pool_status vg-a/pool-0 held)
 run 'lvdiff --list --json -g vg-a -p pool-0 > list.json'
 expect_equal "$OUTPUT" "" "what was said"
 expect_equal "$(pool_status vg-a/pool-0 held)" "$before" "the metadata snapshot"
-expect_equal "$(jq -r '.[].name' list.json | sort | tr '\n' ' ')" \
+expect_equal "$(jq -r '.volumes[].name' list.json | sort | tr '\n' ' ')" \
 	"vg-a/empty vg-a/vm-1 vg-a/vm-1-mon " "the volumes"
 for volume in vg-a/empty vg-a/vm-1 vg-a/vm-1-mon; do
 	expect_equal "$(listed $volume pool)" pool-0 "$volume's pool"
@@ -66,15 +66,17 @@ run lvchange -an vg-a/vm-1-mon
 say "a table, and other scopes"
 run lvdiff --list -g vg-a -p pool-0
 expect_text "VOLUME"
-expect_text "vg-a/vm-1-mon  pool-0"
-expect_text "$(date -u -d "@$(listed vg-a/vm-1 created)" +%Y-%m-%dT%H:%M:%SZ)"
+grep -Eq '^vg-a/vm-1-mon +32\.0 MiB +[0-9.]+ MiB +[0-9]+(s|min)  vm-1$' <<< "$OUTPUT" || fail "the row"
+awk 'length > 80 { exit 1 }' <<< "$OUTPUT" || fail "a row is wider than 80 columns"
 expect_equal "$(wc -l <<< "$OUTPUT")" 4 "the lines"
 [[ $OUTPUT != *UUID* && $OUTPUT != *nightly* ]] || fail "there are wide columns"
 run lvdiff --list -v -g vg-a -p pool-0
 expect_text "keep=7,nightly"
 expect_text "$(field vg-a/vm-1 lv_uuid)"
+expect_text "  pool-0  "
+expect_text "$(date -u -d "@$(listed vg-a/vm-1 created)" +%Y-%m-%dT%H:%M:%SZ)"
 names() {
-	lvdiff --list --json "$@" | jq -r '.[].name' | sort | tr '\n' ' '
+	lvdiff --list --json "$@" | jq -r '.volumes[].name' | sort | tr '\n' ' '
 }
 expect_equal "$(names -g vg-a)" "vg-a/alone vg-a/empty vg-a/vm-1 vg-a/vm-1-mon " "a group"
 expect_equal "$(names)" "vg-a/alone vg-a/empty vg-a/vm-1 vg-a/vm-1-mon vg1/vol " "all groups"

@@ -63,7 +63,8 @@ kill "$writer"
 wait "$writer" || true
 
 run 'lvpatch --info < snapshot3.diff | grep -v "^Base digest"'
-expect_text "vol ($(field vg0/vol lv_uuid))"
+expect_text "vol, "
+expect_text "$(field vg0/vol lv_uuid)"
 for round in 1 2 3; do
 	run "lvpatch -g vg1 -l base vol$round < snapshot$round.diff"
 	run e2fsck -fn "/dev/vg1/vol$round"

@@ -222,7 +222,7 @@ fn make(
     check_identity(given, link, base)?;
     let base_active = Activation::ensure(dm, base, &keep_waiting)?;
     let thin = ThinDevice::find(dm, base)?;
-    let in_use = thin.may_be_written();
+    let in_use = thin.may_be_written(dm)?;
     if in_use {
         log::warn!(
             "{} is in use: data written to it meanwhile ends up in the new volume, or means that \
