@@ -63,8 +63,10 @@ fn serve_as(pool: &VolumeName, allowance: Allowance, session: &Session<'_>) -> a
             serve(&Place { pool, allowance, program, exit_code, way_out }, from, to, session)
         }
         Err(NotAdmitted::Lvsync(text)) => {
-            refuse(Failure { code: 2, text }, from, to)?;
-            Err(Said::new(2).into())
+            match refuse(Failure { code: 2, text: text.clone() }, from, to)? {
+                true => Err(Said::new(2).into()),
+                false => Err(usage(text)),
+            }
         }
         Err(NotAdmitted::Other(text)) => Err(usage(text)),
     }
