@@ -44,8 +44,11 @@ impl NotAdmitted {
         match self {
             Self::Lvsync(text) => {
                 let from = File::from(std::io::stdin().as_fd().try_clone_to_owned()?);
-                refuse(Failure { code: 2, text }, from, cli::standard_output()?)?;
-                Err(Said::new(2).into())
+                let failure = Failure { code: 2, text: text.clone() };
+                match refuse(failure, from, cli::standard_output()?)? {
+                    true => Err(Said::new(2).into()),
+                    false => Err(usage(text)),
+                }
             }
             Self::Other(text) => Err(usage(text)),
         }

@@ -9,15 +9,16 @@ use crate::listing::local_copies;
 use crate::place::{Place, copy, in_pool};
 use crate::receive::receive;
 
-/// Answers the first request with a refusal, as the only one.
+/// Answers the first request with a refusal, as the only one; false if the other side asked for nothing.
 ///
 /// # Errors
 /// If the connection breaks, or the other side says what it must not.
-pub fn refuse(failure: Failure, mut from: impl Read, mut to: impl Write) -> anyhow::Result<()> {
-    if read_line::<Request>(&mut from)?.is_some() {
+pub fn refuse(failure: Failure, mut from: impl Read, mut to: impl Write) -> anyhow::Result<bool> {
+    let has_asked = read_line::<Request>(&mut from)?.is_some();
+    if has_asked {
         write_line(&mut to, &Answer::Failed(failure))?;
     }
-    Ok(())
+    Ok(has_asked)
 }
 
 /// Answers requests until the other side ends.
@@ -109,4 +110,24 @@ fn points(place: &Place, of: &str, snapshots: &[String]) -> anyhow::Result<Answe
         is_wanted.then_some(copy)
     });
     Ok(Answer::Points { copies: copies.collect() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_asks_is_told() {
+        let failure = || Failure { code: 2, text: "no".into() };
+        let mut request = Vec::new();
+        write_line(&mut request, &Request::List { of: vec![] }).unwrap();
+        let mut answered = Vec::new();
+        assert!(refuse(failure(), request.as_slice(), &mut answered).unwrap());
+        let answer = read_line::<Answer>(&mut answered.as_slice()).unwrap();
+        assert_eq!(answer, Some(Answer::Failed(failure())));
+        let mut answered = Vec::new();
+        assert!(!refuse(failure(), &b""[..], &mut answered).unwrap());
+        assert!(refuse(failure(), &b"reboot\n"[..], &mut answered).is_err());
+        assert!(answered.is_empty());
+    }
 }

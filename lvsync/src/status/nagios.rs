@@ -54,8 +54,8 @@ pub(crate) fn verdict(
                 texts.push(format!("and {} more", count - TOLD));
             }
             if texts.is_empty() {
-                let oldest =
-                    age.map_or(String::new(), |age| format!(", the oldest of {}", age_text(age)));
+                let oldest = age
+                    .map_or(String::new(), |age| format!(", the oldest is {} old", age_text(age)));
                 let copies = match volumes().count() as u64 {
                     1 => "1 copy".into(),
                     copies => format!("{copies} copies"),
@@ -97,7 +97,11 @@ mod tests {
     fn a_line_says_how_it_is_and_how_old() {
         assert_eq!(
             of(Ok(vec![report(sound())])),
-            (0, "LVSYNC OK - 1 copy of 1 job, the oldest of 5h | age=18000s;93600;180000".into())
+            (
+                0,
+                "LVSYNC OK - 1 copy of 1 job, the oldest is 5h old | age=18000s;93600;180000"
+                    .into()
+            )
         );
         let mut late = sound();
         late.volumes[0].point_at = Some(NOW - 100_000);

@@ -16,6 +16,7 @@ pub mod hyperlayer1;
 mod image;
 pub mod lvbackup;
 pub mod lvmsync;
+pub mod messages;
 pub mod node;
 pub mod outline;
 mod repair;
@@ -33,7 +34,7 @@ pub use libfuzzer_sys;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 14] = [
     ("superblock", superblock::run),
     ("node", node::run),
     ("delta", delta::run),
@@ -47,6 +48,7 @@ pub const TARGETS: [Target; 13] = [
     ("lvmsync", lvmsync::run),
     ("lvbackup", lvbackup::run),
     ("virtnbdbackup", virtnbdbackup::run),
+    ("messages", messages::run),
 ];
 
 /// Makes a program of a target.
