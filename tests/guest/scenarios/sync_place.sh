@@ -119,9 +119,11 @@ push vg0/vol0 vg1/pool0
 expect_text "all of it"
 expect_equal "$(field vg1/thin lv_permissions)" writeable "what may be done with vg1/thin"
 
-say "too small, and not there"
+say "too small, not there, and the volume itself"
 run lvcreate -y -n small -L 32M vg1
 sleep 1.1
 expect_exit 7 lvsync push vg0/vol0 /dev/vg1/small
 expect_exit 2 lvsync push vg0/vol0 /dev/vg1/nothing
 expect_equal "$(field vg1/small lv_tags)" "" "the tags"
+expect_exit 2 lvsync push --overwrite vg0/vol0 /dev/vg0/vol0
+expect_text "is the volume itself"
