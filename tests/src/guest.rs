@@ -34,6 +34,7 @@ const LIBRARIES: [(&str, &str); 15] = [
     ("torture/pool.sh", include_str!("../guest/torture/pool.sh")),
     ("torture/power.sh", include_str!("../guest/torture/power.sh")),
     ("torture/merge.sh", include_str!("../guest/torture/merge.sh")),
+    ("torture/sync.sh", include_str!("../guest/torture/sync.sh")),
     ("torture/threads.sh", include_str!("../guest/torture/threads.sh")),
 ];
 

@@ -60,6 +60,9 @@ enum Task {
         /// Only this round of the seed
         #[arg(long, requires = "seed")]
         round: Option<u64>,
+        /// Only rounds of lvsync
+        #[arg(long)]
+        lvsync: bool,
         /// Guests at a time [default: one for each processor, and two at least]
         #[arg(long)]
         guests: Option<usize>,
@@ -151,12 +154,15 @@ fn run(task: Task) -> Result<()> {
             };
             test::run(filter.as_deref(), extent)
         }
-        Task::Torture { minutes, seed, round, guests } => torture::run(&torture::Settings {
-            time: Duration::from_secs(60 * u64::from(minutes)),
-            seed,
-            round,
-            guests,
-        }),
+        Task::Torture { minutes, seed, round, lvsync, guests } => {
+            torture::run(&torture::Settings {
+                time: Duration::from_secs(60 * u64::from(minutes)),
+                seed,
+                round,
+                lvsync,
+                guests,
+            })
+        }
         Task::Demo => demo::run(),
         Task::Bench { only, runs, mappings, large, earlier } => {
             bench::run(&bench::Settings { only, runs, mappings, large, earlier })

@@ -20,8 +20,13 @@ const RELEASE: &str = "release";
 
 /// The same rounds each time: what fails here is of the change that is tested. Fresh seeds are for
 /// `cargo xtask torture`.
-const TORTURE: torture::Settings =
-    torture::Settings { time: Duration::from_secs(180), seed: Some(1), round: None, guests: None };
+const TORTURE: torture::Settings = torture::Settings {
+    time: Duration::from_secs(180),
+    seed: Some(1),
+    round: None,
+    lvsync: false,
+    guests: None,
+};
 
 /// How much is tested.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -3,6 +3,25 @@
 //! A lock is a flock(2) on a file below /run/lock. The file's text is a record of what its holder
 //! changed; a file that exists while nobody holds its lock was left by a run that was killed. A
 //! holder that is done removes the file, so a lock counts only while its path still leads to it.
+//!
+//! The files, in /run/lock, opened with O_NOFOLLOW, of the user that runs the program:
+//!
+//! - `lvdiff.VG-POOL-tpool.lock`, for a metadata snapshot: one run at a time, others wait. Its record is `reserving a
+//!   metadata snapshot, transaction T, boot B, pool UUID`, then `metadata snapshot held at block N, transaction T, boot
+//!   B, pool UUID`.
+//! - `lvdiff.VG-LV.active.lock`, for an activation: shared by the runs that need the volume; the last one deactivates
+//!   it. Its record is `activating for the time of a run: boot B` and what LVM reports about its steps, then
+//!   `activated for the time of a run: device MAJOR:MINOR, disk sequence S, boot B`.
+//! - `lvdiff.VG.lvdiff_tmp_….lock`, with very long names of groups `lvdiff.VG.lvd….lock`, for a temporary snapshot,
+//!   which has the tag `lvdiff_tmp` as well. It has no record.
+//!
+//! A record counts only in its own boot, and if
+//!
+//! - the metadata snapshot is held at block N, and the pool's transaction id is T or higher; or, if the run was still
+//!   reserving, the id is T: nothing else has happened;
+//! - the active device is the very same, by number and disk sequence. If LVM was still activating, the device must have
+//!   been created before LVM's last message in the file. Kernels before Linux 5.15 have no disk sequence: then the
+//!   activation counts as somebody else's, and stays.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};

@@ -24,6 +24,7 @@ mod profile;
 mod rows;
 mod shell;
 mod sizes;
+mod sync;
 mod usage;
 
 use std::fs;
@@ -59,7 +60,7 @@ impl Settings {
             None => match section {
                 Section::Large => self.large,
                 Section::Earlier => self.earlier.is_some(),
-                Section::Metadata | Section::Data | Section::Lvm => true,
+                Section::Metadata | Section::Data | Section::Lvm | Section::Sync => true,
             },
         }
     }
@@ -91,6 +92,7 @@ pub(crate) fn run(settings: &Settings) -> Result<()> {
             }
             Section::Data => data::measure(&programs, runs)?,
             Section::Lvm => lvm::measure(&programs, runs, settings.large)?,
+            Section::Sync => sync::measure(&programs, runs)?,
             Section::Large => large::measure(&programs, mappings)?,
             Section::Earlier => {
                 let commit = settings.earlier.as_deref().context("--earlier: of which commit?")?;

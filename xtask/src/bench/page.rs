@@ -13,6 +13,8 @@ pub(crate) enum Section {
     Data,
     /// What LVM's commands cost with many volumes
     Lvm,
+    /// lvsync against the pair, with the steps around it by hand
+    Sync,
     /// Very large volumes and long chains: only with --large, or by its name
     Large,
     /// Today's programs and an earlier commit's: only with --earlier
@@ -20,14 +22,15 @@ pub(crate) enum Section {
 }
 
 impl Section {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Metadata, Self::Data, Self::Lvm, Self::Large, Self::Earlier];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Metadata, Self::Data, Self::Lvm, Self::Sync, Self::Large, Self::Earlier];
 
     fn heading(self) -> &'static str {
         match self {
             Self::Metadata => "## What changed: the metadata\n",
             Self::Data => "## The changed bytes\n",
             Self::Lvm => "## With many volumes\n",
+            Self::Sync => "## Copies in another pool\n",
             Self::Large => "## Large volumes and long chains\n",
             Self::Earlier => "## Before and after\n",
         }

@@ -34,8 +34,24 @@ pub(crate) fn measure(
     rows.data(runs)?;
     rows.size()?;
     rows.lvm(runs)?;
-    Ok(rows.text)
+    Ok(rows.text + LIMITS)
 }
+
+/// Why some rows are not better. Its figures were measured beside those of the table in docs/benchmarks.md.
+const LIMITS: &str = "
+### What limits what is left
+
+- Many scattered changes, past the page cache: the disk's random reads. The last list of a cold image reads 2682 MB in blocks of 4 KiB, \
+  97,000 a second; `fio --rw=randread --bs=4k --direct=1` with 16 threads reads 94,000 from the same disk, and with io_uring at a depth of \
+  64, 103,000. 10,000 scattered changes are 20,000 leaves and what is above them, which is a quarter of a second there; \
+  `--map thin-delta` reads all leaves of both volumes. thin_delta reads the image through the page cache, which has it.
+- `--granularity 4K --compress`: records are compressed in groups of at most 1 MiB, each of which can be verified and read alone, \
+  whereas `zstd` finds what repeats in all of the stream.
+- lvdiff asks LVM once, for the fields of all volumes that it needs, where `lvs VG/LV` asks for one volume and three fields. lvpatch \
+  runs five of LVM's commands where making and renaming a volume are two: one finds the volumes, one makes sure right before \
+  the snapshot that no merge into its origin waits, and one gives the new volume its tags once all of it has arrived. Each of them is a \
+  promise of docs/guarantees.md.
+";
 
 /// The table, as far as it was measured.
 struct Rows<'a> {

@@ -19,17 +19,23 @@ pub(crate) struct Fault {
     pub(crate) proves_all: bool,
     /// It meets a run in place, which never resizes.
     pub(crate) in_place: bool,
+    /// It meets lvsync, and not the pair.
+    pub(crate) lvsync: bool,
 }
 
 const fn plain(name: &'static str) -> Fault {
-    Fault { name, kind: Kind::Plain, proves_all: false, in_place: false }
+    Fault { name, kind: Kind::Plain, proves_all: false, in_place: false, lvsync: false }
 }
 
 const fn power_cut(name: &'static str) -> Fault {
-    Fault { name, kind: Kind::PowerCut, proves_all: false, in_place: false }
+    Fault { name, kind: Kind::PowerCut, proves_all: false, in_place: false, lvsync: false }
 }
 
-/// Every fault there is, those that meet lvdiff first.
+const fn sync(name: &'static str) -> Fault {
+    Fault { lvsync: true, ..plain(name) }
+}
+
+/// Every fault there is: those that meet lvdiff, then lvpatch, then lvsync.
 pub(crate) const FAULTS: &[Fault] = &[
     plain("source-read-error"),
     plain("source-bad-sectors"),
@@ -76,6 +82,20 @@ pub(crate) const FAULTS: &[Fault] = &[
     Fault { in_place: true, ..power_cut("power-cut-in-place") },
     power_cut("power-cut-after-done"),
     plain("no-more-threads"),
+    sync("sync-sigint"),
+    sync("sync-sigterm"),
+    sync("sync-sigkill-source"),
+    sync("sync-sigkill-target"),
+    sync("sync-connection-cut"),
+    sync("sync-answer-lost"),
+    sync("sync-target-full"),
+    sync("sync-replica-written"),
+    sync("sync-replica-renamed"),
+    sync("sync-replica-removed"),
+    sync("sync-point-removed"),
+    sync("sync-clock-set-back"),
+    sync("sync-two-at-once"),
+    Fault { lvsync: true, ..power_cut("sync-power-cut") },
 ];
 
 impl Fault {

@@ -50,6 +50,11 @@ impl History {
         }
     }
 
+    /// The streams go to a pool with the same chunks.
+    pub(crate) fn take_same_chunks(&mut self) {
+        self.target_chunk_kib = self.chunk_kib;
+    }
+
     /// How many diffs its chain has.
     pub(crate) fn diffs(&self) -> usize {
         self.points.len() - 1

@@ -21,7 +21,7 @@ use anyhow::{Context, Result, bail, ensure};
 use system_tests::packages::Use;
 use system_tests::{End, Guest, Outcome, host};
 
-use self::fault::Kind;
+use self::fault::{FAULTS, Fault, Kind};
 use self::round::Round;
 use self::table::{Table, Verdict};
 use crate::cargo::{Profile, build, root};
@@ -41,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) seed: Option<u64>,
     /// Only this one, once.
     pub(crate) round: Option<u64>,
+    /// Only rounds of lvsync.
+    pub(crate) lvsync: bool,
     /// Guests at a time; one for each processor, if none is said.
     pub(crate) guests: Option<usize>,
 }
@@ -56,7 +58,9 @@ pub(crate) fn run(settings: &Settings) -> Result<()> {
 pub(crate) fn rounds(settings: &Settings, programs: &Path) -> Result<()> {
     let seed = settings.seed.unwrap_or_else(rand::random);
     say(&format!("torture with seed {seed}"));
-    let state = State { seed, programs, next: AtomicU64::new(0), table: Mutex::new(Table::new()) };
+    let wanted: fn(&Fault) -> bool = if settings.lvsync { |fault| fault.lvsync } else { |_| true };
+    let state =
+        State { seed, programs, wanted, next: AtomicU64::new(0), table: Mutex::new(Table::new()) };
     if let Some(number) = settings.round {
         state.play(number)?;
     } else {
@@ -80,6 +84,7 @@ fn print(text: &str) {
 struct State<'a> {
     seed: u64,
     programs: &'a Path,
+    wanted: fn(&Fault) -> bool,
     next: AtomicU64,
     table: Mutex<Table>,
 }
@@ -100,7 +105,7 @@ impl State<'_> {
 
     /// Plays a round, counts it, and says how it went.
     fn play(&self, number: u64) -> Result<()> {
-        let round = Round::of(self.seed, number);
+        let round = Round::of(self.seed, number, self.wanted);
         let begun = Instant::now();
         let name = format!("round {number}");
         let is_broken =
@@ -118,7 +123,8 @@ impl State<'_> {
         if played.verdict == Verdict::Broken {
             let log = self.keep_log(number, &played.log)?;
             say(&format!("{}; all of it is in {}", played.why, log.display()));
-            say(&format!("again: cargo xtask torture --seed {} --round {number}", self.seed));
+            let only = if (self.wanted)(&FAULTS[0]) { "" } else { " --lvsync" };
+            say(&format!("again: cargo xtask torture{only} --seed {} --round {number}", self.seed));
         }
         Ok(())
     }

@@ -56,12 +56,12 @@ impl Table {
     }
 }
 
-/// As Markdown.
+/// As Markdown, without the faults that did not come.
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "| fault | rounds | refused rightly | finished rightly | broken promises |")?;
         writeln!(f, "| --- | ---: | ---: | ---: | ---: |")?;
-        for row in &self.rows {
+        for row in self.rows.iter().filter(|row| row.rounds() > 0) {
             let Row { refused, finished, broken, .. } = row;
             let (name, rounds) = (row.fault.name, row.rounds());
             writeln!(f, "| {name} | {rounds} | {refused} | {finished} | {broken} |")?;
@@ -87,6 +87,7 @@ mod tests {
         let text = table.to_string();
         assert!(text.contains(&format!("| {} | 2 | 1 | 1 | 0 |\n", FAULTS[1].name)), "{text}");
         assert!(text.contains(&format!("| {} | 1 | 0 | 0 | 1 |\n", FAULTS[2].name)), "{text}");
+        assert!(!text.contains(FAULTS[0].name), "{text}");
         assert!(text.ends_with("| all | 3 | 1 | 1 | 1 |\n"), "{text}");
     }
 }
