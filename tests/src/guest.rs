@@ -19,7 +19,7 @@ use crate::programs;
 
 const INIT: &str = include_str!("../guest/init.sh");
 /// What scenarios source, from `/run/guest`.
-const LIBRARIES: [(&str, &str); 15] = [
+const LIBRARIES: [(&str, &str); 16] = [
     ("lib.sh", include_str!("../guest/lib.sh")),
     ("net.sh", include_str!("../guest/net.sh")),
     ("sync.sh", include_str!("../guest/sync.sh")),
