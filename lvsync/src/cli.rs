@@ -1,8 +1,11 @@
 //! The command line.
 
+use std::path::PathBuf;
+
 use clap::builder::TypedValueParser;
 use clap::{Parser, Subcommand};
 use cli::Common;
+use policy::Period;
 
 /// Keeps copies of thin-provisioned LVM2 volumes in another pool, on this host or another one.
 ///
@@ -36,6 +39,14 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Take a point of each volume, and bring it to another pool
     Push(Push),
+    /// List points and their copies
+    List(List),
+    /// Make a writable volume of a copy, to be used in place of the original
+    Promote(Promote),
+    /// Say how old the copies are, and what is wrong
+    Status(Status),
+    /// Print systemd units that run a job
+    Units(Units),
     /// The same, asked for by the side that the copies go to
     Pull(Pull),
     /// Be the other side: answer on standard output what is asked on standard input
@@ -106,13 +117,114 @@ pub(crate) struct Sending {
     pub(crate) keep: u32,
 }
 
+/// What is listed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+WHERE says what is there: the point, its copy in the target, or both. BASE is the copy that a copy was made from, while
+that is there. VERIFIED says how long ago the copy was last found to be the same as its point.")]
+pub(crate) struct List {
+    /// Volumes, vg/lv, and last a target, [user@]host:vg/pool or vg/pool on this machine; a target alone is asked for
+    /// all that it has, and without one what is on this machine is listed
+    #[arg(value_name = "VG/LV… TARGET")]
+    pub(crate) names: Vec<String>,
+
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What is promoted.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+NEW is a snapshot of the copy, active and writable; the copy stays as it is. From then on, new points of its volume are
+refused in this pool, so that the old volume and the new one do not both go on. --release allows them again.")]
+pub(crate) struct Promote {
+    /// The copy, vg/lv
+    #[arg(value_name = "VG/POINT")]
+    pub(crate) copy: String,
+
+    /// The new volume's name, without its group
+    #[arg(value_name = "NEW", required_unless_present = "release")]
+    pub(crate) new: Option<String>,
+
+    /// Allow new points of the copy's volume again; the volume that was made stays
+    #[arg(long, conflicts_with = "new")]
+    pub(crate) release: bool,
+}
+
+/// What is told of the jobs, and how.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+A copy is too old when the newest point that the target has was taken too long ago. With --nagios the exit code says it:
+0 ok, 1 warning, 2 critical, 3 unknown.")]
+pub(crate) struct Status {
+    /// The jobs; without one, all that have run on this machine
+    #[arg(value_name = "JOB")]
+    pub(crate) jobs: Vec<String>,
+
+    /// Print one JSON object
+    #[arg(long, group = "form")]
+    pub(crate) json: bool,
+
+    /// Print one line for Nagios, Icinga and their like
+    #[arg(long, group = "form")]
+    pub(crate) nagios: bool,
+
+    /// Write metrics to FILE, for the textfile collector of Prometheus's node_exporter
+    #[arg(long, value_name = "FILE", group = "form")]
+    pub(crate) prometheus: Option<PathBuf>,
+
+    /// From which age of the newest copy on someone should look
+    #[arg(long, value_name = "AGE", default_value = "26h")]
+    pub(crate) warn: Period,
+
+    /// From which age of the newest copy on someone must act
+    #[arg(long, value_name = "AGE", default_value = "50h")]
+    pub(crate) crit: Period,
+
+    /// Where runs leave their reports
+    #[arg(long, value_name = "FOLDER", default_value = "/var/lib/lvsync")]
+    pub(crate) reports: PathBuf,
+}
+
+/// What systemd runs.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Units {
+    /// The job
+    #[arg(value_name = "JOB")]
+    pub(crate) job: String,
+
+    /// Run it at these times, as systemd's OnCalendar= takes them
+    #[arg(long, value_name = "TIMES", default_value = "daily", conflicts_with = "watch")]
+    pub(crate) calendar: String,
+
+    /// Run it this often, in one service that stays
+    #[arg(long, value_name = "INTERVAL")]
+    pub(crate) watch: Option<Period>,
+}
+
 /// What is offered to the other side.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+`lvsync push` starts this by ssh. A key that can do nothing else has, in authorized_keys, on one line:
+
+  restrict,command=\"lvsync serve --pool vg1/pool0 --append-only\" ssh-ed25519 AAAA… root@a
+
+What the other side asked ssh to run is compared with what lvsync asks for, which names the same pool, and never run.")]
 #[command(group = clap::ArgGroup::new("offered").required(true).args(["pool", "device", "image", "source"]))]
 pub(crate) struct Serve {
     /// The pool in which copies are made
     #[arg(long, value_name = "VG/POOL")]
     pub(crate) pool: Option<String>,
+
+    /// Begin the names of copies with PREFIX, and let the other side see no other ones: several machines can then have
+    /// copies of volumes of the same name in one pool
+    #[arg(long, value_name = "PREFIX", conflicts_with_all = ["device", "image", "source"])]
+    pub(crate) prefix: Option<String>,
+
+    /// Let the other side add copies, but never remove or replace any
+    #[arg(long, conflicts_with_all = ["device", "image", "source"])]
+    pub(crate) append_only: bool,
 
     /// A block device or volume that is written in place
     #[arg(long, value_name = "PATH")]

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use flow::{Interrupt, Quiet, Session};
-use replica::Connection;
+use replica::{Allowance, Connection};
 
 use crate::offer::Offered;
 use crate::target::Target;
@@ -45,7 +45,7 @@ impl Link {
             Some(host) => Self::remote(host, &target.place.words(), interrupt),
             None => {
                 let has_ended = Arc::new(AtomicBool::new(false));
-                let offered = Offered::new(&target.place)?;
+                let offered = Offered::new(&target.place, Allowance::default())?;
                 let (side, connection) = local(offered, interrupt, &has_ended)?;
                 Ok((Self { side, has_ended }, connection))
             }

@@ -1,7 +1,12 @@
 //! `lvsync`: keeps copies of thin-provisioned LVM2 volumes in another pool, on this host or another one.
 
 mod cli;
+mod forced;
+mod form;
+mod history;
+mod job_name;
 mod link;
+mod list;
 mod look_up;
 mod offer;
 mod program;
@@ -9,8 +14,11 @@ mod pull;
 mod request;
 mod run;
 mod spot;
+mod status;
 mod target;
 mod tell;
+mod units;
+mod way_out;
 
 use std::process::ExitCode;
 
@@ -18,7 +26,7 @@ use request::Request;
 
 fn main() -> ExitCode {
     let args: cli::Args = ::cli::parse("lvsync", &[]);
-    ::cli::run("lvsync", &args.common, run::way_out, |session, outcome| {
+    ::cli::run("lvsync", &args.common, way_out::way_out, |session, outcome| {
         run::run(Request::new(&args)?, args.common.quiet, session, outcome)
     })
 }

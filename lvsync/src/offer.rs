@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use flow::{Session, usage};
 use lvm::Scope;
-use replica::{Place, Spot, serve, serve_spot};
+use replica::{Allowance, Place, Spot, serve, serve_spot};
 
 use crate::program::{PROGRAM, STATE};
 use crate::target::Where;
+use crate::way_out::way_out;
 
 /// What copies are made in, on this machine.
 #[derive(Debug)]
@@ -20,10 +21,10 @@ pub(crate) enum Offered {
 }
 
 impl Offered {
-    /// What is at this place.
-    pub(crate) fn new(place: &Where) -> anyhow::Result<Self> {
+    /// What is at this place, and what the other side may do there, if it is a pool.
+    pub(crate) fn new(place: &Where, allowance: Allowance) -> anyhow::Result<Self> {
         match place {
-            Where::Pool(pool) => pool_of(pool).map(Self::Pool),
+            Where::Pool(pool) => Ok(Self::Pool(Place { allowance, ..pool_of(pool)? })),
             Where::Spot(offer) => Ok(Self::Spot(Spot {
                 path: offer.path.clone().into(),
                 kind: offer.kind,
@@ -55,5 +56,11 @@ pub(crate) fn pool_of(name: &str) -> anyhow::Result<Place> {
     if pool.group().is_none() {
         return Err(usage(format!("the pool {name}: name its volume group as well")));
     }
-    Ok(Place { pool, program: PROGRAM.into(), exit_code: cli::exit_code })
+    Ok(Place {
+        pool,
+        allowance: Allowance::default(),
+        program: PROGRAM.into(),
+        exit_code: cli::exit_code,
+        way_out,
+    })
 }

@@ -1,14 +1,18 @@
 //! Args → [`Request`]: what was asked for. Whatever is impossible is refused here, before anything is read.
 
+use anyhow::Context;
 use diff::Detail;
 use flow::usage;
-use policy::Keep;
-use replica::{Full, Over, Place, Settings, SpotKind};
+use policy::{Keep, Limits};
+use replica::{Allowance, Full, Over, Place, Settings, SpotKind};
 
-use crate::cli::{Args, Command, Pull, Push, Sending, Serve};
-use crate::offer::{Offered, pool_of};
+use crate::cli::{Args, Command, Promote, Pull, Push, Sending, Serve, Status, Units};
+use crate::form::Form;
+use crate::job_name::check_job;
+use crate::offer::pool_of;
 use crate::program::PROGRAM;
 use crate::target::{Offer, Target, Where, is_path};
+use crate::{status, units};
 
 /// What was asked for.
 pub(crate) enum Request {
@@ -32,8 +36,31 @@ pub(crate) enum Request {
         /// Where to.
         place: Place,
     },
+    /// List points and copies.
+    List {
+        /// Volumes, and perhaps a target, as they were named.
+        names: Vec<String>,
+        /// How.
+        form: Form,
+    },
+    /// Make a writable volume of a copy.
+    Promote {
+        /// The copy, as it was named.
+        copy: String,
+        /// The name of the new volume; with none, new points of the copy's volume are taken again.
+        to: Option<String>,
+    },
+    /// Say how old the copies are.
+    Status(status::Settings),
+    /// Print systemd units.
+    Units(units::Settings),
     /// Be the other side.
-    Serve(Offered),
+    Serve {
+        /// What copies are made in.
+        place: Where,
+        /// What the other side may do there.
+        allowance: Allowance,
+    },
     /// Be the other side of a pull: bring volumes to whoever asked for them.
     Send {
         /// As they were named.
@@ -48,9 +75,27 @@ impl Request {
     pub(crate) fn new(args: &Args) -> anyhow::Result<Self> {
         match &args.command {
             Command::Push(push) => Self::push(push),
+            Command::List(list) => {
+                let wide = args.common.verbose > 0;
+                let form = if list.json { Form::Json } else { Form::Table { wide } };
+                Ok(Self::List { names: list.names.clone(), form })
+            }
+            Command::Promote(Promote { copy, new, .. }) => {
+                Ok(Self::Promote { copy: copy.clone(), to: new.clone() })
+            }
+            Command::Status(status) => Self::status(status),
+            Command::Units(units) => Self::units(units),
             Command::Pull(pull) => Self::pull(pull),
             Command::Serve(serve) if serve.source.is_empty() => {
-                Ok(Self::Serve(Offered::new(&offered(serve)?)?))
+                let allowance = Allowance::new(serve.prefix.as_deref(), serve.append_only)
+                    .with_context(|| {
+                        format!("--prefix {:?}", serve.prefix.as_deref().unwrap_or(""))
+                    })?;
+                let place = offered(serve)?;
+                if let Where::Pool(pool) = &place {
+                    pool_of(pool)?;
+                }
+                Ok(Self::Serve { place, allowance })
             }
             Command::Serve(serve) => {
                 Ok(Self::Send { volumes: serve.source.clone(), settings: settings(&serve.sending) })
@@ -62,9 +107,52 @@ impl Request {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Push { .. } => "push",
+            Self::List { .. } => "list",
+            Self::Promote { .. } => "promote",
+            Self::Status(_) => "status",
+            Self::Units(_) => "units",
             Self::Pull { .. } => "pull",
-            Self::Serve(_) | Self::Send { .. } => "serve",
+            Self::Serve { .. } | Self::Send { .. } => "serve",
         }
+    }
+
+    fn status(status: &Status) -> anyhow::Result<Self> {
+        for job in &status.jobs {
+            check_job(job)?;
+        }
+        if status.warn > status.crit {
+            let (warn, crit) = (status.warn, status.crit);
+            return Err(usage(format!("--warn {warn} is more than --crit {crit}")));
+        }
+        let form = match &status.prometheus {
+            Some(path) => status::Form::Prometheus(path.clone()),
+            None if status.json => status::Form::Json,
+            None if status.nagios => status::Form::Nagios,
+            None => status::Form::Table,
+        };
+        Ok(Self::Status(status::Settings {
+            jobs: status.jobs.clone(),
+            folder: status.reports.clone(),
+            limits: Limits { warn: Some(status.warn), crit: Some(status.crit) },
+            form,
+        }))
+    }
+
+    fn units(units: &Units) -> anyhow::Result<Self> {
+        check_job(&units.job)?;
+        let mode = match units.watch {
+            Some(interval) if interval.seconds() == 0 => {
+                return Err(usage("--watch: it would never rest"));
+            }
+            Some(interval) => units::Mode::Watch { interval },
+            None if units.calendar.chars().any(char::is_control) => {
+                return Err(usage(format!("--calendar {:?}: it is one line", units.calendar)));
+            }
+            None => units::Mode::Timer { calendar: units.calendar.clone() },
+        };
+        let program = std::env::current_exe().context("where this program is")?;
+        let program = program.to_str().context("the path of this program is no text")?;
+        Ok(Self::Units(units::Settings { job: units.job.clone(), program: program.into(), mode }))
     }
 
     fn push(push: &Push) -> anyhow::Result<Self> {
@@ -215,11 +303,11 @@ mod tests {
         assert!(over.overwrite && over.detect_level == 3);
         let words = target.place.words();
         let words: Vec<_> = words.iter().map(String::as_str).collect();
-        let Request::Serve(Offered::Spot(spot)) = request(&words).unwrap() else {
+        let Request::Serve { place: Where::Spot(offer), .. } = request(&words).unwrap() else {
             panic!("it is a device");
         };
-        assert_eq!(spot.path.to_str(), Some("/dev/vg1/x"));
-        assert_eq!(spot.snapback.unwrap().to_str(), Some("/srv/back"));
+        assert_eq!(offer.path, "/dev/vg1/x");
+        assert_eq!(offer.snapback.as_deref(), Some("/srv/back"));
     }
 
     #[test]
@@ -229,6 +317,8 @@ mod tests {
             &["push", "vg0/a", "vg1/pool0", "--snapback", "/x"],
             &["push", "vg0/a", "vg0/b", "/dev/x"],
             &["push", "vg0/a", "/dev/x", "--snapback", "x"],
+            &["serve", "--device", "/dev/x", "--append-only"],
+            &["serve", "--image", "/x", "--prefix", "a"],
             &["push", "vg0/a", "/dev/x", "--snapback", "/x y"],
             &["pull", "vg0/a", "vg1/pool0"],
             &["pull", "b:/dev/vg0/a", "vg1/pool0"],

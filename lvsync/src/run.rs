@@ -1,20 +1,26 @@
 //! Carries out a request.
 
 use std::fs::File;
+use std::io::Write;
 use std::os::fd::AsFd;
 
 use anyhow::Context;
 use cli::Outcome;
 use flow::Session;
-use lvm::LogicalVolume;
-use replica::{NoBase, Occupied, Settings, push};
+use lvm::{LogicalVolume, Scope, VolumeName};
+use replica::{Allowance, Settings, push};
 
+use crate::forced::{Match, refused};
 use crate::link::Link;
+use crate::list::list;
 use crate::look_up::look_up;
+use crate::offer::Offered;
 use crate::program::PROGRAM;
 use crate::request::Request;
+use crate::status::status;
 use crate::target::{Target, Where};
 use crate::tell::{json, say, told};
+use crate::units::units;
 use crate::{pull, spot};
 
 /// Does what was asked for.
@@ -26,11 +32,25 @@ pub(crate) fn run(
 ) -> anyhow::Result<()> {
     outcome.begin(request.name());
     match request {
-        Request::Serve(offered) => {
-            let from = File::from(std::io::stdin().as_fd().try_clone_to_owned()?);
-            offered.serve(from, cli::standard_output()?, session)
+        Request::List { names, form } => list(&names, form, session),
+        Request::Promote { copy, to: Some(new) } => {
+            let made = replica::promote(&find(&copy)?, &new, session)?;
+            if !is_quiet {
+                cli::note(format_args!("lvsync: {} is there, and {copy} stays", made.full_name()));
+            }
+            outcome.done(&serde_json::json!({ "volume": made.full_name(), "uuid": made.uuid }))
         }
-        Request::Send { volumes, settings } => pull::send(&volumes, &settings, session),
+        Request::Promote { copy, to: None } => replica::release(&find(&copy)?),
+        Request::Status(settings) => status(&settings, session),
+        Request::Units(settings) => cli::print(|out| out.write_all(units(&settings).as_bytes())),
+        Request::Serve { place, allowance } => serve_as(&place, allowance, session),
+        Request::Send { volumes, settings } => {
+            let words: Vec<_> = volumes.iter().map(|volume| format!("--source {volume}")).collect();
+            match refused(&words.join(" "), "the points of these volumes", Match::Beginning) {
+                Some(refused) => refused.answer(),
+                None => pull::send(&volumes, &settings, session),
+            }
+        }
         Request::Pull { host, words, place } => {
             pull::receive(&host, &words, &place, is_quiet, session, outcome)
         }
@@ -46,14 +66,23 @@ pub(crate) fn run(
     }
 }
 
-/// What to do about an error, if an option helps.
-pub(crate) fn way_out(error: &anyhow::Error) -> Option<String> {
-    let way_out = match error.is::<Occupied>() {
-        true => "--overwrite replaces whatever is there",
-        false if error.is::<NoBase>() => "--full does that",
-        false => return None,
-    };
-    Some(way_out.into())
+/// Is the other side, if the key that it came with is for that.
+fn serve_as(place: &Where, allowance: Allowance, session: &Session<'_>) -> anyhow::Result<()> {
+    let words = place.words()[1..].join(" ");
+    match refused(&words, &format!("copies in {place}"), Match::All) {
+        Some(refused) => refused.answer(),
+        None => {
+            let from = File::from(std::io::stdin().as_fd().try_clone_to_owned()?);
+            Offered::new(place, allowance)?.serve(from, cli::standard_output()?, session)
+        }
+    }
+}
+
+/// The volume of this name.
+fn find(name: &str) -> anyhow::Result<LogicalVolume> {
+    let (name, scope) = (VolumeName::parse(name)?, Scope::default());
+    let volumes = VolumeName::candidates(&[&name], &scope)?;
+    Ok(name.find(&volumes, &scope)?.clone())
 }
 
 /// Pushes one volume after another. The first failure ends it: what is there stays.

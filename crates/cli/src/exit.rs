@@ -5,12 +5,17 @@ use std::io;
 use flow::{Kind, Refusal, is_interruption};
 use nix::errno::Errno;
 
+use crate::said::Said;
+
 /// The exit code for an error: the first cause with its own code decides, otherwise it is 1.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     error.chain().find_map(code_of).unwrap_or(1)
 }
 
 fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
+    if let Some(said) = cause.downcast_ref::<Said>() {
+        return Some(said.code);
+    }
     if let Some(refusal) = cause.downcast_ref::<Refusal>() {
         return match refusal.kind() {
             Kind::Usage => Some(2),
@@ -61,6 +66,7 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
 /// The kind of an error, for a report: one for each exit code, and one for a signal.
 pub(crate) fn kind(error: &anyhow::Error) -> &'static str {
     match exit_code(error) {
+        _ if error.is::<Said>() => "failed",
         2 => "usage",
         3 => "base-mismatch",
         4 => "stream",
@@ -93,6 +99,8 @@ mod tests {
     fn the_cause_decides_however_deep_it_lies() {
         let code = |error: anyhow::Error| exit_code(&error.context("while doing something"));
         assert_eq!(code(anyhow::anyhow!("anything")), 1);
+        assert_eq!(code(Said::new(3).into()), 3);
+        assert_eq!(kind(&Said::new(3).into()), "failed");
         assert_eq!(code(Refusal::usage("x").into()), 2);
         assert_eq!(code(lvm::Error::NotFound("x".into()).into()), 2);
         assert_eq!(code(Refusal::base_mismatch("x").into()), 3);

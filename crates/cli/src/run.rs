@@ -10,6 +10,7 @@ use crate::exit::hint;
 use crate::print::ReaderLeft;
 use crate::progress::progress;
 use crate::report::{Outcome, ReportTo};
+use crate::said::Said;
 use crate::signals::catch_signals;
 use crate::terminal::note;
 use crate::{Common, exit_code, logging};
@@ -52,7 +53,7 @@ pub fn run(
     ExitCode::from(exit_code(&failed))
 }
 
-/// Says what failed, in a line on stderr, unless that is only that a reader has enough; yields its text.
+/// Says what failed, in a line on stderr, unless a reader only has enough or knows already; yields its text.
 fn say(
     program: &str,
     error: &anyhow::Error,
@@ -62,7 +63,7 @@ fn say(
     let text = [Some(error_text(error)), way_out(error), hint(error).map(Into::into)];
     let text = escaped_lines(&text.into_iter().flatten().collect::<Vec<_>>().join("; "));
     // Where nobody reads it, the exit code still says it.
-    if !error.is::<ReaderLeft>() {
+    if !error.is::<ReaderLeft>() && !error.is::<Said>() {
         note(format_args!("{program}: {text}"));
     }
     text

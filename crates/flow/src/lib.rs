@@ -49,5 +49,5 @@ pub use progress::{Progress, Quiet, Task};
 pub use refusal::{Kind, Refusal, usage};
 pub use scratch::scratch_file;
 pub use session::Session;
-pub use units::{counted, human, rate_text, time_text};
+pub use units::{age_text, counted, human, rate_text, time_text};
 pub use way_out::WayOut;

@@ -35,6 +35,13 @@ pub fn time_text(seconds: u64) -> String {
     }
 }
 
+/// How long ago something was, in the largest unit of which there are two or more.
+pub fn age_text(seconds: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(86_400, "d"), (3600, "h"), (60, "min")];
+    let unit = UNITS.into_iter().find(|(length, _)| seconds >= 2 * length);
+    unit.map_or(format!("{seconds}s"), |(length, name)| format!("{}{name}", seconds / length))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,5 +77,11 @@ mod tests {
         assert_eq!(human(1536), "1.5 KiB");
         assert_eq!(human(500 << 20), "500.0 MiB");
         assert_eq!(human(u64::MAX), "16.0 EiB");
+    }
+
+    #[test]
+    fn an_age_has_one_unit() {
+        let ages = [0, 119, 120, 7199, 7200, 172_799, 172_800, 8_640_000].map(age_text);
+        assert_eq!(ages, ["0s", "119s", "2min", "119min", "2h", "47h", "2d", "100d"]);
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::merge::NoMerge;
+use crate::not_activated::not_activated;
 use crate::suspension::wait_for_volume;
 use crate::{DeviceMapper, Error, KeepWaiting, LogicalVolume, command, no_space};
 
@@ -18,11 +19,35 @@ impl LogicalVolume {
         tags: &[String],
         keep_waiting: KeepWaiting<'_>,
     ) -> Result<Self> {
+        self.snapshot(dm, name, "r", tags, keep_waiting)
+    }
+
+    /// Takes a snapshot that can be written to; until [`start`](Self::start) it stands still.
+    ///
+    /// # Errors
+    /// As [`take_snapshot`](Self::take_snapshot).
+    pub fn take_writable_snapshot(
+        &self,
+        dm: &DeviceMapper,
+        name: &str,
+        keep_waiting: KeepWaiting<'_>,
+    ) -> Result<Self> {
+        self.snapshot(dm, name, "rw", &[], keep_waiting)
+    }
+
+    fn snapshot(
+        &self,
+        dm: &DeviceMapper,
+        name: &str,
+        permission: &str,
+        tags: &[String],
+        keep_waiting: KeepWaiting<'_>,
+    ) -> Result<Self> {
         wait_for_volume(dm, self, keep_waiting)?;
         dm.check_free(&self.group, name)?;
         let full_name = NoMerge::of(self)?.volume().full_name();
         let mut arguments = vec!["--yes", "--snapshot", "--name", name];
-        arguments.extend(["--permission", "r", "--setactivationskip", "y"]);
+        arguments.extend(["--permission", permission, "--setactivationskip", "y"]);
         tags.iter().for_each(|tag| arguments.extend(["--addtag", tag]));
         arguments.push(&full_name);
         command::run("lvcreate", &arguments).map_err(|error| no_space::explained(error, self))?;
@@ -52,6 +77,35 @@ impl LogicalVolume {
         command::run("lvchange", &arguments)?;
         let inactive = [&["--activate", "n"][..], &which].concat();
         command::run("lvchange", &inactive).map(drop)
+    }
+
+    /// Makes this volume active, now and with its group.
+    ///
+    /// # Errors
+    /// Where LVM fails to do it, or does not do it and reports success.
+    pub fn start(&self, dm: &DeviceMapper) -> Result<()> {
+        let selection = format!("lv_uuid={}", self.uuid);
+        for change in [["--setactivationskip", "n"], ["--activate", "y"]] {
+            let arguments = [&["--yes"][..], &change, &["--select", &selection, &self.group]];
+            command::run("lvchange", &arguments.concat())?;
+        }
+        match dm.device_of(self)? {
+            Some(_) => Ok(()),
+            None => Err(not_activated(&self.full_name())),
+        }
+    }
+
+    /// Gives this volume tags, and takes others from it, at once.
+    ///
+    /// # Errors
+    /// Where LVM fails to do it.
+    pub fn retag(&self, new: &[String], gone: &[String]) -> Result<()> {
+        let selection = format!("lv_uuid={}", self.uuid);
+        let mut arguments = vec!["--yes"];
+        new.iter().for_each(|tag| arguments.extend(["--addtag", tag]));
+        gone.iter().for_each(|tag| arguments.extend(["--deltag", tag]));
+        arguments.extend(["--select", &selection, &self.group]);
+        command::run("lvchange", &arguments).map(drop)
     }
 
     /// Removes this volume, whatever has its name by now.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::particulars::Particulars;
+
 /// The version of what is said here. A peer of another version is refused.
 pub const PROTOCOL: u32 = 1;
 
@@ -17,6 +19,11 @@ pub enum Request {
         of: String,
         /// The UUIDs of its points: what is a copy of one counts, whatever else it says.
         snapshots: Vec<String>,
+    },
+    /// What is there, and what is known about it? For people: nothing is decided by it.
+    List {
+        /// The UUIDs of the volumes whose points they are copies of; with none, all copies.
+        of: Vec<String>,
     },
     /// Make a copy: the stream follows, in blocks.
     Receive {
@@ -114,6 +121,11 @@ pub enum Answer {
     Points {
         /// In no order.
         copies: Vec<Copy>,
+    },
+    /// To [`Request::List`].
+    List {
+        /// In no order.
+        copies: Vec<Particulars>,
     },
     /// To [`Request::Receive`] and [`Request::Replace`]: the copy is there, complete and proved.
     Received(Copy),

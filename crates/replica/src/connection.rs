@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 
 use flow::Refusal;
-use peer::{Answer, Error, Failure, Hello, PROTOCOL, Request, read_line, write_line};
+use peer::{Answer, Error, Failure, Hello, PROTOCOL, Particulars, Request, read_line, write_line};
 
 /// Bytes to another side and back: a child's pipes, or a pair of sockets.
 pub struct Connection {
@@ -29,6 +29,17 @@ impl Connection {
                 hello.protocol
             ),
             other => Err(unexpected("a greeting", &other)),
+        }
+    }
+
+    /// The copies on the other side, of the volumes with these UUIDs, or all of them.
+    ///
+    /// # Errors
+    /// If the connection breaks, or the other side cannot tell.
+    pub fn copies(&mut self, of: Vec<String>) -> anyhow::Result<Vec<Particulars>> {
+        match self.ask(&Request::List { of })? {
+            Answer::List { copies } => Ok(copies),
+            other => Err(unexpected("a list of copies", &other)),
         }
     }
 
@@ -75,6 +86,7 @@ pub(crate) fn unexpected(expected: &'static str, found: &Answer) -> anyhow::Erro
     let found = match found {
         Answer::Hello(_) => "a greeting",
         Answer::Points { .. } => "a list of points",
+        Answer::List { .. } => "a list of copies",
         Answer::Received(_) => "a copy",
         Answer::Holds(_) => "what is there",
         Answer::Leaves => "digests",

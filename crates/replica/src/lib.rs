@@ -19,24 +19,32 @@
 //! # Ok::<(), jiff::Error>(())
 //! ```
 
+mod allowance;
 mod arriving;
 mod connection;
 mod leaves;
+mod listing;
 mod name;
 mod place;
 mod points;
+mod promote;
 mod push;
 mod receive;
+mod report;
 mod serve;
 mod spot;
 pub mod tag;
 
+pub use allowance::Allowance;
 pub use connection::Connection;
+pub use listing::{local_copies, local_points};
 pub use name::PointName;
 pub use place::Place;
 pub use points::{LocalPoint, points_of};
+pub use promote::{IsPromoted, promote, release};
 pub use push::{Full, NoBase, Pushed, Settings, push};
-pub use serve::{serve, serve_and_note};
+pub use report::{JobReport, VolumeReport};
+pub use serve::{refuse, serve, serve_and_note};
 pub use spot::push::{Occupied, Over, push_classic, push_over};
 pub use spot::serve::serve_spot;
 pub use spot::{Spot, SpotKind};

@@ -13,6 +13,7 @@ use peer::{BlockReader, Copy, Source, is_given_up};
 use streams::{Rules, Sources};
 
 use crate::place::{Place, copy, in_pool};
+use crate::promote::refuse_promoted;
 use crate::{PointName, tag};
 
 /// Makes a copy from the stream in `blocks`; what of it is not read stays there.
@@ -28,10 +29,12 @@ pub(crate) fn receive<R: Read + Send>(
     session: &Session<'_>,
 ) -> anyhow::Result<Copy> {
     let at = check(source)?;
+    let name = place.allowance.copy_name(&source.name);
     let (pool, volumes) = in_pool(place)?;
+    refuse_promoted(&source.of, &volumes)?;
     let base = base.map(|uuid| find_base(uuid, &volumes)).transpose()?;
     let request = patch::Request {
-        destination: Destination::NewVolume(Making::One(Some(source.name.clone()))),
+        destination: Destination::NewVolume(Making::One(Some(name.clone()))),
         named: Named {
             group: Some(pool.group.clone()),
             pool: Some(pool.name.clone()),
@@ -75,7 +78,7 @@ pub(crate) fn receive<R: Read + Send>(
     let find = || -> anyhow::Result<LogicalVolume> {
         let volumes = LogicalVolume::list_in(&pool.group)?;
         let made = volumes.into_iter().find(|volume| volume.uuid == uuid);
-        made.with_context(|| format!("{}/{} is gone", pool.group, source.name))
+        made.with_context(|| format!("{}/{name} is gone", pool.group))
     };
     find()?.lay_aside(&tag::of_point(&source.of, at))?;
     copy(&find()?).filter(|copy| copy.source == source.uuid).ok_or_else(|| {

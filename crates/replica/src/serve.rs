@@ -5,8 +5,20 @@ use std::io::{Read, Write};
 use flow::{Session, error_text, usage};
 use peer::{Answer, BlockReader, Failure, Hello, PROTOCOL, Request, Told, read_line, write_line};
 
+use crate::listing::local_copies;
 use crate::place::{Place, copy, in_pool};
 use crate::receive::receive;
+
+/// Answers the first request with a refusal, as the only one.
+///
+/// # Errors
+/// If the connection breaks, or the other side says what it must not.
+pub fn refuse(failure: Failure, mut from: impl Read, mut to: impl Write) -> anyhow::Result<()> {
+    if read_line::<Request>(&mut from)?.is_some() {
+        write_line(&mut to, &Answer::Failed(failure))?;
+    }
+    Ok(())
+}
 
 /// Answers requests until the other side ends.
 ///
@@ -34,17 +46,24 @@ pub fn serve_and_note(
     note: &mut dyn FnMut(Told),
 ) -> anyhow::Result<()> {
     while let Some(request) = read_line::<Request>(&mut from)? {
-        let answer = match request {
+        let done = match request {
             Request::Hello(_) => {
                 Ok(Answer::Hello(Hello { protocol: PROTOCOL, program: place.program.clone() }))
             }
             Request::Points { of, snapshots } => points(place, &of, &snapshots),
+            Request::List { of } => list(place, &of),
             Request::Receive { source, base } => {
                 let mut blocks = BlockReader::new(&mut from);
                 let received = receive(place, &source, base.as_deref(), &mut blocks, session);
-                // What comes after the stream is a message again.
-                blocks.drain()?;
-                received.map(Answer::Received)
+                let has_failed = received.is_err();
+                write_line(&mut to, &answer(place, received.map(Answer::Received)))?;
+                // What comes after the stream is a message again, if the other side wants to say more: it knows
+                // already that the rest of the stream is of no use.
+                match blocks.drain() {
+                    Err(_) if has_failed => return Ok(()),
+                    drained => drained?,
+                }
+                continue;
             }
             Request::Holds { .. } | Request::Leaves { .. } => Err(no_device()),
             Request::Replace { .. } => {
@@ -56,12 +75,25 @@ pub fn serve_and_note(
                 Ok(Answer::Noted)
             }
         };
-        let answer = answer.unwrap_or_else(|error| {
-            Answer::Failed(Failure { code: (place.exit_code)(&error), text: error_text(&error) })
-        });
-        write_line(&mut to, &answer)?;
+        write_line(&mut to, &answer(place, done))?;
     }
     Ok(())
+}
+
+/// What the other side is told.
+fn answer(place: &Place, done: anyhow::Result<Answer>) -> Answer {
+    done.unwrap_or_else(|error| {
+        let texts = [Some(error_text(&error)), (place.way_out)(&error)];
+        let text = texts.into_iter().flatten().collect::<Vec<_>>().join("; ");
+        Answer::Failed(Failure { code: (place.exit_code)(&error), text })
+    })
+}
+
+/// What is known about the copies of some volumes, or all.
+fn list(place: &Place, of: &[String]) -> anyhow::Result<Answer> {
+    let mut copies = local_copies(&in_pool(place)?.1);
+    copies.retain(|copy| of.is_empty() || of.contains(&copy.of));
+    Ok(Answer::List { copies })
 }
 
 fn no_device() -> anyhow::Error {

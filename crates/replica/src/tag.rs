@@ -10,6 +10,19 @@ const AT: &str = "lvsync.at=";
 /// Of a volume that is written in place: it is neither a point nor a pool's copy, whatever else its tags say.
 const PLACE: &str = "lvsync.place";
 
+/// Before the name of the job that took a point.
+const JOB: &str = "lvsync.job=";
+/// Before the name of who holds a point.
+const HOLD: &str = "lvsync.hold=";
+/// The point stays until somebody says otherwise.
+const PIN: &str = "lvsync.pin";
+/// Before the UUID of the point that an incomplete copy is of.
+const PARTIAL: &str = "lvsync.partial=";
+/// Before the time at which a copy was last verified, in seconds since 1970.
+const VERIFIED: &str = "lvsync.verified=";
+/// Before the UUID of the writable volume that was made of a copy.
+const PROMOTED: &str = "lvsync.promoted=";
+
 /// The tags of a point, or a copy of it.
 pub fn of_point(of: &str, at: Timestamp) -> Vec<String> {
     vec![format!("{OF}{of}"), format!("{AT}{}", at.as_second())]
@@ -19,6 +32,45 @@ pub fn of_point(of: &str, at: Timestamp) -> Vec<String> {
 /// volume that is written in place.
 pub fn point(volume: &LogicalVolume) -> Option<(&str, Timestamp)> {
     if is_placed(volume) { None } else { of_and_at(volume) }
+}
+
+/// The job that took a point.
+pub fn job(volume: &LogicalVolume) -> Option<&str> {
+    value(volume, JOB)
+}
+
+/// Who holds a point.
+pub fn holds(volume: &LogicalVolume) -> impl Iterator<Item = &str> {
+    volume.tags.iter().filter_map(|tag| tag.strip_prefix(HOLD))
+}
+
+/// Whether a point stays until somebody says otherwise.
+pub fn is_pinned(volume: &LogicalVolume) -> bool {
+    volume.tags.iter().any(|tag| tag == PIN)
+}
+
+/// The UUID of the point that an incomplete copy is of.
+pub fn partial(volume: &LogicalVolume) -> Option<&str> {
+    value(volume, PARTIAL)
+}
+
+/// When a copy was last verified, in seconds since 1970.
+pub fn verified_at(volume: &LogicalVolume) -> Option<i64> {
+    value(volume, VERIFIED)?.parse().ok()
+}
+
+/// The UUID of the writable volume that was made of a copy.
+pub fn promoted(volume: &LogicalVolume) -> Option<&str> {
+    value(volume, PROMOTED)
+}
+
+/// The tag that says so.
+pub fn of_promoted(uuid: &str) -> String {
+    format!("{PROMOTED}{uuid}")
+}
+
+fn value<'v>(volume: &'v LogicalVolume, key: &str) -> Option<&'v str> {
+    volume.tags.iter().find_map(|tag| tag.strip_prefix(key))
 }
 
 /// The tags of a volume that is written in place, as a copy of a point of the volume `of`, taken `at` seconds since
@@ -43,9 +95,8 @@ pub fn placed(volume: &LogicalVolume) -> Option<(&str, Timestamp)> {
 }
 
 fn of_and_at(volume: &LogicalVolume) -> Option<(&str, Timestamp)> {
-    let value = |key: &str| volume.tags.iter().find_map(|tag| tag.strip_prefix(key));
-    let at = Timestamp::from_second(value(AT)?.parse().ok()?).ok()?;
-    Some((value(OF)?, at))
+    let at = Timestamp::from_second(value(volume, AT)?.parse().ok()?).ok()?;
+    Some((value(volume, OF)?, at))
 }
 
 /// Whether a text has the form of LVM's UUIDs: then it is safe in a tag, a selection and a message.

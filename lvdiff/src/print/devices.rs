@@ -1,10 +1,9 @@
 //! The thin devices in a pool's metadata, for people and scripts.
 
+use cli::table::{self, Column};
 use flow::human;
 use serde::Serialize;
 use source::ListedDevice;
-
-use crate::print::table::{self, Column};
 
 /// A thin device, as printed.
 #[derive(Serialize)]

@@ -1,4 +1,4 @@
-//! Figures in a few characters: a share, an age.
+//! Figures in a few characters: a share.
 
 /// A part of a whole in per cent. Only nothing is 0%, and only all of it 100%.
 pub(crate) fn share(part: u64, whole: u64) -> String {
@@ -27,13 +27,6 @@ pub(crate) fn percent(part: u64, whole: u64) -> f64 {
     }
 }
 
-/// How long ago something was, in the largest unit of which there are two or more.
-pub(crate) fn age(seconds: u64) -> String {
-    const UNITS: [(u64, &str); 3] = [(86_400, "d"), (3600, "h"), (60, "min")];
-    let unit = UNITS.into_iter().find(|(length, _)| seconds >= 2 * length);
-    unit.map_or(format!("{seconds}s"), |(length, name)| format!("{}{name}", seconds / length))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,11 +49,5 @@ mod tests {
             assert_eq!(share(part, whole), text);
             assert_eq!(percent(part, whole), number, "{text}");
         }
-    }
-
-    #[test]
-    fn an_age_has_one_unit() {
-        let ages = [0, 119, 120, 7199, 7200, 172_799, 172_800, 8_640_000].map(age);
-        assert_eq!(ages, ["0s", "119s", "2min", "119min", "2h", "47h", "2d", "100d"]);
     }
 }

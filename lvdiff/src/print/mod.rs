@@ -7,5 +7,4 @@ pub(crate) mod list;
 pub(crate) mod map;
 pub(crate) mod summary;
 pub(crate) mod survey;
-mod table;
 pub(crate) mod volumes;

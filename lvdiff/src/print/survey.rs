@@ -1,12 +1,12 @@
 //! How much each thin volume changed since its newest snapshot, for people and scripts.
 
-use flow::human;
+use cli::table::{self, Column};
+use flow::{age_text, human};
 use serde::Serialize;
 use source::{Since, Surveyed};
 
 use super::described::Totals;
-use super::figures::{age, share};
-use super::table::{self, Column};
+use super::figures::share;
 use crate::request::Form;
 
 /// A thin volume, as printed.
@@ -121,7 +121,7 @@ fn cells(row: &Row<'_>) -> [String; COLUMNS.len()] {
     [
         row.name.clone(),
         or_none(snapshot.map(|snapshot| snapshot.short_name.into())),
-        or_none(snapshot.and_then(|snapshot| snapshot.age_seconds).map(age)),
+        or_none(snapshot.and_then(|snapshot| snapshot.age_seconds).map(age_text)),
         or_none(totals.map(|totals| human(totals.changed_bytes))),
         or_none(totals.map(|totals| share(totals.changed_bytes, row.size))),
         or_none(totals.map(|totals| human(totals.unmapped_bytes))),

@@ -1,10 +1,10 @@
 //! The thin volumes of this machine, for people and scripts.
 
+use cli::table::{self, Column};
 use flow::{human, time_text};
 use serde::Serialize;
 use source::Listed;
 
-use crate::print::table::{self, Column};
 use crate::request::Form;
 
 /// A thin volume, as printed.

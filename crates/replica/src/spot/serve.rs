@@ -55,7 +55,7 @@ pub fn serve_spot(
                 stream = Some(BlockReader::new(&mut from));
                 Err(no_pool(spot))
             }
-            Request::Points { .. } => Err(no_pool(spot)),
+            Request::Points { .. } | Request::List { .. } => Err(no_pool(spot)),
             Request::Told(_) => Ok(Some(Answer::Noted)),
         };
         let answer = answer.unwrap_or_else(|error| {

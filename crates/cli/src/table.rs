@@ -5,31 +5,35 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 /// A column of a table.
-#[derive(Clone, Copy)]
-pub(crate) struct Column {
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
     heading: &'static str,
     is_number: bool,
     is_wide: bool,
 }
 
 impl Column {
-    pub(crate) const fn text(heading: &'static str) -> Self {
+    /// A column of words.
+    pub const fn text(heading: &'static str) -> Self {
         Self { heading, is_number: false, is_wide: false }
     }
 
     /// Numbers are aligned to the right, like their heading.
-    pub(crate) const fn number(heading: &'static str) -> Self {
+    pub const fn number(heading: &'static str) -> Self {
         Self { heading, is_number: true, is_wide: false }
     }
 
     /// Only for those who ask for all columns.
-    pub(crate) const fn wide(self) -> Self {
+    pub const fn wide(self) -> Self {
         Self { is_wide: true, ..self }
     }
 }
 
 /// Prints headings, and rows of cells below them; `wide`: with all columns.
-pub(crate) fn print<const N: usize>(
+///
+/// # Errors
+/// If it cannot be written.
+pub fn print<const N: usize>(
     columns: [Column; N],
     rows: impl Iterator<Item = [String; N]>,
     wide: bool,
@@ -58,14 +62,20 @@ pub(crate) fn print<const N: usize>(
 }
 
 /// Prints a JSON array of objects, one to a line.
-pub(crate) fn print_json(objects: &[impl Serialize], mut out: impl Write) -> io::Result<()> {
+///
+/// # Errors
+/// If it cannot be written, or an object has no JSON.
+pub fn print_json(objects: &[impl Serialize], mut out: impl Write) -> io::Result<()> {
     json_array(objects, &mut out)?;
     writeln!(out)?;
     out.flush()
 }
 
 /// Prints a JSON object that has such an array as its one field.
-pub(crate) fn print_json_of(
+///
+/// # Errors
+/// As [`print_json`].
+pub fn print_json_of(
     name: &str,
     objects: &[impl Serialize],
     mut out: impl Write,
