@@ -30,7 +30,7 @@ pub(crate) fn push(
 ) -> anyhow::Result<()> {
     let pushed = match push_once(name, target, settings, over, session) {
         Err(error) if over.overwrite && exit_code(&error) == MISMATCH => {
-            log::warn!("{error:#}; everything is sent");
+            log::warn!("{error:#}; it is replaced");
             push_once(name, target, settings, Over { everything: true, ..over }, session)
         }
         pushed => pushed,

@@ -45,6 +45,15 @@ written() {
 	[ "$(io_stat "$1" 7)" -gt "$2" ]
 }
 
+# killed: the push in the background is killed. Its point is active then, until a run reads it again: one does.
+killed() {
+	local point
+	point=vg0/$(points | tail -n 1)
+	kill -9 "$PID"
+	wait "$PID" || true
+	run "lvdiff -q --list $point > /dev/null"
+}
+
 # start_push ARGUMENT…: a push in the background. It is $PID, and what it says is in /tmp/.said.
 start_push() {
 	sleep 1.1

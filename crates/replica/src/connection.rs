@@ -69,7 +69,8 @@ pub(crate) fn answer(from: &mut impl Read) -> anyhow::Result<Answer> {
 #[error("the other side says")]
 pub(crate) struct Refused(#[source] Refusal);
 
-fn refusal(failure: &Failure) -> Refusal {
+/// A failure as an error of this side's.
+pub(crate) fn refusal(failure: &Failure) -> Refusal {
     let text = flow::escaped(&failure.text);
     match failure.code {
         2 => Refusal::usage(text),

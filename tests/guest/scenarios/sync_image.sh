@@ -55,7 +55,7 @@ expect_exit 1 lvsync push vg0/vol0 /tmp/nowhere/disk.img
 say "the way back"
 before=$(sum /tmp/images/disk.img)
 fill /dev/vg0/vol0 0 512 fourth
-push --snapback /tmp/images/back vg0/vol0 /tmp/images/disk.img
+push --full --snapback /tmp/images/back vg0/vol0 /tmp/images/disk.img
 expect_place /tmp/images/disk.img
 run lvpatch --device /tmp/images/disk.img -i /tmp/images/back
 expect_equal "$(sum /tmp/images/disk.img)" "$before" "the sum after going back"
@@ -71,11 +71,10 @@ expect_place /mnt/disk.img
 expect_equal "$(ls -A /mnt | grep -v lost+found)" disk.img "the files"
 fill /dev/vg0/vol0 0 32768 fifth
 before=$(sum /mnt/disk.img)
-start_push --bwlimit 8M vg0/vol0 /mnt/disk.img
+start_push --bwlimit 2M vg0/vol0 /mnt/disk.img
 wait_until [ -e /mnt/.disk.img.lvsync-undo ]
 wait_until eval '[ "$(sum /mnt/disk.img)" != "$before" ]'
-kill -9 "$PID"
-wait "$PID" || true
+killed
 [ -e /mnt/.disk.img.lvsync-undo ] || fail "there is nothing to undo"
 push vg0/vol0 /mnt/disk.img
 expect_text "an earlier run was cut"
@@ -84,8 +83,7 @@ expect_place /mnt/disk.img
 say "a first image that is cut leaves nothing"
 start_push --bwlimit 4M vg0/vol0 /mnt/new.img
 sleep 1
-kill -9 "$PID"
-wait "$PID" || true
+killed
 [ ! -e /mnt/new.img ] || fail "it has its name already"
 push vg0/vol0 /mnt/new.img
 expect_place /mnt/new.img

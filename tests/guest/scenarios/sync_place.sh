@@ -73,12 +73,12 @@ say "killed in the middle: the next run undoes it, and brings all"
 before=$(sum /dev/vg1/place)
 fill /dev/vg0/vol0 0 32768 sixth
 written=$(io_stat /dev/vg1/place 7)
-start_push --bwlimit 8M vg0/vol0 /dev/vg1/place
-wait_until written /dev/vg1/place $((written + 8192))
+start_push --bwlimit 2M vg0/vol0 /dev/vg1/place
+wait_until compgen -G '/var/lib/lvsync/*-undo'
 expect_exit 1 lvsync push vg0/vol0 /dev/vg1/place
 expect_text "another run is writing to /dev/vg1/place"
-kill -9 "$PID"
-wait "$PID" || true
+wait_until written /dev/vg1/place $((written + 8192))
+killed
 [ "$(sum /dev/vg1/place)" != "$before" ] || fail "it was killed too early"
 fill /dev/vg0/vol0 40960 64 seventh
 push vg0/vol0 /dev/vg1/place
@@ -88,10 +88,9 @@ expect_place /dev/vg1/place
 
 say "a full stream that is cut is sent again, without being asked for"
 run lvcreate -y -n other -L 64M vg1
-start_push --bwlimit 8M vg0/vol0 /dev/vg1/other
+start_push --bwlimit 4M vg0/vol0 /dev/vg1/other
 wait_until written /dev/vg1/other 4096
-kill -9 "$PID"
-wait "$PID" || true
+killed
 push vg0/vol0 /dev/vg1/other
 expect_place /dev/vg1/other
 
@@ -102,10 +101,9 @@ expect_equal "$(on_b sum /dev/vg1/place)" "$(newest)" "the sum on b"
 before=$(on_b sum /dev/vg1/place)
 fill /dev/vg0/vol0 0 32768 eighth
 written=$(on_b io_stat /dev/vg1/place 7)
-start_push --bwlimit 8M vg0/vol0 root@b:/dev/vg1/place
+start_push --bwlimit 2M vg0/vol0 root@b:/dev/vg1/place
 wait_until on_b "[ \$(io_stat /dev/vg1/place 7) -gt $((written + 8192)) ]"
-kill -9 "$PID"
-wait "$PID" || true
+killed
 wait_until on_b "[ \$(sum /dev/vg1/place) = $before ]"
 push vg0/vol0 root@b:/dev/vg1/place
 expect_text "since vg0/"
@@ -121,9 +119,11 @@ push vg0/vol0 vg1/pool0
 expect_text "all of it"
 expect_equal "$(field vg1/thin lv_permissions)" writeable "what may be done with vg1/thin"
 
-say "too small, and not there"
+say "too small, not there, and the volume itself"
 run lvcreate -y -n small -L 32M vg1
 sleep 1.1
 expect_exit 7 lvsync push vg0/vol0 /dev/vg1/small
 expect_exit 2 lvsync push vg0/vol0 /dev/vg1/nothing
 expect_equal "$(field vg1/small lv_tags)" "" "the tags"
+expect_exit 2 lvsync push --overwrite vg0/vol0 /dev/vg0/vol0
+expect_text "is the volume itself"

@@ -12,9 +12,10 @@ use lvm::{Activation, DeviceMapper, DeviceNumber, LogicalVolume, Scope, VolumeNa
 use patch::{
     ChangedInPart, Chunking, Cut, Destination, Named, Overwriting, Proof, Resuming, Whole,
 };
-use peer::{Answer, BlockReader, Copy, Held, Source, Start, write_line};
+use peer::{Answer, BlockReader, Copy, Failure, Held, Source, Start, write_line};
 
 use crate::arriving::apply_blocks;
+use crate::connection::refusal;
 use crate::leaves::send_leaves;
 use crate::spot::beside::Beside;
 use crate::spot::ledger::Ledger;
@@ -154,6 +155,9 @@ impl<'s> Claimed<'s> {
                 return Err(usage(format!("{} is not a UUID of LVM's", escaped(uuid))));
             }
         }
+        if self.uuid.as_ref().is_some_and(|uuid| [&source.of, &source.uuid].contains(&uuid)) {
+            return Err(usage(format!("{} is the volume itself", self.name())));
+        }
         Timestamp::from_second(source.at).with_context(|| format!("the time {}", source.at))?;
         if let Some(wanted) = &self.spot.snapback
             && wanted.symlink_metadata().is_ok()
@@ -232,7 +236,7 @@ impl<'s> Claimed<'s> {
                 return Err(error);
             }
             return Err(match self.undo(session) {
-                Ok(()) => as_it_was(error, &self.path),
+                Ok(()) => as_it_was(&error, self.spot),
                 Err(left) => error.context(format!(
                     "what it held before is in {}, and the next run brings it back ({left:#})",
                     self.beside.undo.display()
@@ -414,16 +418,14 @@ impl<'s> Claimed<'s> {
     }
 }
 
-/// An error after which everything is as it was, although patching says that it may not be.
-#[derive(Debug, thiserror::Error)]
-#[error("{path} is as it was")]
-struct AsItWas {
-    path: String,
-    source: Box<dyn std::error::Error + Send + Sync>,
-}
-
-fn as_it_was(error: anyhow::Error, path: &Path) -> anyhow::Error {
-    AsItWas { path: path.display().to_string(), source: error.into() }.into()
+/// The same error for a place where everything is as it was, although patching says that it may not be.
+fn as_it_was(error: &anyhow::Error, spot: &Spot) -> anyhow::Error {
+    let untrue = error.downcast_ref::<ChangedInPart>().map(ToString::to_string);
+    let causes =
+        error.chain().map(ToString::to_string).filter(|cause| Some(cause) != untrue.as_ref());
+    let causes = causes.collect::<Vec<_>>().join(": ");
+    let text = format!("{} is as it was: {causes}", spot.path.display());
+    refusal(&Failure { code: (spot.exit_code)(error), text }).into()
 }
 
 fn is_mismatch(error: &anyhow::Error) -> bool {
@@ -483,4 +485,40 @@ fn volume_of(path: &Path) -> anyhow::Result<Option<LogicalVolume>> {
     let found = LogicalVolume::list()?.into_iter().find(|volume| volume.is_device(number));
     let missing = || format!("{} is a logical volume that `lvs` does not list", path.display());
     found.with_context(missing).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_as_it_was_is_not_said_to_have_changed() {
+        let spot = Spot {
+            path: "/dev/x".into(),
+            kind: SpotKind::Device,
+            snapback: None,
+            state: "/state".into(),
+            program: "test".into(),
+            exit_code: |_| 7,
+        };
+        let changed = ChangedInPart { name: "/dev/x".into(), is_path: true, kept: None };
+        let error = anyhow::anyhow!("no space").context(changed).context("the connection broke");
+        let error = as_it_was(&error, &spot);
+        assert_eq!(error.to_string(), "/dev/x is as it was: the connection broke: no space");
+        let refusal = error.downcast_ref::<Refusal>().unwrap();
+        assert_eq!(refusal.kind(), Kind::NoSpace);
+    }
+
+    #[test]
+    fn an_image_can_be_missing_but_not_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().canonicalize().unwrap();
+        let path = folder.join("disk.img");
+        assert_eq!(image(&path).unwrap(), path);
+        std::os::unix::fs::symlink(&path, folder.join("link")).unwrap();
+        std::fs::write(&path, "").unwrap();
+        assert_eq!(image(&folder.join("link")).unwrap(), path);
+        image(&folder).unwrap_err();
+        image(&folder.join("nowhere/disk.img")).unwrap_err();
+    }
 }
