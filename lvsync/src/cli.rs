@@ -18,7 +18,8 @@ Examples:
   lvsync push vg0/db vg0/log vg9/pool0     to another group of this machine
 
 ",
-    include_str!("../../crates/cli/exit-codes.txt")
+    include_str!("../../crates/cli/exit-codes.txt"),
+    include_str!("../../crates/cli/exit-codes-lvsync.txt")
 ))]
 pub(crate) struct Args {
     #[command(flatten)]

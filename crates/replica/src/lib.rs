@@ -22,6 +22,7 @@ mod place;
 mod points;
 mod push;
 mod receive;
+mod report;
 mod serve;
 pub mod tag;
 
@@ -30,4 +31,5 @@ pub use name::PointName;
 pub use place::Place;
 pub use points::{LocalPoint, points_of};
 pub use push::{Full, NoBase, Pushed, Settings, push};
+pub use report::{JobReport, VolumeReport};
 pub use serve::serve;

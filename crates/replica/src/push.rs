@@ -67,6 +67,14 @@ pub struct Pushed {
 #[error("{0}")]
 pub struct NoBase(String);
 
+impl NoBase {
+    /// The error with this text.
+    pub(crate) fn error(text: String) -> anyhow::Error {
+        let refusal = Refusal::no_base("all of the volume would have to be sent");
+        anyhow::Error::new(refusal).context(Self(text))
+    }
+}
+
 /// Takes a point of a volume, sends what the other side lacks, and removes the points that are not needed any
 /// more. If it fails before all is sent, the new point is removed.
 ///
@@ -86,12 +94,10 @@ pub fn push(
     let copies = copies_of(volume, &before, &mut connection)?;
     let base = newest_common(&before, &copies);
     if base.is_none() && !copies.is_empty() && settings.full == Full::First {
-        return Err(NoBase(format!(
-            "the other side has copies of {}, but none of a point that is still here: all of the volume would have to \
-             be sent",
+        return Err(NoBase::error(format!(
+            "the other side has copies of {}, but none of a point that is still here",
             volume.full_name()
-        ))
-        .into());
+        )));
     }
     let at = Timestamp::from_second((session.clock)().cast_signed())?;
     if let Some(newest) = before.last().filter(|newest| newest.at >= at) {
