@@ -1,6 +1,8 @@
 //! `lvsync`: keeps copies of thin-provisioned LVM2 volumes in another pool, on this host or another one.
 
 mod cli;
+mod config;
+mod job_name;
 mod link;
 mod request;
 mod run;
