@@ -24,12 +24,16 @@ mod push;
 mod receive;
 mod report;
 mod serve;
+mod set;
 pub mod tag;
+mod thinning;
 
 pub use connection::Connection;
 pub use name::PointName;
 pub use place::Place;
 pub use points::{LocalPoint, points_of};
-pub use push::{Full, NoBase, Pushed, Settings, push};
+pub use push::{Full, NoBase, Pushed, Settings, choose_base, copies_of, push};
 pub use report::{JobReport, VolumeReport};
 pub use serve::serve;
+pub use set::{Brought, Member, Sent, Set};
+pub use thinning::{remove_thinned, thinning};

@@ -14,6 +14,13 @@ pub struct LocalPoint {
     pub at: Timestamp,
 }
 
+impl LocalPoint {
+    /// The job that took it; none if no job did.
+    pub fn job(&self) -> Option<&str> {
+        tag::job(&self.volume)
+    }
+}
+
 /// The points of `of` among these volumes, the oldest first.
 pub fn points_of(of: &LogicalVolume, volumes: &[LogicalVolume]) -> Vec<LocalPoint> {
     let mut points: Vec<_> = volumes

@@ -7,10 +7,26 @@ use lvm::LogicalVolume;
 const OF: &str = "lvsync.of=";
 /// Before the time at which it was taken, in seconds since 1970.
 const AT: &str = "lvsync.at=";
+/// Before the name of the job that took it.
+const JOB: &str = "lvsync.job=";
+/// Before what the points of one run of a job have in common.
+const SET: &str = "lvsync.set=";
 
 /// The tags of a point, or a copy of it.
 pub fn of_point(of: &str, at: Timestamp) -> Vec<String> {
     vec![format!("{OF}{of}"), format!("{AT}{}", at.as_second())]
+}
+
+/// The tags of a point that a job takes, with others.
+pub fn of_set(of: &str, at: Timestamp, job: &str) -> Vec<String> {
+    let mut tags = of_point(of, at);
+    tags.extend([format!("{JOB}{job}"), format!("{SET}{job}.{}", at.as_second())]);
+    tags
+}
+
+/// The job that took a point; none if no job did.
+pub fn job(volume: &LogicalVolume) -> Option<&str> {
+    volume.tags.iter().find_map(|tag| tag.strip_prefix(JOB))
 }
 
 /// The UUID of the volume that a point was taken of, and when; none if it has no such tags.
