@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::path::PathBuf;
+
 use clap::builder::TypedValueParser;
 use clap::{Parser, Subcommand};
 use cli::Common;
@@ -16,6 +18,7 @@ use cli::Common;
 Examples:
   lvsync push vg0/vm-100-disk-0 root@b:vg1/pool0
   lvsync push vg0/db vg0/log vg9/pool0     to another group of this machine
+  lvsync run nightly                       the job of this name in /etc/lvsync.toml
 
 ",
     include_str!("../../crates/cli/exit-codes.txt"),
@@ -34,8 +37,13 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Take a point of each volume, and bring it to another pool
     Push(Push),
+    /// Carry out jobs of a file: points of several volumes as a set, brought to several targets
+    Run(Run),
     /// Be the other side: answer on standard output what is asked on standard input
     Serve(Serve),
+    /// Be the process that freezes and thaws
+    #[command(hide = true)]
+    Hold(Hold),
 }
 
 /// What is pushed, and how.
@@ -67,6 +75,30 @@ pub(crate) struct Push {
     /// How many points of each volume stay on this side, beside the last two that the other side has
     #[arg(long, value_name = "COUNT", default_value = "2", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) keep: u32,
+}
+
+/// Which jobs are carried out.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Run {
+    /// The jobs; all of the file if none is named
+    #[arg(value_name = "JOB")]
+    pub(crate) jobs: Vec<String>,
+
+    /// The file that has the jobs
+    #[arg(short, long, value_name = "FILE", default_value = "/etc/lvsync.toml")]
+    pub(crate) config: PathBuf,
+
+    /// Print what would be done, and change nothing
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+}
+
+/// What is frozen.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Hold {
+    /// How, and what
+    #[arg(required = true)]
+    pub(crate) words: Vec<String>,
 }
 
 /// Where copies are made.

@@ -48,6 +48,11 @@ impl Link {
     /// Ends the conversation, and waits for the other side.
     pub(crate) fn close(self, connection: Connection) -> anyhow::Result<()> {
         drop(connection);
+        self.ended()
+    }
+
+    /// Waits for the other side, once the conversation has ended.
+    pub(crate) fn ended(self) -> anyhow::Result<()> {
         let Self { side, has_ended } = self;
         let ended = match side {
             Side::Remote(child) => {

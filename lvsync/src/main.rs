@@ -2,6 +2,7 @@
 
 mod cli;
 mod config;
+mod job;
 mod job_name;
 mod link;
 mod request;

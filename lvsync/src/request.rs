@@ -6,7 +6,8 @@ use lvm::Scope;
 use policy::Keep;
 use replica::{Full, Settings};
 
-use crate::cli::{Args, Command, Push};
+use crate::cli::{Args, Command, Push, Run};
+use crate::config::{self, Job};
 use crate::target::Target;
 
 /// The program, as headers and the other side know it.
@@ -23,8 +24,17 @@ pub(crate) enum Request {
         /// How.
         settings: Settings,
     },
+    /// Carry out jobs.
+    Run {
+        /// What they are.
+        jobs: Vec<Job>,
+        /// Whether what they would do is printed instead.
+        is_dry: bool,
+    },
     /// Be the other side.
     Serve(Scope),
+    /// Be the process that freezes and thaws.
+    Hold(Vec<String>),
 }
 
 impl Request {
@@ -32,6 +42,11 @@ impl Request {
     pub(crate) fn new(args: &Args) -> anyhow::Result<Self> {
         match &args.command {
             Command::Push(push) => Self::push(push),
+            Command::Run(Run { jobs, config, dry_run }) => {
+                let jobs = config::named(config::read(config)?, jobs, config)?;
+                Ok(Self::Run { jobs, is_dry: *dry_run })
+            }
+            Command::Hold(hold) => Ok(Self::Hold(hold.words.clone())),
             Command::Serve(serve) => {
                 let scope = Scope::new(None, Some(&serve.pool))?;
                 if scope.group().is_none() {
@@ -49,7 +64,9 @@ impl Request {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Push { .. } => "push",
+            Self::Run { .. } => "run",
             Self::Serve(_) => "serve",
+            Self::Hold(_) => "hold",
         }
     }
 

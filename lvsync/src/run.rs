@@ -9,6 +9,7 @@ use flow::{Session, human, usage};
 use lvm::{LogicalVolume, Scope, VolumeName};
 use replica::{NoBase, Place, Pushed, Settings, push, serve};
 
+use crate::job;
 use crate::link::Link;
 use crate::request::{PROGRAM, Request};
 use crate::target::Target;
@@ -27,6 +28,9 @@ pub(crate) fn run(
             let from = File::from(std::io::stdin().as_fd().try_clone_to_owned()?);
             serve(&place, from, cli::standard_output()?, session)
         }
+        Request::Run { jobs, is_dry: true } => job::dry_run(&jobs, session),
+        Request::Run { jobs, is_dry: false } => job::run(&jobs, is_quiet, session, outcome),
+        Request::Hold(words) => job::hold(&words),
         Request::Push { volumes, target, settings } => {
             let volumes = look_up(&volumes)?;
             push_all(&volumes, &target, &settings, is_quiet, session, outcome)
