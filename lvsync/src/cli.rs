@@ -22,9 +22,11 @@ Examples:
   lvsync push vg0/db vg0/log vg9/pool0     to another group of this machine
   lvsync push vg0/db root@b:/srv/db.img    to an image, which is made
   lvsync pull root@a:vg0/db vg9/pool0      from another host
+  lvsync run nightly                       the job of this name in /etc/lvsync.toml
 
 ",
-    include_str!("../../crates/cli/exit-codes.txt")
+    include_str!("../../crates/cli/exit-codes.txt"),
+    include_str!("../../crates/cli/exit-codes-lvsync.txt")
 ))]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -49,8 +51,13 @@ pub(crate) enum Command {
     Units(Units),
     /// The same, asked for by the side that the copies go to
     Pull(Pull),
+    /// Carry out jobs of a file: points of several volumes as a set, brought to several targets
+    Run(Run),
     /// Be the other side: answer on standard output what is asked on standard input
     Serve(Serve),
+    /// Be the process that freezes and thaws
+    #[command(hide = true)]
+    Hold(Hold),
 }
 
 /// What is pushed, and how.
@@ -115,6 +122,30 @@ pub(crate) struct Sending {
     /// How many points of each volume stay beside it, with the last two that the other side has
     #[arg(long, value_name = "COUNT", default_value = "2", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) keep: u32,
+}
+
+/// Which jobs are carried out.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Run {
+    /// The jobs; all of the file if none is named
+    #[arg(value_name = "JOB")]
+    pub(crate) jobs: Vec<String>,
+
+    /// The file that has the jobs
+    #[arg(short, long, value_name = "FILE", default_value = "/etc/lvsync.toml")]
+    pub(crate) config: PathBuf,
+
+    /// Print what would be done, and change nothing
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+}
+
+/// What is frozen.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Hold {
+    /// How, and what
+    #[arg(required = true)]
+    pub(crate) words: Vec<String>,
 }
 
 /// What is listed.

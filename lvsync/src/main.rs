@@ -1,9 +1,11 @@
 //! `lvsync`: keeps copies of thin-provisioned LVM2 volumes in another pool, on this host or another one.
 
 mod cli;
+mod config;
 mod forced;
 mod form;
 mod history;
+mod job;
 mod job_name;
 mod link;
 mod list;

@@ -6,7 +6,8 @@ use flow::usage;
 use policy::{Keep, Limits};
 use replica::{Allowance, Full, Over, Place, Settings, SpotKind};
 
-use crate::cli::{Args, Command, Promote, Pull, Push, Sending, Serve, Status, Units};
+use crate::cli::{Args, Command, Promote, Pull, Push, Run, Sending, Serve, Status, Units};
+use crate::config::{self, Job};
 use crate::form::Form;
 use crate::job_name::check_job;
 use crate::offer::pool_of;
@@ -68,6 +69,15 @@ pub(crate) enum Request {
         /// How.
         settings: Settings,
     },
+    /// Carry out jobs.
+    Run {
+        /// What they are.
+        jobs: Vec<Job>,
+        /// Whether what they would do is printed instead.
+        is_dry: bool,
+    },
+    /// Be the process that freezes and thaws.
+    Hold(Vec<String>),
 }
 
 impl Request {
@@ -75,6 +85,11 @@ impl Request {
     pub(crate) fn new(args: &Args) -> anyhow::Result<Self> {
         match &args.command {
             Command::Push(push) => Self::push(push),
+            Command::Run(Run { jobs, config, dry_run }) => {
+                let jobs = config::named(config::read(config)?, jobs, config)?;
+                Ok(Self::Run { jobs, is_dry: *dry_run })
+            }
+            Command::Hold(hold) => Ok(Self::Hold(hold.words.clone())),
             Command::List(list) => {
                 let wide = args.common.verbose > 0;
                 let form = if list.json { Form::Json } else { Form::Table { wide } };
@@ -113,6 +128,8 @@ impl Request {
             Self::Units(_) => "units",
             Self::Pull { .. } => "pull",
             Self::Serve { .. } | Self::Send { .. } => "serve",
+            Self::Run { .. } => "run",
+            Self::Hold(_) => "hold",
         }
     }
 

@@ -11,6 +11,7 @@ use lvm::{LogicalVolume, Scope, VolumeName};
 use replica::{Allowance, Settings, push};
 
 use crate::forced::{Match, refused};
+use crate::job;
 use crate::link::Link;
 use crate::list::list;
 use crate::look_up::look_up;
@@ -54,6 +55,9 @@ pub(crate) fn run(
         Request::Pull { host, words, place } => {
             pull::receive(&host, &words, &place, is_quiet, session, outcome)
         }
+        Request::Run { jobs, is_dry: true } => job::dry_run(&jobs, session),
+        Request::Run { jobs, is_dry: false } => job::run(&jobs, is_quiet, session, outcome),
+        Request::Hold(words) => job::hold(&words),
         Request::Push { volumes, target, settings, over } => match &target.place {
             Where::Pool(_) => {
                 let volumes = look_up(&volumes)?;

@@ -1,4 +1,4 @@
-//! The block layer's ioctls (linux/fs.h). A range is `[offset, length]`, in bytes.
+//! The ioctls of the block layer and of file systems (linux/fs.h). A range is `[offset, length]`, in bytes.
 #![allow(unsafe_code)] // the one module that calls ioctl
 
 use std::fs::File;
@@ -11,6 +11,8 @@ mod raw {
     nix::ioctl_read_bad!(loop_get_status64, 0x4c05, LoopInfo);
     nix::ioctl_read_bad!(blkroget, nix::request_code_none!(0x12, 94), nix::libc::c_int);
     nix::ioctl_read_bad!(blksszget, nix::request_code_none!(0x12, 104), nix::libc::c_int);
+    nix::ioctl_write_int_bad!(fifreeze, nix::request_code_readwrite!(b'X', 119, 4));
+    nix::ioctl_write_int_bad!(fithaw, nix::request_code_readwrite!(b'X', 120, 4));
     nix::ioctl_write_ptr_bad!(blkdiscard, nix::request_code_none!(0x12, 119), [u64; 2]);
     nix::ioctl_write_ptr_bad!(blkzeroout, nix::request_code_none!(0x12, 127), [u64; 2]);
 }
@@ -55,5 +57,19 @@ pub(crate) fn discard(device: &File, offset: u64, length: u64) -> io::Result<()>
 pub(crate) fn zero_out(device: &File, offset: u64, length: u64) -> io::Result<()> {
     // SAFETY: as above.
     unsafe { raw::blkzeroout(device.as_raw_fd(), &[offset, length]) }?;
+    Ok(())
+}
+
+/// FIFREEZE: everything is written out, and nobody can write to the file system of this file any more.
+pub(crate) fn freeze(file: &File) -> io::Result<()> {
+    // SAFETY: as above; the argument is not used.
+    unsafe { raw::fifreeze(file.as_raw_fd(), 0) }?;
+    Ok(())
+}
+
+/// FITHAW: whoever waits to write goes on.
+pub(crate) fn thaw(file: &File) -> io::Result<()> {
+    // SAFETY: as above.
+    unsafe { raw::fithaw(file.as_raw_fd(), 0) }?;
     Ok(())
 }

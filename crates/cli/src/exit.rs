@@ -1,4 +1,5 @@
-//! Exit codes, and what leads to each. The table for people is exit-codes.txt, in both helps.
+//! Exit codes, and what leads to each. The tables for people are exit-codes.txt, in all helps, and
+//! exit-codes-lvsync.txt, in lvsync's.
 
 use std::io;
 
@@ -23,6 +24,10 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
             Kind::Unverifiable => Some(4),
             Kind::NoSpace => Some(7),
             Kind::Unfit => None,
+            Kind::Partly => Some(8),
+            Kind::Busy => Some(9),
+            Kind::NoBase => Some(10),
+            Kind::Differs => Some(11),
         };
     }
     if let Some(error) = cause.downcast_ref::<hyperlayer::Error>() {
@@ -73,6 +78,10 @@ pub(crate) fn kind(error: &anyhow::Error) -> &'static str {
         5 => "metadata",
         6 => "metadata-snapshot-held",
         7 => "no-space",
+        8 => "partly",
+        9 => "busy",
+        10 => "no-base",
+        11 => "differs",
         _ if is_interruption(error) => "interrupted",
         _ => "failed",
     }
@@ -106,6 +115,10 @@ mod tests {
         assert_eq!(code(Refusal::base_mismatch("x").into()), 3);
         assert_eq!(code(hyperlayer::Error::Cut { at: 1, inside: "x" }.into()), 4);
         assert_eq!(code(Refusal::unverifiable("x").into()), 4);
+        assert_eq!(code(Refusal::partly("x").into()), 8);
+        assert_eq!(code(Refusal::busy("x").into()), 9);
+        assert_eq!(code(Refusal::no_base("x").into()), 10);
+        assert_eq!(code(Refusal::differs("x").into()), 11);
         let damaged = cowmeta::Store::open(&[0; 4096][..], 4096).err().expect("it is no store");
         assert_eq!(code(damaged.into()), 5);
         assert_eq!(code(cowmeta::Error::Unsupported { what: "x".into() }.into()), 5);

@@ -25,6 +25,14 @@ pub enum Kind {
     NoSpace,
     /// The existing state does not allow it (exit code 1).
     Unfit,
+    /// A part was done, and the rest failed (exit code 8).
+    Partly,
+    /// Another run is at it (exit code 9).
+    Busy,
+    /// There is nothing that an increment can start from (exit code 10).
+    NoBase,
+    /// A copy is not what it should be (exit code 11).
+    Differs,
 }
 
 impl Refusal {
@@ -55,6 +63,26 @@ impl Refusal {
     /// The existing state does not allow it.
     pub fn unfit(why: impl Into<String>) -> Self {
         Self::new(Kind::Unfit, why)
+    }
+
+    /// A part was done, and the rest failed.
+    pub fn partly(why: impl Into<String>) -> Self {
+        Self::new(Kind::Partly, why)
+    }
+
+    /// Another run is at it.
+    pub fn busy(why: impl Into<String>) -> Self {
+        Self::new(Kind::Busy, why)
+    }
+
+    /// There is nothing that an increment can start from.
+    pub fn no_base(why: impl Into<String>) -> Self {
+        Self::new(Kind::NoBase, why)
+    }
+
+    /// A copy is not what it should be.
+    pub fn differs(why: impl Into<String>) -> Self {
+        Self::new(Kind::Differs, why)
     }
 
     /// Adds what would make it possible.

@@ -61,6 +61,7 @@ pub use lock::KeepWaiting;
 pub use merge::refuse_merge;
 pub use metadata_snapshot::{MetadataSnapshot, Reserve};
 pub use name::{Scope, VolumeName, check_new_name};
+pub use nearest::did_you_mean;
 pub use node::Node;
 pub use physical_volumes::sync as sync_group;
 pub use report::LogicalVolume;

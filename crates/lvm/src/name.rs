@@ -5,7 +5,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 use crate::characters::has_lvm_characters;
 use crate::error::Result;
-use crate::nearest::{self, Nearest};
+use crate::nearest::{Nearest, did_you_mean};
 use crate::{DeviceNumber, Error, LogicalVolume, SegmentType};
 
 /// A volume's name, as a user gives it: `lv`, `vg/lv`, `/dev/vg/lv`, `/dev/mapper/vg-lv`, or any
@@ -261,7 +261,7 @@ fn check_group_exists(group: &str, volumes: &[LogicalVolume]) -> Result<()> {
     }
     groups.sort_unstable();
     groups.dedup();
-    let others = nearest::groups(group, groups.iter().copied());
+    let others = did_you_mean(group, groups.iter().copied());
     let others = others.unwrap_or_else(|| match groups.as_slice() {
         [] => "there are none at all".into(),
         groups => format!("there are some in {}", groups.join(", ")),

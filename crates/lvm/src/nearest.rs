@@ -80,10 +80,10 @@ impl Nearest<'_> {
     }
 }
 
-/// The groups that may have been meant, as a question.
-pub(crate) fn groups<'a>(name: &str, all: impl Iterator<Item = &'a str>) -> Option<String> {
-    let ranked = all.filter_map(|group| {
-        Some(((Place::There, distance(name, group)?), common(name, group), group.to_owned()))
+/// The words that may have been meant, as a question.
+pub fn did_you_mean<'a>(word: &str, all: impl Iterator<Item = &'a str>) -> Option<String> {
+    let ranked = all.filter_map(|other| {
+        Some(((Place::There, distance(word, other)?), common(word, other), other.to_owned()))
     });
     question(ranked.collect())
 }
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_group_is_suggested_as_well() {
-        let ask = |name| groups(name, ["ubuntu-vg", "vg0", "vg1"].into_iter());
+        let ask = |name| did_you_mean(name, ["ubuntu-vg", "vg0", "vg1"].into_iter());
         assert_eq!(ask("ubuntu-gv").unwrap(), "did you mean ubuntu-vg?");
         assert_eq!(ask("vg2").unwrap(), "did you mean vg0 or vg1?");
         assert_eq!(ask("data"), None);

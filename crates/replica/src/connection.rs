@@ -77,6 +77,7 @@ pub(crate) fn refusal(failure: &Failure) -> Refusal {
         3 => Refusal::base_mismatch(text),
         4 => Refusal::unverifiable(text),
         7 => Refusal::no_space(text),
+        9 => Refusal::busy(text),
         _ => Refusal::unfit(text),
     }
 }

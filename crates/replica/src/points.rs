@@ -26,6 +26,11 @@ impl LocalPoint {
             size: self.volume.size,
         }
     }
+
+    /// The job that took it; none if no job did.
+    pub fn job(&self) -> Option<&str> {
+        tag::job(&self.volume)
+    }
 }
 
 /// The points of `of` among these volumes, the oldest first.

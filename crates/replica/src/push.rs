@@ -10,14 +10,14 @@ use diff::{Detail, Options, Stream, StreamFormat};
 use flow::{Output, OutputOptions, Refusal, Session};
 use hyperlayer::Totals;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use lvm::{DeviceMapper, LogicalVolume, Reserve};
 use peer::{Answer, BlockWriter, Copy, Request, write_line};
-use policy::{Keep, Point, prune};
+use policy::Keep;
 use source::PoolSource;
 
 use crate::connection::{Connection, answer, unexpected};
 use crate::points::{LocalPoint, points_of};
+use crate::thinning::{remove_thinned, thinning};
 use crate::{PointName, tag};
 
 /// How volumes are pushed.
@@ -65,7 +65,15 @@ pub struct Pushed {
 /// The error for copies none of which an increment can start from.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct NoBase(pub(crate) String);
+pub struct NoBase(String);
+
+impl NoBase {
+    /// The error with this text.
+    pub(crate) fn error(text: String) -> anyhow::Error {
+        let refusal = Refusal::no_base("all of the volume would have to be sent");
+        anyhow::Error::new(refusal).context(Self(text))
+    }
+}
 
 /// Takes a point of a volume, sends what the other side lacks, and removes the points that are not needed any
 /// more. If it fails before all is sent, the new point is removed.
@@ -83,15 +91,7 @@ pub fn push(
     let before = points_of(volume, &volumes);
     let mut connection = connection;
     let copies = copies_of(volume, &before, &mut connection)?;
-    let base = newest_common(&before, &copies);
-    if base.is_none() && !copies.is_empty() && settings.full == Full::First {
-        return Err(NoBase(format!(
-            "the other side has copies of {}, but none of a point that is still here: all of the volume would have to \
-             be sent",
-            volume.full_name()
-        ))
-        .into());
-    }
+    let base = choose_base(volume, &before, &copies, settings.full)?;
     let point = take(volume, &before, &volumes, session)?;
     let at = point.at;
     let sent = send(volume, &point, base, volumes, connection, settings, session);
@@ -120,8 +120,36 @@ pub(crate) fn take(
     volumes: &[LogicalVolume],
     session: &Session<'_>,
 ) -> anyhow::Result<LocalPoint> {
-    let dm = DeviceMapper::open()?;
     let at = Timestamp::from_second((session.clock)().cast_signed())?;
+    let tags = tag::of_point(&volume.uuid, at);
+    take_at(at, &tags, volume, before, volumes, session)
+}
+
+/// Takes a point of a volume with these tags; `at` is now.
+pub(crate) fn take_at(
+    at: Timestamp,
+    tags: &[String],
+    volume: &LogicalVolume,
+    before: &[LocalPoint],
+    volumes: &[LogicalVolume],
+    session: &Session<'_>,
+) -> anyhow::Result<LocalPoint> {
+    let dm = DeviceMapper::open()?;
+    let name = check_point(at, volume, before, volumes)?;
+    let keep_waiting = || session.keep_waiting();
+    let taken = volume
+        .take_snapshot(&dm, &name.to_string(), tags, &keep_waiting)
+        .with_context(|| format!("a snapshot of {}", volume.full_name()))?;
+    Ok(LocalPoint { volume: taken, at })
+}
+
+/// Makes sure that there can be a point of this time; yields its name.
+pub(crate) fn check_point(
+    at: Timestamp,
+    volume: &LogicalVolume,
+    before: &[LocalPoint],
+    volumes: &[LogicalVolume],
+) -> anyhow::Result<PointName> {
     if let Some(newest) = before.last().filter(|newest| newest.at >= at) {
         return Err(Refusal::unfit(format!(
             "the clock says {at}, and {} is of {}: there is a point of each second at the most, and none before another",
@@ -132,16 +160,14 @@ pub(crate) fn take(
     }
     let name = PointName::new(&volume.name, at);
     lvm::check_new_name(&name.to_string(), &volume.group, volumes)?;
-    let keep_waiting = || session.keep_waiting();
-    let tags = tag::of_point(&volume.uuid, at);
-    let taken = volume
-        .take_snapshot(&dm, &name.to_string(), &tags, &keep_waiting)
-        .with_context(|| format!("a snapshot of {}", volume.full_name()))?;
-    Ok(LocalPoint { volume: taken, at })
+    Ok(name)
 }
 
 /// What the other side has.
-fn copies_of(
+///
+/// # Errors
+/// If the connection breaks, or the other side cannot say.
+pub fn copies_of(
     volume: &LogicalVolume,
     points: &[LocalPoint],
     connection: &mut Connection,
@@ -151,6 +177,26 @@ fn copies_of(
         Answer::Points { copies } => Ok(copies),
         other => Err(unexpected("a list of points", &other)),
     }
+}
+
+/// The point that an increment starts from; none if everything is sent.
+///
+/// # Errors
+/// [`NoBase`] if everything would have to be sent, and must not.
+pub fn choose_base<'p>(
+    volume: &LogicalVolume,
+    points: &'p [LocalPoint],
+    copies: &[Copy],
+    full: Full,
+) -> anyhow::Result<Option<&'p LocalPoint>> {
+    let base = newest_common(points, copies);
+    if base.is_none() && !copies.is_empty() && full == Full::First {
+        return Err(NoBase::error(format!(
+            "the other side has copies of {}, but none of a point that is still here",
+            volume.full_name()
+        )));
+    }
+    Ok(base)
 }
 
 /// The newest point that both sides have.
@@ -164,22 +210,28 @@ fn newest_common<'p>(points: &'p [LocalPoint], copies: &[Copy]) -> Option<&'p Lo
 pub(crate) struct Failed {
     pub(crate) error: anyhow::Error,
     /// Whether all of it had been sent, and only the answer is missing.
-    may_have_arrived: bool,
+    pub(crate) may_have_arrived: bool,
 }
 
 impl Failed {
     /// Removes the point, unless it may have arrived; yields what went wrong.
     pub(crate) fn left(self, point: &LocalPoint) -> anyhow::Error {
-        let name = point.volume.full_name();
-        if self.may_have_arrived {
-            return self.error.context(format!(
-                "it is unknown whether the copy of {name} is complete; the next run finds out"
-            ));
+        let (may_have_arrived, error) = (self.may_have_arrived, self.said(point));
+        if !may_have_arrived && let Err(left) = point.volume.remove() {
+            log::warn!("{} is left: {left}", point.volume.full_name());
         }
-        if let Err(left) = point.volume.remove() {
-            log::warn!("{name} is left: {left}");
+        error
+    }
+
+    /// What went wrong.
+    pub(crate) fn said(self, point: &LocalPoint) -> anyhow::Error {
+        match self.may_have_arrived {
+            true => self.error.context(format!(
+                "it is unknown whether the copy of {} is complete; the next run finds out",
+                point.volume.full_name()
+            )),
+            false => self.error,
         }
-        self.error
     }
 }
 
@@ -190,7 +242,7 @@ impl From<anyhow::Error> for Failed {
 }
 
 /// Sends a point, and waits until the other side says that it has it.
-fn send(
+pub(crate) fn send(
     volume: &LogicalVolume,
     point: &LocalPoint,
     base: Option<&LocalPoint>,
@@ -288,7 +340,8 @@ fn write_stream(
     }
 }
 
-/// Removes the points that no rule wants; what cannot be removed is a warning, and the next run's.
+/// Removes the points that no rule wants; what cannot be removed is a warning, and the next run's. Points of jobs are
+/// their own matter.
 pub(crate) fn thin_out(
     points: &[LocalPoint],
     copies: &[Copy],
@@ -296,31 +349,14 @@ pub(crate) fn thin_out(
     settings: &Settings,
     now: Timestamp,
 ) -> Vec<String> {
-    let has_copy = |point: &LocalPoint| {
-        copies.iter().chain([new]).any(|copy| copy.source == point.volume.uuid)
-    };
-    let all: Vec<_> = points
-        .iter()
-        .map(|point| Point {
-            common: if has_copy(point) { vec!["the other side".into()] } else { vec![] },
-            ..Point::new(&point.volume.uuid, point.at)
-        })
-        .collect();
-    let plan = match prune(&all, &settings.keep, now, &TimeZone::system()) {
-        Ok(plan) => plan,
+    let own: Vec<_> = points.iter().filter(|point| point.job().is_none()).cloned().collect();
+    let sources = copies.iter().chain([new]).map(|copy| copy.source.clone());
+    let places = [("the other side".to_owned(), sources.collect())];
+    match thinning(&own, &places, &settings.keep, now) {
+        Ok(plan) => remove_thinned(&own, &plan),
         Err(stopped) => {
             log::warn!("{stopped}");
-            return vec![];
-        }
-    };
-    let goes = |point: &&LocalPoint| plan.removed().any(|gone| gone.name == point.volume.uuid);
-    let mut removed = Vec::new();
-    for point in points.iter().filter(goes) {
-        let name = point.volume.full_name();
-        match point.volume.remove() {
-            Ok(()) => removed.push(name),
-            Err(error) => log::warn!("{name} stays: {error}"),
+            vec![]
         }
     }
-    removed
 }

@@ -12,6 +12,8 @@ const PLACE: &str = "lvsync.place";
 
 /// Before the name of the job that took a point.
 const JOB: &str = "lvsync.job=";
+/// Before what the points of one run of a job have in common.
+const SET: &str = "lvsync.set=";
 /// Before the name of who holds a point.
 const HOLD: &str = "lvsync.hold=";
 /// The point stays until somebody says otherwise.
@@ -26,6 +28,13 @@ const PROMOTED: &str = "lvsync.promoted=";
 /// The tags of a point, or a copy of it.
 pub fn of_point(of: &str, at: Timestamp) -> Vec<String> {
     vec![format!("{OF}{of}"), format!("{AT}{}", at.as_second())]
+}
+
+/// The tags of a point that a job takes, with others.
+pub fn of_set(of: &str, at: Timestamp, job: &str) -> Vec<String> {
+    let mut tags = of_point(of, at);
+    tags.extend([format!("{JOB}{job}"), format!("{SET}{job}.{}", at.as_second())]);
+    tags
 }
 
 /// The UUID of the volume that a point was taken of, and when; none if it has no such tags, or is no point but a

@@ -74,6 +74,14 @@ expect_exit 3 lvsync push vg0/vol0 vg1/pool0
 expect_text "the other side says"
 expect_equal "$(names vg0 | wc -l) $(names vg1 | wc -l)" "2 3" "the points and the copies"
 
+say "with no point that both sides have, everything is sent only if that is allowed"
+sleep 1.1
+before=$(names vg0)
+run lvremove -qq -y $(printf 'vg0/%s ' $before)
+expect_exit 10 lvsync push vg0/vol0 vg1/pool0
+expect_text "--full does that"
+expect_equal "$(names vg0)" "" "the points"
+
 say "to another host"
 run 'ssh root@b lvcreate --type thin-pool --chunksize 64k -L 256M -n pool0 vg1'
 sleep 1.1

@@ -226,11 +226,10 @@ fn wanted(
         None if is_ours => Ok(Wanted::All { overwrite: true }),
         _ if over.overwrite => Ok(Wanted::All { overwrite: true }),
         Some(_) if is_ours && full == Full::Allowed => Ok(Wanted::All { overwrite: true }),
-        Some(_) if is_ours => Err(NoBase(format!(
+        Some(_) if is_ours => Err(NoBase::error(format!(
             "{path} is a copy of {}, but of no point that is still here: all of the volume would have to be sent",
             volume.full_name()
-        ))
-        .into()),
+        ))),
         _ => {
             let text = format!("it is a copy of another volume, with UUID {}", of(held));
             let occupied = Occupied { path, volume: volume.full_name() };

@@ -1,0 +1,236 @@
+//! [`Frozen`]: volumes at rest, and the process that lets them go on.
+//!
+//! A child of this process freezes and thaws. It thaws once its standard input ends, which it does however this
+//! process ends, and in any case after a while.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+use anyhow::Context;
+use blockio::Freezer;
+use flow::{Input, Session, usage};
+
+use super::command::run;
+use super::mounts::freezer;
+use crate::config::Quiet;
+
+/// Nothing stays frozen for longer.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// What the child says once everything is at rest.
+const SAID: &str = "frozen";
+
+/// The word for the child that begins its arguments.
+pub(crate) const HOLD: &str = "hold";
+
+const MOUNT: &str = "mount";
+const FREEZE: &str = "freeze";
+const PAUSE: &str = "pause";
+
+/// Volumes at rest, until this value is dropped.
+pub(super) struct Frozen {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    words: Vec<String>,
+}
+
+impl Frozen {
+    /// Brings these volumes, `vg/lv`, to rest.
+    pub(super) fn begin(
+        quiet: &Quiet,
+        volumes: &[String],
+        session: &Session<'_>,
+    ) -> anyhow::Result<Self> {
+        let words = match quiet {
+            Quiet::Mount => [&[MOUNT.to_owned()], volumes].concat(),
+            Quiet::Freeze(domain) => vec![FREEZE.into(), domain.clone()],
+            Quiet::Pause(domain) => vec![PAUSE.into(), domain.clone()],
+        };
+        // The program that runs, also if a newer one has taken its place. Ctrl-C is not for the child.
+        let mut command = Command::new("/proc/self/exe");
+        command.arg0("lvsync").arg(HOLD).arg("--").args(&words).process_group(0);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("the process that freezes cannot be started")?;
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+        let mut frozen = Self { child, stdin, words };
+        let said = Input::new(stdout.context("it has no output")?, session.interrupt)?;
+        let mut line = String::new();
+        BufReader::new(said.take(100)).read_line(&mut line)?;
+        match line.trim_end() == SAID {
+            true => Ok(frozen),
+            false => {
+                frozen.stdin = None;
+                let status = frozen.child.wait()?;
+                Err(anyhow::anyhow!("freezing failed ({status}); a line above says why"))
+            }
+        }
+    }
+
+    /// Lets them go on.
+    ///
+    /// # Errors
+    /// If they were not at rest all the time.
+    pub(super) fn release(mut self) -> anyhow::Result<()> {
+        self.stdin = None;
+        let status = self.child.wait()?;
+        match status.success() {
+            true => Ok(()),
+            false => Err(anyhow::anyhow!(
+                "what was frozen did not stay so until all snapshots were there ({status})"
+            )),
+        }
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        self.stdin = None;
+        let was_killed = self.child.wait().is_ok_and(|status| status.code().is_none());
+        if was_killed {
+            // It may have left everything as it was. What is not frozen does not mind.
+            _ = targets(&self.words).map(|targets| targets.iter().for_each(|it| it.thaw_quietly()));
+        }
+    }
+}
+
+/// Something that can be brought to rest.
+enum Target {
+    Mounted { volume: String, freezer: Freezer },
+    Domain { name: String, freeze: &'static str, thaw: &'static str },
+}
+
+/// Those of a [`Target`] that are at rest, which are thawed when this is dropped.
+#[derive(Default)]
+struct Resting(Vec<Target>);
+
+/// Is the child: brings to rest what these words say, says so, and lets it go on when standard input ends.
+pub(crate) fn hold(words: &[String]) -> anyhow::Result<()> {
+    let targets = targets(words)?;
+    let mut out = cli::standard_output()?;
+    let (sender, ended) = channel::<()>();
+    std::thread::Builder::new().name("waiting for the end".into()).spawn(move || {
+        _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        drop(sender);
+    })?;
+    let mut resting = Resting::default();
+    for target in targets {
+        resting.freeze(target)?;
+    }
+    writeln!(out, "{SAID}")?;
+    let is_late = ended.recv_timeout(LONGEST) == Err(RecvTimeoutError::Timeout);
+    resting.thaw()?;
+    match is_late {
+        true => Err(anyhow::anyhow!(
+            "the snapshots took more than {} s: what was frozen was thawed before they were there",
+            LONGEST.as_secs()
+        )),
+        false => Ok(()),
+    }
+}
+
+fn targets(words: &[String]) -> anyhow::Result<Vec<Target>> {
+    match words {
+        [kind, volumes @ ..] if kind == MOUNT => {
+            let mut targets = Vec::new();
+            for volume in volumes {
+                match freezer(volume)? {
+                    Some(freezer) => {
+                        targets.push(Target::Mounted { volume: volume.clone(), freezer });
+                    }
+                    None => log::info!("no file system is mounted from {volume}"),
+                }
+            }
+            Ok(targets)
+        }
+        [kind, domain] if kind == FREEZE || kind == PAUSE => {
+            let state = Command::new("virsh").args(["domstate", "--", domain]).output();
+            let state = state.context("virsh cannot be started")?;
+            if !state.status.success() {
+                let said = flow::escaped(String::from_utf8_lossy(&state.stderr).trim());
+                return Err(anyhow::anyhow!("virsh does not know domain {domain}: {said}"));
+            }
+            // What does not run is at rest, and somebody else's pause is not ours to end.
+            if String::from_utf8_lossy(&state.stdout).trim() != "running" {
+                return Ok(vec![]);
+            }
+            let name = domain.clone();
+            Ok(vec![match kind == FREEZE {
+                true => Target::Domain { name, freeze: "domfsfreeze", thaw: "domfsthaw" },
+                false => Target::Domain { name, freeze: "suspend", thaw: "resume" },
+            }])
+        }
+        _ => Err(usage("this is for lvsync itself")),
+    }
+}
+
+impl Target {
+    fn freeze(&self) -> anyhow::Result<()> {
+        match self {
+            Self::Mounted { freezer, .. } => Ok(freezer.freeze()?),
+            Self::Domain { name, freeze, .. } => virsh(freeze, name),
+        }
+    }
+
+    fn thaw(&self) -> anyhow::Result<()> {
+        match self {
+            Self::Mounted { freezer, .. } => Ok(freezer.thaw()?),
+            Self::Domain { name, thaw, .. } => virsh(thaw, name),
+        }
+    }
+
+    fn thaw_quietly(&self) {
+        _ = self.thaw();
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Mounted { volume, .. } => format!("the file system of {volume}"),
+            Self::Domain { name, .. } => format!("domain {name}"),
+        }
+    }
+}
+
+fn virsh(word: &str, domain: &str) -> anyhow::Result<()> {
+    let mut command = Command::new("virsh");
+    command.args([word, "--", domain]);
+    run(command, LONGEST, &|| true).with_context(|| format!("virsh {word}"))
+}
+
+impl Resting {
+    fn freeze(&mut self, target: Target) -> anyhow::Result<()> {
+        match target.freeze() {
+            Ok(()) => {
+                self.0.push(target);
+                Ok(())
+            }
+            Err(error) => {
+                // A domain can be frozen although virsh gave up; a file system that was not frozen here is another's.
+                if matches!(target, Target::Domain { .. }) {
+                    target.thaw_quietly();
+                }
+                Err(error.context(format!("{} cannot be frozen", target.name())))
+            }
+        }
+    }
+
+    fn thaw(mut self) -> anyhow::Result<()> {
+        let mut failed = Ok(());
+        while let Some(target) = self.0.pop() {
+            let thawed = target.thaw();
+            failed = failed.and(thawed.with_context(|| format!("{} stays frozen", target.name())));
+        }
+        failed
+    }
+}
+
+impl Drop for Resting {
+    fn drop(&mut self) {
+        self.0.iter().rev().for_each(Target::thaw_quietly);
+    }
+}
