@@ -30,7 +30,8 @@ pub(crate) fn list(names: &[String], form: Form, session: &Session<'_>) -> anyho
     let copies = match &target {
         Some(target) => {
             let copies = ask(target, &of, session).with_context(|| target.to_string())?;
-            copies.into_iter().map(|copy| (target.to_string(), copy)).collect()
+            // It may say more than it was asked for.
+            copies.into_iter().filter(is_wanted).map(|copy| (target.to_string(), copy)).collect()
         }
         None => {
             let pool = |copy: &Particulars| {
