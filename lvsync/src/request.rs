@@ -202,7 +202,7 @@ impl Request {
     fn pull(pull: &Pull) -> anyhow::Result<Self> {
         let (pool, volumes) = split(&pull.names)?;
         let mut words = vec!["serve".into()];
-        let mut hosts = Vec::new();
+        let (mut hosts, mut names) = (Vec::new(), Vec::new());
         for volume in volumes {
             let Ok(Target { host: Some(host), place: Where::Pool(name) }) = Target::parse(volume)
             else {
@@ -210,13 +210,15 @@ impl Request {
                     "{volume:?} is not a volume of another host: expected [user@]host:vg/lv"
                 )));
             };
+            names.extend(name.split_once('/').map(|(_, name)| name.to_owned()));
             words.extend(["--source".into(), name]);
             hosts.push(host);
         }
         let host = hosts.pop().filter(|host| hosts.iter().all(|other| other == host));
         let host = host.ok_or_else(|| usage("the volumes of one run are of one host"))?;
         words.extend(sending_words(&pull.sending));
-        Ok(Self::Pull { host, words, place: pool_of(pool)? })
+        let allowance = Allowance::of_volumes(names);
+        Ok(Self::Pull { host, words, place: Place { allowance, ..pool_of(pool)? } })
     }
 }
 

@@ -48,9 +48,10 @@ written() {
 # killed: the push in the background is killed. Its point is active then, until a run reads it again: one does.
 killed() {
 	local point
-	point=vg0/$(points | tail -n 1)
+	# At once: what comes after it takes its time.
 	kill -9 "$PID"
 	wait "$PID" || true
+	point=vg0/$(points | tail -n 1)
 	run "lvdiff -q --list $point > /dev/null"
 }
 

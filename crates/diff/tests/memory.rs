@@ -129,3 +129,24 @@ fn of_a_base_that_cannot_be_read_nothing_is_said_that_only_its_bytes_tell() {
     // Compared with nothing, what has become zeros would look as if it had not changed.
     assert!(refused(0, Some(512)).contains("cannot be read"));
 }
+
+#[test]
+fn a_base_that_is_elsewhere_is_proved_by_its_root_digest_alone() {
+    let (old, mut new) = (vec![1; 3 * CHUNK], vec![1; 3 * CHUNK]);
+    new[CHUNK..2 * CHUNK].fill(2);
+    let root = baseproof::digest_whole(&old, old.len() as u64, None, &|| Ok(())).unwrap();
+    let known = |detect_level| {
+        let mut pair = pair(&old, &new, Base::Known, detect_level);
+        pair.base_root = Some(root.digest);
+        stream(pair, &options(detect_level, None))
+    };
+    let (bytes, _) = known(3).unwrap();
+    let decoder = Decoder::new(bytes.as_slice()).unwrap();
+    assert_eq!(decoder.header().detect_level, 3);
+    assert_eq!(decoder.base_digests(), [root]);
+    let mut volume = old.clone();
+    applied(&bytes, &mut volume);
+    assert!(volume == new);
+    // It says nothing about places.
+    known(2).unwrap_err();
+}

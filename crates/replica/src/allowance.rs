@@ -1,6 +1,6 @@
 //! [`Allowance`]: what the other side may do with the copies here.
 
-use flow::Refusal;
+use flow::{Refusal, escaped};
 
 /// What the other side may do with the copies here. Whatever it asks for, the one who serves decides this: by the
 /// forced command of its key, for example.
@@ -8,6 +8,8 @@ use flow::Refusal;
 pub struct Allowance {
     prefix: String,
     only_adds: bool,
+    /// The names of the volumes whose copies are wanted; none for any.
+    volumes: Option<Vec<String>>,
 }
 
 impl Allowance {
@@ -21,7 +23,23 @@ impl Allowance {
         if let Some(prefix) = prefix {
             lvm::check_new_name(prefix, "", &[])?;
         }
-        Ok(Self { prefix: prefix.unwrap_or_default().into(), only_adds })
+        Ok(Self { prefix: prefix.unwrap_or_default().into(), only_adds, volumes: None })
+    }
+
+    /// Copies of the volumes of these names, without their group, and no others: for whoever asked for them.
+    pub fn of_volumes(volumes: Vec<String>) -> Self {
+        Self { volumes: Some(volumes), ..Self::default() }
+    }
+
+    /// Must be asked before a copy is made of the volume of this name.
+    ///
+    /// # Errors
+    /// A refusal if nobody asked for it.
+    pub fn may_add(&self, volume: &str) -> Result<(), Refusal> {
+        match self.volumes.as_ref().is_none_or(|wanted| wanted.iter().any(|name| name == volume)) {
+            true => Ok(()),
+            false => Err(Refusal::usage(format!("nobody asked for {}", escaped(volume)))),
+        }
     }
 
     /// What a copy of the point of this name is called, without its group.
@@ -70,6 +88,16 @@ mod tests {
         for prefix in ["", "-a", "a/", "a b", "a\n", "..", "snapshot", "ä"] {
             assert!(Allowance::new(Some(prefix), false).is_err(), "{prefix:?}");
         }
+    }
+
+    #[test]
+    fn only_what_was_asked_for_is_taken() {
+        let asked_for = Allowance::of_volumes(vec!["vol0".into(), "vol1".into()]);
+        asked_for.may_add("vol1").unwrap();
+        for other in ["vol", "vol00", "", "vol2"] {
+            asked_for.may_add(other).unwrap_err();
+        }
+        Allowance::default().may_add("vol2").unwrap();
     }
 
     #[test]

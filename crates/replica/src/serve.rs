@@ -55,7 +55,9 @@ pub fn serve_and_note(
             Request::List { of } => list(place, &of),
             Request::Receive { source, base } => {
                 let mut blocks = BlockReader::new(&mut from);
-                let received = receive(place, &source, base.as_deref(), &mut blocks, session);
+                let allowed = place.allowance.may_add(&source.volume).map_err(anyhow::Error::from);
+                let received = allowed
+                    .and_then(|()| receive(place, &source, base.as_deref(), &mut blocks, session));
                 let has_failed = received.is_err();
                 write_line(&mut to, &answer(place, received.map(Answer::Received)))?;
                 // What comes after the stream is a message again, if the other side wants to say more: it knows

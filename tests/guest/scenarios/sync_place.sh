@@ -74,10 +74,10 @@ before=$(sum /dev/vg1/place)
 fill /dev/vg0/vol0 0 32768 sixth
 written=$(io_stat /dev/vg1/place 7)
 start_push --bwlimit 2M vg0/vol0 /dev/vg1/place
-wait_until compgen -G '/var/lib/lvsync/*-undo'
+wait_until written /dev/vg1/place $((written + 8192))
+kill -STOP "$PID"
 expect_exit 1 lvsync push vg0/vol0 /dev/vg1/place
 expect_text "another run is writing to /dev/vg1/place"
-wait_until written /dev/vg1/place $((written + 8192))
 killed
 [ "$(sum /dev/vg1/place)" != "$before" ] || fail "it was killed too early"
 fill /dev/vg0/vol0 40960 64 seventh
@@ -88,7 +88,7 @@ expect_place /dev/vg1/place
 
 say "a full stream that is cut is sent again, without being asked for"
 run lvcreate -y -n other -L 64M vg1
-start_push --bwlimit 4M vg0/vol0 /dev/vg1/other
+start_push --bwlimit 2M vg0/vol0 /dev/vg1/other
 wait_until written /dev/vg1/other 4096
 killed
 push vg0/vol0 /dev/vg1/other
@@ -101,7 +101,7 @@ expect_equal "$(on_b sum /dev/vg1/place)" "$(newest)" "the sum on b"
 before=$(on_b sum /dev/vg1/place)
 fill /dev/vg0/vol0 0 32768 eighth
 written=$(on_b io_stat /dev/vg1/place 7)
-start_push --bwlimit 2M vg0/vol0 root@b:/dev/vg1/place
+start_push --bwlimit 1M vg0/vol0 root@b:/dev/vg1/place
 wait_until on_b "[ \$(io_stat /dev/vg1/place 7) -gt $((written + 8192)) ]"
 killed
 wait_until on_b "[ \$(sum /dev/vg1/place) = $before ]"
