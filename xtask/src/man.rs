@@ -24,7 +24,7 @@ pub(crate) const PAGES: [&str; 4] = ["lvdiff.8", "lvpatch.8", "hyperlayer.5", "l
 
 /// Pages of what is in no package yet: they are tested, and not written anywhere.
 #[cfg(test)]
-const UNPACKAGED: [&str; 1] = ["lvsync.8"];
+const UNPACKAGED: [&str; 2] = ["lvsync.8", "lvsync.toml.5"];
 
 /// What stands for the options of the program that a page is about, for its subcommands, and for the exit codes of all.
 const OPTIONS: &str = ".SH OPTIONS\n.\\\" @OPTIONS@\n";
@@ -316,6 +316,32 @@ mod tests {
             let line = format!(".B lvsync {}\n", command.get_name());
             assert!(command.is_hide_set() || synopsis.contains(&line), "{line}");
         }
+    }
+
+    #[test]
+    fn every_key_of_a_job_is_on_its_page() {
+        let page = page("lvsync.toml.5").unwrap();
+        let bold: Vec<_> = page.lines().filter(|line| line.starts_with(".B")).collect();
+        let mut count = 0;
+        for name in ["job.rs", "keep.rs"] {
+            let path = root().join("lvsync/src/config").join(name);
+            let source = std::fs::read_to_string(path).unwrap();
+            // Tables are read with lists of their keys: `const KEYS`, or in brackets where a table is read.
+            let lists =
+                source.lines().skip_while(|line| !line.starts_with("use ")).collect::<String>();
+            let lists = ["= [", "&[", "keys = ["]
+                .map(|begin| lists.split(begin).skip(1).collect::<Vec<_>>());
+            for list in lists.iter().flatten().filter_map(|rest| rest.split(']').next()) {
+                for key in list.split('"').skip(1).step_by(2) {
+                    let is_there = bold
+                        .iter()
+                        .any(|line| line.split([' ', ',', '\\']).any(|word| word == key));
+                    assert!(is_there, "{name}: {key}");
+                    count += 1;
+                }
+            }
+        }
+        assert!(count > 20, "{count} keys");
     }
 
     #[test]
