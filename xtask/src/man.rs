@@ -74,7 +74,9 @@ fn page(name: &str) -> Result<String> {
         let command = if has_commands { without_commands(command) } else { command };
         page = page.replace(OPTIONS, &options(command)?);
     }
-    Ok(page.replace(EXIT, &exit_codes()?))
+    // Those of lvsync go on where the others end.
+    let own = if name == "lvsync.8" { &["exit-codes-lvsync.txt"][..] } else { &[] };
+    Ok(page.replace(EXIT, &exit_codes(own)?))
 }
 
 /// The same command line with its options alone.
@@ -140,15 +142,19 @@ fn wrapped(line: &str) -> String {
     text + "\n"
 }
 
-/// The table that the programs' help has.
-fn exit_codes() -> Result<String> {
-    let path = root().join("crates/cli/exit-codes.txt");
-    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+/// The table that the programs' help has, with that of more files.
+fn exit_codes(more: &[&str]) -> Result<String> {
     let row = |line: &str| {
         let (code, meaning) = line.trim().split_once("  ")?;
         Some(format!(".TP\n.B {code}\n{}.\n", meaning.trim()))
     };
-    Ok(text.lines().filter_map(row).collect())
+    let mut rows = String::new();
+    for name in [&["exit-codes.txt"], more].concat() {
+        let path = root().join("crates/cli").join(name);
+        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        rows.extend(text.lines().filter_map(row));
+    }
+    Ok(rows)
 }
 
 /// The day on which the pages' sources were changed last, or that of `SOURCE_DATE_EPOCH`: the same for the same sources.
