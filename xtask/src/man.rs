@@ -24,7 +24,7 @@ pub(crate) const PAGES: [&str; 4] = ["lvdiff.8", "lvpatch.8", "hyperlayer.5", "l
 
 /// Pages of what is in no package yet: they are tested, and not written anywhere.
 #[cfg(test)]
-const UNPACKAGED: [&str; 1] = ["lvsync.8"];
+const UNPACKAGED: [&str; 2] = ["lvsync.8", "lvsync.toml.5"];
 
 /// What stands for the options of the program that a page is about, for its subcommands, and for the exit codes of all.
 const OPTIONS: &str = ".SH OPTIONS\n.\\\" @OPTIONS@\n";
@@ -74,7 +74,9 @@ fn page(name: &str) -> Result<String> {
         let command = if has_commands { without_commands(command) } else { command };
         page = page.replace(OPTIONS, &options(command)?);
     }
-    Ok(page.replace(EXIT, &exit_codes()?))
+    // Those of lvsync go on where the others end.
+    let own = if name == "lvsync.8" { &["exit-codes-lvsync.txt"][..] } else { &[] };
+    Ok(page.replace(EXIT, &exit_codes(own)?))
 }
 
 /// The same command line with its options alone.
@@ -140,15 +142,19 @@ fn wrapped(line: &str) -> String {
     text + "\n"
 }
 
-/// The table that the programs' help has.
-fn exit_codes() -> Result<String> {
-    let path = root().join("crates/cli/exit-codes.txt");
-    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+/// The table that the programs' help has, with that of more files.
+fn exit_codes(more: &[&str]) -> Result<String> {
     let row = |line: &str| {
         let (code, meaning) = line.trim().split_once("  ")?;
         Some(format!(".TP\n.B {code}\n{}.\n", meaning.trim()))
     };
-    Ok(text.lines().filter_map(row).collect())
+    let mut rows = String::new();
+    for name in [&["exit-codes.txt"], more].concat() {
+        let path = root().join("crates/cli").join(name);
+        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        rows.extend(text.lines().filter_map(row));
+    }
+    Ok(rows)
 }
 
 /// The day on which the pages' sources were changed last, or that of `SOURCE_DATE_EPOCH`: the same for the same sources.
@@ -316,6 +322,32 @@ mod tests {
             let line = format!(".B lvsync {}\n", command.get_name());
             assert!(command.is_hide_set() || synopsis.contains(&line), "{line}");
         }
+    }
+
+    #[test]
+    fn every_key_of_a_job_is_on_its_page() {
+        let page = page("lvsync.toml.5").unwrap();
+        let bold: Vec<_> = page.lines().filter(|line| line.starts_with(".B")).collect();
+        let mut count = 0;
+        for name in ["job.rs", "keep.rs"] {
+            let path = root().join("lvsync/src/config").join(name);
+            let source = std::fs::read_to_string(path).unwrap();
+            // Tables are read with lists of their keys: `const KEYS`, or in brackets where a table is read.
+            let lists =
+                source.lines().skip_while(|line| !line.starts_with("use ")).collect::<String>();
+            let lists = ["= [", "&[", "keys = ["]
+                .map(|begin| lists.split(begin).skip(1).collect::<Vec<_>>());
+            for list in lists.iter().flatten().filter_map(|rest| rest.split(']').next()) {
+                for key in list.split('"').skip(1).step_by(2) {
+                    let is_there = bold
+                        .iter()
+                        .any(|line| line.split([' ', ',', '\\']).any(|word| word == key));
+                    assert!(is_there, "{name}: {key}");
+                    count += 1;
+                }
+            }
+        }
+        assert!(count > 20, "{count} keys");
     }
 
     #[test]

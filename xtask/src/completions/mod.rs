@@ -293,9 +293,9 @@ mod tests {
                     Err(error)
                         if error.kind() == std::io::ErrorKind::NotFound && shell != Shell::Bash =>
                     {
-                        println!(
-                            "{program}: {shell} is not installed, so its completion is not read"
-                        );
+                        crate::say(&format!(
+                            "{shell} is not installed: the completion of {program} is not read"
+                        ));
                     }
                     Err(error) => panic!("{shell}: {error}"),
                 }
