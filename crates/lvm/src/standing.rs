@@ -54,6 +54,26 @@ impl LogicalVolume {
         command::run("lvchange", &inactive).map(drop)
     }
 
+    /// Makes this volume one that can be written to; it stays as active as it is.
+    ///
+    /// # Errors
+    /// Where LVM fails to do it.
+    pub fn make_writable(&self) -> Result<()> {
+        let selection = format!("lv_uuid={}", self.uuid);
+        let which = ["--yes", "--permission", "rw", "--select", &selection, &self.group];
+        command::run("lvchange", &which).map(drop)
+    }
+
+    /// Adds a tag to this volume, or takes it away.
+    ///
+    /// # Errors
+    /// Where LVM fails to do it.
+    pub fn set_tag(&self, tag: &str, is_set: bool) -> Result<()> {
+        let selection = format!("lv_uuid={}", self.uuid);
+        let how = if is_set { "--addtag" } else { "--deltag" };
+        command::run("lvchange", &[how, tag, "--select", &selection, &self.group]).map(drop)
+    }
+
     /// Removes this volume, whatever has its name by now.
     ///
     /// # Errors

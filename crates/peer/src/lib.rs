@@ -34,4 +34,4 @@ mod message;
 pub use blocks::{BlockReader, BlockWriter, is_given_up};
 pub use error::{Error, Result};
 pub use line::{LONGEST_LINE, read_line, write_line};
-pub use message::{Answer, Copy, Failure, Hello, PROTOCOL, Request, Source};
+pub use message::{Answer, Copy, Failure, Hello, PROTOCOL, Partial, Request, Source};

@@ -25,6 +25,15 @@ pub enum Request {
         /// The UUID of the snapshot that the stream starts from, of which there is a copy; none for a full stream.
         base: Option<String>,
     },
+    /// Complete a partial copy: the rest of its stream follows, in blocks.
+    Resume {
+        /// What it will be a copy of.
+        source: Source,
+        /// As of [`Request::Receive`].
+        base: Option<String>,
+        /// The UUID of the volume that holds the beginning.
+        partial: String,
+    },
 }
 
 /// Who is there.
@@ -63,6 +72,9 @@ pub enum Answer {
     Points {
         /// In no order.
         copies: Vec<Copy>,
+        /// In no order; a peer that keeps none does not say so.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        partials: Vec<Partial>,
     },
     /// To [`Request::Receive`]: the copy is there, complete and proved.
     Received(Copy),
@@ -85,6 +97,23 @@ pub struct Copy {
     pub uuid: String,
     /// Its size, in bytes.
     pub size: u64,
+}
+
+/// The beginning of a copy, whose stream ended early.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Partial {
+    /// The UUID of the snapshot that it will be a copy of.
+    pub source: String,
+    /// When that was taken, in seconds since 1970.
+    pub at: i64,
+    /// The UUID of the snapshot that its stream starts from; none for a full stream.
+    pub base: Option<String>,
+    /// The offset up to which it has arrived, in bytes.
+    pub up_to: u64,
+    /// Its name, with its group.
+    pub name: String,
+    /// Its UUID.
+    pub uuid: String,
 }
 
 /// Why something was not done.

@@ -18,12 +18,16 @@
 
 mod connection;
 mod name;
+mod partial;
 mod place;
 mod points;
 mod push;
 mod receive;
+mod rest;
 mod serve;
+mod shared_blocks;
 pub mod tag;
+mod unsent;
 
 pub use connection::Connection;
 pub use name::PointName;

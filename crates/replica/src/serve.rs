@@ -5,8 +5,9 @@ use std::io::{Read, Write};
 use flow::{Session, error_text};
 use peer::{Answer, BlockReader, Failure, Hello, PROTOCOL, Request, read_line, write_line};
 
+use crate::partial;
 use crate::place::{Place, copy, in_pool};
-use crate::receive::receive;
+use crate::receive::{receive, resume};
 
 /// Answers requests until the other side ends.
 ///
@@ -32,6 +33,13 @@ pub fn serve(
                 blocks.drain()?;
                 received.map(Answer::Received)
             }
+            Request::Resume { source, base, partial } => {
+                let mut blocks = BlockReader::new(&mut from);
+                let base = base.as_deref();
+                let received = resume(place, &source, base, &partial, &mut blocks, session);
+                blocks.drain()?;
+                received.map(Answer::Received)
+            }
         };
         let answer = answer.unwrap_or_else(|error| {
             Answer::Failed(Failure { code: (place.exit_code)(&error), text: error_text(&error) })
@@ -49,5 +57,6 @@ fn points(place: &Place, of: &str, snapshots: &[String]) -> anyhow::Result<Answe
         let is_wanted = copy.of == of || snapshots.contains(&copy.source);
         is_wanted.then_some(copy)
     });
-    Ok(Answer::Points { copies: copies.collect() })
+    let partials = partial::all(&volumes, of, snapshots);
+    Ok(Answer::Points { copies: copies.collect(), partials })
 }

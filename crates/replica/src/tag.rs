@@ -7,6 +7,10 @@ use lvm::LogicalVolume;
 const OF: &str = "lvsync.of=";
 /// Before the time at which it was taken, in seconds since 1970.
 const AT: &str = "lvsync.at=";
+/// Before the UUID of the point that an incomplete copy is of.
+const PARTIAL: &str = "lvsync.partial=";
+/// What a point has that was not sent, or not wholly: no copy of it is known.
+pub(crate) const UNSENT: &str = "lvsync.unsent";
 
 /// The tags of a point, or a copy of it.
 pub fn of_point(of: &str, at: Timestamp) -> Vec<String> {
@@ -18,6 +22,18 @@ pub fn point(volume: &LogicalVolume) -> Option<(&str, Timestamp)> {
     let value = |key: &str| volume.tags.iter().find_map(|tag| tag.strip_prefix(key));
     let at = Timestamp::from_second(value(AT)?.parse().ok()?).ok()?;
     Some((value(OF)?, at))
+}
+
+/// The tags of an incomplete copy of the point with the UUID `source`.
+pub fn of_partial(source: &str, of: &str, at: Timestamp) -> Vec<String> {
+    let mut tags = of_point(of, at);
+    tags.push(format!("{PARTIAL}{source}"));
+    tags
+}
+
+/// Whether no copy of a point is known.
+pub fn is_unsent(volume: &LogicalVolume) -> bool {
+    volume.tags.iter().any(|tag| tag == UNSENT)
 }
 
 /// Whether a text has the form of LVM's UUIDs: then it is safe in a tag, a selection and a message.
