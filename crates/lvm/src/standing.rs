@@ -108,6 +108,16 @@ impl LogicalVolume {
         command::run("lvchange", &arguments).map(drop)
     }
 
+    /// Makes this volume one that can be written to; it stays as active as it is.
+    ///
+    /// # Errors
+    /// Where LVM fails to do it.
+    pub fn make_writable(&self) -> Result<()> {
+        let selection = format!("lv_uuid={}", self.uuid);
+        let which = ["--yes", "--permission", "rw", "--select", &selection, &self.group];
+        command::run("lvchange", &which).map(drop)
+    }
+
     /// Removes this volume, whatever has its name by now.
     ///
     /// # Errors

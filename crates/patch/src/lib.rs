@@ -101,7 +101,7 @@ pub use ground::Ground;
 pub use identity::{source_of, tags_as_copy_of};
 pub use missing::{Purpose, find_missing};
 pub use overwrite::{AppliedBefore, ChangedInPart};
-pub use part::KeptPart;
+pub use part::{KeptPart, part_of};
 pub use request::{
     Chunking, Cut, Destination, Making, Named, Overwriting, Proof, Request, Resuming, Unfinished,
     Whole,

@@ -31,6 +31,13 @@ impl fmt::Display for KeptPart {
     }
 }
 
+/// What a volume that was kept as a part holds, by its tags: the UUID of the volume that it will be a copy of, and up to
+/// which offset it holds that, in bytes; none if it is no part, or of a volume without a UUID.
+pub fn part_of(volume: &LogicalVolume) -> Option<(&str, u64)> {
+    let value = |key| volume.tags.iter().find_map(|tag| tag.strip_prefix(key));
+    Some((value(OF)?, value(UP_TO)?.parse().ok()?))
+}
+
 /// The name of the part of a volume that is to be called `name`; it must be free.
 ///
 /// # Errors

@@ -41,12 +41,13 @@ impl<W: Write, F: FnMut() -> bool> BlockWriter<W, F> {
         Ok(self.to)
     }
 
-    /// Says that the rest does not come.
+    /// Says that the rest does not come; yields what was written to.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn give_up(mut self) -> io::Result<()> {
-        self.end(GIVEN_UP)
+    pub fn give_up(mut self) -> io::Result<W> {
+        self.end(GIVEN_UP)?;
+        Ok(self.to)
     }
 
     fn end(&mut self, mark: u32) -> io::Result<()> {
@@ -160,7 +161,7 @@ mod tests {
         pieces.iter().for_each(|piece| writer.write_all(piece).unwrap());
         match finishes {
             true => _ = writer.finish().unwrap(),
-            false => writer.give_up().unwrap(),
+            false => _ = writer.give_up().unwrap(),
         }
         bytes
     }

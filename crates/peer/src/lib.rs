@@ -35,5 +35,7 @@ mod particulars;
 pub use blocks::{BlockReader, BlockWriter, is_given_up};
 pub use error::{Error, Result};
 pub use line::{LONGEST_LINE, read_line, write_line};
-pub use message::{Answer, Copy, Failure, Held, Hello, PROTOCOL, Request, Source, Start, Told};
+pub use message::{
+    Answer, Copy, Failure, Held, Hello, PROTOCOL, Partial, Request, Source, Start, Told,
+};
 pub use particulars::Particulars;

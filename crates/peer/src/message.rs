@@ -51,6 +51,15 @@ pub enum Request {
         /// Whether a full stream may replace whatever is there.
         overwrite: bool,
     },
+    /// Complete a partial copy: the rest of its stream follows, in blocks.
+    Resume {
+        /// What it will be a copy of.
+        source: Source,
+        /// As of [`Request::Receive`].
+        base: Option<String>,
+        /// The UUID of the volume that holds the beginning.
+        partial: String,
+    },
     /// What was pushed, for the side that asked for it.
     Told(Told),
 }
@@ -121,6 +130,9 @@ pub enum Answer {
     Points {
         /// In no order.
         copies: Vec<Copy>,
+        /// In no order; a peer that keeps none does not say so.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        partials: Vec<Partial>,
     },
     /// To [`Request::List`].
     List {
@@ -170,6 +182,23 @@ pub struct Held {
     pub of: Option<String>,
     /// The UUID of the point that it is a copy of; none if a stream that replaces all of it did not arrive as a whole.
     pub source: Option<String>,
+}
+
+/// The beginning of a copy, whose stream ended early.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Partial {
+    /// The UUID of the snapshot that it will be a copy of.
+    pub source: String,
+    /// When that was taken, in seconds since 1970.
+    pub at: i64,
+    /// The UUID of the snapshot that its stream starts from; none for a full stream.
+    pub base: Option<String>,
+    /// The offset up to which it has arrived, in bytes.
+    pub up_to: u64,
+    /// Its name, with its group.
+    pub name: String,
+    /// Its UUID.
+    pub uuid: String,
 }
 
 /// Why something was not done.

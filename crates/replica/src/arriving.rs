@@ -10,19 +10,21 @@ use patch::{Done, Request};
 use peer::{BlockReader, is_given_up};
 use streams::{Rules, Sources};
 
-/// Applies the stream in `blocks`; what of it is not read stays there.
+/// Applies the stream in `blocks`, or what is left of one; what of it is not read stays there.
 ///
 /// # Errors
 /// As [`patch::apply`]; if the sender gives up, or the connection breaks.
 pub(crate) fn apply_blocks<R: Read + Send>(
     request: &Request,
+    accepts_rest: bool,
     blocks: &mut BlockReader<R>,
     session: &Session<'_>,
 ) -> anyhow::Result<Done> {
-    let rules = Rules::strict(&|foreign| {
+    let mut rules = Rules::strict(&|foreign| {
         Err(Refusal::unverifiable(format!("a stream of {} cannot be received", foreign.format))
             .into())
     });
+    rules.accepts_rest = accepts_rest;
     let mut made = None;
     let (reader, writer) = io::pipe().context("a pipe")?;
     let mut sources = Sources::default();

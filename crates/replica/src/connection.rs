@@ -67,7 +67,7 @@ pub(crate) fn answer(from: &mut impl Read) -> anyhow::Result<Answer> {
 /// The other side could not do what it was asked for: why, and whose turn it is, as if it had been tried here.
 #[derive(Debug, thiserror::Error)]
 #[error("the other side says")]
-pub(crate) struct Refused(#[source] Refusal);
+pub(crate) struct Refused(#[source] pub(crate) Refusal);
 
 /// A failure as an error of this side's.
 pub(crate) fn refusal(failure: &Failure) -> Refusal {

@@ -1,24 +1,25 @@
 //! [`push()`]: a new point of a volume, and its copy on the other side.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
 use anyhow::Context;
 use diff::{Detail, Options, Stream, StreamFormat};
-use flow::{Output, OutputOptions, Refusal, Session};
+use flow::{Kind, Output, OutputOptions, Refusal, Session};
 use hyperlayer::Totals;
 use jiff::Timestamp;
 use lvm::{DeviceMapper, LogicalVolume, Reserve};
-use peer::{Answer, BlockWriter, Copy, Request, write_line};
+use peer::{Answer, Copy, Partial, Request, write_line};
 use policy::Keep;
 use source::PoolSource;
 
-use crate::connection::{Connection, answer, unexpected};
+use crate::connection::{Connection, Refused, answer, unexpected};
 use crate::points::{LocalPoint, points_of};
+use crate::shared_blocks::SharedBlocks;
 use crate::thinning::{remove_thinned, thinning};
-use crate::{PointName, tag};
+use crate::{PointName, rest, tag, unsent};
 
 /// How volumes are pushed.
 #[derive(Clone, Debug)]
@@ -56,7 +57,7 @@ pub struct Pushed {
     pub copy: Copy,
     /// What was in the stream.
     pub totals: Totals,
-    /// How many bytes that were.
+    /// How many bytes were sent: that stream, and the rest of an earlier one.
     pub sent: u64,
     /// The points that were removed on this side.
     pub removed: Vec<String>,
@@ -76,7 +77,8 @@ impl NoBase {
 }
 
 /// Takes a point of a volume, sends what the other side lacks, and removes the points that are not needed any
-/// more. If it fails before all is sent, the new point is removed.
+/// more. What has arrived of an earlier point is completed first. If it fails, the new point is removed, unless
+/// some of it may have arrived: the next push completes or removes it.
 ///
 /// # Errors
 /// [`NoBase`] if everything would have to be sent, and must not; whatever taking, reading, sending, and the other
@@ -90,11 +92,16 @@ pub fn push(
     let volumes = LogicalVolume::list_in(&volume.group)?;
     let before = points_of(volume, &volumes);
     let mut connection = connection;
-    let copies = copies_of(volume, &before, &mut connection)?;
+    let there = what_is_there(volume, &before, &mut connection)?;
+    let (connection, copies, sent_before) =
+        rest::send_rests(volume, &before, there, connection, settings, session)?;
+    let before = unsent::settle(before, &copies);
+    let volumes = LogicalVolume::list_in(&volume.group)?;
     let base = choose_base(volume, &before, &copies, settings.full)?;
     let point = take(volume, &before, &volumes, session)?;
     let at = point.at;
-    let sent = send(volume, &point, base, volumes, connection, settings, session);
+    let sending = Sending { volume, point: &point, base, partial: None };
+    let sent = send(&sending, volumes, connection, settings, session);
     let (connection, copy, totals, bytes) = match sent {
         Ok(sent) => sent,
         Err(failed) => return Err(failed.left(&point)),
@@ -107,7 +114,7 @@ pub fn push(
         base: base.map(|base| base.volume.full_name()),
         copy,
         totals,
-        sent: bytes,
+        sent: bytes.saturating_add(sent_before),
         removed,
     };
     Ok((connection, pushed))
@@ -163,7 +170,25 @@ pub(crate) fn check_point(
     Ok(name)
 }
 
-/// What the other side has.
+/// What the other side has of a volume.
+pub(crate) struct There {
+    pub(crate) copies: Vec<Copy>,
+    pub(crate) partials: Vec<Partial>,
+}
+
+pub(crate) fn what_is_there(
+    volume: &LogicalVolume,
+    points: &[LocalPoint],
+    connection: &mut Connection,
+) -> anyhow::Result<There> {
+    let snapshots = points.iter().map(|point| point.volume.uuid.clone()).collect();
+    match connection.ask(&Request::Points { of: volume.uuid.clone(), snapshots })? {
+        Answer::Points { copies, partials } => Ok(There { copies, partials }),
+        other => Err(unexpected("a list of points", &other)),
+    }
+}
+
+/// The copies that the other side has.
 ///
 /// # Errors
 /// If the connection breaks, or the other side cannot say.
@@ -172,11 +197,7 @@ pub fn copies_of(
     points: &[LocalPoint],
     connection: &mut Connection,
 ) -> anyhow::Result<Vec<Copy>> {
-    let snapshots = points.iter().map(|point| point.volume.uuid.clone()).collect();
-    match connection.ask(&Request::Points { of: volume.uuid.clone(), snapshots })? {
-        Answer::Points { copies } => Ok(copies),
-        other => Err(unexpected("a list of points", &other)),
-    }
+    what_is_there(volume, points, connection).map(|there| there.copies)
 }
 
 /// The point that an increment starts from; none if everything is sent.
@@ -209,54 +230,106 @@ fn newest_common<'p>(points: &'p [LocalPoint], copies: &[Copy]) -> Option<&'p Lo
 /// Why a point was not sent.
 pub(crate) struct Failed {
     pub(crate) error: anyhow::Error,
-    /// Whether all of it had been sent, and only the answer is missing.
-    pub(crate) may_have_arrived: bool,
+    /// What the other side may have of it.
+    arrived: Arrived,
+    /// The connection, if the other side is known to wait for another request.
+    pub(crate) connection: Option<Connection>,
+}
+
+/// What the other side may have of a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Arrived {
+    Nothing,
+    Something,
+    /// All of it was sent, and only the answer is missing.
+    Everything,
 }
 
 impl Failed {
-    /// Removes the point, unless it may have arrived; yields what went wrong.
+    /// Removes the point, unless some of it may have arrived; yields what went wrong.
     pub(crate) fn left(self, point: &LocalPoint) -> anyhow::Error {
-        let (may_have_arrived, error) = (self.may_have_arrived, self.said(point));
-        if !may_have_arrived && let Err(left) = point.volume.remove() {
-            log::warn!("{} is left: {left}", point.volume.full_name());
+        match self.may_have_arrived() {
+            true => unsent::mark(point),
+            false => {
+                if let Err(left) = point.volume.remove() {
+                    log::warn!("{} is left: {left}", point.volume.full_name());
+                }
+            }
         }
-        error
+        self.said(point)
+    }
+
+    /// Whether the other side may have some of the point.
+    pub(crate) fn may_have_arrived(&self) -> bool {
+        self.arrived != Arrived::Nothing
+    }
+
+    /// The same where the other side keeps nothing of a stream that ends early.
+    pub(crate) fn all_or_nothing(self) -> Self {
+        let arrived = match self.arrived {
+            Arrived::Something => Arrived::Nothing,
+            other => other,
+        };
+        Self { arrived, ..self }
     }
 
     /// What went wrong.
     pub(crate) fn said(self, point: &LocalPoint) -> anyhow::Error {
-        match self.may_have_arrived {
-            true => self.error.context(format!(
-                "it is unknown whether the copy of {} is complete; the next run finds out",
-                point.volume.full_name()
+        let name = point.volume.full_name();
+        match self.arrived {
+            Arrived::Nothing => self.error,
+            Arrived::Something => self.error.context(format!(
+                "the copy of {name} is not complete; the next run sends the rest, or another point"
             )),
-            false => self.error,
+            Arrived::Everything => self.error.context(format!(
+                "it is unknown whether the copy of {name} is complete; the next run finds out"
+            )),
         }
     }
 }
 
 impl From<anyhow::Error> for Failed {
     fn from(error: anyhow::Error) -> Self {
-        Self { error, may_have_arrived: false }
+        Self { error, arrived: Arrived::Nothing, connection: None }
+    }
+}
+
+/// What is sent.
+pub(crate) struct Sending<'a> {
+    pub(crate) volume: &'a LogicalVolume,
+    pub(crate) point: &'a LocalPoint,
+    pub(crate) base: Option<&'a LocalPoint>,
+    /// What the other side has of it already: only the rest is sent.
+    pub(crate) partial: Option<&'a Partial>,
+}
+
+impl Sending<'_> {
+    fn request(&self) -> Request {
+        let Self { volume, point, base, partial } = self;
+        let source = point.source(volume);
+        let base = base.map(|base| base.volume.uuid.clone());
+        match partial {
+            Some(partial) => Request::Resume { source, base, partial: partial.uuid.clone() },
+            None => Request::Receive { source, base },
+        }
     }
 }
 
 /// Sends a point, and waits until the other side says that it has it.
 pub(crate) fn send(
-    volume: &LogicalVolume,
-    point: &LocalPoint,
-    base: Option<&LocalPoint>,
+    sending: &Sending<'_>,
     volumes: Vec<LogicalVolume>,
     connection: Connection,
     settings: &Settings,
     session: &Session<'_>,
 ) -> Result<(Connection, Copy, Totals, u64), Failed> {
+    let Sending { point, base, partial, .. } = sending;
     let options = Options {
         format: StreamFormat::Hyperlayer2,
         detail: settings.detail,
         detect_level: if base.is_some() { 2 } else { 0 },
         roots: None,
-        rest_from: None,
+        rest_from: partial.map(|partial| partial.up_to),
         pairs: vec![],
         tool: settings.program.clone(),
     };
@@ -264,10 +337,14 @@ pub(crate) fn send(
     let source = PoolSource::of(base_volume, point.volume.clone(), volumes)?;
     let source = PoolSource { reserve: Reserve::IfFree, ..source };
     let pair = source.open(&options.wants(), session)?;
-    let request = Request::Receive {
-        source: point.source(volume),
-        base: base.map(|base| base.volume.uuid.clone()),
-    };
+    if let Some(partial) = partial
+        && let Err(error) = rest::check(partial, &pair)
+    {
+        pair.release()?;
+        let arrived = Arrived::Nothing;
+        return Err(Failed { error, arrived, connection: Some(connection) });
+    }
+    let request = sending.request();
     send_pair(pair, &options, &request, &point.volume.uuid, connection, settings, session)
 }
 
@@ -285,19 +362,35 @@ pub(crate) fn send_pair(
     let what = pair.what.clone();
     write_line(&mut connection.to, request).map_err(anyhow::Error::from)?;
     let written = write_stream(&mut pair, options, connection, settings, session);
-    let (answering, to, totals, bytes) = written.map_err(|error| pair.explain(error))?;
+    let (answering, to, totals, bytes) = match written {
+        Ok(written) => written,
+        Err(failed) => return Err(Failed { error: pair.explain(failed.error), ..failed }),
+    };
     let released = pair.release();
     let (from, answered) = answering.join().map_err(|_| anyhow::anyhow!("a thread panicked"))?;
+    let connection = Connection { from, to };
     let copy = match answered.context(what) {
         Ok(Answer::Received(copy)) if copy.source == uuid => copy,
         Ok(other) => return Err(unexpected("a copy of the point that was sent", &other).into()),
-        Err(error) if error.chain().any(|cause| cause.is::<crate::connection::Refused>()) => {
-            return Err(error.into());
+        Err(error) => {
+            return Err(match arrived_of(&error) {
+                Some(arrived) => Failed { error, arrived, connection: Some(connection) },
+                None => Failed { error, arrived: Arrived::Everything, connection: None },
+            });
         }
-        Err(error) => return Err(Failed { error, may_have_arrived: true }),
     };
     released?;
-    Ok((Connection { from, to }, copy, totals, bytes))
+    Ok((connection, copy, totals, bytes))
+}
+
+/// What the other side may have of a point that it could not take; none if it did not say so.
+fn arrived_of(error: &anyhow::Error) -> Option<Arrived> {
+    let refused = error.chain().find_map(|cause| cause.downcast_ref::<Refused>())?;
+    Some(match refused.0.kind() {
+        // A signal ended it, say.
+        Kind::Unfit => Arrived::Something,
+        _ => Arrived::Nothing,
+    })
 }
 
 /// What reads the answer while the stream is written: the other side can refuse it at any moment.
@@ -309,34 +402,41 @@ fn write_stream(
     connection: Connection,
     settings: &Settings,
     session: &Session<'_>,
-) -> anyhow::Result<(Answering, Box<dyn std::io::Write + Send>, Totals, u64)> {
+) -> Result<(Answering, Box<dyn Write + Send>, Totals, u64), Failed> {
     let Connection { mut from, to } = connection;
     let has_answered = Arc::new(AtomicBool::new(false));
     let answered = Arc::clone(&has_answered);
-    let answering =
-        thread::Builder::new().name("waiting for an answer".into()).spawn(move || {
-            let answer = answer(&mut from);
-            answered.store(true, Ordering::Relaxed);
-            (from, answer)
-        })?;
+    let answering = thread::Builder::new().name("waiting for an answer".into()).spawn(move || {
+        let answer = answer(&mut from);
+        answered.store(true, Ordering::Relaxed);
+        (from, answer)
+    });
+    let answering = answering.map_err(anyhow::Error::from)?;
     let stopped = Arc::clone(&has_answered);
-    let blocks = BlockWriter::new(to, move || !stopped.load(Ordering::Relaxed));
+    let blocks = SharedBlocks::new(to, move || !stopped.load(Ordering::Relaxed));
     let rate =
         OutputOptions { bytes_per_second: settings.bytes_per_second, ..OutputOptions::default() };
     let written = (|| {
-        let output = Output::new(blocks, rate, session.interrupt)?;
+        let output = Output::new(blocks.clone(), rate, session.interrupt)?;
         let (output, finished) = Stream::prove(pair, options, session)?.write(output, session)?;
-        let (blocks, written) = output.finish()?;
-        Ok((blocks.finish()?, finished.totals, written.bytes))
+        let (_, written) = output.finish()?;
+        anyhow::Ok((blocks.take()?.finish()?, finished.totals, written.bytes))
     })();
     match written {
         Ok((to, totals, bytes)) => Ok((answering, to, totals, bytes)),
         // Its answer says more than that it does not read any more.
-        Err(_) if has_answered.load(Ordering::Relaxed) => match answering.join() {
-            Ok((_, Err(error))) => Err(error),
-            _ => Err(anyhow::anyhow!("the other side answered before it had everything")),
-        },
-        Err(error) => Err(error),
+        Err(_) if has_answered.load(Ordering::Relaxed) => {
+            let (from, answer) =
+                answering.join().map_err(|_| anyhow::anyhow!("a thread panicked"))?;
+            let error = match answer {
+                Err(error) => error,
+                Ok(_) => anyhow::anyhow!("the other side answered before it had everything"),
+            };
+            let arrived = arrived_of(&error);
+            let connection = arrived.and_then(|_| Some(Connection { from, to: blocks.give_up()? }));
+            Err(Failed { error, arrived: arrived.unwrap_or(Arrived::Something), connection })
+        }
+        Err(error) => Err(Failed { error, arrived: Arrived::Something, connection: None }),
     }
 }
 

@@ -1,22 +1,21 @@
 //! [`receive`]: a copy from a stream.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::os::fd::OwnedFd;
+use std::io::Read;
 
 use anyhow::Context;
 use flow::{Refusal, Session, escaped, usage};
 use jiff::Timestamp;
 use lvm::LogicalVolume;
-use patch::{Chunking, Destination, Making, Named, Proof, Resuming, Whole};
-use peer::{BlockReader, Copy, Source, is_given_up};
-use streams::{Rules, Sources};
+use patch::{Chunking, Destination, Making, Named, Proof, Resuming, Unfinished, Whole};
+use peer::{BlockReader, Copy, Source};
 
+use crate::arriving::apply_blocks;
 use crate::place::{Place, copy, in_pool};
 use crate::promote::refuse_promoted;
-use crate::{PointName, tag};
+use crate::{PointName, partial, tag};
 
-/// Makes a copy from the stream in `blocks`; what of it is not read stays there.
+/// Makes a copy from the stream in `blocks`; what of it is not read stays there. What has arrived of a stream that ends
+/// early stays as a partial copy.
 ///
 /// # Errors
 /// If the request is impossible, the base is not here or another one, or the stream cannot be applied. Then there
@@ -29,12 +28,52 @@ pub(crate) fn receive<R: Read + Send>(
     session: &Session<'_>,
 ) -> anyhow::Result<Copy> {
     let at = check(source)?;
-    let name = place.allowance.copy_name(&source.name);
     let (pool, volumes) = in_pool(place)?;
     refuse_promoted(&source.of, &volumes)?;
+    partial::remove_all(&source.of, &volumes)?;
     let base = base.map(|uuid| find_base(uuid, &volumes)).transpose()?;
+    let made = apply(place, source, (&pool, base, None), blocks, session);
+    let made = made.inspect_err(|error| settle(&pool, source, at, None, error))?;
+    finish(&pool, source, at, &made)
+}
+
+/// Makes a copy from the partial one with this UUID, and the rest of its stream in `blocks`. If it cannot be
+/// the beginning of that, it is removed.
+///
+/// # Errors
+/// As [`receive`].
+pub(crate) fn resume<R: Read + Send>(
+    place: &Place,
+    source: &Source,
+    base: Option<&str>,
+    partial: &str,
+    blocks: &mut BlockReader<R>,
+    session: &Session<'_>,
+) -> anyhow::Result<Copy> {
+    let at = check(source)?;
+    let (pool, volumes) = in_pool(place)?;
+    refuse_promoted(&source.of, &volumes)?;
+    let part = partial::find(partial, source, &volumes)?;
+    let made = base.map(|uuid| find_base(uuid, &volumes)).transpose().and_then(|base| {
+        part.make_writable()?;
+        apply(place, source, (&pool, base, Some(part)), blocks, session)
+    });
+    let made = made.inspect_err(|error| settle(&pool, source, at, Some(partial), error))?;
+    finish(&pool, source, at, &made)
+}
+
+/// Applies the stream to a snapshot of its base or a new volume, or to a part that holds its beginning; yields the UUID
+/// of the volume.
+fn apply<R: Read + Send>(
+    place: &Place,
+    source: &Source,
+    (pool, base, part): (&LogicalVolume, Option<&LogicalVolume>, Option<&LogicalVolume>),
+    blocks: &mut BlockReader<R>,
+    session: &Session<'_>,
+) -> anyhow::Result<String> {
+    let name = place.allowance.copy_name(&source.name);
     let request = patch::Request {
-        destination: Destination::NewVolume(Making::One(Some(name.clone()))),
+        destination: Destination::NewVolume(Making::One(Some(name))),
         named: Named {
             group: Some(pool.group.clone()),
             pool: Some(pool.name.clone()),
@@ -43,47 +82,46 @@ pub(crate) fn receive<R: Read + Send>(
         proof: Proof::Needed,
         chunks: Chunking::Same,
         whole: Whole::Taken,
-        resuming: Resuming::default(),
+        resuming: Resuming {
+            part: part.map(|part| part.name.clone()),
+            unfinished: Unfinished::Kept,
+        },
         size: None,
         tool: place.program.clone(),
     };
-    let rules = Rules::strict(&|foreign| {
-        Err(Refusal::unverifiable(format!("a stream of {} cannot be received", foreign.format))
-            .into())
-    });
-    let mut made = None;
-    let (reader, writer) = io::pipe().context("a pipe")?;
-    let mut sources = Sources::default();
-    sources.take("the stream", File::from(OwnedFd::from(reader)));
-    let applied = std::thread::scope(|scope| {
-        let pump = scope.spawn(move || {
-            let mut writer = writer;
-            io::copy(blocks, &mut writer).map(drop)
-        });
-        let applied = patch::apply(&request, &rules, sources, session, &mut |done| {
-            made = done.made.uuid.clone();
-        });
-        let pumped = pump.join().map_err(|_| anyhow::anyhow!("a thread panicked"))?;
-        match (applied, pumped) {
-            // Why the stream ended says more than that it did.
-            (Err(_), Err(error)) if is_given_up(&error) => Err(error.into()),
-            (Err(_), Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                Err(anyhow::Error::from(error).context("the connection broke"))
-            }
-            (applied, _) => applied,
-        }
-    });
-    applied?;
-    let uuid = made.context("nothing was made")?;
+    let done = apply_blocks(&request, part.is_some(), blocks, session)?;
+    done.made.uuid.context("nothing was made")
+}
+
+/// Makes a complete copy what copies are.
+fn finish(
+    pool: &LogicalVolume,
+    source: &Source,
+    at: Timestamp,
+    uuid: &str,
+) -> anyhow::Result<Copy> {
     let find = || -> anyhow::Result<LogicalVolume> {
         let volumes = LogicalVolume::list_in(&pool.group)?;
         let made = volumes.into_iter().find(|volume| volume.uuid == uuid);
-        made.with_context(|| format!("{}/{name} is gone", pool.group))
+        made.with_context(|| format!("the copy of {} in {} is gone", source.name, pool.group))
     };
     find()?.lay_aside(&tag::of_point(&source.of, at))?;
     copy(&find()?).filter(|copy| copy.source == source.uuid).ok_or_else(|| {
         Refusal::base_mismatch(format!("the stream is not of {}", source.name)).into()
     })
+}
+
+/// As [`partial::settle`]; that this fails is a warning, since the error says more.
+fn settle(
+    pool: &LogicalVolume,
+    source: &Source,
+    at: Timestamp,
+    resumed: Option<&str>,
+    error: &anyhow::Error,
+) {
+    if let Err(why) = partial::settle(&pool.group, source, at, resumed, error) {
+        log::warn!("what has arrived of {}: {why:#}", source.name);
+    }
 }
 
 /// Nothing that the other side says is used before this.

@@ -3,11 +3,14 @@
 use std::io::{Read, Write};
 
 use flow::{Session, error_text, usage};
-use peer::{Answer, BlockReader, Failure, Hello, PROTOCOL, Request, Told, read_line, write_line};
+use peer::{
+    Answer, BlockReader, Copy, Failure, Hello, PROTOCOL, Request, Told, read_line, write_line,
+};
 
 use crate::listing::local_copies;
+use crate::partial;
 use crate::place::{Place, copy, in_pool};
-use crate::receive::receive;
+use crate::receive::{receive, resume};
 
 /// Answers the first request with a refusal, as the only one; false if the other side asked for nothing.
 ///
@@ -53,11 +56,9 @@ pub fn serve_and_note(
             }
             Request::Points { of, snapshots } => points(place, &of, &snapshots),
             Request::List { of } => list(place, &of),
-            Request::Receive { source, base } => {
+            Request::Receive { .. } | Request::Resume { .. } => {
                 let mut blocks = BlockReader::new(&mut from);
-                let allowed = place.allowance.may_add(&source.volume).map_err(anyhow::Error::from);
-                let received = allowed
-                    .and_then(|()| receive(place, &source, base.as_deref(), &mut blocks, session));
+                let received = take_stream(place, &request, &mut blocks, session);
                 let has_failed = received.is_err();
                 write_line(&mut to, &answer(place, received.map(Answer::Received)))?;
                 // What comes after the stream is a message again, if the other side wants to say more: it knows
@@ -81,6 +82,25 @@ pub fn serve_and_note(
         write_line(&mut to, &answer(place, done))?;
     }
     Ok(())
+}
+
+/// Makes a copy from the stream after a request for one.
+fn take_stream<R: Read + Send>(
+    place: &Place,
+    request: &Request,
+    blocks: &mut BlockReader<R>,
+    session: &Session<'_>,
+) -> anyhow::Result<Copy> {
+    let (Request::Receive { source, base } | Request::Resume { source, base, .. }) = request else {
+        anyhow::bail!("no stream follows this request");
+    };
+    place.allowance.may_add(&source.volume)?;
+    match request {
+        Request::Resume { partial, .. } => {
+            resume(place, source, base.as_deref(), partial, blocks, session)
+        }
+        _ => receive(place, source, base.as_deref(), blocks, session),
+    }
 }
 
 /// What the other side is told.
@@ -111,7 +131,8 @@ fn points(place: &Place, of: &str, snapshots: &[String]) -> anyhow::Result<Answe
         let is_wanted = copy.of == of || snapshots.contains(&copy.source);
         is_wanted.then_some(copy)
     });
-    Ok(Answer::Points { copies: copies.collect() })
+    let partials = partial::all(&volumes, of, snapshots);
+    Ok(Answer::Points { copies: copies.collect(), partials })
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use peer::Copy;
 
 use crate::connection::Connection;
 use crate::points::{LocalPoint, points_of};
-use crate::push::{Failed, Settings, check_point, choose_base, copies_of, send, take_at};
-use crate::tag;
+use crate::push::{Sending, Settings, check_point, choose_base, send, take_at, what_is_there};
+use crate::{rest, tag};
 
 /// Points of several volumes, of one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,8 +121,12 @@ impl Member {
             result: Err(error),
             may_have_arrived: false,
         };
-        let copies = match copies_of(&self.volume, &self.before, &mut connection) {
-            Ok(copies) => copies,
+        let there = what_is_there(&self.volume, &self.before, &mut connection);
+        let rests = there.and_then(|there| {
+            rest::send_rests(&self.volume, &self.before, there, connection, settings, session)
+        });
+        let (connection, copies, sent_before) = match rests {
+            Ok(sent) => sent,
             Err(error) => return failed(None, None, error),
         };
         let base = match choose_base(&self.volume, &self.before, &copies, settings.full) {
@@ -135,22 +139,27 @@ impl Member {
             Ok(volumes) => volumes,
             Err(error) => return failed(Some(copies), Some(connection), error),
         };
-        let sent = send(&self.volume, &self.point, base, volumes, connection, settings, session);
-        match sent {
+        let Self { volume, point, .. } = self;
+        let sending = Sending { volume, point, base, partial: None };
+        match send(&sending, volumes, connection, settings, session) {
             Ok((connection, copy, totals, bytes)) => {
                 let base = base.map(|base| base.volume.full_name());
                 Brought {
                     connection: Some(connection),
                     copies: Some(copies),
-                    result: Ok(Sent { base, copy, totals, bytes }),
+                    result: Ok(Sent {
+                        base,
+                        copy,
+                        totals,
+                        bytes: bytes.saturating_add(sent_before),
+                    }),
                     may_have_arrived: false,
                 }
             }
-            Err(error) => {
-                let Failed { may_have_arrived, .. } = error;
-                let failed = failed(Some(copies), None, error.said(&self.point));
-                Brought { may_have_arrived, ..failed }
-            }
+            Err(mut error) => Brought {
+                may_have_arrived: error.may_have_arrived(),
+                ..failed(Some(copies), error.connection.take(), error.said(point))
+            },
         }
     }
 }

@@ -24,6 +24,8 @@ const PARTIAL: &str = "lvsync.partial=";
 const VERIFIED: &str = "lvsync.verified=";
 /// Before the UUID of the writable volume that was made of a copy.
 const PROMOTED: &str = "lvsync.promoted=";
+/// What a point has that was not sent, or not wholly: no copy of it is known.
+pub(crate) const UNSENT: &str = "lvsync.unsent";
 
 /// The tags of a point, or a copy of it.
 pub fn of_point(of: &str, at: Timestamp) -> Vec<String> {
@@ -106,6 +108,18 @@ pub fn placed(volume: &LogicalVolume) -> Option<(&str, Timestamp)> {
 fn of_and_at(volume: &LogicalVolume) -> Option<(&str, Timestamp)> {
     let at = Timestamp::from_second(value(volume, AT)?.parse().ok()?).ok()?;
     Some((value(volume, OF)?, at))
+}
+
+/// The tags of an incomplete copy of the point with the UUID `source`.
+pub fn of_partial(source: &str, of: &str, at: Timestamp) -> Vec<String> {
+    let mut tags = of_point(of, at);
+    tags.push(format!("{PARTIAL}{source}"));
+    tags
+}
+
+/// Whether no copy of a point is known.
+pub fn is_unsent(volume: &LogicalVolume) -> bool {
+    volume.tags.iter().any(|tag| tag == UNSENT)
 }
 
 /// Whether a text has the form of LVM's UUIDs: then it is safe in a tag, a selection and a message.

@@ -230,7 +230,7 @@ impl<'s> Claimed<'s> {
         }
         let backup = Some(self.beside.undo.clone());
         let request = self.request(self.path.clone(), backup, Proof::Needed);
-        if let Err(error) = apply_blocks(&request, blocks, session) {
+        if let Err(error) = apply_blocks(&request, false, blocks, session) {
             // Nothing has been written, if there is none.
             if undo::header(&self.beside.undo)?.is_none() {
                 return Err(error);
@@ -297,7 +297,7 @@ impl<'s> Claimed<'s> {
     ) -> anyhow::Result<()> {
         let begun = Record { source: None, ..record.clone() };
         self.ledger.write(&self.path, Some(&begun))?;
-        if let Err(error) = apply_blocks(request, blocks, session) {
+        if let Err(error) = apply_blocks(request, false, blocks, session) {
             if error.downcast_ref::<ChangedInPart>().is_none() {
                 self.ledger.write(&self.path, before.as_ref())?;
             }
@@ -332,7 +332,7 @@ impl<'s> Claimed<'s> {
             false => None,
         };
         let new = &self.beside.new;
-        apply_blocks(&self.request(new.clone(), None, Proof::Needed), blocks, session)?;
+        apply_blocks(&self.request(new.clone(), None, Proof::Needed), false, blocks, session)?;
         let place = || -> anyhow::Result<()> {
             if old.is_some() {
                 let like = self.path.metadata()?;

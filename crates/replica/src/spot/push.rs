@@ -87,7 +87,8 @@ pub fn push_over(
     let (connection, copy, totals, sent, is_compared) = match send() {
         Ok(sent) => sent,
         Err(failed) => {
-            let error = explained(failed.left(&point), wanted, &held, &volume.full_name());
+            let error =
+                explained(failed.all_or_nothing().left(&point), wanted, &held, &volume.full_name());
             return Err(error);
         }
     };

@@ -51,7 +51,7 @@ pub fn serve_spot(
                 };
                 replaced.map(|copy| Some(Answer::Received(copy)))
             }
-            Request::Receive { .. } => {
+            Request::Receive { .. } | Request::Resume { .. } => {
                 stream = Some(BlockReader::new(&mut from));
                 Err(no_pool(spot))
             }
