@@ -34,6 +34,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Take a point of each volume, and bring it to another pool
     Push(Push),
+    /// Compare the newest point that both sides have with its copy
+    Verify(Verify),
     /// Be the other side: answer on standard output what is asked on standard input
     Serve(Serve),
 }
@@ -67,6 +69,23 @@ pub(crate) struct Push {
     /// How many points of each volume stay on this side, beside the last two that the other side has
     #[arg(long, value_name = "COUNT", default_value = "2", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) keep: u32,
+}
+
+/// What is compared, and how.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Verify {
+    /// The volumes, vg/lv, and where their copies are: [user@]host:vg/pool, or vg/pool on this machine
+    #[arg(value_name = "VG/LV… TARGET", required = true, num_args = 2..)]
+    pub(crate) names: Vec<String>,
+
+    /// Read both, and compare what they hold; only digests are sent
+    #[arg(long)]
+    pub(crate) read: bool,
+
+    /// Read at most this many bytes a second on either side
+    #[arg(long, value_name = "RATE", requires = "read")]
+    #[arg(value_parser = clap::builder::StringValueParser::new().try_map(|text| cli::rate(&text)))]
+    pub(crate) bwlimit: Option<u64>,
 }
 
 /// Where copies are made.

@@ -5,6 +5,7 @@ mod link;
 mod request;
 mod run;
 mod target;
+mod verify;
 
 use std::process::ExitCode;
 

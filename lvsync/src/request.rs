@@ -8,6 +8,7 @@ use replica::{Full, Settings};
 
 use crate::cli::{Args, Command, Push};
 use crate::target::Target;
+use crate::verify;
 
 /// The program, as headers and the other side know it.
 pub(crate) const PROGRAM: &str = concat!("lvsync ", env!("CARGO_PKG_VERSION"));
@@ -23,6 +24,15 @@ pub(crate) enum Request {
         /// How.
         settings: Settings,
     },
+    /// Compare volumes' points with their copies.
+    Verify {
+        /// As they were named.
+        volumes: Vec<String>,
+        /// Where the copies are.
+        target: Target,
+        /// How.
+        settings: verify::Settings,
+    },
     /// Be the other side.
     Serve(Scope),
 }
@@ -32,6 +42,12 @@ impl Request {
     pub(crate) fn new(args: &Args) -> anyhow::Result<Self> {
         match &args.command {
             Command::Push(push) => Self::push(push),
+            Command::Verify(verify) => {
+                let (volumes, target) = volumes_and_target(&verify.names)?;
+                let settings =
+                    verify::Settings { reads: verify.read, bytes_per_second: verify.bwlimit };
+                Ok(Self::Verify { volumes, target, settings })
+            }
             Command::Serve(serve) => {
                 let scope = Scope::new(None, Some(&serve.pool))?;
                 if scope.group().is_none() {
@@ -49,21 +65,13 @@ impl Request {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Push { .. } => "push",
+            Self::Verify { .. } => "verify",
             Self::Serve(_) => "serve",
         }
     }
 
     fn push(push: &Push) -> anyhow::Result<Self> {
-        let Some((target, volumes)) = push.names.split_last().filter(|(_, rest)| !rest.is_empty())
-        else {
-            return Err(usage("name the volumes, and last the target"));
-        };
-        let target = Target::parse(target)?;
-        for (number, volume) in volumes.iter().enumerate() {
-            if volumes[..number].contains(volume) {
-                return Err(usage(format!("{volume} is named twice")));
-            }
-        }
+        let (volumes, target) = volumes_and_target(&push.names)?;
         let settings = Settings {
             program: PROGRAM.into(),
             detail: Detail { granularity: push.granularity, level: push.compress },
@@ -71,6 +79,20 @@ impl Request {
             full: if push.full { Full::Allowed } else { Full::First },
             keep: Keep { last: push.keep, ..Keep::default() },
         };
-        Ok(Self::Push { volumes: volumes.to_vec(), target, settings })
+        Ok(Self::Push { volumes, target, settings })
     }
+}
+
+/// The volumes that are named, and last the target.
+fn volumes_and_target(names: &[String]) -> anyhow::Result<(Vec<String>, Target)> {
+    let Some((target, volumes)) = names.split_last().filter(|(_, rest)| !rest.is_empty()) else {
+        return Err(usage("name the volumes, and last the target"));
+    };
+    let target = Target::parse(target)?;
+    for (number, volume) in volumes.iter().enumerate() {
+        if volumes[..number].contains(volume) {
+            return Err(usage(format!("{volume} is named twice")));
+        }
+    }
+    Ok((volumes.to_vec(), target))
 }

@@ -12,6 +12,7 @@ use replica::{NoBase, Place, Pushed, Settings, push, serve};
 use crate::link::Link;
 use crate::request::{PROGRAM, Request};
 use crate::target::Target;
+use crate::verify::{self, verify_all};
 
 /// Does what was asked for.
 pub(crate) fn run(
@@ -31,12 +32,19 @@ pub(crate) fn run(
             let volumes = look_up(&volumes)?;
             push_all(&volumes, &target, &settings, is_quiet, session, outcome)
         }
+        Request::Verify { volumes, target, settings } => {
+            let volumes = look_up(&volumes)?;
+            verify_all(&volumes, &target, &settings, is_quiet, session, outcome)
+        }
     }
 }
 
 /// What to do about an error, if an option helps.
 pub(crate) fn way_out(error: &anyhow::Error) -> Option<String> {
-    error.is::<NoBase>().then(|| "--full does that".into())
+    if error.is::<NoBase>() {
+        return Some("--full does that".into());
+    }
+    verify::way_out(error)
 }
 
 fn look_up(names: &[String]) -> anyhow::Result<Vec<LogicalVolume>> {

@@ -27,11 +27,13 @@
 //! ```
 
 mod blocks;
+mod digest;
 mod error;
 mod line;
 mod message;
 
 pub use blocks::{BlockReader, BlockWriter, is_given_up};
+pub use digest::{Digest, NoDigest};
 pub use error::{Error, Result};
 pub use line::{LONGEST_LINE, read_line, write_line};
-pub use message::{Answer, Copy, Failure, Hello, PROTOCOL, Request, Source};
+pub use message::{Answer, Copy, Failure, Hello, MOST_NODES, PROTOCOL, Request, Source};

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Digest;
+
 /// The version of what is said here. A peer of another version is refused.
 pub const PROTOCOL: u32 = 1;
 
@@ -25,7 +27,32 @@ pub enum Request {
         /// The UUID of the snapshot that the stream starts from, of which there is a copy; none for a full stream.
         base: Option<String>,
     },
+    /// Read a copy, and find the digests of all that it holds. The requests after it are about its digest tree, up to
+    /// [`Request::Verified`].
+    Verify {
+        /// The UUID of the snapshot that it is a copy of.
+        source: String,
+        /// The UUID of the copy.
+        copy: String,
+        /// At most this many bytes are read each second.
+        bytes_per_second: Option<u64>,
+    },
+    /// Which digests do the children of these nodes have?
+    Children {
+        /// The nodes' level, from 1 up: leaves are level 0.
+        level: u8,
+        /// Their numbers, at most [`MOST_NODES`].
+        nodes: Vec<u64>,
+    },
+    /// Nothing more will be asked about the copy.
+    Verified {
+        /// Whether it is the same as its snapshot.
+        is_equal: bool,
+    },
 }
+
+/// The most nodes that are asked for at once.
+pub const MOST_NODES: usize = 16;
 
 /// Who is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +93,20 @@ pub enum Answer {
     },
     /// To [`Request::Receive`]: the copy is there, complete and proved.
     Received(Copy),
+    /// To [`Request::Verify`]: the copy was read.
+    Tree {
+        /// Its size, in bytes.
+        size: u64,
+        /// The top of its digest tree.
+        top: Digest,
+    },
+    /// To [`Request::Children`], for each of the nodes.
+    Children {
+        /// Those below one node, in order: fewer where the volume ends.
+        digests: Vec<Vec<Digest>>,
+    },
+    /// To [`Request::Verified`].
+    Noted,
     /// It was not done.
     Failed(Failure),
 }

@@ -76,6 +76,9 @@ pub(crate) fn unexpected(expected: &'static str, found: &Answer) -> anyhow::Erro
         Answer::Hello(_) => "a greeting",
         Answer::Points { .. } => "a list of points",
         Answer::Received(_) => "a copy",
+        Answer::Tree { .. } => "the top of a digest tree",
+        Answer::Children { .. } => "digests",
+        Answer::Noted => "a confirmation",
         Answer::Failed(_) => "a failure",
     };
     Error::Unexpected { expected, found: found.into() }.into()

@@ -17,6 +17,8 @@
 //! ```
 
 mod connection;
+mod descent;
+mod hashed;
 mod name;
 mod place;
 mod points;
@@ -25,6 +27,8 @@ mod receive;
 mod report;
 mod serve;
 pub mod tag;
+mod verify;
+mod verify_serve;
 
 pub use connection::Connection;
 pub use name::PointName;
@@ -33,3 +37,4 @@ pub use points::{LocalPoint, points_of};
 pub use push::{Full, NoBase, Pushed, Settings, push};
 pub use report::{JobReport, VolumeReport};
 pub use serve::serve;
+pub use verify::{Content, Verified, verify};

@@ -2,11 +2,12 @@
 
 use std::io::{Read, Write};
 
-use flow::{Session, error_text};
+use flow::{Session, error_text, usage};
 use peer::{Answer, BlockReader, Failure, Hello, PROTOCOL, Request, read_line, write_line};
 
 use crate::place::{Place, copy, in_pool};
 use crate::receive::receive;
+use crate::verify_serve::{Which, verify_served};
 
 /// Answers requests until the other side ends.
 ///
@@ -31,6 +32,13 @@ pub fn serve(
                 // What comes after the stream is a message again.
                 blocks.drain()?;
                 received.map(Answer::Received)
+            }
+            Request::Verify { source, copy, bytes_per_second } => {
+                let which = Which { source: &source, copy: &copy, bytes_per_second };
+                verify_served(place, &which, &mut from, &mut to, session)?
+            }
+            Request::Children { .. } | Request::Verified { .. } => {
+                Err(usage("no copy is being verified"))
             }
         };
         let answer = answer.unwrap_or_else(|error| {

@@ -7,6 +7,8 @@ use lvm::LogicalVolume;
 const OF: &str = "lvsync.of=";
 /// Before the time at which it was taken, in seconds since 1970.
 const AT: &str = "lvsync.at=";
+/// Before the time at which a copy was found to be the same as its point, in seconds since 1970.
+const VERIFIED: &str = "lvsync.verified=";
 
 /// The tags of a point, or a copy of it.
 pub fn of_point(of: &str, at: Timestamp) -> Vec<String> {
@@ -18,6 +20,13 @@ pub fn point(volume: &LogicalVolume) -> Option<(&str, Timestamp)> {
     let value = |key: &str| volume.tags.iter().find_map(|tag| tag.strip_prefix(key));
     let at = Timestamp::from_second(value(AT)?.parse().ok()?).ok()?;
     Some((value(OF)?, at))
+}
+
+/// The tags of a volume once it has been verified: with the time at which it was found to be the same as its point, or
+/// without one.
+pub(crate) fn verified(volume: &LogicalVolume, at: Option<u64>) -> Vec<String> {
+    let others = volume.tags.iter().filter(|tag| !tag.starts_with(VERIFIED)).cloned();
+    others.chain(at.map(|at| format!("{VERIFIED}{at}"))).collect()
 }
 
 /// Whether a text has the form of LVM's UUIDs: then it is safe in a tag, a selection and a message.
