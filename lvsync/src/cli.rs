@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Push(Push),
     /// Compare the newest point that both sides have with its copy
     Verify(Verify),
+    /// Compare what both hold, and replace a copy that differs: what differs is sent
+    Repair(Repair),
     /// Be the other side: answer on standard output what is asked on standard input
     Serve(Serve),
 }
@@ -84,6 +86,21 @@ pub(crate) struct Verify {
 
     /// Read at most this many bytes a second on either side
     #[arg(long, value_name = "RATE", requires = "read")]
+    #[arg(value_parser = clap::builder::StringValueParser::new().try_map(|text| cli::rate(&text)))]
+    pub(crate) bwlimit: Option<u64>,
+}
+
+/// What is repaired, and how.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The copy is replaced only by one that was read again and found to be the same as the point.")]
+pub(crate) struct Repair {
+    /// The volumes, vg/lv, and where their copies are: [user@]host:vg/pool, or vg/pool on this machine
+    #[arg(value_name = "VG/LV… TARGET", required = true, num_args = 2..)]
+    pub(crate) names: Vec<String>,
+
+    /// Read at most this many bytes a second on either side, and send no more
+    #[arg(long, value_name = "RATE")]
     #[arg(value_parser = clap::builder::StringValueParser::new().try_map(|text| cli::rate(&text)))]
     pub(crate) bwlimit: Option<u64>,
 }

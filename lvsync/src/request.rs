@@ -4,7 +4,7 @@ use diff::Detail;
 use flow::usage;
 use lvm::Scope;
 use policy::Keep;
-use replica::{Full, Settings};
+use replica::{Depth, Full, Settings};
 
 use crate::cli::{Args, Command, Push};
 use crate::target::Target;
@@ -44,8 +44,16 @@ impl Request {
             Command::Push(push) => Self::push(push),
             Command::Verify(verify) => {
                 let (volumes, target) = volumes_and_target(&verify.names)?;
-                let settings =
-                    verify::Settings { reads: verify.read, bytes_per_second: verify.bwlimit };
+                let settings = verify::Settings {
+                    depth: if verify.read { Depth::Content } else { Depth::Presence },
+                    bytes_per_second: verify.bwlimit,
+                };
+                Ok(Self::Verify { volumes, target, settings })
+            }
+            Command::Repair(repair) => {
+                let (volumes, target) = volumes_and_target(&repair.names)?;
+                let (depth, bytes_per_second) = (Depth::Repair, repair.bwlimit);
+                let settings = verify::Settings { depth, bytes_per_second };
                 Ok(Self::Verify { volumes, target, settings })
             }
             Command::Serve(serve) => {
@@ -65,6 +73,7 @@ impl Request {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Push { .. } => "push",
+            Self::Verify { settings, .. } if settings.depth == Depth::Repair => "repair",
             Self::Verify { .. } => "verify",
             Self::Serve(_) => "serve",
         }

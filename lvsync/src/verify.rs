@@ -1,11 +1,11 @@
-//! `lvsync verify`: whether copies are still what they should be.
+//! `lvsync verify` and `lvsync repair`: whether copies are still what they should be.
 
 use anyhow::Context;
 use blockio::Range;
 use cli::Outcome;
 use flow::{Kind, Refusal, Session, counted, human};
 use lvm::LogicalVolume;
-use replica::{Content, Verified, verify};
+use replica::{Content, Depth, Verified, verify};
 use serde_json::{Value, json};
 
 use crate::link::Link;
@@ -19,13 +19,13 @@ const PRINTED: usize = 10;
 
 /// What is compared, and how.
 pub(crate) struct Settings {
-    /// Whether both sides are read.
-    pub(crate) reads: bool,
-    /// At most this many bytes are read each second, on either side.
+    /// What is done.
+    pub(crate) depth: Depth,
+    /// At most this many bytes are read each second, on either side, and sent.
     pub(crate) bytes_per_second: Option<u64>,
 }
 
-/// Verifies one volume after another, all of them, whatever is found.
+/// Verifies one volume after another, also after one whose copy holds other bytes; a failure ends it.
 pub(crate) fn verify_all(
     volumes: &[LogicalVolume],
     target: &Target,
@@ -39,7 +39,7 @@ pub(crate) fn verify_all(
     let (mut done, mut different) = (Vec::new(), Vec::new());
     for volume in volumes {
         let rate = settings.bytes_per_second;
-        let verified = verify(volume, &mut connection, settings.reads, rate, session)
+        let verified = verify(volume, &mut connection, settings.depth, rate, session)
             .with_context(|| format!("{} and {target}", volume.full_name()));
         let told = match verified {
             Ok(verified) => tell(&verified, target, is_quiet)?,
@@ -88,7 +88,8 @@ fn tell(verified: &Verified, target: &Target, is_quiet: bool) -> anyhow::Result<
             told["result"] = "equal".into();
             say(format!("equal, {}", human(verified.copy.size)));
         }
-        Content::Differs(ranges) => {
+        Content::Differs(ranges) | Content::Repaired(ranges) => {
+            let is_repaired = matches!(verified.content, Content::Repaired(_));
             let (mut sum, mut first) = (0_u64, Vec::new());
             for range in ranges.iter() {
                 let range = range?;
@@ -98,14 +99,15 @@ fn tell(verified: &Verified, target: &Target, is_quiet: bool) -> anyhow::Result<
                 }
             }
             let number = ranges.len();
-            say(format!("they differ in {}, {}", counted(number, "range"), human(sum)));
+            let what = if is_repaired { "repaired: they differed" } else { "they differ" };
+            say(format!("{what} in {}, {}", counted(number, "range"), human(sum)));
             for Range { offset, length } in first.iter().take(PRINTED) {
                 say(format!("{length} bytes at offset {offset}"));
             }
             if number > PRINTED as u64 {
                 say(format!("and {} more", counted(number - PRINTED as u64, "range")));
             }
-            told["result"] = "differs".into();
+            told["result"] = if is_repaired { "repaired" } else { "differs" }.into();
             told["range_count"] = number.into();
             told["different_bytes"] = sum.into();
             told["ranges"] = first
@@ -121,6 +123,7 @@ fn tell(verified: &Verified, target: &Target, is_quiet: bool) -> anyhow::Result<
 pub(crate) fn way_out(error: &anyhow::Error) -> Option<String> {
     let refusal = error.chain().find_map(|cause| cause.downcast_ref::<Refusal>())?;
     (refusal.kind() == Kind::Differs).then(|| {
-        "no increment should start from such a copy: remove it on the other side, and push again".into()
+        "`lvsync repair` replaces it; a copy of another size must be removed on the other side"
+            .into()
     })
 }

@@ -28,7 +28,7 @@ pub enum Request {
         base: Option<String>,
     },
     /// Read a copy, and find the digests of all that it holds. The requests after it are about its digest tree, up to
-    /// [`Request::Verified`].
+    /// [`Request::Verified`] or [`Request::Repair`].
     Verify {
         /// The UUID of the snapshot that it is a copy of.
         source: String,
@@ -43,6 +43,12 @@ pub enum Request {
         level: u8,
         /// Their numbers, at most [`MOST_NODES`].
         nodes: Vec<u64>,
+    },
+    /// Replace the copy by a repaired one, if that is what its snapshot is: what differs follows, in blocks. Nothing
+    /// more will be asked about the copy.
+    Repair {
+        /// The top of the snapshot's digest tree.
+        top: Digest,
     },
     /// Nothing more will be asked about the copy.
     Verified {
@@ -91,7 +97,7 @@ pub enum Answer {
         /// In no order.
         copies: Vec<Copy>,
     },
-    /// To [`Request::Receive`]: the copy is there, complete and proved.
+    /// To [`Request::Receive`] and [`Request::Repair`]: the copy is there, complete and proved.
     Received(Copy),
     /// To [`Request::Verify`]: the copy was read.
     Tree {

@@ -17,6 +17,15 @@ use crate::descent::{Digest, Tree};
 /// How soon a signal ends a pause.
 const LOOK_UP: Duration = Duration::from_millis(50);
 
+/// What of a volume is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// Itself.
+    Itself,
+    /// A temporary snapshot of it: nobody can write to that.
+    Snapshot,
+}
+
 /// A volume that was read, and the digests of all that it holds. It is active until this is released or dropped, if
 /// it was not active before.
 pub(crate) struct Hashed {
@@ -34,10 +43,12 @@ impl Hashed {
     pub(crate) fn read(
         volume: &LogicalVolume,
         volumes: Vec<LogicalVolume>,
+        reading: Reading,
         bytes_per_second: Option<u64>,
         session: &Session<'_>,
     ) -> anyhow::Result<Self> {
         let source = PoolSource::of(None, volume.clone(), volumes)?;
+        let source = PoolSource { snapshot: reading == Reading::Snapshot, ..source };
         let pair = source.open(&Wants::default(), session)?;
         let size = pair.names.target.size;
         let mut tree = LeafTree::new(flow::scratch_file()?, size)?;
@@ -59,6 +70,14 @@ impl Hashed {
         pair.check()?;
         let top = tree.top()?;
         Ok(Self { pair, tree, size, top })
+    }
+
+    /// Reads bytes of the volume.
+    ///
+    /// # Errors
+    /// If that fails.
+    pub(crate) fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        self.pair.target.read_at(offset, buf)
     }
 
     /// Makes the volume as inactive as it was.
@@ -102,21 +121,32 @@ impl<R: ReadAt> ReadAt for Paced<'_, R> {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
         let length = buf.len() as u64;
         let read = self.read.fetch_add(length, Ordering::Relaxed).saturating_add(length);
-        if let Some(rate) = self.bytes_per_second {
-            let due = due(read, rate);
-            while let Some(left) =
-                due.checked_sub(self.begun.elapsed()).filter(|left| !left.is_zero())
-            {
-                self.interrupt.check()?;
-                sleep(left.min(LOOK_UP));
-            }
-        }
+        pause(read, self.bytes_per_second, self.begun, self.interrupt)?;
         self.volume.read_at(offset, buf)
     }
 
     fn behind_hole(&self, offset: u64) -> io::Result<u64> {
         self.volume.behind_hole(offset)
     }
+}
+
+/// Waits until so many bytes may have been read or sent since `begun`.
+///
+/// # Errors
+/// If a signal comes.
+pub(crate) fn pause(
+    bytes: u64,
+    bytes_per_second: Option<u64>,
+    begun: Instant,
+    interrupt: &Interrupt,
+) -> io::Result<()> {
+    let Some(rate) = bytes_per_second else { return Ok(()) };
+    let due = due(bytes, rate);
+    while let Some(left) = due.checked_sub(begun.elapsed()).filter(|left| !left.is_zero()) {
+        interrupt.check()?;
+        sleep(left.min(LOOK_UP));
+    }
+    Ok(())
 }
 
 /// How long it takes to read this many bytes.

@@ -37,7 +37,7 @@ pub fn serve(
                 let which = Which { source: &source, copy: &copy, bytes_per_second };
                 verify_served(place, &which, &mut from, &mut to, session)?
             }
-            Request::Children { .. } | Request::Verified { .. } => {
+            Request::Children { .. } | Request::Verified { .. } | Request::Repair { .. } => {
                 Err(usage("no copy is being verified"))
             }
         };

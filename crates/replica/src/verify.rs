@@ -1,18 +1,31 @@
-//! [`verify()`]: whether the other side's copy of a point is still the same.
+//! [`verify()`]: whether the other side's copy of a point is still the same, and its repair.
 
-use std::io;
+use std::io::{self, Write};
+use std::time::Instant;
 
-use blockio::Range;
+use blockio::{AlignedBuf, Range, is_zero};
 use flow::{Refusal, Session};
 use hyperlayer::LEAF_BYTES;
 use lvm::LogicalVolume;
-use peer::{Answer, Copy, Request, write_line};
+use peer::{Answer, BlockWriter, Copy, Digest as Sent, Request, write_line};
 use source::Series;
 
 use crate::connection::{Connection, answer, unexpected};
 use crate::descent::{Digest, Tree, for_each_difference};
-use crate::hashed::Hashed;
+use crate::hashed::{Hashed, Reading, pause};
 use crate::points::{LocalPoint, points_of};
+use crate::repair::Piece;
+
+/// What is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// It is found out whether there is a copy of the same size.
+    Presence,
+    /// Both are read.
+    Content,
+    /// Both are read, and a copy that differs is replaced by one that does not.
+    Repair,
+}
 
 /// What was found out about the newest point that both sides have.
 pub struct Verified {
@@ -34,19 +47,21 @@ pub enum Content {
     Equal,
     /// Other bytes in these ranges, in ascending order, in whole leaves of 64 KiB of a digest tree.
     Differs(Series<Range>),
+    /// The copy held other bytes in these ranges, and has been replaced by one that holds the same as the point.
+    Repaired(Series<Range>),
 }
 
-/// Compares the newest point of a volume that both sides have: by UUID and size, and, if `reads`, by what both hold. Then
-/// both sides read at most `bytes_per_second`, and only digests are sent; the copy is marked as verified, or not so any
-/// more.
+/// Compares the newest point of a volume that both sides have: by UUID and size, and, where `depth` says so, by what
+/// both hold. Then both sides read at most `bytes_per_second`, and only digests are sent, and for a repair what differs,
+/// at that rate; the copy is marked as verified, or not so any more.
 ///
 /// # Errors
 /// If there is no such point, its copy has another size ([`flow::Kind::Differs`]), one of them cannot be read, or the
-/// connection breaks.
+/// connection breaks. Nothing else can be asked over the connection then.
 pub fn verify(
     volume: &LogicalVolume,
     connection: &mut Connection,
-    reads: bool,
+    depth: Depth,
     bytes_per_second: Option<u64>,
     session: &Session<'_>,
 ) -> anyhow::Result<Verified> {
@@ -58,7 +73,7 @@ pub fn verify(
         other => return Err(unexpected("a list of points", &other)),
     };
     let common = common(&points, copies);
-    let Some((point, copy)) = common.last().cloned() else {
+    let Some((point, mut copy)) = common.last().cloned() else {
         return Err(Refusal::unfit(format!(
             "the other side has no copy of a point of {} that is still here: there is nothing to compare",
             volume.full_name()
@@ -75,9 +90,12 @@ pub fn verify(
         ))
         .into());
     }
-    let content = match reads {
-        true => compare(point, &copy, volumes.clone(), connection, bytes_per_second, session)?,
-        false => Content::NotRead,
+    let content = match depth {
+        Depth::Presence => Content::NotRead,
+        Depth::Content | Depth::Repair => {
+            let both = Both { point, repairs: depth == Depth::Repair, bytes_per_second };
+            compare(&both, &mut copy, volumes.clone(), connection, session)?
+        }
     };
     Ok(Verified { point: point.volume.full_name(), copy, common: common.len(), content })
 }
@@ -89,20 +107,27 @@ fn common(points: &[LocalPoint], copies: Vec<Copy>) -> Vec<(&LocalPoint, Copy)> 
     points.iter().filter_map(|point| Some((point, copy_of(point)?))).collect()
 }
 
-/// Compares what a point and its copy hold.
+/// What is compared, and how.
+struct Both<'a> {
+    point: &'a LocalPoint,
+    repairs: bool,
+    bytes_per_second: Option<u64>,
+}
+
+/// Compares what a point and its copy hold; the copy is the repaired one then.
 fn compare(
-    point: &LocalPoint,
-    copy: &Copy,
+    both: &Both<'_>,
+    copy: &mut Copy,
     volumes: Vec<LogicalVolume>,
     connection: &mut Connection,
-    bytes_per_second: Option<u64>,
     session: &Session<'_>,
 ) -> anyhow::Result<Content> {
+    let Both { point, repairs, bytes_per_second } = *both;
     let (source, copy_uuid) = (point.volume.uuid.clone(), copy.uuid.clone());
     let request = Request::Verify { source, copy: copy_uuid, bytes_per_second };
     write_line(&mut connection.to, &request)?;
     // Both sides read at the same time.
-    let hashed = Hashed::read(&point.volume, volumes, bytes_per_second, session);
+    let hashed = Hashed::read(&point.volume, volumes, Reading::Itself, bytes_per_second, session);
     let theirs = match answer(&mut connection.from)? {
         Answer::Tree { size, top } => (size, top.0),
         other => return Err(unexpected("the top of a digest tree", &other)),
@@ -122,15 +147,57 @@ fn compare(
             for_each_difference(size, (&mut hashed, top), (&mut peer, their_top), &mut found)
         }
     };
-    let released = hashed.release();
     compared?;
     let ranges = differing.finish()?;
+    if repairs && !ranges.is_empty() {
+        *copy = send(&hashed, &ranges, connection, bytes_per_second, session)?;
+        hashed.release()?;
+        return Ok(Content::Repaired(ranges));
+    }
+    let released = hashed.release();
     match connection.ask(&Request::Verified { is_equal: ranges.is_empty() })? {
         Answer::Noted => {}
         other => return Err(unexpected("a confirmation", &other)),
     }
     released?;
     Ok(if ranges.is_empty() { Content::Equal } else { Content::Differs(ranges) })
+}
+
+/// Sends what differs, and waits until the copy is replaced.
+fn send(
+    hashed: &Hashed,
+    ranges: &Series<Range>,
+    connection: &mut Connection,
+    bytes_per_second: Option<u64>,
+    session: &Session<'_>,
+) -> anyhow::Result<Copy> {
+    write_line(&mut connection.to, &Request::Repair { top: Sent(hashed.top) })?;
+    let mut blocks = BlockWriter::new(&mut connection.to, || true);
+    let (begun, mut sent) = (Instant::now(), 0);
+    let mut leaf = AlignedBuf::new(LEAF_BYTES)?;
+    for range in ranges.iter() {
+        let range = range?;
+        let (mut offset, end) = (range.offset, range.offset + range.length);
+        while offset < end {
+            let length = (end - offset).min(LEAF_BYTES as u64);
+            let bytes = &mut leaf[..length as usize];
+            hashed.read_at(offset, bytes)?;
+            let is_data = !is_zero(bytes);
+            Piece { offset, length, is_data }.write(&mut blocks)?;
+            if is_data {
+                sent += length;
+                pause(sent, bytes_per_second, begun, session.interrupt)?;
+                blocks.write_all(bytes)?;
+            }
+            session.interrupt.check()?;
+            offset += length;
+        }
+    }
+    blocks.finish()?;
+    match answer(&mut connection.from)? {
+        Answer::Received(copy) => Ok(copy),
+        other => Err(unexpected("a repaired copy", &other)),
+    }
 }
 
 /// The tree of the other side.

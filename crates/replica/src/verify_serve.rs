@@ -4,10 +4,11 @@ use std::io::{Read, Write};
 
 use flow::{Refusal, Session, escaped, usage};
 use lvm::LogicalVolume;
-use peer::{Answer, Digest, Error, MOST_NODES, Request, read_line, write_line};
+use peer::{Answer, BlockReader, Digest, Error, MOST_NODES, Request, read_line, write_line};
 
-use crate::hashed::Hashed;
+use crate::hashed::{Hashed, Reading};
 use crate::place::{Place, in_pool};
+use crate::repair_serve::repair_served;
 use crate::tag;
 
 /// The copy that is verified.
@@ -35,7 +36,8 @@ pub(crate) fn verify_served(
     let read = || {
         let copy = find(place, which)?;
         let volumes = LogicalVolume::list_in(&copy.group)?;
-        let hashed = Hashed::read(&copy, volumes, which.bytes_per_second, session)?;
+        let hashed =
+            Hashed::read(&copy, volumes, Reading::Itself, which.bytes_per_second, session)?;
         anyhow::Ok((copy, hashed))
     };
     let (copy, mut hashed) = match read() {
@@ -52,6 +54,16 @@ pub(crate) fn verify_served(
                 return Ok(hashed.release().and_then(|()| {
                     note(place, which, &copy, is_equal.then(|| (session.clock)()))
                 }));
+            }
+            Request::Repair { top } => {
+                let mut blocks = BlockReader::new(&mut *from);
+                let rate = which.bytes_per_second;
+                let repaired = hashed
+                    .release()
+                    .and_then(|()| find(place, which))
+                    .and_then(|damaged| repair_served(&damaged, top, &mut blocks, rate, session));
+                blocks.drain()?;
+                return Ok(repaired.map(Answer::Received));
             }
             _ => return Err(usage("a copy is being verified, and something else is asked")),
         }

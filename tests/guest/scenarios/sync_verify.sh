@@ -1,4 +1,4 @@
-# lvsync verify: copies that are equal, that were changed, that lost a piece; here and on another host.
+# lvsync verify and repair: copies that are equal, that were changed, that lost a piece; here and on another host.
 #@ guests: two
 source /run/guest/lib.sh
 source /run/guest/net.sh
@@ -26,13 +26,13 @@ expect_rest() {
 
 # verdict VOLUME POINT COPY: what sha256sum says about both: the same, or not.
 verdict() {
-	run lvchange -ay -K "$1"
-	run lvchange -ay -K "$2"
+	lvchange -ay -K "$1"
+	lvchange -ay -K "$2"
 	local one other
 	one=$(sha256sum < "/dev/$1")
 	other=$(sha256sum < "/dev/$2")
-	run lvchange -an "$1"
-	run lvchange -an "$2"
+	lvchange -an "$1"
+	lvchange -an "$2"
 	[ "$one" = "$other" ] && echo same || echo different
 }
 
@@ -79,6 +79,23 @@ expect_text "65536 bytes at offset 19988480"
 expect_text "65536 bytes at offset $((32768 * 1024))"
 expect_rest "$point" "$copy"
 
+say "the repair sends what differs, and the copy is the same again"
+old=$(field "$copy" lv_uuid)
+run lvsync repair --report json vg0/vol0 vg1/pool0
+expect_text "repaired: they differed in 3 ranges"
+expect_text '"result":"repaired"'
+[ "$(field "$copy" lv_uuid)" != "$old" ] || fail "$copy is the damaged volume"
+expect_equal "$(names vg1)" "$name" "the copies"
+expect_equal "$(field "$copy" lv_permissions) $(field "$copy" lv_skip_activation)" "read-only skipactivation" "the copy"
+expect_equal "$(verdict "$point" "$copy")" same "what sha256sum says"
+expect_rest "$point" "$copy"
+run lvsync repair vg0/vol0 vg1/pool0
+expect_text "equal"
+sleep 1.1
+fill /dev/vg0/vol0 4096 2048 second
+run lvsync push vg0/vol0 vg1/pool0
+expect_text "since $point"
+
 say "on another host"
 run 'ssh root@b lvcreate --type thin-pool --chunksize 64k -L 256M -n pool0 vg1'
 sleep 1.1
@@ -89,4 +106,7 @@ expect_text "equal"
 run "ssh root@b 'lvchange -prw vg1/$name && lvchange -ay -K vg1/$name && printf x | dd of=/dev/vg1/$name bs=1 seek=70000 conv=notrunc,fsync && lvchange -an vg1/$name'"
 expect_exit 11 lvsync verify --read vg0/vol0 root@b:vg1/pool0
 expect_text "65536 bytes at offset 65536"
+run lvsync repair vg0/vol0 root@b:vg1/pool0
+run lvsync verify --read vg0/vol0 root@b:vg1/pool0
+expect_text "equal"
 expect_equal "$(on_b "lvs --noheadings -o lv_active vg1/$name" | tr -d ' ')" "" "whether the copy on b is active"
