@@ -8,7 +8,6 @@ use replica::{Depth, Full, Settings};
 
 use crate::cli::{Args, Command, Push};
 use crate::target::Target;
-use crate::verify;
 
 /// The program, as headers and the other side know it.
 pub(crate) const PROGRAM: &str = concat!("lvsync ", env!("CARGO_PKG_VERSION"));
@@ -30,8 +29,10 @@ pub(crate) enum Request {
         volumes: Vec<String>,
         /// Where the copies are.
         target: Target,
-        /// How.
-        settings: verify::Settings,
+        /// What is done.
+        depth: Depth,
+        /// At most this many bytes are read each second, on either side, and sent.
+        bytes_per_second: Option<u64>,
     },
     /// Be the other side.
     Serve(Scope),
@@ -44,17 +45,13 @@ impl Request {
             Command::Push(push) => Self::push(push),
             Command::Verify(verify) => {
                 let (volumes, target) = volumes_and_target(&verify.names)?;
-                let settings = verify::Settings {
-                    depth: if verify.read { Depth::Content } else { Depth::Presence },
-                    bytes_per_second: verify.bwlimit,
-                };
-                Ok(Self::Verify { volumes, target, settings })
+                let depth = if verify.read { Depth::Content } else { Depth::Presence };
+                Ok(Self::Verify { volumes, target, depth, bytes_per_second: verify.bwlimit })
             }
             Command::Repair(repair) => {
                 let (volumes, target) = volumes_and_target(&repair.names)?;
                 let (depth, bytes_per_second) = (Depth::Repair, repair.bwlimit);
-                let settings = verify::Settings { depth, bytes_per_second };
-                Ok(Self::Verify { volumes, target, settings })
+                Ok(Self::Verify { volumes, target, depth, bytes_per_second })
             }
             Command::Serve(serve) => {
                 let scope = Scope::new(None, Some(&serve.pool))?;
@@ -73,7 +70,7 @@ impl Request {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Push { .. } => "push",
-            Self::Verify { settings, .. } if settings.depth == Depth::Repair => "repair",
+            Self::Verify { depth: Depth::Repair, .. } => "repair",
             Self::Verify { .. } => "verify",
             Self::Serve(_) => "serve",
         }

@@ -32,9 +32,9 @@ pub(crate) fn run(
             let volumes = look_up(&volumes)?;
             push_all(&volumes, &target, &settings, is_quiet, session, outcome)
         }
-        Request::Verify { volumes, target, settings } => {
+        Request::Verify { volumes, target, depth, bytes_per_second: rate } => {
             let volumes = look_up(&volumes)?;
-            verify_all(&volumes, &target, &settings, is_quiet, session, outcome)
+            verify_all(&volumes, &target, depth, rate, is_quiet, session, outcome)
         }
     }
 }

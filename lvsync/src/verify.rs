@@ -17,19 +17,12 @@ const MOST_RANGES: usize = 1000;
 /// How many of them are printed.
 const PRINTED: usize = 10;
 
-/// What is compared, and how.
-pub(crate) struct Settings {
-    /// What is done.
-    pub(crate) depth: Depth,
-    /// At most this many bytes are read each second, on either side, and sent.
-    pub(crate) bytes_per_second: Option<u64>,
-}
-
 /// Verifies one volume after another, also after one whose copy holds other bytes; a failure ends it.
 pub(crate) fn verify_all(
     volumes: &[LogicalVolume],
     target: &Target,
-    settings: &Settings,
+    depth: Depth,
+    rate: Option<u64>,
     is_quiet: bool,
     session: &Session<'_>,
     outcome: &mut Outcome,
@@ -38,8 +31,7 @@ pub(crate) fn verify_all(
     connection.greet(PROGRAM).with_context(|| target.to_string())?;
     let (mut done, mut different) = (Vec::new(), Vec::new());
     for volume in volumes {
-        let rate = settings.bytes_per_second;
-        let verified = verify(volume, &mut connection, settings.depth, rate, session)
+        let verified = verify(volume, &mut connection, depth, rate, session)
             .with_context(|| format!("{} and {target}", volume.full_name()));
         let told = match verified {
             Ok(verified) => tell(&verified, target, is_quiet)?,
