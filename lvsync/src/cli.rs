@@ -53,6 +53,10 @@ pub(crate) enum Command {
     Pull(Pull),
     /// Carry out jobs of a file: points of several volumes as a set, brought to several targets
     Run(Run),
+    /// Compare the newest point that both sides have with its copy
+    Verify(Verify),
+    /// Compare what both hold, and replace a copy that differs: what differs is sent
+    Repair(Repair),
     /// Be the other side: answer on standard output what is asked on standard input
     Serve(Serve),
     /// Be the process that freezes and thaws
@@ -122,6 +126,38 @@ pub(crate) struct Sending {
     /// How many points of each volume stay beside it, with the last two that the other side has
     #[arg(long, value_name = "COUNT", default_value = "2", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) keep: u32,
+}
+
+/// What is compared, and how.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Verify {
+    /// The volumes, vg/lv, and where their copies are: [user@]host:vg/pool, or vg/pool on this machine
+    #[arg(value_name = "VG/LV… TARGET", required = true, num_args = 2..)]
+    pub(crate) names: Vec<String>,
+
+    /// Read both, and compare what they hold; only digests are sent
+    #[arg(long)]
+    pub(crate) read: bool,
+
+    /// Read at most this many bytes a second on either side
+    #[arg(long, value_name = "RATE", requires = "read")]
+    #[arg(value_parser = clap::builder::StringValueParser::new().try_map(|text| cli::rate(&text)))]
+    pub(crate) bwlimit: Option<u64>,
+}
+
+/// What is repaired, and how.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The copy is replaced only by one that was read again and found to be the same as the point.")]
+pub(crate) struct Repair {
+    /// The volumes, vg/lv, and where their copies are: [user@]host:vg/pool, or vg/pool on this machine
+    #[arg(value_name = "VG/LV… TARGET", required = true, num_args = 2..)]
+    pub(crate) names: Vec<String>,
+
+    /// Read at most this many bytes a second on either side, and send no more
+    #[arg(long, value_name = "RATE")]
+    #[arg(value_parser = clap::builder::StringValueParser::new().try_map(|text| cli::rate(&text)))]
+    pub(crate) bwlimit: Option<u64>,
 }
 
 /// Which jobs are carried out.

@@ -20,6 +20,7 @@ mod status;
 mod target;
 mod tell;
 mod units;
+mod verify;
 mod way_out;
 
 use std::process::ExitCode;

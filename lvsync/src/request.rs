@@ -4,7 +4,7 @@ use anyhow::Context;
 use diff::Detail;
 use flow::usage;
 use policy::{Keep, Limits};
-use replica::{Allowance, Full, Over, Place, Settings, SpotKind};
+use replica::{Allowance, Depth, Full, Over, Place, Settings, SpotKind};
 
 use crate::cli::{Args, Command, Promote, Pull, Push, Run, Sending, Serve, Status, Units};
 use crate::config::{self, Job};
@@ -36,6 +36,17 @@ pub(crate) enum Request {
         words: Vec<String>,
         /// Where to.
         place: Place,
+    },
+    /// Compare volumes' points with their copies.
+    Verify {
+        /// As they were named.
+        volumes: Vec<String>,
+        /// Where the copies are.
+        target: Target,
+        /// What is done.
+        depth: Depth,
+        /// At most this many bytes are read each second, on either side, and sent.
+        bytes_per_second: Option<u64>,
     },
     /// List points and copies.
     List {
@@ -85,6 +96,11 @@ impl Request {
     pub(crate) fn new(args: &Args) -> anyhow::Result<Self> {
         match &args.command {
             Command::Push(push) => Self::push(push),
+            Command::Verify(verify) => {
+                let depth = if verify.read { Depth::Content } else { Depth::Presence };
+                Self::verify(&verify.names, depth, verify.bwlimit)
+            }
+            Command::Repair(repair) => Self::verify(&repair.names, Depth::Repair, repair.bwlimit),
             Command::Run(Run { jobs, config, dry_run }) => {
                 let jobs = config::named(config::read(config)?, jobs, config)?;
                 Ok(Self::Run { jobs, is_dry: *dry_run })
@@ -122,6 +138,8 @@ impl Request {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Push { .. } => "push",
+            Self::Verify { depth: Depth::Repair, .. } => "repair",
+            Self::Verify { .. } => "verify",
             Self::List { .. } => "list",
             Self::Promote { .. } => "promote",
             Self::Status(_) => "status",
@@ -131,6 +149,18 @@ impl Request {
             Self::Run { .. } => "run",
             Self::Hold(_) => "hold",
         }
+    }
+
+    fn verify(names: &[String], depth: Depth, rate: Option<u64>) -> anyhow::Result<Self> {
+        let (target, volumes) = split(names)?;
+        let target = Target::parse(target)?;
+        if let Where::Spot(_) = target.place {
+            return Err(usage(format!(
+                "{target} is no pool: copies in pools are compared with points, and a device or an image is proved by each \
+                 push"
+            )));
+        }
+        Ok(Self::Verify { volumes: volumes.to_vec(), target, depth, bytes_per_second: rate })
     }
 
     fn status(status: &Status) -> anyhow::Result<Self> {

@@ -22,6 +22,7 @@ use crate::status::status;
 use crate::target::{Target, Where};
 use crate::tell::{json, say, told};
 use crate::units::units;
+use crate::verify::verify_all;
 use crate::{pull, spot};
 
 /// Does what was asked for.
@@ -57,6 +58,10 @@ pub(crate) fn run(
         }
         Request::Run { jobs, is_dry: true } => job::dry_run(&jobs, session),
         Request::Run { jobs, is_dry: false } => job::run(&jobs, is_quiet, session, outcome),
+        Request::Verify { volumes, target, depth, bytes_per_second: rate } => {
+            let volumes = look_up(&volumes)?;
+            verify_all(&volumes, &target, depth, rate, is_quiet, session, outcome)
+        }
         Request::Hold(words) => job::hold(&words),
         Request::Push { volumes, target, settings, over } => match &target.place {
             Where::Pool(_) => {

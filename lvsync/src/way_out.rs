@@ -2,6 +2,8 @@
 
 use replica::{IsPromoted, NoBase, Occupied};
 
+use crate::verify;
+
 /// What to do about an error, if this program can do it.
 pub(crate) fn way_out(error: &anyhow::Error) -> Option<String> {
     if error.is::<NoBase>() {
@@ -10,7 +12,7 @@ pub(crate) fn way_out(error: &anyhow::Error) -> Option<String> {
     if error.is::<Occupied>() {
         return Some("--overwrite replaces whatever is there".into());
     }
-    let promoted = error.downcast_ref::<IsPromoted>()?;
+    let Some(promoted) = error.downcast_ref::<IsPromoted>() else { return verify::way_out(error) };
     Some(format!(
         "if that volume is to go on after all, `lvsync promote --release {}` on this side allows it",
         promoted.copy

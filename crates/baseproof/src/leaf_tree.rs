@@ -203,6 +203,51 @@ impl LeafTree {
         Ok(TreeHasher::root_digest(self.size, &top))
     }
 
+    /// The level of the top: 0 where the volume has one leaf.
+    pub fn height(&self) -> usize {
+        self.levels.len() - 1
+    }
+
+    /// The digest of the top, with all leaves that were put in.
+    ///
+    /// # Errors
+    /// Where the file cannot be read or written to.
+    pub fn top(&mut self) -> io::Result<Digest> {
+        self.root()?;
+        let height = self.height();
+        Ok(self.digests(height, 0, 1)?[0])
+    }
+
+    /// The digests of a node's children, one level below it: fewer than [`FAN_OUT`] where the volume ends. None where
+    /// there is no such node.
+    ///
+    /// # Errors
+    /// Where the file cannot be read or written to.
+    pub fn children(&mut self, level: usize, node: u64) -> io::Result<Option<Vec<Digest>>> {
+        let is_node = |at: &Level| node < at.count;
+        let Some(below) =
+            level.checked_sub(1).filter(|_| self.levels.get(level).is_some_and(is_node))
+        else {
+            return Ok(None);
+        };
+        self.root()?;
+        let first = node * FAN_OUT as u64;
+        let count = (self.levels[below].count - first).min(FAN_OUT as u64) as usize;
+        self.digests(below, first, count).map(Some)
+    }
+
+    /// Digests that follow one another on a level; there must be as many.
+    fn digests(&self, level: usize, first: u64, count: usize) -> io::Result<Vec<Digest>> {
+        let mut digests = vec![HOLE; count];
+        let place = self.levels[level].begin + first * 32;
+        self.file.read_exact_at(digests.as_flattened_mut(), place)?;
+        let zeros = TreeHasher::zeros_digest(level);
+        for digest in digests.iter_mut().filter(|digest| **digest == HOLE) {
+            *digest = zeros;
+        }
+        Ok(digests)
+    }
+
     /// Writes to the file what it is, so that it can be opened again, once all else is on stable storage.
     ///
     /// # Errors
@@ -310,6 +355,30 @@ mod tests {
         }
         file.set_len(length - 1).unwrap();
         assert!(open(size).is_none());
+    }
+
+    #[test]
+    fn children_lead_from_the_top_to_the_leaves() {
+        let size = 300 * LEAF_BYTES as u64 + 512;
+        let mut tree = tree(size);
+        tree.leaf(299, Some(digest(1))).unwrap();
+        let top = tree.top().unwrap();
+        assert_eq!(TreeHasher::root_digest(size, &top), tree.root().unwrap());
+        let (leaves, nodes) =
+            (tree.children(1, 1).unwrap().unwrap(), tree.children(2, 0).unwrap().unwrap());
+        assert_eq!((tree.height(), leaves.len(), nodes.len()), (2, 45, 2));
+        let zeros = |level| TreeHasher::zeros_digest(level);
+        assert_eq!((leaves[42], leaves[43], leaves[44]), (zeros(0), digest(1), zeros(0)));
+        let whole = |level, children: &[Digest]| {
+            let mut all = [zeros(level); FAN_OUT];
+            all[..children.len()].copy_from_slice(children);
+            TreeHasher::node_digest(level + 1, &all)
+        };
+        assert_eq!((nodes[0], nodes[1]), (zeros(1), whole(0, &leaves)));
+        assert_eq!(top, whole(1, &nodes));
+        for (level, node) in [(0, 0), (1, 2), (2, 1), (3, 0), (usize::MAX, u64::MAX)] {
+            assert_eq!(tree.children(level, node).unwrap(), None, "{level}, {node}");
+        }
     }
 
     #[test]

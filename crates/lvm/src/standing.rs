@@ -118,6 +118,15 @@ impl LogicalVolume {
         command::run("lvchange", &which).map(drop)
     }
 
+    /// Gives this volume another name, which must be free.
+    ///
+    /// # Errors
+    /// Where LVM fails to do it; [`Error::State`] where a device has that name.
+    pub fn rename(&self, dm: &DeviceMapper, name: &str) -> Result<()> {
+        dm.check_free(&self.group, name)?;
+        command::run("lvrename", &[&self.group, &self.name, name]).map(drop)
+    }
+
     /// Removes this volume, whatever has its name by now.
     ///
     /// # Errors

@@ -27,15 +27,17 @@
 //! ```
 
 mod blocks;
+mod digest;
 mod error;
 mod line;
 mod message;
 mod particulars;
 
 pub use blocks::{BlockReader, BlockWriter, is_given_up};
+pub use digest::{Digest, NoDigest};
 pub use error::{Error, Result};
 pub use line::{LONGEST_LINE, read_line, write_line};
 pub use message::{
-    Answer, Copy, Failure, Held, Hello, PROTOCOL, Partial, Request, Source, Start, Told,
+    Answer, Copy, Failure, Held, Hello, MOST_NODES, PROTOCOL, Partial, Request, Source, Start, Told,
 };
 pub use particulars::Particulars;

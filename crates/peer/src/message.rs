@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Digest;
 use crate::particulars::Particulars;
 
 /// The version of what is said here. A peer of another version is refused.
@@ -60,6 +61,34 @@ pub enum Request {
         /// The UUID of the volume that holds the beginning.
         partial: String,
     },
+    /// Read a copy, and find the digests of all that it holds. The requests after it are about its digest tree, up to
+    /// [`Request::Verified`] or [`Request::Repair`].
+    Verify {
+        /// The UUID of the snapshot that it is a copy of.
+        source: String,
+        /// The UUID of the copy.
+        copy: String,
+        /// At most this many bytes are read each second.
+        bytes_per_second: Option<u64>,
+    },
+    /// Which digests do the children of these nodes have?
+    Children {
+        /// The nodes' level, from 1 up: leaves are level 0.
+        level: u8,
+        /// Their numbers, at most [`MOST_NODES`].
+        nodes: Vec<u64>,
+    },
+    /// Replace the copy by a repaired one, if that is what its snapshot is: what differs follows, in blocks. Nothing
+    /// more will be asked about the copy.
+    Repair {
+        /// The top of the snapshot's digest tree.
+        top: Digest,
+    },
+    /// Nothing more will be asked about the copy.
+    Verified {
+        /// Whether it is the same as its snapshot.
+        is_equal: bool,
+    },
     /// What was pushed, for the side that asked for it.
     Told(Told),
 }
@@ -93,6 +122,9 @@ pub struct Told {
     /// The points that were removed on the side with the volumes.
     pub removed: Vec<String>,
 }
+
+/// The most nodes that are asked for at once.
+pub const MOST_NODES: usize = 16;
 
 /// Who is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,14 +171,26 @@ pub enum Answer {
         /// In no order.
         copies: Vec<Particulars>,
     },
-    /// To [`Request::Receive`] and [`Request::Replace`]: the copy is there, complete and proved.
+    /// To [`Request::Receive`], [`Request::Resume`], [`Request::Replace`] and [`Request::Repair`]: the copy is there, complete and proved.
     Received(Copy),
     /// To [`Request::Holds`].
     Holds(Held),
     /// To [`Request::Leaves`]: for each leaf of the digest tree that holds something else than zeros, in ascending
     /// order, its number as 8 bytes, the least first, and its digest, 32 bytes.
     Leaves,
-    /// To [`Request::Told`].
+    /// To [`Request::Verify`]: the copy was read.
+    Tree {
+        /// Its size, in bytes.
+        size: u64,
+        /// The top of its digest tree.
+        top: Digest,
+    },
+    /// To [`Request::Children`], for each of the nodes.
+    Children {
+        /// Those below one node, in order: fewer where the volume ends.
+        digests: Vec<Vec<Digest>>,
+    },
+    /// To [`Request::Told`] and [`Request::Verified`].
     Noted,
     /// It was not done.
     Failed(Failure),

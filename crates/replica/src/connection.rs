@@ -89,6 +89,8 @@ pub(crate) fn unexpected(expected: &'static str, found: &Answer) -> anyhow::Erro
         Answer::Points { .. } => "a list of points",
         Answer::List { .. } => "a list of copies",
         Answer::Received(_) => "a copy",
+        Answer::Tree { .. } => "the top of a digest tree",
+        Answer::Children { .. } => "digests",
         Answer::Holds(_) => "what is there",
         Answer::Leaves => "digests",
         Answer::Noted => "that it is noted",

@@ -11,6 +11,7 @@ use crate::listing::local_copies;
 use crate::partial;
 use crate::place::{Place, copy, in_pool};
 use crate::receive::{receive, resume};
+use crate::verify_serve::{Which, verify_served};
 
 /// Answers the first request with a refusal, as the only one; false if the other side asked for nothing.
 ///
@@ -77,6 +78,13 @@ pub fn serve_and_note(
             Request::Told(told) => {
                 note(told);
                 Ok(Answer::Noted)
+            }
+            Request::Verify { source, copy, bytes_per_second } => {
+                let which = Which { source: &source, copy: &copy, bytes_per_second };
+                verify_served(place, &which, &mut from, &mut to, session)?
+            }
+            Request::Children { .. } | Request::Verified { .. } | Request::Repair { .. } => {
+                Err(usage("no copy is being verified"))
             }
         };
         write_line(&mut to, &answer(place, done))?;

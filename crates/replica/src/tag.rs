@@ -122,6 +122,13 @@ pub fn is_unsent(volume: &LogicalVolume) -> bool {
     volume.tags.iter().any(|tag| tag == UNSENT)
 }
 
+/// The tags of a volume once it has been verified: with the time at which it was found to be the same as its point, or
+/// without one.
+pub(crate) fn verified(volume: &LogicalVolume, at: Option<u64>) -> Vec<String> {
+    let others = volume.tags.iter().filter(|tag| !tag.starts_with(VERIFIED)).cloned();
+    others.chain(at.map(|at| format!("{VERIFIED}{at}"))).collect()
+}
+
 /// Whether a text has the form of LVM's UUIDs: then it is safe in a tag, a selection and a message.
 pub fn is_uuid(text: &str) -> bool {
     let mut lengths = text.split('-').map(|part| {

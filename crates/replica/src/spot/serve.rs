@@ -51,11 +51,15 @@ pub fn serve_spot(
                 };
                 replaced.map(|copy| Some(Answer::Received(copy)))
             }
-            Request::Receive { .. } | Request::Resume { .. } => {
+            Request::Receive { .. } | Request::Resume { .. } | Request::Repair { .. } => {
                 stream = Some(BlockReader::new(&mut from));
                 Err(no_pool(spot))
             }
-            Request::Points { .. } | Request::List { .. } => Err(no_pool(spot)),
+            Request::Points { .. }
+            | Request::List { .. }
+            | Request::Verify { .. }
+            | Request::Children { .. }
+            | Request::Verified { .. } => Err(no_pool(spot)),
             Request::Told(_) => Ok(Some(Answer::Noted)),
         };
         let answer = answer.unwrap_or_else(|error| {
