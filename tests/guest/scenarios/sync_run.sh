@@ -139,7 +139,7 @@ rm /tmp/virsh
 PATH=/tmp/slow:$PATH lvsync run -c /tmp/jobs.toml &
 killed=$!
 wait_until test -e /tmp/frozen
-expect_equal "$(grep -c domfsthaw /tmp/virsh)" 0 "how often it was thawed"
+if grep -q domfsthaw /tmp/virsh; then fail "it is thawed already"; fi
 kill -9 "$killed"
 wait "$killed" || true
 wait_until grep -q domfsthaw /tmp/virsh
@@ -149,7 +149,7 @@ mkfifo /tmp/fifo
 lvsync hold -- mount vg0/db < /tmp/fifo > /tmp/said &
 exec 7> /tmp/fifo
 wait_until grep -q frozen /tmp/said
-touch /tmp/db/while &
+touch /tmp/db/while 7>&- &
 waits=$!
 sleep 1
 kill -0 "$waits" || fail "the file system is not frozen"
