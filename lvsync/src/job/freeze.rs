@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use blockio::Freezer;
-use flow::{Input, Session, usage};
+use flow::{Input, Refusal, Session, usage};
 
 use super::command::run;
 use super::mounts::freezer;
@@ -20,11 +20,13 @@ use crate::config::Quiet;
 /// Nothing stays frozen for longer.
 const LONGEST: Duration = Duration::from_secs(30);
 
+const RELEASE: &str = "/proc/sys/kernel/osrelease";
+
 /// What the child says once everything is at rest.
 const SAID: &str = "frozen";
 
-/// The word for the child that begins its arguments.
-pub(crate) const HOLD: &str = "hold";
+/// The word that begins the child's arguments.
+const HOLD: &str = "hold";
 
 const MOUNT: &str = "mount";
 const FREEZE: &str = "freeze";
@@ -45,6 +47,13 @@ impl Frozen {
         session: &Session<'_>,
     ) -> anyhow::Result<Self> {
         let words = match quiet {
+            Quiet::Mount if !nests(&std::fs::read_to_string(RELEASE).context(RELEASE)?) => {
+                return Err(Refusal::unfit(
+                    "this kernel cannot suspend a device whose file system is frozen, which LVM does for a snapshot: \
+                     mounted file systems can be frozen for a set of snapshots from Linux 6.8 on",
+                )
+                .into());
+            }
             Quiet::Mount => [&[MOUNT.to_owned()], volumes].concat(),
             Quiet::Freeze(domain) => vec![FREEZE.into(), domain.clone()],
             Quiet::Pause(domain) => vec![PAUSE.into(), domain.clone()],
@@ -97,6 +106,14 @@ impl Drop for Frozen {
             _ = targets(&self.words).map(|targets| targets.iter().for_each(|it| it.thaw_quietly()));
         }
     }
+}
+
+/// Whether a kernel of this release freezes a file system that is frozen already, once more (kernel: fs/super.c,
+/// FREEZE_MAY_NEST). Before, suspending its device fails with EBUSY.
+fn nests(release: &str) -> bool {
+    let mut numbers = release.split(|letter: char| !letter.is_ascii_digit());
+    let mut number = || numbers.next().and_then(|number| number.parse::<u32>().ok());
+    number().zip(number()).is_some_and(|version| version >= (6, 8))
 }
 
 /// Something that can be brought to rest.
@@ -232,5 +249,20 @@ impl Resting {
 impl Drop for Resting {
     fn drop(&mut self) {
         self.0.iter().rev().for_each(Target::thaw_quietly);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_systems_are_frozen_twice_from_6_8_on() {
+        for release in ["6.8.0", "6.10.3-amd64", "6.18", "7.0-rc1\n"] {
+            assert!(nests(release), "{release}");
+        }
+        for release in ["6.7.12", "6.1.0-38-amd64", "5.14.0-503.el9", "", "x", "6"] {
+            assert!(!nests(release), "{release}");
+        }
     }
 }
