@@ -41,22 +41,22 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Take a point of each volume, and bring it to another pool
     Push(Push),
+    /// The same, asked for by the side that the copies go to
+    Pull(Pull),
+    /// Carry out jobs of a file: points of several volumes as a set, brought to several targets
+    Run(Run),
     /// List points and their copies
     List(List),
+    /// Compare the newest point that both sides have with its copy
+    Verify(Verify),
+    /// Compare what both hold, and replace a copy that differs: what differs is sent
+    Repair(Repair),
     /// Make a writable volume of a copy, to be used in place of the original
     Promote(Promote),
     /// Say how old the copies are, and what is wrong
     Status(Status),
     /// Print systemd units that run a job
     Units(Units),
-    /// The same, asked for by the side that the copies go to
-    Pull(Pull),
-    /// Carry out jobs of a file: points of several volumes as a set, brought to several targets
-    Run(Run),
-    /// Compare the newest point that both sides have with its copy
-    Verify(Verify),
-    /// Compare what both hold, and replace a copy that differs: what differs is sent
-    Repair(Repair),
     /// Be the other side: answer on standard output what is asked on standard input
     Serve(Serve),
     /// Be the process that freezes and thaws
