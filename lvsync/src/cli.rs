@@ -262,12 +262,8 @@ pub(crate) struct Units {
     pub(crate) job: String,
 
     /// Run it at these times, as systemd's OnCalendar= takes them
-    #[arg(long, value_name = "TIMES", default_value = "daily", conflicts_with = "watch")]
+    #[arg(long, value_name = "TIMES", default_value = "daily")]
     pub(crate) calendar: String,
-
-    /// Run it this often, in one service that stays
-    #[arg(long, value_name = "INTERVAL")]
-    pub(crate) watch: Option<Period>,
 }
 
 /// What is offered to the other side.

@@ -187,19 +187,16 @@ impl Request {
 
     fn units(units: &Units) -> anyhow::Result<Self> {
         check_job(&units.job)?;
-        let mode = match units.watch {
-            Some(interval) if interval.seconds() == 0 => {
-                return Err(usage("--watch: it would never rest"));
-            }
-            Some(interval) => units::Mode::Watch { interval },
-            None if units.calendar.chars().any(char::is_control) => {
-                return Err(usage(format!("--calendar {:?}: it is one line", units.calendar)));
-            }
-            None => units::Mode::Timer { calendar: units.calendar.clone() },
-        };
+        if units.calendar.chars().any(char::is_control) {
+            return Err(usage(format!("--calendar {:?}: it is one line", units.calendar)));
+        }
         let program = std::env::current_exe().context("where this program is")?;
         let program = program.to_str().context("the path of this program is no text")?;
-        Ok(Self::Units(units::Settings { job: units.job.clone(), program: program.into(), mode }))
+        Ok(Self::Units(units::Settings {
+            job: units.job.clone(),
+            program: program.into(),
+            calendar: units.calendar.clone(),
+        }))
     }
 
     fn push(push: &Push) -> anyhow::Result<Self> {

@@ -1,32 +1,16 @@
 //! [`units`]: systemd units that run a job.
 
-use policy::Period;
-
 /// How a job is run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
     pub(crate) job: String,
     /// How the program is called: a path.
     pub(crate) program: String,
-    pub(crate) mode: Mode,
+    /// When it runs, as OnCalendar= takes it.
+    pub(crate) calendar: String,
 }
 
-/// When a job runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// At a time that systemd knows.
-    Timer {
-        /// As OnCalendar= takes it.
-        calendar: String,
-    },
-    /// In one process that stays, this often.
-    Watch {
-        /// Between the beginnings of two runs.
-        interval: Period,
-    },
-}
-
-/// What holds for both kinds of service. LVM needs the devices, the kernel's modules, its archive in /etc and udev's
+/// What holds for the service. LVM needs the devices, the kernel's modules, its archive in /etc and udev's
 /// semaphores, and a hook may need anything else: PrivateDevices=, DevicePolicy=, ProtectClock= (which closes the
 /// devices), ProtectKernelModules=, PrivateIPC= and a list of capabilities break one or the other.
 const HARDENING: &str = "\
@@ -54,15 +38,14 @@ TimeoutStopSec=5min
 
 /// The units, each below a line that says where it goes.
 pub(crate) fn units(settings: &Settings) -> String {
-    let Settings { job, program, mode } = settings;
+    let Settings { job, program, calendar } = settings;
     // Specifiers begin with a percent sign.
     let program = program.replace('%', "%%");
     let name = format!("lvsync-{job}");
     let description = format!("Description=Copies of the volumes of lvsync's job {job}");
     let documentation = "Documentation=man:lvsync(8)";
-    match mode {
-        Mode::Timer { calendar } => format!(
-            "\
+    format!(
+        "\
 # /etc/systemd/system/{name}.service
 [Unit]
 {description}
@@ -89,43 +72,21 @@ RandomizedDelaySec=15min
 [Install]
 WantedBy=timers.target
 "
-        ),
-        Mode::Watch { interval } => format!(
-            "\
-# /etc/systemd/system/{name}.service
-[Unit]
-{description}, each {interval}
-{documentation}
-Wants=network-online.target
-After=network-online.target
-
-[Service]
-Type=notify
-ExecStart={program} run --watch {interval} {job}
-WatchdogSec=10min
-Restart=on-failure
-RestartSec=1min
-StateDirectory=lvsync
-{ENDING}Nice=10
-{HARDENING}
-[Install]
-WantedBy=multi-user.target
-"
-        ),
-    }
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn of(mode: Mode) -> String {
-        units(&Settings { job: "nightly".into(), program: "/usr/bin/lv%sync".into(), mode })
+    fn of(calendar: &str) -> String {
+        let calendar = calendar.into();
+        units(&Settings { job: "nightly".into(), program: "/usr/bin/lv%sync".into(), calendar })
     }
 
     #[test]
     fn a_timer_starts_a_service_of_its_name() {
-        let text = of(Mode::Timer { calendar: "22:30".into() });
+        let text = of("22:30");
         let files: Vec<_> = text.lines().filter(|line| line.starts_with("# /")).collect();
         assert_eq!(
             files,
@@ -148,32 +109,13 @@ mod tests {
     }
 
     #[test]
-    fn one_that_stays_is_watched() {
-        let text = of(Mode::Watch { interval: Period::from_seconds(900) });
-        for line in [
-            "Type=notify",
-            "WatchdogSec=10min",
-            "Restart=on-failure",
-            "ExecStart=/usr/bin/lv%%sync run --watch 15m nightly",
-        ] {
-            assert!(text.lines().any(|other| other == line), "{line}: {text}");
-        }
-        assert!(!text.contains("[Timer]"));
-    }
-
-    #[test]
     fn every_line_is_a_section_or_sets_something() {
-        for text in [
-            of(Mode::Timer { calendar: "daily".into() }),
-            of(Mode::Watch { interval: Period::from_seconds(60) }),
-        ] {
-            for line in text.lines() {
-                let is_setting = line.split_once('=').is_some_and(|(name, _)| {
-                    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
-                });
-                let is_other = line.is_empty() || line.starts_with('#') || line.starts_with('[');
-                assert!(is_setting || is_other, "{line}");
-            }
+        for line in of("daily").lines() {
+            let is_setting = line.split_once('=').is_some_and(|(name, _)| {
+                !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            });
+            let is_other = line.is_empty() || line.starts_with('#') || line.starts_with('[');
+            assert!(is_setting || is_other, "{line}");
         }
     }
 }

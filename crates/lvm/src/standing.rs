@@ -115,7 +115,11 @@ impl LogicalVolume {
     pub fn make_writable(&self) -> Result<()> {
         let selection = format!("lv_uuid={}", self.uuid);
         let which = ["--yes", "--permission", "rw", "--select", &selection, &self.group];
-        command::run("lvchange", &which).map(drop)
+        match command::run("lvchange", &which) {
+            // LVM calls that a failure.
+            Err(Error::Command { message, .. }) if message.contains("already writable") => Ok(()),
+            done => done.map(drop),
+        }
     }
 
     /// Gives this volume another name, which must be free.

@@ -36,7 +36,8 @@ const PAUSE: &str = "pause";
 pub(super) struct Frozen {
     child: Child,
     stdin: Option<ChildStdin>,
-    words: Vec<String>,
+    /// What was not at rest before.
+    targets: Vec<Target>,
 }
 
 impl Frozen {
@@ -58,6 +59,7 @@ impl Frozen {
             Quiet::Freeze(domain) => vec![FREEZE.into(), domain.clone()],
             Quiet::Pause(domain) => vec![PAUSE.into(), domain.clone()],
         };
+        let targets = targets(&words)?;
         // The program that runs, also if a newer one has taken its place. Ctrl-C is not for the child.
         let mut command = Command::new("/proc/self/exe");
         command.arg0("lvsync").arg(HOLD).arg("--").args(&words).process_group(0);
@@ -67,7 +69,7 @@ impl Frozen {
             .spawn()
             .context("the process that freezes cannot be started")?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-        let mut frozen = Self { child, stdin, words };
+        let mut frozen = Self { child, stdin, targets };
         let said = Input::new(stdout.context("it has no output")?, session.interrupt)?;
         let mut line = String::new();
         BufReader::new(said.take(100)).read_line(&mut line)?;
@@ -103,7 +105,7 @@ impl Drop for Frozen {
         let was_killed = self.child.wait().is_ok_and(|status| status.code().is_none());
         if was_killed {
             // It may have left everything as it was. What is not frozen does not mind.
-            _ = targets(&self.words).map(|targets| targets.iter().for_each(|it| it.thaw_quietly()));
+            self.targets.iter().for_each(Target::thaw_quietly);
         }
     }
 }

@@ -37,7 +37,7 @@ partial() {
 # push MOST: a push that succeeds, sends at most so many bytes, and leaves only copies that are right.
 push() {
 	run lvsync push --report json vg0/vol0 "$TARGET"
-	local sent
+	local sent said=$OUTPUT
 	sent=$(tail -n 1 <<< "$OUTPUT" | grep -o '"sent_bytes":[0-9]*' | cut -d : -f 2)
 	[ "$sent" -le "$1" ] || fail "$sent bytes were sent, expected at most $1"
 	echo "($sent bytes of $WHOLE were sent)"
@@ -45,6 +45,7 @@ push() {
 	expect_equal "$(partial)" "" "the partial copies"
 	expect_equal "$(lvs --noheadings -o lv_tags vg0 | grep -c unsent || true)" 0 "points without a copy"
 	expect_copy "$(newest vg0)"
+	OUTPUT=$said
 }
 
 # expect_copy NAME: the copy of a point is the same.
@@ -65,8 +66,8 @@ cut_push() {
 begin_push() {
 	local before
 	before=$(used)
-	show "lvsync push --bwlimit 4M vg0/vol0 $TARGET &"
-	unignored lvsync push --bwlimit 4M vg0/vol0 "$TARGET" 2> /tmp/.said &
+	show "lvsync push --bwlimit 2M vg0/vol0 $TARGET &"
+	unignored lvsync push --bwlimit 2M vg0/vol0 "$TARGET" 2> /tmp/.said &
 	PID=$!
 	wait_until arrived $((before + 150))
 }
@@ -86,13 +87,13 @@ has_partial() {
 		[ -z "$(field "vg1/$POINT.part" lv_active)" ]
 }
 
-# serving: the process of the other side.
+# serving: the process of the other side; without a process of its own for each, because that takes a while.
 serving() {
-	local process
+	local process program command
 	for process in /proc/[0-9]*; do
-		[[ $(tr '\0' ' ' < "$process/cmdline" 2> /dev/null) != "lvsync serve --pool vg1/pool0 " ]] ||
-			echo "${process#/proc/}"
-	done
+		{ read -r -d '' program && read -r -d '' command; } 2> /dev/null < "$process/cmdline" || continue
+		[ "${program##*/} $command" != "lvsync serve" ] || echo "${process#/proc/}"
+	done 2> /dev/null
 }
 
 make_vgs
@@ -149,14 +150,14 @@ expect_text "vg1/$POINT.part is removed"
 expect_exit 5 lvs "vg0/$POINT"
 
 say "its point is gone, and one that is too old"
-change 2048 eighth
-cut_push $((1 << 20))
+change 4096 eighth
+cut_push $((2 << 20))
 run lvremove -y "vg0/$POINT"
 change 64 ninth
 push "$WHOLE"
 expect_text "its point is not here any more"
-change 2048 tenth
-cut_push $((1 << 20))
+change 4096 tenth
+cut_push $((2 << 20))
 run date -s "@$(($(date +%s) + 8 * 86400))"
 push "$WHOLE"
 expect_text "its point is older than a week"

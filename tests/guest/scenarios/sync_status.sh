@@ -187,6 +187,5 @@ status 1 --prometheus /tmp/nowhere/lvsync.prom
 say "units"
 run lvsync units nightly
 expect_text "Persistent=true"
-run lvsync units --watch 15m nightly
-expect_text "Type=notify"
+expect_exit 2 lvsync units --calendar $'daily\nX=1' nightly
 expect_exit 2 lvsync units 'a b'
