@@ -44,7 +44,7 @@ impl NotAdmitted {
         match self {
             Self::Lvsync(text) => {
                 let from = File::from(std::io::stdin().as_fd().try_clone_to_owned()?);
-                let failure = Failure { code: 2, text: text.clone() };
+                let failure = Failure { code: 2, text: text.clone(), keeps_part: false };
                 match refuse(failure, from, cli::standard_output()?)? {
                     true => Err(Said::new(2).into()),
                     false => Err(usage(text)),

@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn an_answer_may_say_more_than_is_known() {
         let line = b"{\"answer\":\"failed\",\"code\":3,\"text\":\"no\",\"later\":[1]}\n";
-        let failure = Failure { code: 3, text: "no".into() };
+        let failure = Failure { code: 3, text: "no".into(), keeps_part: false };
         assert_eq!(read_line(&mut &line[..]).unwrap(), Some(Answer::Failed(failure)));
     }
 }

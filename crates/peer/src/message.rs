@@ -252,4 +252,7 @@ pub struct Failure {
     pub code: u8,
     /// For people.
     pub text: String,
+    /// Whether what has arrived of a stream stays, so that the rest can be sent later.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_part: bool,
 }

@@ -59,7 +59,10 @@ impl Connection {
 /// If the connection breaks, or the other side could not do it.
 pub(crate) fn answer(from: &mut impl Read) -> anyhow::Result<Answer> {
     match read_line(from)?.ok_or(Error::Ended("the conversation"))? {
-        Answer::Failed(failure) => Err(anyhow::Error::new(Refused(refusal(&failure)))),
+        Answer::Failed(failure) => {
+            let keeps_part = failure.keeps_part;
+            Err(anyhow::Error::new(Refused { refusal: refusal(&failure), keeps_part }))
+        }
         answer => Ok(answer),
     }
 }
@@ -67,7 +70,12 @@ pub(crate) fn answer(from: &mut impl Read) -> anyhow::Result<Answer> {
 /// The other side could not do what it was asked for: why, and whose turn it is, as if it had been tried here.
 #[derive(Debug, thiserror::Error)]
 #[error("the other side says")]
-pub(crate) struct Refused(#[source] pub(crate) Refusal);
+pub(crate) struct Refused {
+    #[source]
+    refusal: Refusal,
+    /// Whether what has arrived of a stream stays there.
+    pub(crate) keeps_part: bool,
+}
 
 /// A failure as an error of this side's.
 pub(crate) fn refusal(failure: &Failure) -> Refusal {

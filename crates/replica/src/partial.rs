@@ -85,13 +85,18 @@ pub(crate) fn settle(
         return Ok(());
     };
     let name = partial.full_name();
-    if kept.is_some() || has_ended(error) {
+    if is_kept(error) {
         log::info!("{name} stays: the rest can be sent later");
         return Ok(partial.lay_aside(&tag::of_partial(&source.uuid, &source.of, at))?);
     }
     partial.remove().with_context(|| name.clone())?;
     log::warn!("{name} is removed: it is not the beginning of what is sent");
     Ok(())
+}
+
+/// Whether what has arrived of a stream stays after this error.
+pub(crate) fn is_kept(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<KeptPart>().is_some() || has_ended(error)
 }
 
 /// Whether the stream ended before it could be told whether it fits.

@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 
 use anyhow::Context;
 use diff::{Detail, Options, Stream, StreamFormat};
-use flow::{Kind, Output, OutputOptions, Refusal, Session};
+use flow::{Output, OutputOptions, Refusal, Session};
 use hyperlayer::Totals;
 use jiff::Timestamp;
 use lvm::{DeviceMapper, LogicalVolume, Reserve};
@@ -386,11 +386,7 @@ pub(crate) fn send_pair(
 /// What the other side may have of a point that it could not take; none if it did not say so.
 fn arrived_of(error: &anyhow::Error) -> Option<Arrived> {
     let refused = error.chain().find_map(|cause| cause.downcast_ref::<Refused>())?;
-    Some(match refused.0.kind() {
-        // A signal ended it, say.
-        Kind::Unfit => Arrived::Something,
-        _ => Arrived::Nothing,
-    })
+    Some(if refused.keeps_part { Arrived::Something } else { Arrived::Nothing })
 }
 
 /// What reads the answer while the stream is written: the other side can refuse it at any moment.

@@ -116,7 +116,8 @@ fn answer(place: &Place, done: anyhow::Result<Answer>) -> Answer {
     done.unwrap_or_else(|error| {
         let texts = [Some(error_text(&error)), (place.way_out)(&error)];
         let text = texts.into_iter().flatten().collect::<Vec<_>>().join("; ");
-        Answer::Failed(Failure { code: (place.exit_code)(&error), text })
+        let keeps_part = partial::is_kept(&error);
+        Answer::Failed(Failure { code: (place.exit_code)(&error), text, keeps_part })
     })
 }
 
@@ -149,7 +150,7 @@ mod tests {
 
     #[test]
     fn only_who_asks_is_told() {
-        let failure = || Failure { code: 2, text: "no".into() };
+        let failure = || Failure { code: 2, text: "no".into(), keeps_part: false };
         let mut request = Vec::new();
         write_line(&mut request, &Request::List { of: vec![] }).unwrap();
         let mut answered = Vec::new();

@@ -50,7 +50,7 @@ expect_equal "$(on_b_names | grep -c '^b-vol0')" 1 "the copies of the other key"
 
 say "what ssh was asked for is compared, and never run"
 expect_exit 2 lvsync push vg0/vol0 root@one:vg1/pool1
-expect_text 'this key is for copies in vg1/pool0, and it was used for "vg1/pool1"'
+expect_text 'this key is for copies in vg1/pool0, and it was used for "--pool vg1/pool1"'
 for command in 'touch /run/was_here' 'lvsync serve --pool vg1/pool0; touch /run/was_here' \
 	'lvsync serve --pool vg1/$(touch /run/was_here)' 'lvsync serve --pool vg1/pool0 --prefix b-' \
 	$'\e[2J'; do

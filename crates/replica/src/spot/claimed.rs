@@ -425,7 +425,7 @@ fn as_it_was(error: &anyhow::Error, spot: &Spot) -> anyhow::Error {
         error.chain().map(ToString::to_string).filter(|cause| Some(cause) != untrue.as_ref());
     let causes = causes.collect::<Vec<_>>().join(": ");
     let text = format!("{} is as it was: {causes}", spot.path.display());
-    refusal(&Failure { code: (spot.exit_code)(error), text }).into()
+    refusal(&Failure { code: (spot.exit_code)(error), text, keeps_part: false }).into()
 }
 
 fn is_mismatch(error: &anyhow::Error) -> bool {

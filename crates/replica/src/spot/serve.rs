@@ -64,7 +64,7 @@ pub fn serve_spot(
         };
         let answer = answer.unwrap_or_else(|error| {
             let (code, text) = ((spot.exit_code)(&error), error_text(&error));
-            Some(Answer::Failed(Failure { code, text }))
+            Some(Answer::Failed(Failure { code, text, keeps_part: false }))
         });
         // Digests come with theirs.
         let Some(answer) = answer else { continue };
