@@ -112,6 +112,8 @@ fn push_all(
         let (back, pushed) = match pushed {
             Ok(pushed) => pushed,
             Err(error) => {
+                // The other side may be removing what it has made. Why it failed is known.
+                _ = link.ended();
                 outcome.done(&serde_json::json!({ "pushed": done }))?;
                 return Err(error);
             }

@@ -36,6 +36,8 @@ pub(crate) fn verify_all(
         let told = match verified {
             Ok(verified) => tell(&verified, target, is_quiet)?,
             Err(error) => {
+                // The other side may be deactivating what it has read. Why it failed is known.
+                _ = link.close(connection);
                 outcome.done(&json!({ "verified": done }))?;
                 return Err(error);
             }

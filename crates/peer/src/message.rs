@@ -211,6 +211,9 @@ pub struct Copy {
     pub uuid: String,
     /// Its size, in bytes.
     pub size: u64,
+    /// The UUID of its pool; empty for what is in none.
+    #[serde(default)]
+    pub pool: String,
 }
 
 /// What a device or an image holds.

@@ -42,6 +42,8 @@ mod set;
 mod shared_blocks;
 mod spot;
 pub mod tag;
+#[cfg(test)]
+mod testing;
 mod thinning;
 mod unsent;
 mod verify;
@@ -61,5 +63,5 @@ pub use set::{Brought, Member, Sent, Set};
 pub use spot::push::{Occupied, Over, push_classic, push_over};
 pub use spot::serve::serve_spot;
 pub use spot::{Spot, SpotKind};
-pub use thinning::{remove_thinned, thinning};
+pub use thinning::{remove_thinned, thinning, with_copy};
 pub use verify::{Content, Depth, Verified, verify};

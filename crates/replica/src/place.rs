@@ -47,5 +47,6 @@ pub(crate) fn copy(volume: &LogicalVolume) -> Option<Copy> {
         name: volume.full_name(),
         uuid: volume.uuid.clone(),
         size: volume.size,
+        pool: volume.pool_uuid.clone().unwrap_or_default(),
     })
 }

@@ -18,7 +18,7 @@ use source::PoolSource;
 use crate::connection::{Connection, Refused, answer, unexpected};
 use crate::points::{LocalPoint, points_of};
 use crate::shared_blocks::SharedBlocks;
-use crate::thinning::{remove_thinned, thinning};
+use crate::thinning::{note_copy, remove_thinned, thinning, with_copy};
 use crate::{PointName, rest, tag, unsent};
 
 /// How volumes are pushed.
@@ -106,8 +106,9 @@ pub fn push(
         Ok(sent) => sent,
         Err(failed) => return Err(failed.left(&point)),
     };
+    note_copy(&point, &copy);
     let mut points = before.clone();
-    points.push(point.clone());
+    points.push(with_copy(point.clone(), &copy.pool));
     let removed = thin_out(&points, &copies, &copy, settings, at);
     let pushed = Pushed {
         point: point.volume.full_name(),

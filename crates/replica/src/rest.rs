@@ -9,6 +9,7 @@ use source::Pair;
 use crate::connection::Connection;
 use crate::points::LocalPoint;
 use crate::push::{Failed, Sending, Settings, There, send};
+use crate::thinning::note_copy;
 
 /// The oldest point that is completed, in seconds: after that, the newest one is worth more.
 const OLDEST: i64 = 7 * 24 * 60 * 60;
@@ -47,6 +48,7 @@ pub(crate) fn send_rests(
                     flow::escaped(&copy.name)
                 );
                 connection = back;
+                note_copy(point, &copy);
                 copies.push(copy);
                 bytes_sent = bytes_sent.saturating_add(bytes);
             }

@@ -10,6 +10,7 @@ use peer::Copy;
 use crate::connection::Connection;
 use crate::points::{LocalPoint, points_of};
 use crate::push::{Sending, Settings, check_point, choose_base, send, take_at, what_is_there};
+use crate::thinning::note_copy;
 use crate::{rest, tag};
 
 /// Points of several volumes, of one moment.
@@ -143,6 +144,7 @@ impl Member {
         let sending = Sending { volume, point, base, partial: None };
         match send(&sending, volumes, connection, settings, session) {
             Ok((connection, copy, totals, bytes)) => {
+                note_copy(point, &copy);
                 let base = base.map(|base| base.volume.full_name());
                 Brought {
                     connection: Some(connection),

@@ -24,6 +24,8 @@ const PARTIAL: &str = "lvsync.partial=";
 const VERIFIED: &str = "lvsync.verified=";
 /// Before the UUID of the writable volume that was made of a copy.
 const PROMOTED: &str = "lvsync.promoted=";
+/// Before the UUID of a pool on another side that has a copy of a point.
+const ON: &str = "lvsync.on=";
 /// What a point has that was not sent, or not wholly: no copy of it is known.
 pub(crate) const UNSENT: &str = "lvsync.unsent";
 
@@ -115,6 +117,16 @@ pub fn of_partial(source: &str, of: &str, at: Timestamp) -> Vec<String> {
     let mut tags = of_point(of, at);
     tags.push(format!("{PARTIAL}{source}"));
     tags
+}
+
+/// The tag of a point of which the pool with this UUID has a copy.
+pub fn of_place_with_copy(pool: &str) -> String {
+    format!("{ON}{pool}")
+}
+
+/// The UUIDs of the pools that had a copy of a point when they were last asked.
+pub fn places(volume: &LogicalVolume) -> impl Iterator<Item = &str> {
+    volume.tags.iter().filter_map(|tag| tag.strip_prefix(ON))
 }
 
 /// Whether no copy of a point is known.

@@ -9,7 +9,9 @@ use diff::Detail;
 use flow::{Refusal, Session, error_text, escaped_lines, human};
 use jiff::Timestamp;
 use lvm::LogicalVolume;
-use replica::{Full, Member, Sent, Set, Settings, VolumeReport, remove_thinned, thinning};
+use replica::{
+    Full, Member, Sent, Set, Settings, VolumeReport, remove_thinned, thinning, with_copy,
+};
 use serde_json::{Value, json};
 
 use super::command;
@@ -214,7 +216,9 @@ fn thin_out(
     }
     let is_own = |point: &&replica::LocalPoint| point.job() == Some(&job.name);
     let mut points: Vec<_> = member.before.iter().filter(is_own).cloned().collect();
-    points.extend(has_arrived.then(|| member.point.clone()));
+    let sent = deliveries.iter().filter_map(|(_, delivery)| delivery.result.as_ref().ok());
+    let new = sent.fold(member.point.clone(), |point, sent| with_copy(point, &sent.copy.pool));
+    points.extend(has_arrived.then_some(new));
     match thinning(&points, &places, &job.keep, member.point.at) {
         Ok(plan) => remove_thinned(&points, &plan),
         Err(stopped) => {

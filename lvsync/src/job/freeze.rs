@@ -23,7 +23,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 const RELEASE: &str = "/proc/sys/kernel/osrelease";
 
 /// What the child says once everything is at rest.
-const SAID: &str = "frozen";
+const SAID: &str = "frozen: ";
 
 /// The word that begins the child's arguments.
 const HOLD: &str = "hold";
@@ -36,8 +36,9 @@ const PAUSE: &str = "pause";
 pub(super) struct Frozen {
     child: Child,
     stdin: Option<ChildStdin>,
-    /// What was not at rest before.
-    targets: Vec<Target>,
+    words: Vec<String>,
+    /// Whether something was not at rest before.
+    has_frozen: bool,
 }
 
 impl Frozen {
@@ -59,7 +60,6 @@ impl Frozen {
             Quiet::Freeze(domain) => vec![FREEZE.into(), domain.clone()],
             Quiet::Pause(domain) => vec![PAUSE.into(), domain.clone()],
         };
-        let targets = targets(&words)?;
         // The program that runs, also if a newer one has taken its place. Ctrl-C is not for the child.
         let mut command = Command::new("/proc/self/exe");
         command.arg0("lvsync").arg(HOLD).arg("--").args(&words).process_group(0);
@@ -69,13 +69,18 @@ impl Frozen {
             .spawn()
             .context("the process that freezes cannot be started")?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-        let mut frozen = Self { child, stdin, targets };
+        let mut frozen = Self { child, stdin, words, has_frozen: false };
         let said = Input::new(stdout.context("it has no output")?, session.interrupt)?;
         let mut line = String::new();
         BufReader::new(said.take(100)).read_line(&mut line)?;
-        match line.trim_end() == SAID {
-            true => Ok(frozen),
-            false => {
+        let number = line.trim_end().strip_prefix(SAID).and_then(|number| number.parse().ok());
+        match number {
+            Some(number) => {
+                let number: usize = number;
+                frozen.has_frozen = number > 0;
+                Ok(frozen)
+            }
+            None => {
                 frozen.stdin = None;
                 let status = frozen.child.wait()?;
                 Err(anyhow::anyhow!("freezing failed ({status}); a line above says why"))
@@ -105,8 +110,21 @@ impl Drop for Frozen {
         let was_killed = self.child.wait().is_ok_and(|status| status.code().is_none());
         if was_killed {
             // It may have left everything as it was. What is not frozen does not mind.
-            self.targets.iter().for_each(Target::thaw_quietly);
+            self.thaw_in_its_place();
         }
+    }
+}
+
+impl Frozen {
+    /// Thaws what a child that was killed left as it was. A domain's state is not asked for: one that is paused now may
+    /// have been paused by that child.
+    fn thaw_in_its_place(&self) {
+        let targets = match self.words.as_slice() {
+            [kind, name] if self.has_frozen => domain(kind, name).map(|domain| vec![domain]),
+            _ => None,
+        };
+        let targets = targets.or_else(|| targets_of(&self.words).ok()).unwrap_or_default();
+        targets.iter().for_each(Target::thaw_quietly);
     }
 }
 
@@ -130,7 +148,7 @@ struct Resting(Vec<Target>);
 
 /// Is the child: brings to rest what these words say, says so, and lets it go on when standard input ends.
 pub(crate) fn hold(words: &[String]) -> anyhow::Result<()> {
-    let targets = targets(words)?;
+    let targets = targets_of(words)?;
     let mut out = cli::standard_output()?;
     let (sender, ended) = channel::<()>();
     std::thread::Builder::new().name("waiting for the end".into()).spawn(move || {
@@ -141,7 +159,7 @@ pub(crate) fn hold(words: &[String]) -> anyhow::Result<()> {
     for target in targets {
         resting.freeze(target)?;
     }
-    writeln!(out, "{SAID}")?;
+    writeln!(out, "{SAID}{}", resting.0.len())?;
     let is_late = ended.recv_timeout(LONGEST) == Err(RecvTimeoutError::Timeout);
     resting.thaw()?;
     match is_late {
@@ -153,7 +171,7 @@ pub(crate) fn hold(words: &[String]) -> anyhow::Result<()> {
     }
 }
 
-fn targets(words: &[String]) -> anyhow::Result<Vec<Target>> {
+fn targets_of(words: &[String]) -> anyhow::Result<Vec<Target>> {
     match words {
         [kind, volumes @ ..] if kind == MOUNT => {
             let mut targets = Vec::new();
@@ -167,24 +185,30 @@ fn targets(words: &[String]) -> anyhow::Result<Vec<Target>> {
             }
             Ok(targets)
         }
-        [kind, domain] if kind == FREEZE || kind == PAUSE => {
-            let state = Command::new("virsh").args(["domstate", "--", domain]).output();
+        [kind, name] if kind == FREEZE || kind == PAUSE => {
+            let state = Command::new("virsh").args(["domstate", "--", name]).output();
             let state = state.context("virsh cannot be started")?;
             if !state.status.success() {
                 let said = flow::escaped(String::from_utf8_lossy(&state.stderr).trim());
-                return Err(anyhow::anyhow!("virsh does not know domain {domain}: {said}"));
+                return Err(anyhow::anyhow!("virsh does not know domain {name}: {said}"));
             }
             // What does not run is at rest, and somebody else's pause is not ours to end.
             if String::from_utf8_lossy(&state.stdout).trim() != "running" {
                 return Ok(vec![]);
             }
-            let name = domain.clone();
-            Ok(vec![match kind == FREEZE {
-                true => Target::Domain { name, freeze: "domfsfreeze", thaw: "domfsthaw" },
-                false => Target::Domain { name, freeze: "suspend", thaw: "resume" },
-            }])
+            Ok(domain(kind, name).into_iter().collect())
         }
         _ => Err(usage("this is for lvsync itself")),
+    }
+}
+
+/// A domain, as words say what happens to it.
+fn domain(kind: &str, name: &str) -> Option<Target> {
+    let name = name.to_owned();
+    match kind {
+        FREEZE => Some(Target::Domain { name, freeze: "domfsfreeze", thaw: "domfsthaw" }),
+        PAUSE => Some(Target::Domain { name, freeze: "suspend", thaw: "resume" }),
+        _ => None,
     }
 }
 

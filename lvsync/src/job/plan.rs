@@ -7,7 +7,9 @@ use flow::{Refusal, Session, error_text};
 use jiff::Timestamp;
 use lvm::LogicalVolume;
 use peer::Copy;
-use replica::{Full, LocalPoint, PointName, Set, choose_base, copies_of, points_of, thinning};
+use replica::{
+    Full, LocalPoint, PointName, Set, choose_base, copies_of, points_of, thinning, with_copy,
+};
 
 use super::targets::Talk;
 use super::volumes::find;
@@ -102,7 +104,7 @@ fn plan(job: &Job, seen: Seen, now: Timestamp) -> Plan {
     };
     let mut own: Vec<_> =
         points.iter().filter(|point| point.job() == Some(&job.name)).cloned().collect();
-    own.push(new.clone());
+    let mut copied = new.clone();
     let (mut starts, mut places, mut silent) = (Vec::new(), Vec::new(), None);
     for (target, said) in targets {
         let start = match &said {
@@ -119,6 +121,8 @@ fn plan(job: &Job, seen: Seen, now: Timestamp) -> Plan {
                 };
                 if !matches!(start, Start::Refused(_)) {
                     sources.push(new.volume.uuid.clone());
+                    let pool = copies.first().map_or("", |copy| &copy.pool);
+                    copied = with_copy(copied, pool);
                 }
                 places.push((target.clone(), sources));
                 start
@@ -126,6 +130,7 @@ fn plan(job: &Job, seen: Seen, now: Timestamp) -> Plan {
         };
         starts.push((target, start));
     }
+    own.push(copied);
     let points = match (silent, thinning(&own, &places, &job.keep, now)) {
         (Some(target), _) => Err(not_asked(&target)),
         (None, Err(stopped)) => Err(stopped.to_string()),

@@ -99,6 +99,10 @@ run "ssh root@b lvchange -ay -K vg1/$fifth"
 expect_twins "vg0/$fifth" "vg1/$fifth"
 run "ssh root@b lvchange -an vg1/$fifth"
 
+say "what the other group's copies need is still here, although nobody has asked there"
+names vg0 | grep -xF "$second" || fail "$second is gone"
+names vg0 | grep -xF "$third" || fail "$third is gone"
+
 say "a host that is not there"
 expect_exit 1 lvsync push vg0/vol0 root@nowhere:vg1/pool0
 expect_equal "$(names vg0 | tail -n 1)" "$fifth" "the newest point"

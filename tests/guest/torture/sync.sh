@@ -79,7 +79,7 @@ pushed_well() {
 	local newest
 	newest=$(points vg0 | tail -n 1)
 	[ "${POINTS[$newest]:-}" = "$SUM" ] || fail "$newest is not of the volume as it is"
-	points vg1 | grep -qxF "$newest" || fail "$newest has no copy"
+	points vg1 | grep -xF "$newest" > /dev/null || fail "$newest has no copy"
 	expect_equal "$(partial vg1)" "" "partial copies after a push"
 	(($(points vg0 | wc -l) <= 3)) || fail "more than three points: $(points vg0 | tr '\n' ' ')"
 	has_sum "vg1/$newest" "$SUM"

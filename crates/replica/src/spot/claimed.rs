@@ -194,6 +194,7 @@ impl<'s> Claimed<'s> {
             name: self.name(),
             uuid: self.uuid.clone().unwrap_or_default(),
             size: source.size,
+            pool: String::new(),
         })
     }
 
