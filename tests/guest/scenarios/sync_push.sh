@@ -99,9 +99,19 @@ run "ssh root@b lvchange -ay -K vg1/$fifth"
 expect_twins "vg0/$fifth" "vg1/$fifth"
 run "ssh root@b lvchange -an vg1/$fifth"
 
-say "what the other group's copies need is still here, although nobody has asked there"
-names vg0 | grep -xF "$second" || fail "$second is gone"
-names vg0 | grep -xF "$third" || fail "$third is gone"
+say "two targets in turn: a push to one leaves what the other needs"
+sleep 1.1
+run lvsync push --full vg0/vol0 vg1/pool0
+sixth=$(names vg0 | tail -n 1)
+for word in sixth seventh; do
+	sleep 1.1
+	change 16384 "$word"
+	run lvsync push vg0/vol0 root@b:vg1/pool0
+done
+sleep 1.1
+run lvsync push vg0/vol0 vg1/pool0
+expect_text "since vg0/$sixth"
+fifth=$(names vg0 | tail -n 1)
 
 say "a host that is not there"
 expect_exit 1 lvsync push vg0/vol0 root@nowhere:vg1/pool0
