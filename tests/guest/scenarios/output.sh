@@ -132,7 +132,7 @@ expect_text "terminal"
 [[ $OUTPUT != *HYPERLAYER* ]] || fail "the stream went to the terminal"
 on_terminal 0 "lvdiff --list vg0/base vg0/vol"
 expect_text "       0  25165824  changed"
-expect_text "vg0/base -> vg0/vol: 1 extents, 24.0 MiB changed (75.0% of the volume), 0 bytes unmapped"
+expect_text "vg0/base -> vg0/vol: 1 extent, 24.0 MiB changed (75.0% of the volume), 0 bytes unmapped"
 on_terminal 0 "lvdiff -q -o out/quiet vg0/base vg0/vol"
 expect_equal "$OUTPUT" "" "what is said with -q"
 slow vg0-pool0_tdata 500
