@@ -3,7 +3,7 @@
 use anyhow::Context;
 use blockio::Range;
 use cli::Outcome;
-use flow::{Kind, Refusal, Session, counted, human};
+use flow::{Refusal, Session, counted, human};
 use lvm::LogicalVolume;
 use replica::{Content, Depth, Verified, verify};
 use serde_json::{Value, json};
@@ -111,13 +111,4 @@ fn tell(verified: &Verified, target: &Target, is_quiet: bool) -> anyhow::Result<
         }
     }
     Ok(told)
-}
-
-/// What to do about copies that differ.
-pub(crate) fn way_out(error: &anyhow::Error) -> Option<String> {
-    let refusal = error.chain().find_map(|cause| cause.downcast_ref::<Refusal>())?;
-    (refusal.kind() == Kind::Differs).then(|| {
-        "`lvsync repair` replaces it; a copy of another size must be removed on the other side"
-            .into()
-    })
 }

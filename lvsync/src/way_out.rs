@@ -1,8 +1,7 @@
 //! [`way_out`]: what leads out of an error.
 
+use flow::{Kind, Refusal};
 use replica::{IsPromoted, NoBase, Occupied};
-
-use crate::verify;
 
 /// What to do about an error, if this program can do it.
 pub(crate) fn way_out(error: &anyhow::Error) -> Option<String> {
@@ -12,9 +11,15 @@ pub(crate) fn way_out(error: &anyhow::Error) -> Option<String> {
     if error.is::<Occupied>() {
         return Some("--overwrite replaces whatever is there".into());
     }
-    let Some(promoted) = error.downcast_ref::<IsPromoted>() else { return verify::way_out(error) };
-    Some(format!(
-        "if that volume is to go on after all, `lvsync promote --release {}` on this side allows it",
-        promoted.copy
-    ))
+    if let Some(promoted) = error.downcast_ref::<IsPromoted>() {
+        return Some(format!(
+            "if that volume is to go on after all, `lvsync promote --release {}` on this side allows it",
+            promoted.copy
+        ));
+    }
+    let refusal = error.chain().find_map(|cause| cause.downcast_ref::<Refusal>())?;
+    (refusal.kind() == Kind::Differs).then(|| {
+        "`lvsync repair` replaces it; a copy of another size must be removed on the other side"
+            .into()
+    })
 }

@@ -81,6 +81,8 @@ pub(crate) struct Refused {
 pub(crate) fn refusal(failure: &Failure) -> Refusal {
     let text = flow::escaped(&failure.text);
     match failure.code {
+        // It was cut off, and nothing was wrong with what has arrived.
+        _ if failure.keeps_part => Refusal::unfit(text),
         2 => Refusal::usage(text),
         3 => Refusal::base_mismatch(text),
         4 => Refusal::unverifiable(text),

@@ -1,14 +1,13 @@
 //! [`send_rests`]: what has arrived of earlier points is completed.
 
-use flow::{Refusal, Session};
-use hyperlayer::SECTOR;
+use flow::Session;
 use lvm::LogicalVolume;
 use peer::{Copy, Partial};
-use source::Pair;
 
 use crate::connection::Connection;
 use crate::points::LocalPoint;
-use crate::push::{Failed, Sending, Settings, There, send};
+use crate::send::{Failed, Sending, There, send};
+use crate::settings::Settings;
 use crate::thinning::note_copy;
 
 /// The oldest point that is completed, in seconds: after that, the newest one is worth more.
@@ -87,18 +86,4 @@ fn ends<'p>(
         Some(uuid) => Some(find(uuid).ok_or("the point that it starts from is not here any more")?),
     };
     Ok((point, base))
-}
-
-/// Makes sure that a stream has a beginning that may have arrived.
-pub(crate) fn check(partial: &Partial, pair: &Pair) -> anyhow::Result<()> {
-    let first = pair.changes.extents.iter().next().transpose()?;
-    let begins = first.is_some_and(|extent| extent.range().offset < partial.up_to);
-    if begins && partial.up_to.is_multiple_of(SECTOR) && partial.up_to <= pair.names.target.size {
-        return Ok(());
-    }
-    Err(Refusal::base_mismatch(format!(
-        "it should hold {} up to offset {}, which no stream of that can have led to",
-        pair.names.target.name, partial.up_to
-    ))
-    .into())
 }

@@ -9,7 +9,9 @@ use peer::Copy;
 
 use crate::connection::Connection;
 use crate::points::{LocalPoint, points_of};
-use crate::push::{Sending, Settings, check_point, choose_base, send, take_at, what_is_there};
+use crate::push::{check_point, choose_base, take_at};
+use crate::send::{Sending, send, what_is_there};
+use crate::settings::Settings;
 use crate::thinning::note_copy;
 use crate::{rest, tag};
 

@@ -10,7 +10,9 @@ use source::{ClassicSource, Pair, PoolSource};
 use crate::connection::{Connection, Refused, unexpected};
 use crate::leaves::start_from;
 use crate::points::points_of;
-use crate::push::{Failed, Full, NoBase, Pushed, Settings, send_pair, take, thin_out};
+use crate::push::{NoBase, Pushed, take, thin_out};
+use crate::send::{Failed, send_pair};
+use crate::settings::{Full, Settings};
 use crate::tag;
 
 /// What a stream started from, if nothing but digests says what that was.
