@@ -21,6 +21,9 @@ const HEADINGS: [&str; 10] = [
 ];
 const COLUMNS: usize = HEADINGS.len();
 
+/// What is longer than so many bytes is a UUID, and shown in short.
+const LONGEST_NAME: usize = 24;
+
 fn is_number(column: usize) -> bool {
     matches!(HEADINGS[column], "STORED" | "SIZE" | "CHANGED" | "UNMAPPED")
 }
@@ -110,8 +113,11 @@ fn note(sentence: &str) -> String {
 
 /// A question mark is what another tool's stream does not say.
 fn row(entry: &Entry, wide: bool) -> [String; COLUMNS] {
+    // What is shorter is a name, of a checkpoint say.
     let uuid = |uuid: &str| match uuid.char_indices().nth(6) {
-        Some((end, _)) if !wide => format!("{}...", escaped(&uuid[..end])),
+        Some((end, _)) if !wide && uuid.len() > LONGEST_NAME => {
+            format!("{}...", escaped(&uuid[..end]))
+        }
         _ => escaped(uuid),
     };
     let known = |text: &str| if text.is_empty() { "?".into() } else { escaped(text) };
@@ -145,8 +151,11 @@ fn row(entry: &Entry, wide: bool) -> [String; COLUMNS] {
                     None => unknown(),
                 },
                 unknown(),
-                // A local time, which has no zone; each of its streams is warned of by its format.
-                foreign.made.as_ref().map_or_else(unknown, |made| made.seconds().to_string()),
+                // It has no zone, where ours are UTC.
+                foreign
+                    .made
+                    .as_ref()
+                    .map_or_else(unknown, |made| format!("{} local", made.seconds())),
                 number(foreign.size),
                 number(foreign.changed),
                 unknown(),

@@ -137,7 +137,8 @@ fn a_table_shows_the_chains_of_a_folder() {
         assert_eq!(info(&[set]).matches("vdb.inc.").count(), 5);
     }
     let table = info(&["v2.47/plain"]);
-    assert!(table.contains("2026-11-25T22:34:45 (virtnbdbackup, local time)"), "{table}");
+    assert!(table.contains("  virtnbdbackup.4  vda "), "{table}");
+    assert!(table.contains("2026-11-25T22:34:45 local\n"), "{table}");
     let one = info(&["v2.47/plain/vda.full.data"]);
     assert!(one.contains("Made at:      2026-11-25T22:34:00.631188, local time"), "{one}");
     let json = info(&["--json", "v2.47/plain", "--disk", "vda"]);
